@@ -1,0 +1,66 @@
+/**
+ * One HTTP exchange as plain data, and what is written down about it. The rooms that send (`api`), mint (`auth`), serve
+ * (`sandbox`), forward (`webhooks`) and remember (`journal`) never import each other; they agree on these shapes.
+ */
+
+/** A request ready to be sent. `url` is absolute; header names are lower case. */
+export interface HttpRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body?: string | Uint8Array;
+  /** Limit for the whole exchange, in milliseconds. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** An answer, read to its end. Header names are lower case. */
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+}
+
+/** Sends one request once: no retry, no redirect, no credential added. Throws `Failure` (`unavailable`, `interrupted`). */
+export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
+
+/** Who saw the exchange. */
+export type RecordSource = 'cli' | 'sandbox' | 'proxy' | 'listener';
+
+/**
+ * One line of the journal. Times are milliseconds since the epoch, latency is in milliseconds. Whoever hands a record over may
+ * leave secrets in it: `journal` redacts before it writes.
+ */
+export interface ExchangeRecord {
+  at: number;
+  source: RecordSource;
+  environment: string | null;
+  method: string;
+  /** Path with query, without the host. */
+  path: string;
+  /** Scheme, host and port. */
+  origin: string | null;
+  /** null when no answer came. */
+  status: number | null;
+  latencyMs: number;
+  /** 1 for the first try. */
+  attempt: number;
+  requestId: string | null;
+  idempotencyKey: string | null;
+  eventId: string | null;
+  eventType: string | null;
+  deliveryId: string | null;
+  resourceId: string | null;
+  errorType: string | null;
+  errorCode: string | null;
+  errorParam: string | null;
+  /** One short word or sentence where there is no status: `timeout`, `connection refused`, `bad signature: stale_timestamp`. */
+  note: string | null;
+  requestHeaders: Record<string, string>;
+  requestBody: string | null;
+  responseHeaders: Record<string, string>;
+  responseBody: string | null;
+}
+
+/** "Write this down." Must not throw and must not wait. */
+export type WriteDown = (record: ExchangeRecord) => void;

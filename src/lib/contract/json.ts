@@ -1,0 +1,48 @@
+/**
+ * JSON without loss: a number whose text a double cannot give back (9007199254740993, 1.0, 1e400) is kept as its own text and
+ * written again unchanged. Built on the engine's source-text access (`JSON.rawJSON`).
+ */
+
+interface ReviverContext {
+  source?: string;
+}
+
+interface LosslessJson {
+  parse(text: string, reviver: (key: string, value: unknown, context: ReviverContext) => unknown): unknown;
+  rawJSON(text: string): object;
+}
+
+const lossless = JSON as unknown as LosslessJson;
+
+/** Parses JSON text. @throws SyntaxError when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  // Without a long or fractional number nothing can be lost, and the plain parser is several times faster.
+  if (!/[0-9][.eE][0-9+-]|[0-9]{16}|-0/.test(text)) return JSON.parse(text);
+  return lossless.parse(text, (_key, value, context) =>
+    typeof value === 'number' && context.source !== undefined && String(value) !== context.source
+      ? lossless.rawJSON(context.source)
+      : value,
+  );
+}
+
+/** Compact JSON, or indented by `indent` spaces. Kept number texts are written as they came. */
+export function writeJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent) ?? 'null';
+}
+
+/** The text of a scalar as it stood in the document; objects and arrays as compact JSON. */
+export function scalarText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'string') return value;
+  return writeJson(value);
+}
+
+/** A plain record (not null, not an array, not a kept number), for reading outside data member by member. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isKeptNumber(value);
+}
+
+/** True for a number whose text was kept because a double cannot hold it. */
+export function isKeptNumber(value: unknown): boolean {
+  return (JSON as unknown as { isRawJSON(value: unknown): boolean }).isRawJSON(value);
+}
