@@ -1,0 +1,110 @@
+/**
+ * The event catalogue (webhooks page §7, §8) as plain data: types, which of them the sandbox emits of itself, and the wildcard rule
+ * of endpoints. Sample payloads stand in `event-samples`.
+ */
+
+export interface EventEntry {
+  /** The sandbox emits it of itself; the others are known to `webhooks trigger` only. */
+  emitted: boolean;
+  firesWhen: string;
+}
+
+/** Every known type, emitted ones first, in the order of the page. New types may appear: readers ignore unknown ones. */
+export const EVENT_TYPES = {
+  'application.submitted': { emitted: true, firesWhen: 'the applicant completes the journey' },
+  'application.updated': { emitted: true, firesWhen: 'the status of an application moves' },
+  'application.funded': { emitted: true, firesWhen: 'money was released and the account exists' },
+  'decision.completed': {
+    emitted: true,
+    firesWhen: 'an outcome is reached, again when a referral or refresh resolves',
+  },
+  'payment.settled': { emitted: true, firesWhen: 'a payment or repayment clears' },
+  'payment.failed': { emitted: true, firesWhen: 'a payment attempt fails' },
+  'account.updated': { emitted: true, firesWhen: 'balance, arrears or schedule of an account change' },
+  'identity.check.completed': { emitted: true, firesWhen: 'an identity check leaves pending' },
+  'enquiry.created': { emitted: false, firesWhen: 'an enquiry was sent in' },
+  'enquiry.updated': { emitted: false, firesWhen: 'an enquiry moved' },
+  'decision.referred': { emitted: false, firesWhen: 'a decision was referred; read as decision.completed' },
+  'loan.activated': { emitted: false, firesWhen: 'a loan became active' },
+  'loan.closed': { emitted: false, firesWhen: 'a loan was closed' },
+  'payment.succeeded': { emitted: false, firesWhen: 'a payment cleared; read as payment.settled' },
+  'consent.granted': { emitted: false, firesWhen: 'a consent was given' },
+  'consent.withdrawn': { emitted: false, firesWhen: 'a consent was withdrawn' },
+} as const satisfies Record<string, EventEntry>;
+
+export type EventType = keyof typeof EVENT_TYPES;
+
+/** The schema date endpoints get when they name none (webhooks page §1). */
+export const DEFAULT_API_VERSION = '2026-07-01';
+
+export interface EventEnvelope {
+  id: string;
+  type: string;
+  created: string;
+  livemode: boolean;
+  api_version: string;
+  data: Record<string, unknown>;
+}
+
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(EVENT_TYPES, type);
+}
+
+/** Exact type, `*`, or a family such as `payment.*` (webhooks page §1). */
+export function eventMatches(pattern: string, type: string): boolean {
+  if (pattern === '*' || pattern === type) return true;
+  return pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1));
+}
+
+/** True when an endpoint may subscribe to it: a known type, `*`, or the family of a known type. */
+export function isEventPattern(pattern: string): boolean {
+  return Object.keys(EVENT_TYPES).some((type) => eventMatches(pattern, type));
+}
+
+/** What a reader treats the event as: `decision.referred` is a `decision.completed`, `payment.succeeded` a `payment.settled` (webhooks page §8). */
+export function readAs(type: string): string {
+  if (type === 'decision.referred') return 'decision.completed';
+  if (type === 'payment.succeeded') return 'payment.settled';
+  return type;
+}
+
+/**
+ * Sets one dotted path of an envelope, from its root. A key that stands both in `data` and in `data.object` is set in both; `id` and
+ * `type` are not to be set. False when the path is refused (sandbox page §8).
+ */
+export function setInEvent(event: EventEnvelope, path: string, value: unknown): boolean {
+  const keys = path.split('.');
+  if (keys.length > 8 || keys.some((key) => key === '' || FORBIDDEN.has(key))) return false;
+  if (path === 'id' || path === 'type') return false;
+  const twin = twinOf(event, keys);
+  put(event, keys, value);
+  if (twin) put(event, twin, value);
+  return true;
+}
+
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+
+function twinOf(event: EventEnvelope, keys: string[]): string[] | null {
+  const object = event.data['object'];
+  const inObject = keys[0] === 'data' && keys[1] === 'object' && keys.length === 3;
+  const inData = keys[0] === 'data' && keys.length === 2;
+  const last = keys.at(-1) ?? '';
+  if (!isPlain(object) || !Object.hasOwn(object, last) || !Object.hasOwn(event.data, last)) return null;
+  if (inObject) return ['data', last];
+  return inData ? ['data', 'object', last] : null;
+}
+
+function put(root: object, keys: string[], value: unknown): void {
+  let at: Record<string, unknown> = Object.assign(root);
+  for (const key of keys.slice(0, -1)) {
+    const next = at[key];
+    const child: Record<string, unknown> = isPlain(next) ? next : {};
+    at[key] = child;
+    at = child;
+  }
+  at[keys.at(-1) ?? ''] = value;
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
