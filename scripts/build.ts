@@ -1,0 +1,71 @@
+/**
+ * Bundles the program: one file per command, shared chunks, the manifest that spares oclif from reading every command, and the
+ * licences of what went in. `keytar` stays outside: it is a native module.
+ */
+import { existsSync } from 'node:fs';
+import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+
+await rm(join(root, 'dist'), { recursive: true, force: true });
+await rm(join(root, 'oclif.manifest.json'), { force: true });
+const helper = existsSync(join(root, 'src/lib/auth/keychain-helper.ts'))
+  ? [{ in: 'src/lib/auth/keychain-helper.ts', out: 'keychain-helper' }]
+  : [];
+const commands = await Array.fromAsync(glob('src/commands/**/*.ts', { cwd: root }));
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: [
+    ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
+    { in: 'src/lib/cli/main.ts', out: 'main' },
+    ...helper,
+  ],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  external: ['keytar'],
+  chunkNames: 'chunks/[name]-[hash]',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+  // CommonJS packages inside the bundle ask for Node's own modules with `require`.
+  banner: {
+    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+  },
+});
+await writeManifest();
+await writeLicences(metafile);
+
+async function writeManifest(): Promise<void> {
+  const { Plugin } = await import('@oclif/core/config');
+  const plugin = new Plugin({ root, ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true });
+  await plugin.load();
+  await writeFile(join(root, 'oclif.manifest.json'), JSON.stringify(plugin.manifest));
+}
+
+/** MIT and its relatives ask for their notice to travel with the code. */
+async function writeLicences(bundled: Metafile): Promise<void> {
+  const packages = new Set(
+    Object.keys(bundled.inputs).flatMap((file) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[0] ?? []),
+  );
+  const notices: string[] = [];
+  for (const folder of [...packages].sort()) {
+    const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8')) as Record<
+      string,
+      string
+    >;
+    const [file] = await Array.fromAsync(glob('{LICENSE,LICENCE,license}*', { cwd: join(root, folder) }));
+    const text = file ? await readFile(join(root, folder, file), 'utf8') : `Licence: ${license}`;
+    notices.push(`${name} ${version}\n\n${text.trim()}\n`);
+  }
+  const target = join(root, 'dist', 'THIRD-PARTY-LICENCES.txt');
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, notices.join(`\n${'-'.repeat(72)}\n\n`));
+}

@@ -1,0 +1,135 @@
+/**
+ * The base of every command. A command parses, asks and shows; `run()` returns the result and the frame (`program`) writes it.
+ */
+import { Command } from '@oclif/core/command';
+import * as Flags from '@oclif/core/flags';
+import type * as Interfaces from '@oclif/core/interfaces';
+import { usage } from '../failure.ts';
+import { type Context, contextOf } from './context.ts';
+import { count, duration } from './flags.ts';
+import { note, type View } from './output.ts';
+import { type Ending, endingKey } from './program.ts';
+import type { Result } from './result.ts';
+import type { Session } from './session.ts';
+
+export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
+  (typeof BaseCommand)['baseFlags'] & T['flags']
+>;
+export type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>;
+
+export abstract class BaseCommand<T extends typeof Command> extends Command {
+  static override baseFlags = {
+    profile: Flags.string({
+      helpGroup: 'GLOBAL',
+      helpValue: '<name>',
+      summary: 'profile to use instead of the active one',
+    }),
+    json: Flags.boolean({
+      helpGroup: 'GLOBAL',
+      summary: 'print what the server sent as JSON',
+      exclusive: ['field', 'quiet'],
+    }),
+    field: Flags.string({
+      helpGroup: 'GLOBAL',
+      helpValue: '<path>',
+      summary: 'print the raw value at a dotted path, one per line',
+    }),
+    quiet: Flags.boolean({ helpGroup: 'GLOBAL', char: 'q', summary: 'print only the id(s)', exclusive: ['field'] }),
+    'no-input': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'never ask; a missing value is an error' }),
+    'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'no colour' }),
+    debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'show the HTTP calls on stderr, redacted' }),
+    timeout: duration({ helpGroup: 'GLOBAL', summary: 'limit for each call: 500ms, 10s, 2m [default: 30s]' }),
+    'max-retries': count({
+      helpGroup: 'GLOBAL',
+      max: 100,
+      summary: 'new tries after a network failure, 429 or 5xx [default: 3]',
+    }),
+    'api-base': Flags.string({ helpGroup: 'GLOBAL', helpValue: '<url>', summary: 'another host for the API' }),
+    help: Flags.boolean({ helpGroup: 'GLOBAL', char: 'h', summary: 'show this page' }),
+  };
+
+  /** Flags that may stand without a value: `--wait` means `--wait=<this>`. */
+  static bareFlags: Readonly<Record<string, string>> = {};
+  /** True where Ctrl-C is the natural end (`listen`, `tail`, `start`): status 0. */
+  static endsOnSignal = false;
+
+  protected flags!: FlagsOf<T>;
+  protected args!: ArgsOf<T>;
+  #session: Session | undefined;
+
+  abstract override run(): Promise<Result>;
+
+  override async init(): Promise<void> {
+    const self = this.ctor as typeof BaseCommand;
+    const { args, flags } = await this.parse(self, spelledOut(this.argv, self.bareFlags));
+    this.flags = flags as FlagsOf<T>;
+    this.args = args as ArgsOf<T>;
+    const ending = this.#ending;
+    ending.view = this.view;
+    ending.debug = flags['debug'] === true;
+    ending.endsOnSignal = self.endsOnSignal;
+    ending.close = async () => this.#session?.close();
+    if (this.view.field === '') throw usage('--field needs a path', { next: 'for example: --field id' });
+  }
+
+  /** The frame owns errors: oclif would print them, lose their status and exit under our feet. */
+  override async catch(error: Error): Promise<never> {
+    throw error;
+  }
+
+  protected get context(): Context {
+    return contextOf(this);
+  }
+
+  /** How the result will be shown. */
+  protected get view(): View {
+    const flags = this.flags as Record<string, unknown>;
+    return {
+      json: flags['json'] === true,
+      field: typeof flags['field'] === 'string' ? flags['field'] : null,
+      quiet: flags['quiet'] === true,
+      color: flags['no-color'] !== true,
+    };
+  }
+
+  /** Credentials, client, store and journal, each opened when first asked for. */
+  protected async session(): Promise<Session> {
+    if (!this.#session) {
+      const { openSession } = await import('./session.ts');
+      this.#session = openSession(this.context, this.flags as Record<string, unknown>, this.config.version);
+    }
+    return this.#session;
+  }
+
+  /** True when a question may be asked: both ends are a terminal and nobody forbade it. */
+  protected get mayAsk(): boolean {
+    return (
+      this.context.stdin.isTTY === true &&
+      this.context.stderr.isTTY === true &&
+      (this.flags as Record<string, unknown>)['no-input'] !== true
+    );
+  }
+
+  /** A line for people, on stderr, under `--json` too. */
+  protected note(line: string): void {
+    note(this.context, line);
+  }
+
+  /** Ends with this status although the result is printed. */
+  protected endWith(status: number): void {
+    this.#ending.status = status;
+  }
+
+  get #ending(): Ending {
+    return Reflect.get(this.config.options, endingKey) as Ending;
+  }
+}
+
+/** `--wait` becomes `--wait=2m`: oclif knows no optional values. */
+function spelledOut(argv: readonly string[], bare: Readonly<Record<string, string>>): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, index) => {
+    const value = word.startsWith('--') && (end === -1 || index < end) ? bare[word.slice(2)] : undefined;
+    return value === undefined ? word : `${word}=${value}`;
+  });
+}

@@ -1,0 +1,131 @@
+/**
+ * Everything the outside world lends a command, in one value. This file alone touches `process`, the clock, randomness and the
+ * file system's real places; a test makes its own value and runs commands with its own streams and clock.
+ */
+import { randomUUID } from 'node:crypto';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** A place to write to; `isTTY` and `columns` as Node's own streams have them. */
+export interface Output {
+  write(chunk: string | Uint8Array, callback?: (error?: Error | null) => void): boolean;
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Why the program was asked to stop. `reader_gone`: nobody reads stdout any more (`| head -1`), which is not an error. */
+export type Interruption = 'SIGINT' | 'SIGTERM' | 'reader_gone';
+
+export interface Context {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly platform: NodeJS.Platform;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** 0 ≤ n < 1. */
+  random(): number;
+  uuid(): string;
+  /** Aborted when the program shall stop; `reason` is an `Interruption`. */
+  readonly signal: AbortSignal;
+  /** Asks the program to stop. */
+  interrupt(why: Interruption): void;
+  /** Sends a signal to another process, `0` only asks. @returns whether that process exists. */
+  signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
+  /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
+  readonly paths: { readonly config: string; readonly state: string };
+  /** Folder of the installed package: its package.json, manifest and built files. */
+  readonly root: string;
+  /** How to start this program again, for `sandbox start --background`: interpreter, its flags and the script. */
+  readonly program: readonly [string, ...string[]];
+  /** How to start the keychain helper. */
+  readonly keychainHelper: readonly [string, ...string[]];
+}
+
+/** The key under which a context travels through oclif's load options to the command (house rule for tests). */
+export const contextKey: unique symbol = Symbol.for('credicorp.context');
+
+/** The context a command was started with. */
+export function contextOf(command: { config: { options: object } }): Context {
+  return Reflect.get(command.config.options, contextKey) as Context;
+}
+
+/** The real world. @param root folder of package.json @param script file that was started @param helper the keychain helper's file */
+export function realContext(root: string, script: string, helper: string): Context {
+  const controller = new AbortController();
+  const env = process.env;
+  const interrupt = (why: Interruption): void => controller.abort(why);
+  listenForSignals(interrupt, controller.signal);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') interrupt('reader_gone');
+  });
+  process.stderr.on('error', () => undefined);
+  return {
+    env,
+    cwd: process.cwd(),
+    home: homedir(),
+    platform: process.platform,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    now: Date.now,
+    random: Math.random,
+    uuid: randomUUID,
+    signal: controller.signal,
+    interrupt,
+    signalProcess,
+    paths: placesOf(env, homedir(), process.platform),
+    root,
+    program: [process.execPath, ...process.execArgv, script],
+    keychainHelper: [process.execPath, ...process.execArgv, helper],
+  };
+}
+
+/** XDG base directories, macOS `Library`, Windows `AppData`; `CREDICORP_CONFIG_DIR` and `CREDICORP_STATE_DIR` first. */
+export function placesOf(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+  platform: NodeJS.Platform,
+): Context['paths'] {
+  const given = (name: string): string | undefined => env[name] || undefined;
+  const config = given('CREDICORP_CONFIG_DIR');
+  const state = given('CREDICORP_STATE_DIR');
+  if (platform === 'darwin') {
+    const library = join(home, 'Library', 'Application Support', 'credicorp');
+    return { config: config ?? library, state: state ?? join(library, 'state') };
+  }
+  if (platform === 'win32') {
+    const roaming = join(given('APPDATA') ?? join(home, 'AppData', 'Roaming'), 'credicorp');
+    const local = join(given('LOCALAPPDATA') ?? join(home, 'AppData', 'Local'), 'credicorp');
+    return { config: config ?? roaming, state: state ?? local };
+  }
+  return {
+    config: config ?? join(given('XDG_CONFIG_HOME') ?? join(home, '.config'), 'credicorp'),
+    state: state ?? join(given('XDG_STATE_HOME') ?? join(home, '.local', 'state'), 'credicorp'),
+  };
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    // EPERM: it exists, and is somebody else's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** A second Ctrl-C leaves at once: whoever presses it twice has waited long enough. */
+function listenForSignals(interrupt: (why: Interruption) => void, signal: AbortSignal): void {
+  const on = (name: 'SIGINT' | 'SIGTERM', status: number): void => {
+    process.on(name, () => {
+      if (signal.aborted) process.exit(status);
+      interrupt(name);
+    });
+  };
+  on('SIGINT', 130);
+  on('SIGTERM', 143);
+}

@@ -1,0 +1,118 @@
+/** From whatever was thrown to an exit status and to words: one line what happened, one what is known, one what to do. */
+import { redactText } from '../contract/secrets.ts';
+import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
+import { plainLine } from './text.ts';
+
+/** Command-line contract §4. */
+export const STATUS: Readonly<Record<FailureKind, number>> = {
+  refused: 1,
+  usage: 2,
+  not_found: 3,
+  auth: 4,
+  rate_limited: 5,
+  unavailable: 6,
+  bad_signature: 7,
+  pending: 8,
+  unmet: 9,
+  bug: 70,
+  interrupted: 130,
+};
+
+/** The JSON document written to stderr under `--json`. */
+export function errorDocument(failure: Failure): { error: Record<string, unknown> } {
+  const { facts } = failure;
+  const known: Record<string, unknown> = {
+    kind: failure.kind,
+    status: facts.status,
+    type: facts.type,
+    code: facts.code,
+    message: redactText(failure.message),
+    param: facts.param,
+    details: facts.details,
+    request_id: facts.requestId,
+    doc_url: facts.docUrl,
+    retry_after: facts.retryAfter,
+    last: facts.last,
+    cursor: facts.cursor,
+    next: facts.next,
+  };
+  return {
+    error: Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined && value !== null)),
+  };
+}
+
+/** Up to three lines for people. What came from the server is made safe for a terminal. */
+export function errorLines(failure: Failure, paint: { bad(text: string): string; dim(text: string): string }): string {
+  const lines = [`${paint.bad('error:')} ${plainLine(redactText(failure.message))}`];
+  const known = knownLine(failure.facts);
+  if (known !== '') lines.push(paint.dim(`  ${plainLine(redactText(known))}`));
+  if (failure.facts.next) lines.push(`  ${plainLine(failure.facts.next)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * Any thrown value as a failure. oclif's own errors are usage mistakes; everything else nobody threw on purpose is a bug of ours.
+ * @param command what the user typed after the program's name, for the help hint
+ */
+export function asFailure(error: unknown, command: string): Failure {
+  if (error instanceof Failure) return unwrapped(error);
+  if (isPromptExit(error)) return new Failure('interrupted', 'stopped at a prompt; nothing was sent');
+  if (isOclifError(error)) {
+    return new Failure('usage', mistake(error.message), {
+      next: `see: credicorp ${command} --help`.replace('  ', ' '),
+    });
+  }
+  const name = error instanceof Error ? error.name : 'Error';
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure(
+    'bug',
+    `this is a mistake in credicorp itself: ${name}: ${message}`,
+    {
+      next: 'please report it with the command you ran (see "Reporting a problem" in the README); --debug shows where it happened',
+    },
+    error,
+  );
+}
+
+function knownLine(facts: FailureFacts): string {
+  const parts = [
+    [facts.status, facts.code ?? facts.type].filter((part) => part !== undefined).join(' '),
+    facts.param ? `param ${facts.param}` : '',
+    facts.requestId ? `request ${facts.requestId}` : '',
+    facts.cursor ? `resume with --cursor ${facts.cursor}` : '',
+  ];
+  const others = (facts.details ?? []).filter((detail) => detail.param !== facts.param);
+  for (const detail of others) parts.push(`${detail.param}: ${detail.message ?? detail.code ?? 'not valid'}`);
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
+/** oclif wraps what a flag's parser throws: `Parsing --amount \n\t<message>\nSee more help with --help`. */
+const WRAPPED = /^Parsing --(\S+) \n\t([\s\S]*)\nSee more help with --help$/;
+
+function unwrapped(failure: Failure): Failure {
+  const match = WRAPPED.exec(failure.message);
+  if (!match) return failure;
+  const facts = { ...failure.facts, param: failure.facts.param ?? `--${match[1]}` };
+  return new Failure(failure.kind, match[2] ?? '', facts, failure.cause);
+}
+
+function mistake(message: string): string {
+  const said = message
+    .replace(/\nSee more help with --help$/, '')
+    .replace(/^Nonexistent flags?:/, 'unknown flag')
+    .replace(/^Unexpected arguments?:/, 'not expected here:')
+    .replace(/^Missing \d+ required args?:/, 'missing:')
+    .replace(/^The following errors? occurred:/, '')
+    .replace(/^Flag (--\S+) expects/, '$1 expects')
+    .trim();
+  return plainLine(said.charAt(0).toLowerCase() + said.slice(1));
+}
+
+function isOclifError(error: unknown): error is Error & { oclif: unknown } {
+  return error instanceof Error && 'oclif' in error;
+}
+
+/** inquirer's way of saying Ctrl-C or a closed input at a prompt. */
+function isPromptExit(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'ExitPromptError' || error.name === 'AbortPromptError');
+}

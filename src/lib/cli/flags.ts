@@ -1,0 +1,133 @@
+/** Flags that yield finished values: what cannot be trusted never gets past the command line. */
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { parsePounds } from '../contract/money.ts';
+import { parseDuration, parseInstant } from '../contract/time.ts';
+import { usage } from '../failure.ts';
+import { contextOf } from './context.ts';
+
+/** Milliseconds. */
+export const duration = Flags.custom<number>({
+  helpValue: '<duration>',
+  parse: async (text) => parseDuration(text) ?? bad(`${quoted(text)} is not a duration`, 'write 500ms, 10s, 2m or 1h'),
+});
+
+/** Milliseconds since the epoch. A duration means "ago". */
+export const instant = Flags.custom<number>({
+  helpValue: '<when>',
+  parse: async (text, command) =>
+    parseInstant(text, contextOf(command).now()) ??
+    bad(`${quoted(text)} is not a point in time`, 'write 2026-06-29, 2026-06-29T10:00:00Z, or 10m for ten minutes ago'),
+});
+
+/** Pence, from pounds. */
+export const pounds = Flags.custom<number>({
+  helpValue: '<pounds>',
+  parse: async (text) =>
+    parsePounds(text) ??
+    bad(`${quoted(text)} is not an amount in pounds`, 'write 25000, 25,000 or 25000.50; for pence use --amount-pence'),
+});
+
+/** Whole pence. */
+export const pence = Flags.custom<number>({
+  helpValue: '<pence>',
+  parse: async (text) =>
+    wholeNumber(text) ??
+    bad(`${quoted(text)} is not a whole number of pence`, 'write 2500000 for £25,000.00; for pounds use --amount'),
+});
+
+/** Companies House number: 8 letters or digits, upper-cased (partner API §7.1). */
+export const companyNumber = Flags.custom<string>({
+  helpValue: '<number>',
+  parse: async (text) => {
+    const number = text.trim().toUpperCase();
+    if (/^[A-Z0-9]{8}$/.test(number)) return number;
+    return bad(
+      `${quoted(text)} is not a Companies House number`,
+      'it has 8 letters or digits, with leading zeros: 16093826, 00000401, SC000401',
+    );
+  },
+});
+
+export const email = Flags.custom<string>({
+  helpValue: '<email>',
+  parse: async (text) =>
+    /^[^\s@]+@[^\s@]+$/.test(text) ? text : bad(`${quoted(text)} is not an e-mail address`, 'write ada@example.com'),
+});
+
+/** Absolute https URL; http for loopback only (partner API §7.1). */
+export const uri = Flags.custom<string>({
+  helpValue: '<url>',
+  parse: async (text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (
+      url?.protocol === 'https:' ||
+      (url?.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
+    )
+      return text;
+    return bad(
+      `${quoted(text)} is not an absolute https URL`,
+      'write https://yourapp.example/return (http is accepted for localhost only)',
+    );
+  },
+});
+
+/** `key=value`; limits on length and number are checked by `metadataOf`. */
+export const pair = Flags.custom<[string, string]>({
+  helpValue: '<key=value>',
+  parse: async (text) => {
+    const at = text.indexOf('=');
+    if (at < 1) return bad(`${quoted(text)} is not a pair`, 'write key=value');
+    return [text.slice(0, at), text.slice(at + 1)];
+  },
+});
+
+/** At most 20 pairs, keys to 40 and values to 500 characters (partner API §7.1). */
+export function metadataOf(pairs: readonly [string, string][] | undefined): Record<string, string> | undefined {
+  if (!pairs || pairs.length === 0) return undefined;
+  const metadata = Object.fromEntries(pairs);
+  if (Object.keys(metadata).length > 20) throw usage('more than 20 metadata pairs', { param: '--metadata' });
+  for (const [key, value] of Object.entries(metadata)) {
+    if (key.length > 40)
+      throw usage(`the metadata key ${quoted(key)} is longer than 40 characters`, { param: '--metadata' });
+    if (value.length > 500)
+      throw usage(`the metadata value of ${quoted(key)} is longer than 500 characters`, { param: '--metadata' });
+  }
+  return metadata;
+}
+
+/** A whole number within bounds. */
+export const count = Flags.custom<number, { min?: number; max?: number }>({
+  helpValue: '<n>',
+  parse: async (text, _context, { min = 0, max = Number.MAX_SAFE_INTEGER }) => {
+    const number = wholeNumber(text);
+    if (number === null || number < min || number > max)
+      return bad(`${quoted(text)} is not a whole number from ${min} to ${max}`, `write a number from ${min} to ${max}`);
+    return number;
+  },
+});
+
+/** An id from the API: opaque text, safe as one path segment. */
+export const id = Args.custom<string>({
+  ignoreStdin: true,
+  required: true,
+  parse: async (text) => {
+    if (text !== '' && text.length <= 255 && !/[\s/?#%\\]/.test(text) && text !== '.' && text !== '..') return text;
+    return bad(`${quoted(text)} is not an id`, 'ids look like app_8Kd2c9Qm');
+  },
+});
+
+function wholeNumber(text: string): number | null {
+  if (!/^\d{1,16}$/.test(text.trim())) return null;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : null;
+}
+
+function bad(message: string, next: string): never {
+  throw usage(message, { next });
+}
+
+/** Long input is not repeated in full: it may be a pasted secret or a file. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}

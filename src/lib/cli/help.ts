@@ -1,0 +1,42 @@
+/** oclif's help pages, written to the context's stdout instead of the console. */
+import type { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
+import { Help } from '@oclif/core/help';
+import { wantsColour } from './colour.ts';
+import { type Context, contextKey } from './context.ts';
+
+export class ProgramHelp extends Help {
+  readonly #context: Context;
+
+  constructor(config: Config, options: object) {
+    const context = Reflect.get(options, contextKey) as Context;
+    const width = Math.min(120, context.stdout.columns ?? 80);
+    super(config, {
+      maxWidth: width,
+      stripAnsi: !wantsColour(context, context.stdout, true),
+      hideCommandSummaryInDescription: true,
+      flagSortOrder: 'none',
+    });
+    this.#context = context;
+  }
+
+  protected override log(...lines: string[]): void {
+    this.#context.stdout.write(`${lines.join(' ')}\n`);
+  }
+
+  /** One short usage line; the flags stand below it anyway. */
+  override formatCommand(command: Command.Loadable): string {
+    const args = Object.values(command.args).map((arg) =>
+      arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
+    );
+    const usage = [command.id.replaceAll(':', ' '), ...args, '[--flags]'].join(' ');
+    return super.formatCommand({ ...command, usage: command.usage ?? usage });
+  }
+
+  /** Our own first page: what the program does and where to begin, before the list of commands. */
+  protected override async showRootHelp(): Promise<void> {
+    const { startPage } = await import('./start-page.ts');
+    this.log(await startPage(this.#context));
+    await super.showRootHelp();
+  }
+}

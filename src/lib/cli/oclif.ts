@@ -1,0 +1,79 @@
+/** Our one use of oclif's dispatcher: commands, topics and help; unknown words get the nearest suggestion. */
+import { Config } from '@oclif/core/config';
+import { usage } from '../failure.ts';
+import { nearest } from './nearest.ts';
+import type { Result } from './result.ts';
+
+/** Finds and runs the command of `argv`; help goes to stdout. @throws Failure of kind usage for an unknown command. */
+export async function runCommand(
+  argv: readonly string[],
+  hidden: object,
+  root: string,
+  fromSource: boolean,
+): Promise<Result | undefined> {
+  const config = await Config.load({
+    root,
+    ...hidden,
+    ...(fromSource ? { ignoreManifest: true, pjson: await sourceSettings(root) } : {}),
+  });
+  const { id, rest } = commandOf(argv, config);
+  if (asksForHelp(argv)) return showHelp(config, id === null ? topicWords(argv) : id.split(':'), hidden);
+  if (id === null) {
+    const words = topicWords(argv);
+    if (words.length > 0 && config.findTopic(words.join(':'))) return showHelp(config, words, hidden);
+    throw unknownCommand(argv, config);
+  }
+  return config.runCommand<Result>(id, rest);
+}
+
+/** The longest run of leading words that names a command. */
+function commandOf(argv: readonly string[], config: Config): { id: string | null; rest: string[] } {
+  const words = argv.slice(
+    0,
+    Math.max(
+      0,
+      argv.findIndex((word) => word.startsWith('-')),
+    ) || argv.length,
+  );
+  const bounded = argv[0]?.startsWith('-') ? [] : words.slice(0, 4);
+  for (let length = bounded.length; length > 0; length -= 1) {
+    const id = bounded.slice(0, length).join(':');
+    if (config.findCommand(id)) return { id, rest: argv.slice(length) };
+  }
+  return { id: null, rest: [...argv] };
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  const flags = end === -1 ? argv : argv.slice(0, end);
+  return flags.includes('--help') || flags.includes('-h') || argv[0] === 'help';
+}
+
+function topicWords(argv: readonly string[]): string[] {
+  const words = argv[0] === 'help' ? argv.slice(1) : argv;
+  const end = words.findIndex((word) => word.startsWith('-'));
+  return end === -1 ? [...words] : words.slice(0, end);
+}
+
+async function showHelp(config: Config, words: string[], hidden: object): Promise<undefined> {
+  const { ProgramHelp } = await import('./help.ts');
+  await new ProgramHelp(config, hidden).showHelp(words);
+  return undefined;
+}
+
+function unknownCommand(argv: readonly string[], config: Config): Error {
+  const words = topicWords(argv).slice(0, 3).join(' ');
+  if (words === '') return usage('no command given', { next: 'see: credicorp --help' });
+  const known = config.commands.filter((command) => !command.hidden).map((command) => command.id.replaceAll(':', ' '));
+  const guess = nearest(words, known);
+  return usage(`there is no command "${words}"`, {
+    next: guess ? `did you mean: credicorp ${guess}` : 'see: credicorp --help',
+  });
+}
+
+/** package.json with the commands' folder turned to the sources. */
+async function sourceSettings(root: string): Promise<never> {
+  const { readFile } = await import('node:fs/promises');
+  const settings = JSON.parse(await readFile(`${root}/package.json`, 'utf8')) as { oclif: object };
+  return { ...settings, oclif: { ...settings.oclif, commands: './src/commands' } } as never;
+}

@@ -1,0 +1,125 @@
+/**
+ * The frame round every command: finds it, runs it, writes its result or its failure, and says with which status to end.
+ *
+ * oclif parses and dispatches; it never prints, never exits and never sees `--json` as its own flag, which disarms what it would
+ * do under that flag (other statuses, silent notes, a dump of the command object; tests in test/cli/traps.test.ts).
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeJson } from '../contract/json.ts';
+import { redactText } from '../contract/secrets.ts';
+import { colourOf } from './colour.ts';
+import { type Context, contextKey } from './context.ts';
+import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
+import { emit, send, type View } from './output.ts';
+import type { Result } from './result.ts';
+
+/** What a command learned from its flags that the frame needs: set by the base command once flags are parsed. */
+export interface Ending {
+  view?: View;
+  debug?: boolean;
+  /** The command's natural end is Ctrl-C or SIGTERM (`listen`, `tail`, `start`): status 0. */
+  endsOnSignal?: boolean;
+  /** Closes what the command opened (connections, store). Called exactly once. */
+  close?: () => Promise<void>;
+  /** A status other than 0 for a result that is printed all the same (`--exit-status`). */
+  status?: number;
+}
+
+export const endingKey: unique symbol = Symbol.for('credicorp.ending');
+
+/** How oclif is told about this program; a test hands in its own context. */
+export interface Options {
+  /** Reads commands from source instead of from the manifest (bin/dev.js). */
+  fromSource?: boolean;
+}
+
+/** Runs one command line. @returns the exit status; everything written has reached its reader by then. */
+export async function run(argv: readonly string[], context: Context, options: Options = {}): Promise<number> {
+  const ending: Ending = {};
+  let status: number;
+  try {
+    const result = await dispatch(argv, context, ending, options);
+    if (result && ending.view) await emit(context, ending.view, result);
+    status = interruptedStatus(context, ending) ?? ending.status ?? 0;
+  } catch (error) {
+    status = await fail(error, argv, context, ending);
+  }
+  await ending.close?.().catch(() => undefined);
+  await Promise.all([flushed(context.stdout), flushed(context.stderr)]);
+  return status;
+}
+
+async function dispatch(
+  argv: readonly string[],
+  context: Context,
+  ending: Ending,
+  options: Options,
+): Promise<Result | undefined> {
+  if (argv[0] === '--version' || (argv[0] === 'version' && argv.length === 1)) {
+    await send(context.stdout, `credicorp ${await versionOf(context)}\n`);
+    return undefined;
+  }
+  if (argv.length === 0) {
+    const { startPage } = await import('./start-page.ts');
+    await send(context.stdout, await startPage(context));
+    return undefined;
+  }
+  const { runCommand } = await import('./oclif.ts');
+  return runCommand(argv, { [contextKey]: context, [endingKey]: ending }, context.root, options.fromSource ?? false);
+}
+
+/** The version in package.json. */
+export async function versionOf(context: Pick<Context, 'root'>): Promise<string> {
+  const text = await readFile(join(context.root, 'package.json'), 'utf8');
+  const version: unknown = Reflect.get(JSON.parse(text) as object, 'version');
+  return String(version);
+}
+
+async function fail(error: unknown, argv: readonly string[], context: Context, ending: Ending): Promise<number> {
+  const stopped = interruptedStatus(context, ending);
+  if (stopped === 0) return 0;
+  const failure = asFailure(error, commandWords(argv));
+  if (stopped !== null) {
+    await send(context.stderr, 'stopped\n');
+    return stopped;
+  }
+  const json = ending.view?.json ?? asksForJson(argv);
+  const color = ending.view?.color ?? !argv.includes('--no-color');
+  const paint = await colourOf(context, context.stderr, color);
+  await send(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
+  if (ending.debug === true && failure.kind === 'bug')
+    await send(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
+  return STATUS[failure.kind];
+}
+
+/** null when nothing interrupted the program. */
+function interruptedStatus(context: Context, ending: Ending): number | null {
+  if (!context.signal.aborted) return null;
+  if (context.signal.reason === 'reader_gone' || ending.endsOnSignal === true) return 0;
+  return context.signal.reason === 'SIGTERM' ? 143 : STATUS.interrupted;
+}
+
+function flushed(output: Context['stdout']): Promise<void> {
+  return new Promise((resolve) => output.write('', () => resolve()));
+}
+
+/** For a mistake made before flags were parsed. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+}
+
+/** The words before the first flag: enough to name the help page, and never a value. */
+function commandWords(argv: readonly string[]): string {
+  const words: string[] = [];
+  for (const word of argv) {
+    if (!/^[a-z][a-z-]{0,20}$/.test(word) || words.length === 3) break;
+    words.push(word);
+  }
+  return words.join(' ');
+}
+
+function stackOf(cause: unknown): string {
+  return cause instanceof Error && cause.stack !== undefined ? cause.stack : '';
+}

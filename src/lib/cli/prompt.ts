@@ -1,0 +1,49 @@
+/**
+ * Questions on a terminal. They are written to stderr (stdout is data), and Ctrl-C at one ends the program with 130 and nothing
+ * sent. Callers ask only when `mayAsk` is true; every question has a flag.
+ */
+import type { Context } from './context.ts';
+
+type Check = (text: string) => true | string;
+
+export async function askText(
+  context: Context,
+  message: string,
+  options: { initial?: string; check?: Check } = {},
+): Promise<string> {
+  const { initial, check } = options;
+  return ask(context, {
+    type: 'input',
+    message,
+    ...(initial ? { default: initial } : {}),
+    ...(check ? { validate: check } : {}),
+  });
+}
+
+/** What is typed is not shown. */
+export async function askSecret(context: Context, message: string): Promise<string> {
+  return ask(context, { type: 'password', message, mask: false });
+}
+
+export async function askChoice<T extends string>(
+  context: Context,
+  message: string,
+  choices: readonly { value: T; name: string }[],
+): Promise<T> {
+  return ask(context, { type: 'select', message, choices: [...choices] });
+}
+
+export async function askYes(context: Context, message: string, initial = false): Promise<boolean> {
+  return ask(context, { type: 'confirm', message, default: initial });
+}
+
+async function ask<T>(context: Context, question: object): Promise<T> {
+  const { default: inquirer } = await import('inquirer');
+  const prompt = inquirer.createPromptModule({
+    input: context.stdin,
+    output: context.stderr as unknown as NodeJS.WritableStream,
+    signal: context.signal,
+  });
+  const answers = (await prompt([{ ...question, name: 'answer' } as never])) as { answer: T };
+  return answers.answer;
+}

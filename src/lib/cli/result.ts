@@ -1,0 +1,53 @@
+/** What a command hands back to the frame; `output` decides how each is written. */
+
+/** A column of a list: a dotted path into the item, and its title on a terminal. */
+export interface Column {
+  path: string;
+  title?: string;
+}
+
+export type Result =
+  | { kind: 'object'; document: unknown; id: string | null; human?: string }
+  | { kind: 'page'; document: unknown; items: readonly unknown[]; columns: readonly Column[]; empty: string }
+  | { kind: 'stream'; items: AsyncIterable<unknown>; columns: readonly Column[]; line?: (item: unknown) => string }
+  | { kind: 'text'; text: string; document: unknown }
+  | { kind: 'nothing' };
+
+/** One object. `human` replaces the aligned fields on a terminal where a sentence says it better. */
+export function object(document: unknown, options: { id?: string | null; human?: string } = {}): Result {
+  return {
+    kind: 'object',
+    document,
+    id: options.id ?? idOf(document),
+    ...(options.human ? { human: options.human } : {}),
+  };
+}
+
+/** One page of a list, with the page object as its document. */
+export function page(document: { data: readonly unknown[] }, columns: readonly Column[], empty: string): Result {
+  return { kind: 'page', document, items: document.data, columns, empty };
+}
+
+/** Items as they come. `line` replaces the tab-separated row on a terminal. */
+export function stream(
+  items: AsyncIterable<unknown>,
+  columns: readonly Column[],
+  line?: (item: unknown) => string,
+): Result {
+  return { kind: 'stream', items, columns, ...(line ? { line } : {}) };
+}
+
+/** A bare value such as an access token: the text itself, `document` under `--json`. */
+export function text(value: string, document: unknown): Result {
+  return { kind: 'text', text: value, document };
+}
+
+/** A command that has already said what there was to say (on stderr). */
+export const nothing: Result = { kind: 'nothing' };
+
+/** The `id` member, if the document has one. */
+export function idOf(document: unknown): string | null {
+  if (typeof document !== 'object' || document === null) return null;
+  const id: unknown = Reflect.get(document, 'id');
+  return typeof id === 'string' ? id : null;
+}

@@ -1,0 +1,48 @@
+/** The note a running embedded sandbox leaves in the state folder, so that the next command finds it. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isRecord } from '../contract/json.ts';
+import type { Context } from './context.ts';
+
+export interface RunningSandbox {
+  pid: number;
+  base_url: string;
+  started_at: string;
+}
+
+/** The sandbox that says it runs, or null. A note of a process that is gone does not count. */
+export async function runningSandbox(
+  context: Pick<Context, 'paths' | 'signalProcess'>,
+): Promise<RunningSandbox | null> {
+  const text = await readFile(noteFile(context), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const found = readNote(text);
+  return found && context.signalProcess(found.pid, 0) ? found : null;
+}
+
+export async function leaveNote(context: Pick<Context, 'paths'>, note: RunningSandbox): Promise<void> {
+  await mkdir(context.paths.state, { recursive: true, mode: 0o700 });
+  const file = noteFile(context);
+  await writeFile(`${file}.${note.pid}`, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  await rename(`${file}.${note.pid}`, file);
+}
+
+/** Removes the note if it is still this process's own. */
+export async function removeNote(context: Pick<Context, 'paths'>, pid: number): Promise<void> {
+  const text = await readFile(noteFile(context), 'utf8').catch(() => '');
+  if (readNote(text)?.pid === pid) await rm(noteFile(context), { force: true });
+}
+
+function noteFile(context: Pick<Context, 'paths'>): string {
+  return join(context.paths.state, 'sandbox.json');
+}
+
+function readNote(text: string): RunningSandbox | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isRecord(value) || typeof value['pid'] !== 'number' || typeof value['base_url'] !== 'string') return null;
+    return { pid: value['pid'], base_url: value['base_url'], started_at: String(value['started_at'] ?? '') };
+  } catch {
+    return null;
+  }
+}
