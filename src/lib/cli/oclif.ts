@@ -1,4 +1,6 @@
 /** Our one use of oclif's dispatcher: commands, topics and help; unknown words get the nearest suggestion. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Config } from '@oclif/core/config';
 import { usage } from '../failure.ts';
 import { nearest } from './nearest.ts';
@@ -71,9 +73,9 @@ function unknownCommand(argv: readonly string[], config: Config): Error {
   });
 }
 
-/** package.json with the commands' folder turned to the sources. */
+/** package.json with the built commands' folder turned to the sources. */
 async function sourceSettings(root: string): Promise<never> {
-  const { readFile } = await import('node:fs/promises');
-  const settings = JSON.parse(await readFile(`${root}/package.json`, 'utf8')) as { oclif: object };
-  return { ...settings, oclif: { ...settings.oclif, commands: './src/commands' } } as never;
+  const settings = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { oclif: { commands: string } };
+  const commands = settings.oclif.commands.replace('./dist/', './src/');
+  return { ...settings, oclif: { ...settings.oclif, commands } } as never;
 }

@@ -1,0 +1,70 @@
+/** Starts programs as a user's shell would, with an environment of their own. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+
+export const root = join(import.meta.dirname, '..', '..');
+
+export interface Ended {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** A home of its own, so that nothing of the developer's machine is read or written. Removed by `[Symbol.dispose]`. */
+export function freshHome(): { path: string; env: Record<string, string>; [Symbol.dispose](): void } {
+  const path = mkdtempSync(join(tmpdir(), 'credicorp-test-'));
+  const env = { PATH: process.env['PATH'] ?? '', HOME: path, XDG_RUNTIME_DIR: path, TZ: 'UTC' };
+  return { path, env, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Starts a script under this Node. */
+export function start(script: string, args: readonly string[], env: Record<string, string | undefined>): Child {
+  return spawn(process.execPath, [join(root, script), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Runs a script to its end. Killed after 30 s: no test may hang. */
+export function finish(child: Child, input = ''): Promise<Ended> {
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  return new Promise((resolve) =>
+    child.on('close', (status, signal) => {
+      clearTimeout(limit);
+      resolve({ status, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+    }),
+  );
+}
+
+/** Starts and finishes. */
+export function runScript(script: string, args: readonly string[], env: Record<string, string | undefined>, input = ''): Promise<Ended> {
+  return finish(start(script, args, env), input);
+}
+
+/** Resolves when a stream has carried the text; rejects when it ends without it. */
+export function seen(stream: Readable, text: string | RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let all = '';
+    const look = (chunk: Buffer): void => {
+      all += chunk.toString();
+      if (typeof text === 'string' ? all.includes(text) : text.test(all)) done(() => resolve(all));
+    };
+    const ended = (): void => done(() => reject(new Error(`ended without ${String(text)}: ${all}`)));
+    const done = (act: () => void): void => {
+      stream.off('data', look);
+      stream.off('end', ended);
+      act();
+    };
+    stream.on('data', look);
+    stream.on('end', ended);
+  });
+}
