@@ -1,0 +1,172 @@
+/**
+ * The user's one SQLite file. This room opens it, brings its tables up to date, bounds its size, and sets a damaged file
+ * aside under a new name instead of losing it. It knows rows, not meanings: each room hands in its own tables.
+ *
+ * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so nobody ever meets a
+ * half-made file, and the switch to WAL, which does not wait for locks, never happens on a file others can see.
+ */
+import { chmodSync, closeSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { Failure } from '../failure.ts';
+import { migrate, type Tables } from './tables.ts';
+import { isDamage, setAside, sqliteCode } from './damage.ts';
+
+export interface StoreOptions {
+  path: string;
+  /** Milliseconds since the epoch; names a file that is set aside. */
+  now: () => number;
+  tables: readonly Tables[];
+  /** Beyond this many bytes the oldest expendable rows go (`bound`); twice this is the hard limit. Default 128 MiB. */
+  maxBytes?: number;
+  /** How long a statement waits for another process. Default 5000. */
+  busyTimeoutMs?: number;
+  /** `full` outlives a power cut with every commit, `normal` only the end of the process, and is faster. Default `normal`. */
+  durability?: 'normal' | 'full';
+}
+
+export interface Store {
+  db: DatabaseSync;
+  /** Where a damaged file was put when this store was opened; null when there was none. */
+  setAside: string | null;
+  /** Deletes the oldest expendable rows when the file has outgrown its limit. Returns how many. Cheap when it has not. */
+  bound(): number;
+  close(): void;
+}
+
+/** `CRED` in ASCII: tells our file from any other SQLite file. */
+const APPLICATION_ID = 0x43_52_45_44;
+const PAGE_BYTES = 4096;
+
+/**
+ * Opens the store, creating it (mode 0600) and its directory (0700) when absent.
+ * @throws Failure `usage` (`state_unwritable`, `state_too_new`), `unavailable` (`state_busy`).
+ */
+export function openStore(options: StoreOptions): Store {
+  try {
+    const first = open(options);
+    if (first !== null) return finish(first, options, null);
+    const aside = setAside(options.path, options.now());
+    const second = open(options);
+    if (second === null) throw new Failure('bug', 'a store that was just created cannot be read');
+    return finish(second, options, aside);
+  } catch (error) {
+    throw asFailure(error, options.path);
+  }
+}
+
+/** The file, checked and migrated; null when what lies there is damaged or is no store. */
+function open(options: StoreOptions): DatabaseSync | null {
+  createUnlessPresent(options.path);
+  let db: DatabaseSync | undefined;
+  try {
+    db = connect(options.path, options.busyTimeoutMs ?? 5000);
+    if (pragma(db, 'application_id') !== APPLICATION_ID) {
+      db.close();
+      return null;
+    }
+    db.exec(`PRAGMA synchronous=${options.durability ?? 'normal'}`);
+    migrate(db, options.tables);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (isDamage(error)) return null;
+    throw error;
+  }
+}
+
+function createUnlessPresent(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) {
+    if (found.isFile() && (found.mode & 0o077) !== 0) chmodSync(path, 0o600);
+    return;
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const fresh = `${path}.new-${crypto.randomUUID()}`;
+  closeSync(openSync(fresh, 'wx', 0o600));
+  try {
+    const db = connect(fresh, 0);
+    db.exec(
+      `PRAGMA page_size=${PAGE_BYTES}; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA application_id=${APPLICATION_ID}`,
+    );
+    db.close();
+    publish(fresh, path);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+}
+
+/** `link` refuses to replace a file that another process published in the meantime: then theirs is as good. */
+function publish(fresh: string, path: string): void {
+  try {
+    linkSync(fresh, path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}
+
+function finish(db: DatabaseSync, options: StoreOptions, aside: string | null): Store {
+  const maxPages = Math.ceil((options.maxBytes ?? 128 * 1024 * 1024) / PAGE_BYTES);
+  db.exec(`PRAGMA max_page_count=${maxPages * 2}; PRAGMA journal_size_limit=${4 * 1024 * 1024}`);
+  const store: Store = {
+    db,
+    setAside: aside,
+    bound: () => bound(db, options.tables, maxPages),
+    close: () => {
+      if (db.isOpen) db.close();
+    },
+  };
+  store.bound();
+  return store;
+}
+
+/** Trims in batches down to nine tenths, so that a full file is not trimmed on every call. */
+function bound(db: DatabaseSync, tables: readonly Tables[], maxPages: number): number {
+  if (usedPages(db) <= maxPages) return 0;
+  let removed = 0;
+  for (let round = 0; round < 1000 && usedPages(db) > maxPages * 0.9; round += 1) {
+    let gone = 0;
+    for (const { trim } of tables) if (trim !== undefined) gone += Number(db.prepare(trim).run(500).changes);
+    if (gone === 0) break;
+    removed += gone;
+  }
+  db.exec('PRAGMA incremental_vacuum');
+  return removed;
+}
+
+function usedPages(db: DatabaseSync): number {
+  return pragma(db, 'page_count') - pragma(db, 'freelist_count');
+}
+
+function pragma(db: DatabaseSync, name: 'application_id' | 'page_count' | 'freelist_count'): number {
+  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+}
+
+const require = createRequire(import.meta.url);
+
+/** node:sqlite is loaded here and not above: commands that keep nothing should not pay for it. */
+function connect(path: string, timeout: number): DatabaseSync {
+  const sqlite: typeof import('node:sqlite') = require('node:sqlite');
+  return new sqlite.DatabaseSync(path, { timeout });
+}
+
+function asFailure(error: unknown, path: string): unknown {
+  if (error instanceof Failure) return error;
+  const code = sqliteCode(error);
+  if (code === 'busy') {
+    return new Failure(
+      'unavailable',
+      `the local store is held by another process (${path})`,
+      { code: 'state_busy', next: 'try again; if it stays so, end the other credicorp processes' },
+      error,
+    );
+  }
+  const reason = error instanceof Error ? error.message.replace(/^[A-Z]+: /, '') : 'unknown';
+  return new Failure(
+    'usage',
+    `the local store cannot be opened or written (${path}): ${reason}`,
+    { code: 'state_unwritable', next: 'make the directory writable, or name another with CREDICORP_STATE_DIR' },
+    error,
+  );
+}
