@@ -1,0 +1,90 @@
+/** What can go wrong on the wire, in plain words and as a code. Host names are public; addresses with credentials never get here. */
+import { isLoopback } from '../contract/environments.ts';
+import { Failure } from '../failure.ts';
+
+export interface NetworkTrouble {
+  /** Machine-readable; ends up in `Failure.facts.code`. */
+  code: string;
+  /** Words that follow `no answer from HOST:`. */
+  message: string;
+}
+
+/** Trouble that another try cannot cure: the request is wrong, or the other end is, or nobody listens on this machine. */
+export const HOPELESS: ReadonlySet<string> = new Set([
+  'nothing_listening',
+  'unknown_host',
+  'tls',
+  'not_http',
+  'bad_request',
+  'proxy',
+]);
+
+const WORDS: Record<string, NetworkTrouble> = {
+  ENOTFOUND: { code: 'unknown_host', message: 'there is no host of that name' },
+  EAI_AGAIN: { code: 'dns', message: 'the name could not be looked up; is there a network?' },
+  ETIMEDOUT: { code: 'timeout', message: 'no connection in time' },
+  UND_ERR_CONNECT_TIMEOUT: { code: 'timeout', message: 'no connection in time' },
+  ECONNRESET: { code: 'reset', message: 'the connection was cut' },
+  EPIPE: { code: 'reset', message: 'the connection was cut' },
+  UND_ERR_SOCKET: { code: 'reset', message: 'the connection was closed' },
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: { code: 'truncated', message: 'the body is not as long as was announced' },
+  UND_ERR_HEADERS_OVERFLOW: { code: 'not_http', message: 'its headers are too large' },
+  EHOSTUNREACH: { code: 'unreachable', message: 'the host cannot be reached' },
+  ENETUNREACH: { code: 'unreachable', message: 'the network cannot be reached' },
+  EADDRNOTAVAIL: { code: 'unreachable', message: 'this machine has no address to connect from' },
+  EMFILE: { code: 'too_many_files', message: 'too many connections are open on this machine' },
+  UND_ERR_DESTROYED: { code: 'closed', message: 'the client was closed' },
+  UND_ERR_CLOSED: { code: 'closed', message: 'the client was closed' },
+  UND_ERR_INVALID_ARG: { code: 'bad_request', message: 'the request holds what HTTP does not allow' },
+  UND_ERR_PRX_CONN: { code: 'proxy', message: 'the proxy hung up' },
+  UND_ERR_PRX_TLS: { code: 'proxy', message: 'the proxy cannot be reached over TLS' },
+};
+
+export function networkTrouble(error: unknown, url: URL): NetworkTrouble {
+  const code = codeOf(error);
+  if (code === 'ECONNREFUSED') {
+    const code = isLoopback(url.hostname) ? 'nothing_listening' : 'connection_refused';
+    return { code, message: 'the connection was refused' };
+  }
+  if (/^(?:ERR_TLS|ERR_SSL|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/.test(code)) {
+    return { code: 'tls', message: `the TLS connection failed (${code})` };
+  }
+  if (/^(?:HPE_|HTTPParserError|UND_ERR_HTTP)/.test(code))
+    return { code: 'not_http', message: 'what came back is not HTTP' };
+  // The CONNECT request of a proxied connection was answered with something else than 200.
+  if (error instanceof Error && error.message.startsWith('Proxy response')) {
+    return {
+      code: 'proxy',
+      message: `the proxy refused the connection (${/\d{3}/.exec(error.message)?.[0] ?? 'no status'})`,
+    };
+  }
+  return WORDS[code] ?? { code: 'network', message: `the connection failed (${code})` };
+}
+
+/** @returns `unavailable`, or `usage` when the request itself cannot be sent. */
+export function networkFailure(trouble: NetworkTrouble, url: URL): Failure {
+  if (trouble.code === 'bad_request') {
+    return new Failure('usage', `the request cannot be sent: ${trouble.message}`, { code: trouble.code });
+  }
+  const next = NEXT[trouble.code] ?? 'try again; `credicorp doctor` looks at the way to the host';
+  return new Failure('unavailable', `no answer from ${url.host}: ${trouble.message}`, { code: trouble.code, next });
+}
+
+const NEXT: Record<string, string> = {
+  nothing_listening: 'is the sandbox running? `credicorp sandbox start` starts it',
+  timeout: 'try again, or allow more time with --timeout 2m',
+  unknown_host: 'check the address: `credicorp whoami` shows it and where it comes from',
+  tls: 'a proxy that reads TLS, or a wrong clock? NODE_EXTRA_CA_CERTS adds a certificate of your own',
+  proxy: 'check HTTPS_PROXY and NO_PROXY',
+};
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  // Both address families were tried, and each failed for its own reason.
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  const code: unknown = Reflect.get(error, 'code');
+  if (code === 'UND_ERR_SOCKET' || code === undefined) {
+    return error.cause instanceof Error ? codeOf(error.cause) : typeof code === 'string' ? code : error.name;
+  }
+  return typeof code === 'string' ? code : 'unknown';
+}
