@@ -1,0 +1,134 @@
+/** Which credential counts: the pair or key in the environment, else what the profile stored. An id and a secret stay together. */
+
+import { type Environment, environmentOfCredential } from '../contract/environments.ts';
+import { Failure, usage } from '../failure.ts';
+import type { SecretPlace, Sourced, Sources, VaultKind } from './identity.ts';
+import { isLocalCredential, localSecretOf } from './local-client.ts';
+import type { Profile } from './profiles.ts';
+import { Secret } from './secret.ts';
+import type { Variables } from './variables.ts';
+
+export interface Credential {
+  from: 'variable' | 'profile';
+  mode: 'oauth' | 'secret_key';
+  clientId: Sourced<string> | null;
+  secret: SecretPlace;
+  /** What its prefixes say; null when they say nothing. */
+  marker: 'sandbox' | 'live' | null;
+  /** The environment it was issued for: the marker, else what its profile says. */
+  environment: Environment | null;
+  /** It is one of the embedded sandbox's public ones. */
+  local: boolean;
+}
+
+/**
+ * @throws Failure `auth` (`not_signed_in`) when there is none.
+ * @throws Failure `usage` (`incomplete_credential`, `mixed_credential`) for half a pair, or halves of two environments.
+ */
+export function chooseCredential(sources: Sources, variables: Variables, profile: Sourced<Profile> | null): Credential {
+  const said = clientIdSaid(sources, variables);
+  const stored = profile?.value.clientId;
+  const own = stored === undefined || profile === null ? null : sourcedId(stored, profile.value.name);
+  if (variables.clientSecret !== null && (said ?? own) !== null) {
+    return fromVariables('oauth', said ?? own, variables.clientSecret);
+  }
+  if (variables.secretKey !== null) return fromVariables('secret_key', null, variables.secretKey);
+  if (variables.clientSecret !== null) {
+    throw incomplete(variables.clientSecret.name, 'the client id that belongs to it', 'set CC_CLIENT_ID as well');
+  }
+  if (said !== null && said.value !== stored) {
+    const secret = localSecretOf(said.value);
+    if (secret !== null) return builtIn(said, secret, profile);
+    throw incomplete(
+      said.source.name,
+      'the secret that belongs to it',
+      'set CC_CLIENT_SECRET as well, or sign in with it',
+    );
+  }
+  if (profile === null) {
+    throw new Failure('auth', 'not signed in', {
+      code: 'not_signed_in',
+      next: 'sign in with credicorp login, or start a local sandbox with credicorp sandbox start',
+    });
+  }
+  return fromProfile(profile.value, variables.keychain?.value ?? null);
+}
+
+function clientIdSaid({ flags }: Sources, variables: Variables): Sourced<string> | null {
+  if (flags.clientId !== undefined) return { value: flags.clientId, source: { from: 'flag', name: '--client-id' } };
+  if (variables.clientId === null) return null;
+  return { value: variables.clientId.value, source: { from: 'variable', name: variables.clientId.name } };
+}
+
+function sourcedId(value: string, profile: string): Sourced<string> {
+  return { value, source: { from: 'profile', name: profile } };
+}
+
+function fromVariables(
+  mode: Credential['mode'],
+  clientId: Sourced<string> | null,
+  variable: { name: string; value: Secret },
+): Credential {
+  const text = variable.value.reveal();
+  const markers = [clientId === null ? null : environmentOfCredential(clientId.value), environmentOfCredential(text)];
+  if (markers.includes('live') && markers.includes('sandbox')) {
+    throw usage(`${clientId?.source.name ?? 'the client id'} and ${variable.name} belong to different environments`, {
+      code: 'mixed_credential',
+      next: 'set both for the sandbox or both for live',
+    });
+  }
+  const marker = markers.find((found) => found !== null) ?? null;
+  const local = isLocalCredential(text);
+  return {
+    from: 'variable',
+    mode,
+    clientId,
+    secret: { where: 'variable', name: variable.name, secret: variable.value },
+    marker,
+    environment: local ? 'local' : marker,
+    local,
+  };
+}
+
+function builtIn(clientId: Sourced<string>, secret: string, profile: Sourced<Profile> | null): Credential {
+  return {
+    from: profile === null ? 'variable' : 'profile',
+    mode: 'oauth',
+    clientId,
+    secret: { where: 'built_in', secret: new Secret(secret) },
+    marker: environmentOfCredential(clientId.value),
+    environment: 'local',
+    local: true,
+  };
+}
+
+function fromProfile(profile: Profile, keychain: VaultKind | null): Credential {
+  const { name, clientId, mode, environment } = profile;
+  const known = clientId === undefined ? null : localSecretOf(clientId);
+  const sourced = clientId === undefined ? null : sourcedId(clientId, name);
+  if (known !== null && environment === 'local' && sourced !== null) {
+    return { ...builtIn(sourced, known, null), from: 'profile' };
+  }
+  return {
+    from: 'profile',
+    mode,
+    clientId: sourced,
+    secret: {
+      where: 'vault',
+      store: vaultOf(profile, keychain),
+      account: `${name}/${mode === 'oauth' ? 'client_secret' : 'secret_key'}`,
+    },
+    marker: clientId === undefined ? null : environmentOfCredential(clientId),
+    environment,
+    local: false,
+  };
+}
+
+/** `CREDICORP_KEYCHAIN` speaks for the keychain; what is kept in the plain file of the embedded sandbox stays there. */
+export function vaultOf(profile: Profile, keychain: VaultKind | null): VaultKind {
+  return profile.store === 'local' ? 'local' : (keychain ?? profile.store);
+}
+
+function incomplete(name: string, missing: string, next: string): Failure {
+  return usage(`${name} is set, but not ${missing}`, { code: 'incomplete_credential', param: name, next });
+}

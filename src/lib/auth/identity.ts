@@ -1,0 +1,70 @@
+/** Who the program acts as, and what that was decided from. Shapes only. */
+
+import type { Environment } from '../contract/environments.ts';
+import type { Pin } from './pin.ts';
+import type { Config, Store } from './profiles.ts';
+import type { Provider } from './providers/provider.ts';
+import type { Secret } from './secret.ts';
+import type { Environ } from './variables.ts';
+
+/** Where a value came from. `name` is the flag, the variable, the pin's path or the profile; empty where there is nothing to name. */
+export interface Source {
+  from: 'flag' | 'variable' | 'pin' | 'profile' | 'sandbox' | 'default';
+  name: string;
+}
+
+export interface Sourced<T> {
+  value: T;
+  source: Source;
+}
+
+/** What was said on the command line. Bases and token URLs may be in any spelling `parseBase` reads. */
+export interface Flags {
+  profile?: string;
+  base?: string;
+  tokenUrl?: string;
+  clientId?: string;
+  environment?: Environment;
+  scopes?: readonly string[];
+}
+
+/** Everything that may say who I am. */
+export interface Sources {
+  flags: Flags;
+  env: Environ;
+  pin: Pin | null;
+  config: Config;
+  /** The embedded sandbox that runs now. */
+  runningSandbox: { base: string } | null;
+  provider: (name: string) => Provider;
+}
+
+/** Where the secret is to be had. */
+export type SecretPlace =
+  | { where: 'variable'; name: string; secret: Secret }
+  | { where: 'vault'; store: VaultKind; account: string }
+  | { where: 'built_in'; secret: Secret };
+
+export type VaultKind = Store | 'memory';
+
+export interface Identity {
+  /** The profile in use, null when the environment variables say everything. */
+  profile: Sourced<string> | null;
+  provider: Provider;
+  environment: Sourced<Environment>;
+  base: Sourced<string>;
+  /** null: discovery and the provider's default decide. */
+  tokenUrl: Sourced<string> | null;
+  /** `headers`: id and secret travel on each call, there is no token. */
+  mode: 'oauth' | 'secret_key' | 'headers';
+  /** null with a secret key. */
+  clientId: Sourced<string> | null;
+  /** Empty: whatever the client is granted (partner API §4). */
+  scopes: Sourced<readonly string[]>;
+  secret: SecretPlace;
+  /** Where the access token is kept, and under which account name's beginning (`<account>/access_token`). */
+  vault: VaultKind;
+  account: string;
+  /** From a variable; a profile's own webhook secrets are in its vault. */
+  webhookSecret: { name: string; secret: Secret } | null;
+}

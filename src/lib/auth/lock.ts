@@ -1,0 +1,60 @@
+/**
+ * One at a time across processes. The lock is SQLite's exclusive lock on an empty file, which the operating system gives back the
+ * moment its holder dies: nothing has to be judged stale, and nobody waits for a crashed process.
+ */
+
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface LockOptions {
+  /** How long to wait for a holder that is alive; after that the work is done without the lock, late rather than never. */
+  patienceMs: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs `work` while holding the lock of that file (its folder must exist). A file system without locks, or a holder that outlasts
+ * the patience, does not stop the work: the lock saves effort, it does not guard truth.
+ */
+export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const release = await acquire(path, options);
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+async function acquire(path: string, { patienceMs, signal }: LockOptions): Promise<() => void> {
+  // Loaded here: most commands find a token in the cache and never need a lock.
+  const { DatabaseSync } = await import('node:sqlite');
+  const until = performance.now() + patienceMs;
+  for (let wait = 5; ; wait = Math.min(wait * 1.5, 60)) {
+    const outcome = tryLock(DatabaseSync, path);
+    if (outcome === 'unusable') return () => undefined;
+    if (outcome !== 'busy') return outcome;
+    if (performance.now() >= until) return () => undefined;
+    await pause(wait, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+type Outcome = 'busy' | 'unusable' | (() => void);
+
+function tryLock(DatabaseSync: typeof import('node:sqlite').DatabaseSync, path: string): Outcome {
+  let database: InstanceType<typeof DatabaseSync> | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: 0 });
+    database.exec('BEGIN EXCLUSIVE');
+    const held = database;
+    return () => held.close();
+  } catch (error) {
+    database?.close();
+    return isBusy(error) ? 'busy' : 'unusable';
+  }
+}
+
+/** SQLITE_BUSY is 5; extended codes carry it in their low byte (sqlite.org/rescode.html). */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 255) === 5
+  );
+}

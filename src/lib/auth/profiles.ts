@@ -1,0 +1,197 @@
+/**
+ * The accounts a user has: `config.json` in the configuration folder. It holds names, hosts and client ids, never a secret.
+ * Every command reads it, so it is judged by hand and loads nothing heavy.
+ */
+
+import { join } from 'node:path';
+import { type Environment, isEnvironment, parseBase, parseTokenUrl } from '../contract/environments.ts';
+import { Failure, usage } from '../failure.ts';
+import { withLock } from './lock.ts';
+import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+
+/** Where a profile's secret rests: the keychain, an encrypted file, or (embedded sandbox only) a plain file. */
+export type Store = 'os' | 'file' | 'local';
+
+export interface Profile {
+  name: string;
+  /** Name of the provider's data file. */
+  provider: string;
+  environment: Environment;
+  base: string;
+  /** Set only when the user gave one; otherwise discovery and the provider's default decide (partner API §3). */
+  tokenUrl?: string;
+  mode: 'oauth' | 'secret_key';
+  /** Client credentials only. */
+  clientId?: string;
+  /** Set only when the user narrowed them (partner API §4). */
+  scopes?: string[];
+  store: Store;
+}
+
+export interface Config {
+  /** Name of the active profile. */
+  active: string | null;
+  profiles: readonly Profile[];
+}
+
+const EMPTY: Config = { active: null, profiles: [] };
+const VERSION = 1;
+
+/** The file behind `config.json` in a configuration folder. */
+export function configPath(folder: string): string {
+  return join(folder, 'config.json');
+}
+
+/**
+ * Reads the profiles; none yet is an empty list. A damaged file is left as it is.
+ * @throws Failure `usage` (`config_corrupt`, `config_newer`, `not_readable`)
+ */
+export function readConfig(folder: string): Config {
+  const path = configPath(folder);
+  const text = readPrivate(path);
+  if (text === null) return EMPTY;
+  let document: unknown;
+  try {
+    document = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch {
+    throw corrupt(path, 'it is not JSON');
+  }
+  return judgeConfig(path, document);
+}
+
+/**
+ * Changes the profiles: reads, hands them over, writes what comes back. One change at a time across processes.
+ * @throws Failure `usage` when the file is damaged or its folder cannot be written.
+ */
+export async function updateConfig(folder: string, change: (config: Config) => Config): Promise<Config> {
+  makePrivateFolder(folder);
+  return withLock(join(folder, 'config.lock'), { patienceMs: 5000 }, async () => {
+    const changed = change(readConfig(folder));
+    writePrivate(configPath(folder), `${JSON.stringify({ version: VERSION, ...changed }, undefined, 2)}\n`);
+    return changed;
+  });
+}
+
+/** The profile of that name, null when there is none. */
+export function findProfile(config: Config, name: string): Profile | null {
+  return config.profiles.find((profile) => profile.name === name) ?? null;
+}
+
+/** Adds a profile or replaces the one of its name. It becomes active when asked for, or when none is. */
+export function withProfile(config: Config, profile: Profile, active = false): Config {
+  assertProfileName(profile.name);
+  const others = config.profiles.filter(({ name }) => name !== profile.name);
+  return {
+    active: active || config.active === null ? profile.name : config.active,
+    profiles: [...others, profile].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+}
+
+/** Takes a profile out. If it was the active one, none is. */
+export function withoutProfile(config: Config, name: string): Config {
+  return {
+    active: config.active === name ? null : config.active,
+    profiles: config.profiles.filter((profile) => profile.name !== name),
+  };
+}
+
+/**
+ * Makes a profile the active one.
+ * @throws Failure `usage` (`unknown_profile`)
+ */
+export function withActive(config: Config, name: string): Config {
+  if (findProfile(config, name) === null) throw unknownProfile(config, name, 'there is no profile');
+  return { ...config, active: name };
+}
+
+/** The failure for a name nobody has; says which names there are. */
+export function unknownProfile(config: Config, name: string, because: string): Failure {
+  const names = config.profiles.map((profile) => profile.name).join(', ');
+  return usage(`${because} ${isProfileName(name) ? name : 'of that name'}`, {
+    code: 'unknown_profile',
+    next: names === '' ? 'make one: credicorp login' : `use one of: ${names}`,
+  });
+}
+
+/** Names go into keychain accounts and file names: letters, digits, `.`, `_`, `-`, at most 64, not starting with a mark. */
+export function isProfileName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
+}
+
+/** @throws Failure `usage` (`bad_profile_name`) */
+export function assertProfileName(text: string): void {
+  if (isProfileName(text)) return;
+  throw usage(
+    'a profile name has letters, digits, dots, dashes and underscores, at most 64, and starts with a letter or digit',
+    {
+      code: 'bad_profile_name',
+      param: 'profile',
+    },
+  );
+}
+
+function judgeConfig(path: string, document: unknown): Config {
+  if (!isObject(document)) throw corrupt(path, 'it is not an object');
+  if (typeof document['version'] === 'number' && document['version'] > VERSION) {
+    throw usage(`${path} was written by a newer version of this program`, {
+      code: 'config_newer',
+      next: 'update credicorp-cli, or choose another folder with CREDICORP_CONFIG_DIR',
+    });
+  }
+  const { active = null, profiles } = document;
+  if (active !== null && typeof active !== 'string') throw corrupt(path, '"active" is not a name');
+  if (!Array.isArray(profiles)) throw corrupt(path, '"profiles" is not a list');
+  const judged = profiles.map((profile: unknown, index) => judgeProfile(path, profile, index));
+  if (new Set(judged.map(({ name }) => name)).size < judged.length) throw corrupt(path, 'two profiles have one name');
+  return { active, profiles: judged };
+}
+
+function judgeProfile(path: string, value: unknown, index: number): Profile {
+  const bad = (member: string) => corrupt(path, `"${member}" of profile number ${index + 1} is wrong`);
+  if (!isObject(value)) throw bad('profile');
+  const { name, provider, environment, base, tokenUrl, mode, clientId, scopes, store } = value;
+  if (typeof name !== 'string' || !isProfileName(name)) throw bad('name');
+  if (typeof provider !== 'string' || !isProfileName(provider)) throw bad('provider');
+  if (!isEnvironment(environment)) throw bad('environment');
+  if (mode !== 'oauth' && mode !== 'secret_key') throw bad('mode');
+  if (store !== 'os' && store !== 'file' && store !== 'local') throw bad('store');
+  // The plain file is for what everybody may know.
+  if (store === 'local' && environment !== 'local') throw bad('store');
+  if (clientId !== undefined && typeof clientId !== 'string') throw bad('clientId');
+  if (scopes !== undefined && !isTextList(scopes)) throw bad('scopes');
+  return {
+    name,
+    provider,
+    environment,
+    base: readUrlOr(base, parseBase, () => bad('base')),
+    ...(tokenUrl === undefined ? {} : { tokenUrl: readUrlOr(tokenUrl, parseTokenUrl, () => bad('tokenUrl')) }),
+    mode,
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(scopes === undefined ? {} : { scopes }),
+    store,
+  };
+}
+
+function readUrlOr(value: unknown, parse: (text: string) => string, refuse: () => Failure): string {
+  if (typeof value !== 'string') throw refuse();
+  try {
+    return parse(value);
+  } catch (error) {
+    throw error instanceof Failure ? refuse() : error;
+  }
+}
+
+function corrupt(path: string, why: string): Failure {
+  return usage(`${path} is damaged: ${why}`, {
+    code: 'config_corrupt',
+    next: `mend it by hand, or move it away (mv ${path} ${path}.old) and sign in again; it was left as it is`,
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTextList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

@@ -1,0 +1,160 @@
+/** Judges a provider's data file member by member: the schema, written as code because every command reads one. */
+
+import { type Environment, isEnvironment, parseBase } from '../../contract/environments.ts';
+import { usage } from '../../failure.ts';
+import type { Provider, ProviderToken, ProviderWebhooks } from './provider.ts';
+
+/** A member that is looked up, and where it stands, for the message. */
+interface Place {
+  at: string;
+  value: unknown;
+}
+
+/** @throws Failure `usage`, naming the first member that is wrong. */
+export function judgeProvider(document: unknown, name: string): Provider {
+  const root: Place = { at: '', value: document };
+  if (text(member(root, 'name')) !== name) throw wrong({ at: 'name', value: null }, `"${name}", like the file`);
+  const headers = member(root, 'headers');
+  const localClient = member(root, 'localClient');
+  const provider: Provider = {
+    name,
+    title: text(member(root, 'title')),
+    bases: judgeBases(member(root, 'bases')),
+    hosts: judgeHosts(member(root, 'hosts')),
+    authentication: oneOf(member(root, 'authentication'), ['client_credentials', 'headers']),
+    token: judgeToken(member(root, 'token')),
+    secretKeys: flag(member(root, 'secretKeys')),
+    marked: flag(member(root, 'marked')),
+    headers: {
+      clientId: headerName(member(headers, 'clientId')),
+      clientSecret: headerName(member(headers, 'clientSecret')),
+      merchant: headerName(member(headers, 'merchant')),
+    },
+    webhooks: judgeWebhooks(member(root, 'webhooks')),
+    localClient:
+      localClient.value === null
+        ? null
+        : { id: text(member(localClient, 'id')), secret: text(member(localClient, 'secret')) },
+  };
+  assertWhole(provider);
+  return provider;
+}
+
+/** Members that need each other. */
+function assertWhole({ authentication, token, headers }: Provider): void {
+  if (authentication === 'client_credentials' && token === null) {
+    throw wrong({ at: 'token', value: null }, 'given with client credentials');
+  }
+  if (authentication === 'headers' && (headers.clientId === null || headers.clientSecret === null)) {
+    throw wrong({ at: 'headers', value: null }, 'two header names when credentials travel as headers');
+  }
+}
+
+function judgeToken(place: Place): ProviderToken | null {
+  if (place.value === null) return null;
+  return {
+    path: path(member(place, 'path')),
+    discovery: flag(member(place, 'discovery')),
+    domain: orNull(member(place, 'domain'), hostName),
+    earlySeconds: seconds(member(place, 'earlySeconds')),
+    halveUpTo: seconds(member(place, 'halveUpTo')),
+    jwksPath: orNull(member(place, 'jwksPath'), path),
+    introspectPath: orNull(member(place, 'introspectPath'), path),
+    audiencePath: orNull(member(place, 'audiencePath'), path),
+  };
+}
+
+function judgeWebhooks(place: Place): ProviderWebhooks {
+  const signatureHeader = headerName(member(place, 'signatureHeader'));
+  if (signatureHeader === null) throw wrong(member(place, 'signatureHeader'), 'a header name');
+  return {
+    signatureHeader,
+    timestampHeader: headerName(member(place, 'timestampHeader')),
+    form: oneOf(member(place, 'form'), ['t,v1', 'hex']),
+    signedText: oneOf(member(place, 'signedText'), ['timestamp.body', 'body']),
+    toleranceSeconds: orNull(member(place, 'toleranceSeconds'), seconds),
+    refuseWith: seconds(member(place, 'refuseWith')),
+  };
+}
+
+function judgeBases(place: Place): Partial<Record<Environment, string>> {
+  const bases: Partial<Record<Environment, string>> = {};
+  for (const [key, value] of Object.entries(record(place))) {
+    const at = `${place.at}.${key}`;
+    if (!isEnvironment(key)) throw wrong({ at, value }, 'named local, sandbox or live');
+    bases[key] = parseBase(text({ at, value }));
+  }
+  return bases;
+}
+
+function judgeHosts(place: Place): Record<string, Environment> {
+  return Object.fromEntries(
+    Object.entries(record(place)).map(([host, value]) => {
+      const at = `${place.at}.${host}`;
+      return [hostName({ at, value: host }), oneOf({ at, value }, ['sandbox', 'live'] as const)];
+    }),
+  );
+}
+
+function record(place: Place): Record<string, unknown> {
+  if (typeof place.value !== 'object' || place.value === null || Array.isArray(place.value)) {
+    throw wrong(place, 'an object');
+  }
+  return Object.fromEntries(Object.entries(place.value));
+}
+
+function member(place: Place, name: string): Place {
+  const value = record(place)[name];
+  return { at: place.at === '' ? name : `${place.at}.${name}`, value };
+}
+
+function text(place: Place): string {
+  if (typeof place.value !== 'string' || place.value === '' || place.value.length > 500) throw wrong(place, 'text');
+  return place.value;
+}
+
+function flag(place: Place): boolean {
+  if (typeof place.value !== 'boolean') throw wrong(place, 'true or false');
+  return place.value;
+}
+
+function seconds(place: Place): number {
+  const { value } = place;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 86_400) {
+    throw wrong(place, 'a whole number up to 86400');
+  }
+  return value;
+}
+
+function path(place: Place): string {
+  const value = text(place);
+  if (!/^\/[\w./-]*$/.test(value) || value.startsWith('//')) throw wrong(place, 'a path that starts with /');
+  return value;
+}
+
+function hostName(place: Place): string {
+  const value = text(place);
+  if (!/^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(value)) throw wrong(place, 'a host name in lower case');
+  return value;
+}
+
+function headerName(place: Place): string | null {
+  if (place.value === null) return null;
+  const value = text(place);
+  if (!/^[a-z0-9-]+$/.test(value)) throw wrong(place, 'a header name in lower case, or null');
+  return value;
+}
+
+function oneOf<const T extends string>(place: Place, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === place.value);
+  if (found === undefined) throw wrong(place, choices.join(' or '));
+  return found;
+}
+
+function orNull<T>(place: Place, read: (place: Place) => T): T | null {
+  return place.value === null ? null : read(place);
+}
+
+function wrong(place: Place, expected: string) {
+  return usage(`"${place.at}" is to be ${expected}`, { code: 'bad_provider' });
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { findProvider, PROVIDER_NAMES } from '../../src/lib/auth/providers/provider.ts';
+import { CREDICORP_HOSTS, DEFAULT_BASES } from '../../src/lib/contract/environments.ts';
+import { Failure } from '../../src/lib/failure.ts';
+
+const usageWith = (code: string) => (error: unknown) =>
+  error instanceof Failure && error.kind === 'usage' && error.facts.code === code;
+const home = new URL('../../src/lib/auth/providers/', import.meta.url);
+
+function configWith(name: string, text: string): string {
+  const config = mkdtempSync(join(tmpdir(), 'credicorp-provider-'));
+  mkdirSync(join(config, 'providers'));
+  writeFileSync(join(config, 'providers', `${name}.json`), text);
+  return config;
+}
+
+describe('providers', () => {
+  it('lists every data file, and each is sound', () => {
+    const files = readdirSync(home).filter((name) => name.endsWith('.json'));
+    assert.deepEqual(files.map((name) => name.replace('.json', '')).sort(), [...PROVIDER_NAMES].sort());
+    for (const name of PROVIDER_NAMES) assert.equal(findProvider(name, '/nonexistent').name, name);
+  });
+
+  it('agrees with the contract about Credicorp', () => {
+    const credicorp = findProvider('credicorp', '/nonexistent');
+    assert.deepEqual(credicorp.hosts, CREDICORP_HOSTS);
+    assert.deepEqual(credicorp.bases, DEFAULT_BASES);
+  });
+
+  it('a further one is one file', () => {
+    const text = readFileSync(new URL('acountpay.json', home), 'utf8').replace('"acountpay"', '"third"');
+    assert.equal(findProvider('third', configWith('third', text)).token?.earlySeconds, 300);
+  });
+
+  it('refuses an unknown one, and a name that is a path', () => {
+    assert.throws(() => findProvider('nobody', '/nonexistent'), usageWith('unknown_provider'));
+    assert.throws(() => findProvider('../../etc/passwd', '/'), usageWith('unknown_provider'));
+  });
+
+  const sound: Record<string, unknown> = JSON.parse(readFileSync(new URL('credicorp.json', home), 'utf8'));
+  const wrong: [what: string, change: Record<string, unknown>][] = [
+    ['another name', { name: 'other' }],
+    ['http base', { bases: { live: 'http://evil.example' } }],
+    ['base of no environment', { bases: { prod: 'https://x.example' } }],
+    ['host that claims to be local', { hosts: { 'evil.example': 'local' } }],
+    ['no token with client credentials', { token: null }],
+    ['headers without names', { authentication: 'headers' }],
+    ['token path that is a URL', { token: { path: 'https://evil.example', discovery: true } }],
+    ['header name with a line break', { headers: { clientId: 'x\r\ny', clientSecret: null, merchant: null } }],
+    [
+      'negative seconds',
+      {
+        webhooks: {
+          signatureHeader: 'x',
+          timestampHeader: null,
+          form: 'hex',
+          signedText: 'body',
+          toleranceSeconds: -1,
+          refuseWith: 400,
+        },
+      },
+    ],
+    ['no hosts', { hosts: undefined }],
+  ];
+  for (const [what, change] of wrong) {
+    it(`refuses a file with ${what}`, () => {
+      const config = configWith('third', JSON.stringify({ ...sound, name: 'third', ...change }));
+      assert.throws(() => findProvider('third', config), usageWith('bad_provider'));
+    });
+  }
+  it('refuses a file that is not JSON, or far too large', () => {
+    assert.throws(() => findProvider('third', configWith('third', '{')), usageWith('bad_provider'));
+    assert.throws(() => findProvider('third', configWith('third', ' '.repeat(70_000))), usageWith('bad_provider'));
+  });
+});
