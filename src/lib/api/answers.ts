@@ -1,0 +1,163 @@
+/**
+ * An answer becomes data or a `Failure`, and nothing else. What the status says counts first, then the code; the message is for
+ * people and is never read (partner API §13).
+ */
+import { isRecord, parseJson } from '../contract/json.ts';
+import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
+import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
+import { type Problem, readProblem, requestIdOf } from './problems.ts';
+import { waitAsked } from './retry.ts';
+import type { TransportAnswer } from './transport.ts';
+
+/** The part of a zod schema that is used here; unknown members are the schema's business to keep. */
+export interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly Issue[] } };
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+}
+
+export interface Answer<T> {
+  status: number;
+  headers: Record<string, string>;
+  requestId: string | null;
+  text: string;
+  /** The document as the server wrote it, numbers untouched; null for an empty body. */
+  json: unknown;
+  /** The same document, judged by the schema. */
+  data: T;
+}
+
+export interface Asked<T> {
+  method: string;
+  path: string;
+  /** The route is assumed, not documented: the hosted API may lack it (partner API §0). */
+  assumed?: boolean;
+  schema?: Schema<T>;
+  /** Milliseconds since the epoch, to read a date in `Retry-After`. */
+  now: number;
+}
+
+/** @throws Failure of the kind that the status stands for; `unavailable` when a success cannot be read. */
+export function judge<T>(answer: TransportAnswer, asked: Asked<T>): Answer<T> {
+  if (answer.status < 200 || answer.status > 299) throw failureOf(answer, asked);
+  const unreadable = (why: string): Failure => {
+    const requestId = requestIdOf(answer);
+    return new Failure('unavailable', `the answer to ${asked.method} ${asked.path} could not be read: ${why}`, {
+      status: answer.status,
+      code: answer.broken?.code ?? 'unreadable_answer',
+      ...(requestId === null ? {} : { requestId }),
+      next: 'try again; if it stays so, send the request id to support',
+    });
+  };
+  if (answer.broken) throw unreadable(answer.broken.message);
+  const json = documentOf(answer, unreadable);
+  const { status, headers, text } = answer;
+  const requestId = requestIdOf(answer, isRecord(json) ? json : {});
+  // Without a schema the caller takes the document as it is.
+  if (!asked.schema) return { status, headers, requestId, text, json, data: json as T };
+  const judged = asked.schema.safeParse(json);
+  if (!judged.success) throw unreadable(misfit(judged.error.issues));
+  return { status, headers, requestId, text, json, data: judged.data };
+}
+
+function documentOf(answer: TransportAnswer, unreadable: (why: string) => Failure): unknown {
+  if (answer.text.trim() === '') return null;
+  try {
+    return parseJson(answer.text);
+  } catch {
+    const html = /^\s*<|\bhtml\b/i.test(`${answer.headers['content-type'] ?? ''} ${answer.text.slice(0, 64)}`);
+    throw unreadable(html ? 'it is a web page, not JSON' : 'it is not JSON');
+  }
+}
+
+function misfit(issues: readonly Issue[]): string {
+  const paths = [...new Set(issues.slice(0, 3).map((issue) => issue.path.map(String).join('.') || 'the document'))];
+  return `${paths.join(', ')} is not what the API documents`;
+}
+
+function failureOf(answer: TransportAnswer, asked: Asked<unknown>): Failure {
+  const { status } = answer;
+  const problem = readProblem(answer);
+  const call = `${asked.method} ${asked.path}`;
+  if (asked.assumed === true && isNotOffered(status, problem)) return notOffered(status, call, problem);
+  const kind = kindOf(status, problem);
+  const retryAfter = waitAsked(answer.headers, asked.now);
+  const facts: FailureFacts = { status, next: nextOf(status, problem) };
+  if (problem.type !== null) facts.type = problem.type;
+  if (problem.code !== null) facts.code = problem.code;
+  if (problem.param !== null) facts.param = problem.param;
+  if (problem.details.length > 0) facts.details = problem.details;
+  if (problem.requestId !== null) facts.requestId = problem.requestId;
+  if (problem.docUrl !== null && problem.docUrl.startsWith('https://')) facts.docUrl = problem.docUrl;
+  if (retryAfter !== null && (status === 429 || status >= 500)) facts.retryAfter = Math.ceil(retryAfter / 1000);
+  if (status >= 300 && status < 400) facts.code = 'redirect';
+  return new Failure(kind, problem.message ?? plainMessage(status, call), facts);
+}
+
+/** Branch on the status first (partner API §13). OAuth errors come with 400 too (partner API §3). */
+function kindOf(status: number, problem: Problem): FailureKind {
+  if (status === 429) return 'rate_limited';
+  if (status === 401 || status === 403) return 'auth';
+  if (status === 404) return 'not_found';
+  if (problem.oauth && isOAuthRefusal(problem.code)) return 'auth';
+  // 407 and 408 are about the way to the API, a redirect is not followed: in each case there is no answer from it.
+  if (status === 407 || status === 408 || status < 400) return 'unavailable';
+  return status < 500 ? 'refused' : 'unavailable';
+}
+
+function isOAuthRefusal(code: string | null): boolean {
+  return code !== null && code !== 'invalid_request' && Object.hasOwn(OAUTH_PROBLEMS, code);
+}
+
+/** Partner API §0 rule 2. */
+function isNotOffered(status: number, problem: Problem): boolean {
+  return status === 405 || (status === 404 && problem.code !== 'resource_missing');
+}
+
+function notOffered(status: number, call: string, problem: Problem): Failure {
+  const aboutId = /\/[^/]*(?:_|\d)[^/]*(?:\/(?:submit|refresh|withdraw|rotate_secret))?$/.test(call);
+  return new Failure(
+    status === 404 ? 'not_found' : 'refused',
+    `the hosted API does not offer this (${call})${aboutId && status === 404 ? '; or the id is unknown' : ''}`,
+    {
+      status,
+      code: 'not_offered',
+      ...(problem.requestId === null ? {} : { requestId: problem.requestId }),
+      next: 'the embedded sandbox offers it: `credicorp sandbox start`',
+    },
+  );
+}
+
+function plainMessage(status: number, call: string): string {
+  if (status >= 300 && status < 400) return `${call} was answered with a redirect, which is not followed`;
+  if (status === 404) return `there is nothing at ${call}`;
+  return `${call} was answered with ${status} and no error document`;
+}
+
+function nextOf(status: number, problem: Problem): string {
+  const oauth: Readonly<Record<string, { next: string }>> = OAUTH_PROBLEMS;
+  const code = problem.code ?? '';
+  if (problem.oauth && Object.hasOwn(oauth, code)) return oauth[code]?.next ?? '';
+  return problemEntry(code)?.next ?? NEXT_BY_TYPE[problem.type ?? ''] ?? nextByStatus(status);
+}
+
+/** An unknown code is a generic failure of its type, an unknown type of its status (partner API §13). */
+const NEXT_BY_TYPE: Readonly<Record<string, string>> = {
+  authentication_error: 'check the credential with `credicorp whoami --check`, or sign in again with `credicorp login`',
+  permission_error: 'the credential lacks a right: `credicorp whoami` lists its scopes',
+  invalid_request_error: 'correct the request; `credicorp logs show` with the request id prints it whole',
+  rate_limit_error: 'wait, then repeat; lower --concurrency for bulk work',
+  api_error: 'try again later; `credicorp status` tells whether the platform is up',
+};
+
+function nextByStatus(status: number): string {
+  if (status < 400) return 'check the base address: `credicorp whoami` shows it and where it comes from';
+  if (status === 401) return NEXT_BY_TYPE['authentication_error'] ?? '';
+  if (status === 403) return NEXT_BY_TYPE['permission_error'] ?? '';
+  if (status === 404) return 'check the id, and that it belongs to this environment: `credicorp whoami`';
+  if (status === 407) return 'check HTTPS_PROXY and NO_PROXY';
+  if (status === 429) return NEXT_BY_TYPE['rate_limit_error'] ?? '';
+  return NEXT_BY_TYPE[status >= 500 || status === 408 ? 'api_error' : 'invalid_request_error'] ?? '';
+}

@@ -1,0 +1,160 @@
+/**
+ * The client: one call in, one judged answer or one `Failure` out. What every call has in common stands in `chainOf`, and nowhere
+ * else. The client never learns where a token comes from or where its records go.
+ */
+import type { ExchangeRecord, HttpRequest, WriteDown } from '../contract/exchange.ts';
+import { writeJson } from '../contract/json.ts';
+import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
+import { usage } from '../failure.ts';
+import { type Answer, judge, type Schema } from './answers.ts';
+import { authorise, type LendToken } from './authorise.ts';
+import { type Call, compose, type Interceptor, type Step } from './chain.ts';
+import { idempotency } from './idempotency.ts';
+import { createPace, pace, type Pace } from './pace.ts';
+import { retry, type RetryOptions } from './retry.ts';
+import { sleep as realSleep } from './sleep.ts';
+import { trace } from './trace.ts';
+import type { TransportAnswer } from './transport.ts';
+
+export interface ClientOptions {
+  /** Scheme, host and port, without `/partner/v1`. */
+  base: string;
+  userAgent: string;
+  /** null: calls go out without a credential. */
+  token: LendToken | null;
+  send: (request: HttpRequest) => Promise<TransportAnswer>;
+  /** A fresh UUID v4. */
+  newKey: () => string;
+  /** Limit of one try, in milliseconds. */
+  timeoutMs: number;
+  maxRetries: number;
+  now: () => number;
+  random: () => number;
+  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  environment: string | null;
+  signal?: AbortSignal;
+  /** Shared by all clients of one project; without it the client keeps its own. */
+  pace?: Pace;
+  /** Gets each try with its secrets; whoever keeps it redacts. */
+  record?: WriteDown;
+  /** Gets each try without its secrets, for `--debug`. */
+  onTrace?: WriteDown;
+  onWait?: RetryOptions['onWait'];
+  /** Live secret values, for `onTrace`. */
+  secrets?: () => readonly string[];
+}
+
+export interface ClientCall<T = unknown> {
+  method: string;
+  /** From the root of the host: `/partner/v1/…`. */
+  path: string;
+  query?: Readonly<Record<string, string | number | boolean | null | undefined>>;
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Sent as it is, instead of `body`; its `content-type` stands in `headers`. */
+  rawBody?: string | Uint8Array;
+  headers?: Readonly<Record<string, string>>;
+  idempotencyKey?: string;
+  /** The route is assumed, not documented (partner API §0). */
+  assumed?: boolean;
+  schema?: Schema<T>;
+  signal?: AbortSignal;
+}
+
+export interface Client {
+  /** @throws Failure */
+  call<T = unknown>(call: ClientCall<T>): Promise<Answer<T>>;
+}
+
+/** A wait longer than this is not made: the user is told instead (partner API §16). */
+const MAX_WAIT_MS = 60_000;
+const TRACE_CHARACTERS = 16 * 1024;
+
+export function createClient(options: ClientOptions): Client {
+  const step = chainOf(options);
+  return {
+    async call(asked) {
+      const call: Call = { request: requestOf(options, asked), attempt: 0, startedAt: null };
+      const answer = await step(call);
+      return judge(answer, {
+        method: asked.method,
+        path: asked.path,
+        now: options.now(),
+        ...(asked.assumed === undefined ? {} : { assumed: asked.assumed }),
+        ...(asked.schema === undefined ? {} : { schema: asked.schema }),
+      });
+    },
+  };
+}
+
+/** From the outside in. Retry stands within authorise, so that a call mints at most once; pace and trace see every try. */
+function chainOf(options: ClientOptions): Step {
+  const { now, random, environment } = options;
+  const waiting = { now, sleep: options.sleep ?? realSleep };
+  const limits = {
+    maxRetries: options.maxRetries,
+    // Time for every try, and a minute for all the waits between them.
+    totalMs: options.timeoutMs * (options.maxRetries + 1) + MAX_WAIT_MS,
+    maxWaitMs: MAX_WAIT_MS,
+  };
+  const send: Step = (call) => options.send(call.request);
+  const interceptors: Interceptor[] = [
+    idempotency(options.newKey),
+    ...(options.token ? [authorise(options.token)] : []),
+    retry({ limits, random, ...waiting, onWait: options.onWait }),
+    pace(options.pace ?? createPace(waiting)),
+    trace({ environment, now, record: (record) => writeDown(options, record) }),
+  ];
+  return compose(send, ...interceptors);
+}
+
+function requestOf(options: ClientOptions, asked: ClientCall<unknown>): HttpRequest {
+  const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
+  for (const [name, value] of Object.entries(asked.headers ?? {})) headers[name.toLowerCase()] = value;
+  if (asked.idempotencyKey !== undefined) headers['idempotency-key'] = asked.idempotencyKey;
+  const request: HttpRequest = {
+    method: asked.method.toUpperCase(),
+    url: urlOf(options.base, asked.path, asked.query ?? {}),
+    headers,
+    timeoutMs: options.timeoutMs,
+  };
+  const signal = asked.signal ?? options.signal;
+  if (signal) request.signal = signal;
+  if (asked.rawBody !== undefined) request.body = asked.rawBody;
+  else if (asked.body !== undefined) {
+    headers['content-type'] ??= 'application/json';
+    request.body = writeJson(asked.body);
+  }
+  return request;
+}
+
+/** Only paths on the base's own host: a credential never follows a path to somewhere else. */
+function urlOf(base: string, path: string, query: NonNullable<ClientCall['query']>): string {
+  const own = new URL(base);
+  const text = own.origin + path;
+  const url = /^\/(?![/\\])[^\s\\]*$/.test(path) && URL.canParse(text) ? new URL(text) : null;
+  if (url === null || url.origin !== own.origin || url.username !== '' || url.password !== '') {
+    throw usage('a path begins with one / and stays on its own host', { code: 'bad_path', param: 'path' });
+  }
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) url.searchParams.set(name, String(value));
+  }
+  url.hash = '';
+  return url.href;
+}
+
+function writeDown(options: ClientOptions, record: ExchangeRecord): void {
+  options.record?.(record);
+  if (!options.onTrace) return;
+  const known = options.secrets?.() ?? [];
+  const body = (text: string | null): string | null =>
+    text === null ? null : redactBody(text, TRACE_CHARACTERS, known);
+  options.onTrace({
+    ...record,
+    path: redactText(record.path, known),
+    requestHeaders: redactHeaders(record.requestHeaders, known),
+    requestBody: body(record.requestBody),
+    responseHeaders: redactHeaders(record.responseHeaders, known),
+    responseBody: body(record.responseBody),
+  });
+}

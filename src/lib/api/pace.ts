@@ -1,0 +1,123 @@
+/**
+ * Keeps to the project's rate limits before the server has to (partner API §16): the tier's bucket, the sub-limit of a route, and
+ * the number of requests under way. The tier is assumed to be the smallest until the first answer tells, and a server that sends
+ * no `RateLimit-*` headers is not paced at all. One `Pace` is shared by everything in a process that talks to one project.
+ */
+import { partnerRoute, type PartnerRoute } from '../contract/scopes.ts';
+import { TIERS, type Tier } from '../contract/tiers.ts';
+import { Bucket, type Waiting } from './bucket.ts';
+import type { Interceptor } from './chain.ts';
+import { waitAsked } from './retry.ts';
+
+export interface Pace {
+  /** Waits until a request may go out. Call what it returns with the answer, or null when none came. */
+  enter(method: string, path: string, signal?: AbortSignal): Promise<Leave>;
+}
+
+type Headers = Readonly<Record<string, string>>;
+type Leave = (answer: { status: number; headers: Headers } | null) => void;
+
+export function createPace(waiting: Waiting): Pace {
+  return new ProjectPace(waiting);
+}
+
+/** Each try of a call waits for its place. */
+export function pace(shared: Pace): Interceptor {
+  return (next) => async (call) => {
+    const url = new URL(call.request.url);
+    const leave = await shared.enter(call.request.method, url.pathname, call.request.signal);
+    try {
+      const answer = await next(call);
+      leave(answer);
+      return answer;
+    } catch (error) {
+      leave(null);
+      throw error;
+    }
+  };
+}
+
+class ProjectPace implements Pace {
+  readonly #waiting: Waiting;
+  readonly #project: Bucket;
+  readonly #routes = new Map<PartnerRoute, Bucket>();
+  #tier: Tier = TIERS.build;
+  #metered: 'unknown' | 'yes' | 'no' = 'unknown';
+  #underWay = 0;
+  readonly #waitingForPlace = new Set<() => void>();
+
+  constructor(waiting: Waiting) {
+    this.#waiting = waiting;
+    this.#project = new Bucket(waiting, this.#tier.perSecond, this.#tier.burst);
+  }
+
+  async enter(method: string, path: string, signal?: AbortSignal): Promise<Leave> {
+    const route = partnerRoute(method, path);
+    const limited = route?.perSecond === undefined ? null : this.#bucketOf(route, route.perSecond);
+    if (this.#metered !== 'no') {
+      await limited?.take(signal);
+      await this.#project.take(signal);
+    }
+    await this.#place(signal);
+    return (answer) => {
+      this.#underWay -= 1;
+      if (answer) this.#learn(answer, limited, route?.perSecond ?? 0);
+      for (const free of [...this.#waitingForPlace].slice(0, 1)) free();
+    };
+  }
+
+  /** Waits for one of the places of the tier. Who is interrupted goes on at once: the transport turns it away. */
+  async #place(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#metered !== 'no' && this.#underWay >= this.#tier.concurrent) {
+      if (signal?.aborted) break;
+      await new Promise<void>((resolve) => {
+        const free = (): void => {
+          signal?.removeEventListener('abort', free);
+          this.#waitingForPlace.delete(free);
+          resolve();
+        };
+        this.#waitingForPlace.add(free);
+        signal?.addEventListener('abort', free);
+      });
+    }
+    this.#underWay += 1;
+  }
+
+  #bucketOf(route: PartnerRoute, perSecond: number): Bucket {
+    const known = this.#routes.get(route);
+    if (known) return known;
+    // The burst of a sub-limit is its rate (partner API §16).
+    const bucket = new Bucket(this.#waiting, perSecond, perSecond);
+    this.#routes.set(route, bucket);
+    return bucket;
+  }
+
+  #learn(answer: { status: number; headers: Headers }, limited: Bucket | null, perSecond: number): void {
+    const burst = wholeNumber(answer.headers['ratelimit-limit']);
+    const remaining = wholeNumber(answer.headers['ratelimit-remaining']);
+    const refused = answer.status === 429;
+    const wait = refused ? (waitAsked(answer.headers, this.#waiting.now()) ?? 1000) : 0;
+    // On a sub-limit 429 the headers describe the sub-limit (partner API §16).
+    const ofRoute = refused && limited !== null && (burst === null || burst === perSecond);
+    if (ofRoute) return limited.hold(wait);
+    if (refused) this.#project.hold(wait);
+    // An answer without the headers comes from something that does not count, or from a proxy on the way.
+    if (burst === null || remaining === null) {
+      if (this.#metered === 'unknown' && answer.status < 400) this.#metered = 'no';
+      return;
+    }
+    this.#metered = 'yes';
+    const tier = Object.values<Tier>(TIERS).find((known) => known.burst === burst);
+    // A negotiated tier states its burst only; the others keep five seconds of it or less (partner API §16).
+    const rates = tier ?? { perSecond: Math.max(1, Math.floor(burst / 5)), burst, concurrent: TIERS.build.concurrent };
+    if (rates.burst !== this.#tier.burst) {
+      this.#tier = rates;
+      this.#project.resize(rates.perSecond, rates.burst);
+    }
+    this.#project.lower(remaining, this.#underWay);
+  }
+}
+
+function wholeNumber(text: string | undefined): number | null {
+  return text !== undefined && /^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,140 @@
+/**
+ * Whether and when to try again, as a pure function (partner API §5, §13, §16), and the interceptor that obeys it. A write is
+ * repeated only under its idempotency key, so that it happens once however often it is sent.
+ */
+import { Failure } from '../failure.ts';
+import type { Interceptor } from './chain.ts';
+import { HOPELESS } from './network-trouble.ts';
+import { readProblem } from './problems.ts';
+import type { TransportAnswer } from './transport.ts';
+
+export interface RetryLimits {
+  /** Tries after the first. */
+  maxRetries: number;
+  /** From the first try until the start of the last, in milliseconds. */
+  totalMs: number;
+  /** The longest single wait; who is asked to wait longer stops and says so. Milliseconds. */
+  maxWaitMs: number;
+}
+
+/** How a try ended: with an answer, or without one. */
+export type Outcome =
+  { status: number; code: string | null; headers: Readonly<Record<string, string>> } | { trouble: string };
+
+export interface Try {
+  /** 1 for the first. */
+  attempt: number;
+  method: string;
+  /** The request carries an idempotency key. */
+  keyed: boolean;
+  outcome: Outcome;
+  /** Milliseconds since the epoch. */
+  now: number;
+  startedAt: number;
+  /** 0 ≤ n < 1. */
+  random: number;
+  limits: RetryLimits;
+}
+
+export type RetryVerdict =
+  { wait: number; reason: string } | { stop: 'done' | 'unsafe' | 'attempts' | 'wait' | 'time' };
+
+/** Milliseconds to wait before the next try, or why there is none. */
+export function decideRetry(tried: Try): RetryVerdict {
+  const reason = reasonToRetry(tried.outcome);
+  if (reason === null) return { stop: 'done' };
+  // RFC 9110 §9.2.2 would allow PUT and DELETE too; the API asks for a key on every write (partner API §14).
+  if (!tried.keyed && !/^(?:GET|HEAD|OPTIONS)$/.test(tried.method)) return { stop: 'unsafe' };
+  if (tried.attempt > tried.limits.maxRetries) return { stop: 'attempts' };
+  const wait = waitFor(tried);
+  if (wait > tried.limits.maxWaitMs) return { stop: 'wait' };
+  if (tried.now + wait - tried.startedAt > tried.limits.totalMs) return { stop: 'time' };
+  return { wait, reason };
+}
+
+/** Milliseconds asked for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3); null when it says neither. */
+export function waitAsked(headers: Readonly<Record<string, string>>, now: number): number | null {
+  const text = headers['retry-after']?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return null;
+  const until = Date.parse(text);
+  if (Number.isNaN(until)) return null;
+  // Counted from the server's own clock where it tells it: ours may be wrong.
+  const date = Date.parse(headers['date'] ?? '');
+  return Math.max(0, until - (Number.isNaN(date) ? now : date));
+}
+
+function reasonToRetry(outcome: Outcome): string | null {
+  if ('trouble' in outcome) return HOPELESS.has(outcome.trouble) ? null : outcome.trouble;
+  if (outcome.status === 409 && outcome.code === 'idempotency_key_in_progress') return outcome.code;
+  return [429, 500, 502, 503, 504].includes(outcome.status) ? String(outcome.status) : null;
+}
+
+/** `Retry-After`, else on 429 `RateLimit-Reset`, else 2^n seconds with full jitter (partner API §16). */
+function waitFor(tried: Try): number {
+  const { outcome, random } = tried;
+  if ('status' in outcome) {
+    const asked = waitAsked(outcome.headers, tried.now);
+    // A little more than was asked for, so that many who were told the same do not all come back at once.
+    if (asked !== null) return asked + Math.round(random * SPREAD_MS);
+    const reset = outcome.headers['ratelimit-reset']?.trim() ?? '';
+    if (outcome.status === 429 && /^\d{1,9}$/.test(reset)) return Number(reset) * 1000 + Math.round(random * SPREAD_MS);
+  }
+  return Math.round(random * Math.min(1000 * 2 ** (tried.attempt - 1), tried.limits.maxWaitMs));
+}
+
+const SPREAD_MS = 250;
+
+export interface RetryOptions {
+  limits: RetryLimits;
+  now: () => number;
+  random: () => number;
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Told before each wait. */
+  onWait?: ((wait: { reason: string; ms: number; attempt: number }) => void) | undefined;
+}
+
+/** Repeats what `decideRetry` lets be repeated. The last answer or failure is the result. */
+export function retry(options: RetryOptions): Interceptor {
+  return (next) => async (call) => {
+    for (;;) {
+      const ended = await next(call).then(
+        (answer) => ({ answer, outcome: outcomeOf(answer) }),
+        (error: unknown) => ({ error, outcome: troubleOf(error) }),
+      );
+      const verdict = decideRetry({
+        attempt: call.attempt,
+        method: call.request.method,
+        keyed: call.request.headers['idempotency-key'] !== undefined,
+        outcome: ended.outcome,
+        now: options.now(),
+        startedAt: call.startedAt ?? options.now(),
+        random: options.random(),
+        limits: options.limits,
+      });
+      if ('stop' in verdict) {
+        if ('answer' in ended) return ended.answer;
+        throw ended.error;
+      }
+      options.onWait?.({ reason: verdict.reason, ms: verdict.wait, attempt: call.attempt });
+      await options.sleep(verdict.wait, call.request.signal);
+    }
+  };
+}
+
+/** A success whose body did not arrive whole is trouble on the wire; an error whose body did not is still that error. */
+function outcomeOf(answer: TransportAnswer): Outcome {
+  if (answer.broken && answer.status < 300 && !UNCHANGING.has(answer.broken.code))
+    return { trouble: answer.broken.code };
+  const code = answer.status === 409 ? readProblem(answer).code : null;
+  return { status: answer.status, code, headers: answer.headers };
+}
+
+/** The same answer would come again. */
+const UNCHANGING: ReadonlySet<string> = new Set(['too_large', 'encoding', 'not_utf8']);
+
+function troubleOf(error: unknown): Outcome {
+  if (error instanceof Failure && error.kind === 'unavailable') return { trouble: error.facts.code ?? 'network' };
+  // Interrupted, or a bug: a status that nothing repeats.
+  return { status: 0, code: null, headers: {} };
+}

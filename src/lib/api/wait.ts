@@ -1,0 +1,99 @@
+/** Waiting for something that the API finishes later: reads again and again, ever more slowly, for a limited time. */
+import type { Decision } from '../contract/resources.ts';
+import { Failure } from '../failure.ts';
+import type { Answer } from './answers.ts';
+import type { Client } from './client.ts';
+import { operate } from './operate.ts';
+import { sleep as realSleep } from './sleep.ts';
+
+export interface WaitOptions {
+  /** For the whole wait, in milliseconds. */
+  timeoutMs: number;
+  now: () => number;
+  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  signal?: AbortSignal;
+  /** Told of each state that was read. */
+  onState?: (state: string) => void;
+}
+
+/** One look at the thing: finished with an answer, or not yet, in some state. `last` is the document as the server sent it. */
+export type Look<T> = { done: Answer<T> } | { state: string; last: unknown };
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5000;
+
+/**
+ * Looks until it is done.
+ * @throws Failure `pending` with the last state in `facts.last` when the time is up; whatever `look` throws.
+ */
+export async function waitUntil<T>(
+  what: string,
+  look: () => Promise<Look<T>>,
+  options: WaitOptions,
+): Promise<Answer<T>> {
+  const deadline = options.now() + options.timeoutMs;
+  const sleep = options.sleep ?? realSleep;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    const seen = await look();
+    if ('done' in seen) return seen.done;
+    options.onState?.(seen.state);
+    const left = deadline - options.now();
+    if (left <= 0) {
+      throw new Failure('pending', `${what} is still ${seen.state}`, {
+        code: 'still_pending',
+        last: seen.last,
+        next: 'wait longer with --wait=10m, or listen for it: `credicorp webhooks listen`',
+      });
+    }
+    await sleep(Math.min(pause, left), options.signal);
+  }
+}
+
+/**
+ * Reads a decision by its own id or its application's. Not decided yet is a state, not a failure: any 409 here, or a 200 without
+ * `outcome` (partner API §8).
+ */
+export async function lookAtDecision(client: Client, id: string, signal?: AbortSignal): Promise<Look<Decision>> {
+  const read = signal ? { id, signal } : { id };
+  try {
+    return decided(await operate(client, 'decisions.get', read));
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.facts.status === 409) return { state: 'pending', last: null };
+    if (error.kind !== 'not_found' || !id.startsWith('app_')) throw error;
+    const query = { application: id };
+    const found = await operate(client, 'decisions.list', signal ? { query, signal } : { query });
+    const [decision] = found.data.data;
+    if (decision === undefined) throw error;
+    const json = firstOf(found.json);
+    return decided({ ...found, json, text: JSON.stringify(json), data: decision });
+  }
+}
+
+/**
+ * Waits for the decision. A referral is not the end: a person is still looking (partner API §7.3); `until` can say otherwise.
+ * @throws Failure `pending` when the time is up.
+ */
+export function waitForDecision(
+  client: Client,
+  id: string,
+  options: WaitOptions & { until?: (decision: Decision) => boolean },
+): Promise<Answer<Decision>> {
+  const until = options.until ?? ((decision) => decision.outcome !== 'referred');
+  const look = async (): Promise<Look<Decision>> => {
+    const seen = await lookAtDecision(client, id, options.signal);
+    if ('state' in seen || until(seen.done.data)) return seen;
+    return { state: seen.done.data.outcome ?? 'pending', last: seen.done.json };
+  };
+  return waitUntil(`the decision on ${id}`, look, options);
+}
+
+function decided(answer: Answer<Decision>): Look<Decision> {
+  return answer.data.outcome ? { done: answer } : { state: 'pending', last: answer.json };
+}
+
+function firstOf(json: unknown): unknown {
+  if (Array.isArray(json)) return json[0];
+  const data: unknown = typeof json === 'object' && json !== null && 'data' in json ? json.data : json;
+  return Array.isArray(data) ? data[0] : data;
+}
