@@ -1,0 +1,183 @@
+/** The three projects and what opens them (sandbox page §1), and the judging of a bearer (partner API §3, §13). */
+import { canonicalScope, SCOPES, type Scope } from '../contract/scopes.ts';
+import type { TierName } from '../contract/tiers.ts';
+import type { Credential } from './exchange.ts';
+import { openJwt, signJwt, type Keyring } from './keyring.ts';
+import type { ProjectName } from './objects.ts';
+import { refuse, type Refusal } from './refusal.ts';
+
+export interface Project {
+  name: ProjectName;
+  clientId: string;
+  clientSecret: string;
+  secretKey: string;
+}
+
+export const PROJECTS: readonly Project[] = (['local', 'launch', 'scale'] as const).map((name) => ({
+  name,
+  clientId: `cid_sbx_${name}`,
+  clientSecret: `csk_sbx_${name}`,
+  secretKey: `sk_test_${name}`,
+}));
+
+/** `--tier` concerns project `local`; the others bear the name of theirs. */
+export function tierOf(project: ProjectName, localTier: TierName): TierName {
+  return project === 'local' ? localTier : project;
+}
+
+/** What was revoked by hand (sandbox page §8). */
+export interface Revocations {
+  /** Token ids (`jti`). */
+  tokens: Set<string>;
+  /** Client ids: barred at the token endpoint, and all their tokens with them. */
+  clients: Set<string>;
+}
+
+export const TOKEN_LIFE_SECONDS = 3600;
+
+const EVERY_SCOPE: ReadonlySet<Scope> = new Set(SCOPES);
+const LIVE_MARK = /^(?:sk_live_|pk_live_|cid_live_|csk_live_)/;
+
+/** True for a credential that bears the mark of the live environment (partner API §2). */
+export function isLive(credential: string): boolean {
+  return LIVE_MARK.test(credential);
+}
+
+export const LIVE_ADVICE = 'This is a sandbox and the credential is marked live. If it was real, revoke it now.';
+
+interface TokenFacts {
+  issuer: string;
+  clientId: string;
+  scopes: readonly Scope[];
+  /** Sandbox milliseconds. */
+  now: number;
+  jti: string;
+}
+
+/** The access token of partner API §3. */
+export function mintToken(keyring: Keyring, facts: TokenFacts): string {
+  const iat = Math.floor(facts.now / 1000);
+  return signJwt(keyring.current(), {
+    iss: facts.issuer,
+    aud: audienceOf(facts.issuer),
+    sub: facts.clientId,
+    client_id: facts.clientId,
+    scope: facts.scopes.join(' '),
+    iat,
+    exp: iat + TOKEN_LIFE_SECONDS,
+    jti: facts.jti,
+  });
+}
+
+function audienceOf(issuer: string): string {
+  return `${issuer}/partner/v1`;
+}
+
+export interface Claims {
+  iss: string;
+  aud: string;
+  sub: string;
+  client_id: string;
+  scope: string;
+  iat: number;
+  exp: number;
+  jti: string;
+}
+
+interface Known {
+  claims: Claims;
+  credential: Credential;
+}
+
+export interface Gate {
+  /** The claims of a token that is good now; null otherwise. */
+  introspect(token: string, now: number): Claims | null;
+  /** Judges an `Authorization` header. @throws Refusal 401 */
+  admit(authorization: string | undefined, now: number): Credential;
+  /** Forgets verified tokens, after keys or revocations changed. */
+  forget(): void;
+}
+
+/** A verified token is remembered, so that a signature is checked once and not on every call. */
+const REMEMBERED = 1000;
+
+export function createGate(issuer: string, keyring: () => Keyring, revoked: () => Revocations): Gate {
+  const known = new Map<string, Known>();
+  const open = (token: string, now: number): Known | null => {
+    const before = known.get(token);
+    if (before) return before;
+    const claims = readClaims(openJwt(keyring(), token, now));
+    const project = PROJECTS.find((one) => one.clientId === claims?.client_id);
+    if (claims === null || project === undefined) return null;
+    const scopes = new Set(claims.scope.split(' ').flatMap((name) => canonicalScope(name) ?? []));
+    const found = { claims, credential: { project: project.name, shown: 'cid_sbx_…', scopes } };
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(token, found);
+    return found;
+  };
+  const isRevoked = ({ jti, client_id }: Claims): boolean =>
+    revoked().tokens.has(jti) || revoked().clients.has(client_id);
+  return {
+    forget: () => known.clear(),
+    introspect(token, now) {
+      const claims = open(token, now)?.claims;
+      if (!claims || claims.aud !== audienceOf(issuer) || claims.exp * 1000 <= now || isRevoked(claims)) return null;
+      return claims;
+    },
+    admit(authorization, now) {
+      const bearer = bearerOf(authorization);
+      const byKey = PROJECTS.find((project) => project.secretKey === bearer);
+      if (byKey) return { project: byKey.name, shown: 'sk_test_…', scopes: EVERY_SCOPE };
+      const token = open(bearer, now);
+      if (token === null) throw unrecognised(bearer);
+      const { claims } = token;
+      if (claims.aud !== audienceOf(issuer)) {
+        throw challenge('audience_mismatch', 'The access token was issued for another API.');
+      }
+      if (isRevoked(claims)) throw challenge('token_revoked', 'The access token has been revoked.');
+      if (claims.exp * 1000 <= now) throw challenge('token_expired', 'The access token has expired.');
+      return token.credential;
+    },
+  };
+}
+
+function bearerOf(authorization: string | undefined): string {
+  if (authorization === undefined || authorization.trim() === '') {
+    throw challenge('missing_api_key', 'No credential was sent: use the header Authorization: Bearer.');
+  }
+  const match = /^bearer +(\S+) *$/i.exec(authorization);
+  if (match?.[1] === undefined) {
+    throw challenge('unauthorized', 'The Authorization header is malformed: Bearer and one credential are expected.');
+  }
+  return match[1];
+}
+
+function unrecognised(bearer: string): Refusal {
+  return challenge('unauthorized', isLive(bearer) ? LIVE_ADVICE : 'The credential is not recognised.');
+}
+
+/** RFC 9110 §11.6.1: a 401 names the scheme it expects. */
+export function challenge(
+  code: 'missing_api_key' | 'unauthorized' | 'audience_mismatch' | 'token_revoked' | 'token_expired',
+  message: string,
+): Refusal {
+  return refuse(code, message, undefined, { headers: { 'WWW-Authenticate': 'Bearer' } });
+}
+
+function readClaims(raw: Record<string, unknown> | null): Claims | null {
+  if (raw === null) return null;
+  const { iss, aud, sub, client_id, scope, iat, exp, jti } = raw;
+  const texts = [iss, aud, sub, client_id, scope, jti];
+  if (!texts.every((text) => typeof text === 'string') || typeof iat !== 'number' || typeof exp !== 'number')
+    return null;
+  return {
+    iss: String(iss),
+    aud: String(aud),
+    sub: String(sub),
+    client_id: String(client_id),
+    scope: String(scope),
+    iat,
+    exp,
+    jti: String(jti),
+  };
+}

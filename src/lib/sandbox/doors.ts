@@ -1,0 +1,36 @@
+/** Who may come in from where (sandbox page §8): admin routes are for this machine, and for no web page of elsewhere. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Incoming } from './exchange.ts';
+
+/** True for a loopback peer that names a loopback host and bears no foreign `Origin`: a rebound DNS name gets nowhere. */
+export function isLocalCaller(request: Incoming): boolean {
+  return (
+    isLoopbackAddress(request.peer) && isLoopbackHost(request.headers['host']) && !hasForeignOrigin(request, undefined)
+  );
+}
+
+/** `baseUrl` is the sandbox's own origin, where one is known besides the `Host` that was called. */
+export function hasForeignOrigin(request: Incoming, baseUrl: string | undefined): boolean {
+  const origin = request.headers['origin'];
+  if (origin === undefined || origin === baseUrl) return false;
+  return origin.replace(/^https?:\/\//, '') !== request.headers['host'];
+}
+
+/** The exception for a shared log token. */
+export function bearsToken(request: Incoming, token: string | undefined): boolean {
+  const bearer = /^bearer +(\S+) *$/i.exec(request.headers['authorization'] ?? '')?.[1];
+  if (token === undefined || token === '' || bearer === undefined) return false;
+  return timingSafeEqual(digest(bearer), digest(token));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return /^(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address) || address === '::1';
+}
+
+function isLoopbackHost(host: string | undefined): boolean {
+  return /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i.test(host ?? '');
+}

@@ -1,0 +1,91 @@
+/** One exchange with the sandbox as plain data, independent of how it came in: by the fetch value or by the port. */
+import type { Scope } from '../contract/scopes.ts';
+import type { ProjectName } from './objects.ts';
+
+export interface Incoming {
+  method: string;
+  /** As sent, percent-encoding untouched. */
+  path: string;
+  /** Without the question mark. */
+  query: string;
+  /** Lower-case names. */
+  headers: Readonly<Record<string, string>>;
+  /** null when there was none; `too_large` when it went over the cap and was not read. */
+  body: Uint8Array | null | 'too_large';
+  /** Address of the other end. */
+  peer: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** Bytes that follow the headers over time, instead of `body`. */
+  stream?: Stream;
+}
+
+/** Writes until it returns; `closed` is aborted when the reader went away. */
+export type Stream = (sink: Sink, closed: AbortSignal) => void;
+
+export interface Sink {
+  write(text: string): void;
+  /** Bytes written and not yet taken. */
+  waiting(): number;
+  end(): void;
+}
+
+/** The connection is closed without an answer (sandbox page §11). */
+export const DROPPED = 'dropped';
+
+export type Outgoing = Answer | typeof DROPPED;
+
+export interface Credential {
+  project: ProjectName;
+  /** What the log shows: a prefix. */
+  shown: string;
+  scopes: ReadonlySet<Scope>;
+}
+
+/** What a handler is given. It notes down what the request log should say. */
+export interface Call {
+  readonly request: Incoming;
+  readonly requestId: string;
+  /** Segments of the path that stand for ids, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly search: URLSearchParams;
+  /** Set once the credential was accepted. */
+  credential: Credential | null;
+  /** The JSON body of a partner or admin request; undefined when there was none. */
+  body: unknown;
+  readonly notes: string[];
+  resourceIds: string[];
+  scope: Scope | null;
+  idempotencyKey: string | null;
+  replayed: boolean;
+  faultId: string | null;
+  errorCode: string | null;
+  errorParam: string | null;
+  rate: RateFigures;
+}
+
+export interface RateFigures {
+  limit: number;
+  remaining: number;
+  /** Whole seconds until the bucket is full. */
+  reset: number;
+}
+
+/** Compact JSON, members in the order of the value (sandbox page §15). */
+export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
+  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) };
+}
+
+export function empty(status: number, headers: Record<string, string> = {}): Answer {
+  return { status, headers, body: '' };
+}
+
+/** The project of an authenticated call. @throws Error when the route did not ask for a credential: a bug */
+export function projectOf(call: Call): ProjectName {
+  if (call.credential === null) throw new Error('a partner route was reached without a credential');
+  return call.credential.project;
+}

@@ -1,0 +1,64 @@
+/** Request and Response on one side, plain data on the other. */
+import type { Answer, Incoming, Sink } from './exchange.ts';
+
+/** Bodies over this many bytes are not read (partner API §5). */
+export const BODY_LIMIT = 65_536;
+
+export async function incomingOf(request: Request, peer: string): Promise<Incoming> {
+  const url = new URL(request.url);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of request.headers) headers[name] = value;
+  // A Request made by hand carries no Host.
+  headers['host'] ??= url.host;
+  return {
+    method: request.method,
+    path: url.pathname,
+    query: url.search.slice(1),
+    headers,
+    body: await readBody(request),
+    peer,
+  };
+}
+
+async function readBody(request: Request): Promise<Uint8Array | null | 'too_large'> {
+  if (request.body === null) return null;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.length;
+    if (size > BODY_LIMIT) return 'too_large';
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+export function answerOf(answer: Answer, method: string): Response {
+  const { status, headers, stream } = answer;
+  if (stream) return new Response(method === 'HEAD' ? null : streamOf(stream), { status, headers });
+  const bare = method === 'HEAD' || status === 204 || status === 303;
+  return new Response(bare ? null : answer.body, { status, headers });
+}
+
+function streamOf(stream: NonNullable<Answer['stream']>): ReadableStream<Uint8Array> {
+  const closed = new AbortController();
+  const encoder = new TextEncoder();
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      let ended = false;
+      const sink: Sink = {
+        write: (text) => {
+          if (!ended) controller.enqueue(encoder.encode(text));
+        },
+        waiting: () => Math.max(0, -(controller.desiredSize ?? 0)),
+        end: () => {
+          if (ended) return;
+          ended = true;
+          closed.abort();
+          controller.close();
+        },
+      };
+      stream(sink, closed.signal);
+    },
+    cancel: () => closed.abort(),
+  });
+}

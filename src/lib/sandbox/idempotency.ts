@@ -1,0 +1,135 @@
+/** Idempotent writes (partner API §14): the same key gives the same answer, byte for byte, for 24 h of sandbox time. */
+import { createHash } from 'node:crypto';
+import type { Answer, Call } from './exchange.ts';
+import type { KeptAnswer, ProjectName } from './objects.ts';
+import { refuse } from './refusal.ts';
+
+const RETENTION = 86_400_000;
+/** A payload up to this length is kept as it is, a longer one as its digest. */
+const SHORT = 256;
+
+export interface Idempotency {
+  /**
+   * Claims the key of a write. Returns the kept answer of an earlier call, or the claim to settle with this one's.
+   * @throws Refusal 409 `idempotency_conflict`, `idempotency_key_in_progress`
+   */
+  claim(name: string, body: Uint8Array | null, now: number): { kept: KeptAnswer } | { claim: Claim };
+  readonly kept: Map<string, KeptAnswer>;
+  clear(): void;
+}
+
+export interface Claim {
+  /** Keeps the answer, unless it is one that is never kept; either way the key is free again. */
+  settle(answer: Answer | null, resourceIds: readonly string[]): void;
+}
+
+/** Reads the header. @throws Refusal 400 `parameter_invalid` */
+export function readKey(call: Call): string | null {
+  const key = call.request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  if (!/^[!-~]{1,255}$/.test(key)) {
+    const message = 'Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.';
+    throw refuse('parameter_invalid', message, 'Idempotency-Key');
+  }
+  return key;
+}
+
+/** A key counts per project, method and path. */
+export function nameOf(project: ProjectName, method: string, path: string, key: string): string {
+  return `${project} ${method} ${path} ${key}`;
+}
+
+/** `onKept` and `onGone` tell the ledger. */
+export function createIdempotency(
+  onKept: (name: string, kept: KeptAnswer) => void,
+  onGone: (name: string) => void,
+): Idempotency {
+  const kept = new Map<string, KeptAnswer>();
+  const running = new Set<string>();
+  const forgetOld = (now: number): void => {
+    // In order of arrival, so the walk ends at the first young one.
+    for (const [name, answer] of kept) {
+      if (now - answer.at < RETENTION) return;
+      kept.delete(name);
+      onGone(name);
+    }
+  };
+  return {
+    kept,
+    clear: () => kept.clear(),
+    claim(name, body, now) {
+      forgetOld(now);
+      const before = kept.get(name);
+      if (before) {
+        if (samePayload(before.payload, body)) return { kept: before };
+        throw refuse(
+          'idempotency_conflict',
+          'This Idempotency-Key was used before with another payload.',
+          'Idempotency-Key',
+        );
+      }
+      if (running.has(name)) {
+        throw refuse(
+          'idempotency_key_in_progress',
+          'The first call with this key is still running.',
+          'Idempotency-Key',
+          {
+            headers: { 'Retry-After': '1' },
+          },
+        );
+      }
+      running.add(name);
+      return {
+        claim: {
+          settle(answer, resourceIds) {
+            running.delete(name);
+            if (answer === null || !isKept(answer.status)) return;
+            const record = { payload: short(body), status: answer.status, body: answer.body, resourceIds, at: now };
+            kept.set(name, record);
+            onKept(name, record);
+          },
+        },
+      };
+    },
+  };
+}
+
+function isKept(status: number): boolean {
+  return status < 500 && status !== 401 && status !== 403 && status !== 429;
+}
+
+function short(body: Uint8Array | null): string {
+  const text = textOf(body);
+  return text.length <= SHORT ? text : `sha256:${digest(canonical(text))}`;
+}
+
+function samePayload(kept: string, body: Uint8Array | null): boolean {
+  const text = textOf(body);
+  if (kept === text) return true;
+  const sorted = canonical(text);
+  return kept.startsWith('sha256:') ? kept === `sha256:${digest(sorted)}` : canonical(kept) === sorted;
+}
+
+/** Parsed JSON with sorted keys, the text itself when it is not JSON. */
+function canonical(text: string): string {
+  try {
+    return JSON.stringify(sorted(JSON.parse(text)));
+  } catch {
+    return text;
+  }
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]));
+}
+
+function textOf(body: Uint8Array | null): string {
+  return body === null ? '' : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

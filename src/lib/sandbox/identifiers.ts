@@ -1,0 +1,66 @@
+/** Seeded ids (sandbox page §15): the same seed tells the same ids in the same order. */
+import { createHmac } from 'node:crypto';
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+export type IdPrefix =
+  | 'app_'
+  | 'dec_'
+  | 'pay_'
+  | 'plink_'
+  | 'idc_'
+  | 'acc_'
+  | 'whend_'
+  | 'evt_'
+  | 'whd_'
+  | 'req_'
+  | 'flt_'
+  | 'whsec_'
+  | 'enq_'
+  | 'loan_'
+  | 'con_';
+
+/** Bare tokens, named for what they open. */
+export type BareToken = 'journey' | 'link' | 'jti';
+
+const LENGTHS: Readonly<Record<string, number>> = { req_: 12, req_admin: 12, journey: 24, link: 24, whsec_: 32 };
+
+export interface Identifiers {
+  /** The next id of a kind; `taken` says whether one is in use already, the next free number is used then. */
+  next(prefix: IdPrefix, taken?: (id: string) => boolean): string;
+  /** A token without prefix. */
+  bare(kind: BareToken): string;
+  /** Page and admin requests count for themselves, so that polling does not shift the ids of the others. */
+  adminRequest(): string;
+  /** A number in [0, 1) from the seed, for draws of `probability`. */
+  draw(): number;
+  /** How far each counter has come; for saved state. */
+  readonly counters: Map<string, number>;
+}
+
+export function createIdentifiers(seed: string, counters = new Map<string, number>()): Identifiers {
+  const digest = (name: string): Buffer => {
+    const n = (counters.get(name) ?? 0) + 1;
+    counters.set(name, n);
+    return createHmac('sha256', seed).update(`${name}:${n}`).digest();
+  };
+  const token = (name: string): string => {
+    const bytes = digest(name);
+    const length = LENGTHS[name] ?? 8;
+    let text = '';
+    for (let i = 0; i < length; i++) text += ALPHABET.charAt((bytes[i] ?? 0) % 62);
+    return text;
+  };
+  return {
+    counters,
+    next(prefix, taken = () => false) {
+      for (;;) {
+        const id = prefix + token(prefix);
+        if (!taken(id)) return id;
+      }
+    },
+    bare: (kind) => token(kind),
+    adminRequest: () => `req_${token('req_admin')}`,
+    draw: () => digest('draw').readUInt32BE(0) / 2 ** 32,
+  };
+}

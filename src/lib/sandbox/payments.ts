@@ -1,0 +1,87 @@
+/** How payments and links move (sandbox page §3, §4, §6). */
+import type { Step } from './clock.ts';
+import { changes, paymentData, tell } from './events.ts';
+import type { Faults, FaultKind } from './faults.ts';
+import type { Metadata, PaymentKept, PaymentLinkKept, PaymentObject, ProjectName } from './objects.ts';
+import { paymentFate } from './outcomes.ts';
+import { newId, save, stamp, type World } from './world.ts';
+
+export interface NewPayment {
+  project: ProjectName;
+  amount: number;
+  scheme: string;
+  reference: string | null;
+  applicationId: string | null;
+  linkId: string | null;
+  metadata: Metadata;
+  account?: string;
+}
+
+/** A payment that is under way. */
+export function openPayment(world: World, facts: NewPayment): PaymentKept {
+  const kept: PaymentKept = {
+    n: world.payments.nextNumber(),
+    project: facts.project,
+    resource: {
+      id: newId(world, 'payments'),
+      status: 'processing',
+      amount: facts.amount,
+      currency: 'GBP',
+      scheme: facts.scheme,
+      reference: facts.reference,
+      payment_link_id: facts.linkId,
+      application_id: facts.applicationId,
+      failure_code: null,
+      created_at: stamp(world),
+      metadata: facts.metadata,
+    },
+    account: facts.account ?? null,
+  };
+  world.payments.add(kept);
+  save(world, 'payments', kept);
+  return kept;
+}
+
+export type Ending = { status: 'settled' } | { status: 'failed'; failureCode: string };
+
+/** Ends a payment and says so. */
+export function endPayment(world: World, kept: PaymentKept, ending: Ending): void {
+  const before: PaymentObject = { ...kept.resource };
+  kept.resource.status = ending.status;
+  if (ending.status === 'failed') kept.resource.failure_code = ending.failureCode;
+  save(world, 'payments', kept);
+  const previous = changes(before, kept.resource);
+  tell(world, kept.project, `payment.${ending.status}`, paymentData(kept, previous));
+}
+
+const PAYMENT_FAIL: ReadonlySet<FaultKind> = new Set(['payment_fail']);
+
+/** What becomes of a payment: the rule of its amount, or a fault where it would settle. Null: it stays under way. */
+export function endingOf(faults: Faults, kept: PaymentKept, ruled = true): Ending | null {
+  const { status, failureCode } = ruled
+    ? paymentFate(kept.resource.amount)
+    : { status: 'settled' as const, failureCode: null };
+  if (status === 'processing') return null;
+  if (failureCode !== null) return { status: 'failed', failureCode };
+  const fault = faults.take(PAYMENT_FAIL, { applicationId: kept.resource.application_id });
+  return fault ? { status: 'failed', failureCode: fault.code ?? 'insufficient_funds' } : { status: 'settled' };
+}
+
+/** The step of a collection that settles by itself. */
+export function runPaymentStep(world: World, faults: Faults, step: Step): void {
+  const kept = world.payments.get(step.id);
+  if (kept?.resource.status !== 'processing') return;
+  const ending = endingOf(faults, kept);
+  if (ending) endPayment(world, kept, ending);
+}
+
+/** The step of a link that nobody paid in time. */
+export function expireLink(world: World, step: Step): void {
+  const kept = world.payment_links.get(step.id);
+  if (kept?.resource.status === 'open') turnLink(world, kept, 'expired');
+}
+
+export function turnLink(world: World, kept: PaymentLinkKept, status: 'paid' | 'expired' | 'cancelled'): void {
+  kept.resource.status = status;
+  save(world, 'payment_links', kept);
+}

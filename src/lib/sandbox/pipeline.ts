@@ -1,0 +1,230 @@
+/**
+ * What every request goes through, in the order of partner API §5: route, credential, rate limit, scope, idempotency, JSON syntax,
+ * then the handler, which judges fields and state. Refusals become envelopes here, and every answer gets its request-id headers.
+ */
+import { isUtf8 } from 'node:buffer';
+import { problem } from '../contract/problem.ts';
+import { bearsToken, hasForeignOrigin, isLocalCaller } from './doors.ts';
+import { refusalAnswer } from './envelope.ts';
+import { DROPPED, json, type Answer, type Call, type Incoming, type Outgoing } from './exchange.ts';
+import { answerInstead, spoil, takeFault, waitAsAsked, type HttpFault } from './fault-desk.ts';
+import type { Faults } from './faults.ts';
+import { nameOf, readKey } from './idempotency.ts';
+import { rateHeaders, type Limits } from './limits.ts';
+import { refuse, Refusal } from './refusal.ts';
+import type { RequestLog } from './request-log.ts';
+import type { Found, PlacedRoute, RouteTable } from './router.ts';
+import type { World } from './world.ts';
+
+export interface PipelineParts {
+  world: World;
+  routes: RouteTable;
+  limits: Limits;
+  faults: Faults;
+  log: RequestLog;
+}
+
+export type Pipeline = (request: Incoming) => Promise<Outgoing>;
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  const { world, routes } = parts;
+  return async (request) => {
+    const startedAt = world.settings.now();
+    world.clock.settle();
+    const found = routes.find(request.method, request.path);
+    const call = openCall(parts, request, found);
+    const outgoing = await answer(parts, call, found);
+    world.ledger.flush();
+    if (outgoing !== DROPPED) finishHeaders(call, outgoing);
+    const isAdmin = 'route' in found && found.route?.plane === 'admin';
+    if (!isAdmin) parts.log.write(call, outgoing, startedAt);
+    return outgoing;
+  };
+}
+
+function openCall(parts: PipelineParts, request: Incoming, found: Found): Call {
+  const { world, limits } = parts;
+  const quiet = isQuiet(request.path);
+  let search: URLSearchParams | undefined;
+  return {
+    request,
+    requestId: quiet ? world.ids.adminRequest() : world.ids.next('req_'),
+    params: 'params' in found ? found.params : {},
+    get search() {
+      return (search ??= new URLSearchParams(request.query));
+    },
+    credential: null,
+    body: undefined,
+    notes: [],
+    resourceIds: [],
+    scope: null,
+    idempotencyKey: null,
+    replayed: false,
+    faultId: null,
+    errorCode: null,
+    errorParam: null,
+    rate: limits.show('local'),
+  };
+}
+
+/** The envelope for what was no readable request. */
+export function unreadable(world: World, status: number, message: string): Answer {
+  const requestId = world.ids.adminRequest();
+  const { body } = problem('invalid_request', { message, status, requestId, environment: 'sandbox' });
+  const ids = { 'Credicorp-Request-Id': requestId, 'x-credicorp-request-id': requestId };
+  return json(status, body, ids);
+}
+
+/** Pages and admin routes draw their request ids from a counter of their own (sandbox page §15). */
+function isQuiet(path: string): boolean {
+  return path === '/' || /^\/(?:_sandbox|apply|pay|docs|openapi\.json)(?:\/|$)/.test(path);
+}
+
+function finishHeaders(call: Call, answer: Answer): void {
+  answer.headers = {
+    ...answer.headers,
+    'Credicorp-Request-Id': call.requestId,
+    'x-credicorp-request-id': call.requestId,
+    ...(answer.headers['RateLimit-Limit'] === undefined ? rateHeaders(call.rate) : {}),
+  };
+}
+
+async function answer(parts: PipelineParts, call: Call, found: Found): Promise<Outgoing> {
+  try {
+    if (!('params' in found)) throw unrouted(call, found.allow);
+    return await pass(parts, call, found.route);
+  } catch (error) {
+    return refusalAnswer(call, error);
+  }
+}
+
+function unrouted({ request }: Call, allow: string | undefined): Refusal {
+  if (allow === undefined) {
+    return refuse('invalid_request', `There is no route ${request.path.slice(0, 200)}.`, undefined, { status: 404 });
+  }
+  return refuse('invalid_request', `${request.method} is not allowed here, ${allow} is.`, undefined, {
+    status: 405,
+    headers: { Allow: allow },
+  });
+}
+
+async function pass(parts: PipelineParts, call: Call, route: PlacedRoute): Promise<Outgoing> {
+  if (route.plane === 'admin') return admit(parts, call, route);
+  const fault = takeFault(parts.faults, call);
+  const instead = fault && answerInstead(call, fault);
+  if (instead) return instead;
+  if (route.plane === 'partner') return passPartner(parts, call, route, fault);
+  if (route.plane === 'public') call.rate = parts.limits.visit(call.request.peer, route.path);
+  if (route.plane === 'page') guardPage(parts.world, call);
+  if (call.request.body === 'too_large') throw tooLarge();
+  await waitAsAsked(fault);
+  return spoil(fault, await route.handle(call));
+}
+
+async function passPartner(
+  parts: PipelineParts,
+  call: Call,
+  route: PlacedRoute,
+  fault: HttpFault | null,
+): Promise<Outgoing> {
+  const { world, limits } = parts;
+  const credential = world.gate.admit(call.request.headers['authorization'], world.clock.now());
+  const { project } = credential;
+  call.credential = credential;
+  call.scope = route.scope;
+  call.rate = limits.show(project);
+  const sub =
+    route.perSecond === null ? undefined : { route: `${route.method} ${route.path}`, perSecond: route.perSecond };
+  call.rate = limits.take(project, sub);
+  limits.enter(project);
+  try {
+    if (route.scope !== null && !credential.scopes.has(route.scope)) throw lacking(route.scope);
+    return await execute(parts, call, route, fault);
+  } finally {
+    limits.leave(project);
+  }
+}
+
+/** Idempotency, then the body, then the handler; the answer is kept before anything spoils it. */
+async function execute(
+  parts: PipelineParts,
+  call: Call,
+  route: PlacedRoute,
+  fault: HttpFault | null,
+): Promise<Outgoing> {
+  const { body } = call.request;
+  if (body === 'too_large') throw tooLarge();
+  const writes = route.method !== 'GET';
+  call.idempotencyKey = writes ? readKey(call) : null;
+  const turn = call.idempotencyKey === null ? null : claimKey(parts.world, call, call.idempotencyKey, body);
+  if (turn !== null && 'kept' in turn) return spoil(fault, replay(call, turn.kept));
+  let done: Answer | null = null;
+  try {
+    await waitAsAsked(fault);
+    const given = await performed(call, route, body);
+    done = given === DROPPED ? null : given;
+    return spoil(fault, given);
+  } finally {
+    turn?.claim.settle(done, call.resourceIds);
+  }
+}
+
+async function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): Promise<Outgoing> {
+  try {
+    if (route.method === 'POST' || route.method === 'PATCH') call.body = parseBody(body);
+    return await route.handle(call);
+  } catch (error) {
+    return refusalAnswer(call, error);
+  }
+}
+
+function claimKey(world: World, call: Call, key: string, body: Uint8Array | null): ReturnType<World['keys']['claim']> {
+  const { method, path } = call.request;
+  return world.keys.claim(nameOf(call.credential?.project ?? 'local', method, path, key), body, world.clock.now());
+}
+
+function replay(call: Call, kept: { status: number; body: string; resourceIds: readonly string[] }): Answer {
+  call.replayed = true;
+  call.resourceIds = [...kept.resourceIds];
+  const type = kept.body === '' ? {} : { 'Content-Type': 'application/json' };
+  return { status: kept.status, headers: { ...type, 'Idempotency-Replayed': 'true' }, body: kept.body };
+}
+
+/** Judged as JSON whatever `Content-Type` says (partner API §5). Undefined for no body. @throws Refusal 400 */
+export function parseBody(body: Uint8Array | null | 'too_large'): unknown {
+  if (body === 'too_large') throw tooLarge();
+  if (body === null || body.length === 0) return undefined;
+  try {
+    if (!isUtf8(body)) throw new SyntaxError('not UTF-8');
+    const value: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    throw refuse('invalid_request', 'The body is not valid JSON.');
+  }
+  throw refuse('invalid_request', 'The body must be a JSON object.');
+}
+
+/** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox page §8). */
+async function admit(parts: PipelineParts, call: Call, route: PlacedRoute): Promise<Outgoing> {
+  const { request } = call;
+  const isLog = route.path.startsWith('/_sandbox/requests');
+  if (!isLocalCaller(request) && !(isLog && bearsToken(request, parts.world.settings.logToken))) {
+    throw refuse('loopback_only', 'Admin routes answer on the machine of the sandbox only, called by a loopback name.');
+  }
+  if (route.method === 'POST') call.body = parseBody(request.body);
+  return route.handle(call);
+}
+
+function guardPage(world: World, call: Call): void {
+  if (call.request.method === 'POST' && hasForeignOrigin(call.request, world.settings.baseUrl)) {
+    throw refuse('invalid_request', 'A page of another origin cannot act here.', undefined, { status: 403 });
+  }
+}
+
+function lacking(scope: string): Refusal {
+  return refuse('insufficient_scope', `This route needs the scope ${scope}.`);
+}
+
+function tooLarge(): Refusal {
+  return refuse('payload_too_large', 'The body is over 64 KiB.');
+}

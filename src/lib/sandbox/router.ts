@@ -1,0 +1,86 @@
+/** Which route a request is for: hono's router over one table, so that an unknown method is told from an unknown path. */
+import { RegExpRouter } from 'hono/router/reg-exp-router';
+import { SmartRouter } from 'hono/router/smart-router';
+import { TrieRouter } from 'hono/router/trie-router';
+import { partnerRoute, type Scope } from '../contract/scopes.ts';
+import type { Call, Outgoing } from './exchange.ts';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/**
+ * Who is let in and how refusals look: `partner` asks for a bearer, `token` for client authentication, `open` and `public` for
+ * nothing, `page` is for people, `admin` for this machine only.
+ */
+export type Plane = 'partner' | 'token' | 'open' | 'public' | 'page' | 'admin';
+
+export type Handle = (call: Call) => Outgoing | Promise<Outgoing>;
+
+export interface Route {
+  method: Method;
+  /** `:id` stands for one segment. */
+  path: string;
+  plane: Plane;
+  handle: Handle;
+}
+
+export interface PlacedRoute extends Route {
+  scope: Scope | null;
+  /** Sub-limit in requests per second; null where only the tier counts. */
+  perSecond: number | null;
+}
+
+export type Found =
+  { route: PlacedRoute; params: Record<string, string> } | { allow: string } | { route: null; allow?: undefined };
+
+export interface RouteTable {
+  find(method: string, path: string): Found;
+}
+
+/** Earlier rows win where two fit. */
+export function createRouter(routes: readonly Route[]): RouteTable {
+  const byPath = new Map<string, Map<string, PlacedRoute>>();
+  for (const route of routes) {
+    const methods = byPath.get(route.path) ?? new Map<string, PlacedRoute>();
+    methods.set(route.method, place(route));
+    byPath.set(route.path, methods);
+  }
+  const router = new SmartRouter<Map<string, PlacedRoute>>({ routers: [new RegExpRouter(), new TrieRouter()] });
+  for (const [path, methods] of byPath) router.add('ALL', path, methods);
+  return {
+    find(method, path) {
+      const [handlers, stash] = router.match('ALL', path);
+      const first = handlers[0];
+      if (first === undefined) return { route: null };
+      const [methods, places] = first;
+      // HEAD answers as GET without a body (sandbox page §1).
+      const route = methods.get(method === 'HEAD' ? 'GET' : method);
+      if (route === undefined) return { allow: allowed(methods) };
+      const params: Record<string, string> = {};
+      for (const [name, value] of Object.entries(places)) {
+        params[name] = decoded(typeof value === 'number' ? (stash?.[value] ?? '') : value);
+      }
+      return { route, params };
+    },
+  };
+}
+
+function place(route: Route): PlacedRoute {
+  if (route.plane !== 'partner') return { ...route, scope: null, perSecond: null };
+  const row = partnerRoute(route.method, route.path);
+  if (row === null) throw new Error(`${route.method} ${route.path} is not in the inventory of partner routes`);
+  return { ...route, scope: row.scope, perSecond: row.perSecond ?? null };
+}
+
+function allowed(methods: Map<string, PlacedRoute>): string {
+  return [...methods.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+}
+
+/** A segment that is not properly encoded stands for itself: it names nothing anyway. */
+function decoded(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,240 @@
+/** Applications (partner API §7). */
+import { json, projectOf, type Answer, type Call } from '../exchange.ts';
+import { cutPage, readPage } from '../cursors.ts';
+import {
+  at,
+  email,
+  integer,
+  judgeRanges,
+  judgeTypes,
+  matching,
+  metadata,
+  oneOf,
+  returnUri,
+  text,
+  unknownMembers,
+  upTo,
+  type Field,
+  type Miss,
+} from '../fields.ts';
+import { submit, withdraw } from '../lifecycle.ts';
+import type { ApplicationKept, ApplicationObject, ApplicationStatus, Metadata } from '../objects.ts';
+import { WAITS } from '../outcomes.ts';
+import { refuse } from '../refusal.ts';
+import type { Route } from '../router.ts';
+import { newId, plan, save, stamp, type World } from '../world.ts';
+
+export const STATUSES: readonly ApplicationStatus[] = [
+  'created',
+  'submitted',
+  'in_review',
+  'approved',
+  'declined',
+  'funded',
+  'withdrawn',
+];
+
+const LIST = '/partner/v1/applications';
+
+export function applicationRoutes(world: World): Route[] {
+  const fields = createFields(world);
+  return [
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, fields, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(world, call) },
+    {
+      method: 'GET',
+      path: `${LIST}/:id`,
+      plane: 'partner',
+      handle: (call) => json(200, findApplication(world, call).resource),
+    },
+    { method: 'POST', path: `${LIST}/:id/submit`, plane: 'partner', handle: (call) => submitted(world, call) },
+    { method: 'POST', path: `${LIST}/:id/withdraw`, plane: 'partner', handle: (call) => withdrawn(world, call) },
+  ];
+}
+
+/** The two inputs a decision is made on; a refresh takes them too (partner API §8). */
+export const AMOUNT_AND_TERM: readonly Field[] = [
+  { path: 'amount_pence', required: true, is: integer, range: amountRange },
+  { path: 'term_months', required: true, is: integer, range: termRange },
+];
+
+/** The rows of partner API §7.1, in its order. */
+function createFields(world: World): Field[] {
+  return [
+    ...AMOUNT_AND_TERM,
+    {
+      path: 'business.company_number',
+      required: true,
+      is: matching(/^[A-Za-z0-9]{8}$/, '8 letters or digits', { pattern: '^[A-Za-z0-9]{8}$' }),
+      range: (value) => companyRange(world, String(value)),
+    },
+    { path: 'purpose', is: oneOf('working_capital', 'asset_finance', 'expansion', 'refinance', 'stock') },
+    { path: 'applicant.email', is: email },
+    { path: 'applicant.first_name', is: text, range: upTo(100, 'applicant.first_name') },
+    { path: 'redirect_uri', is: returnUri },
+    { path: 'reference', is: text, range: upTo(128, 'reference') },
+    { path: 'introduction_id', is: text },
+    metadata,
+  ];
+}
+
+function amountRange(value: unknown): Miss | null {
+  if (Number(value) < 100_000)
+    return { code: 'amount_below_minimum', message: 'amount_pence is under 100000 (£1,000).' };
+  if (Number(value) <= 25_000_000) return null;
+  return { code: 'amount_above_maximum', message: 'amount_pence is over 25000000 (£250,000).' };
+}
+
+function termRange(value: unknown): Miss | null {
+  if (Number(value) >= 3 && Number(value) <= 60) return null;
+  return { code: 'term_out_of_range', message: 'term_months is outside 3 to 60.' };
+}
+
+function companyRange(world: World, number: string): Miss | null {
+  const company = world.companies.find(number.toUpperCase());
+  if (company?.effect === 'reject_not_eligible') {
+    return { code: 'company_not_eligible', message: 'Applicant must be a UK incorporated company or LLP.' };
+  }
+  if (company !== null && company.effect !== 'reject_not_found') return null;
+  const known = world.companies.all().map((row) => row.number);
+  const more = known.length > 20 ? ' and more' : '';
+  const message = `The number resolves to no active company. Reserved numbers: ${known.slice(0, 20).join(', ')}${more}.`;
+  return { code: 'company_not_found', message };
+}
+
+function create(world: World, fields: readonly Field[], call: Call): Answer {
+  const { body } = call;
+  const unnamed = at(body, 'applicant.email') === undefined && at(body, 'redirect_uri') === undefined;
+  judgeTypes(body, fields, unnamed && world.settings.strict ? [EMAIL_MISSING] : []);
+  judgeRanges(body, fields);
+  if (unnamed) call.notes.push('neither applicant.email nor redirect_uri: strict mode answers 400 parameter_missing');
+  for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  const kept = store(world, projectOf(call), body);
+  call.resourceIds = [kept.resource.id];
+  if (world.settings.autoSubmit) plan(world, 'submit', kept.resource.id, WAITS.submit);
+  return json(201, kept.resource);
+}
+
+const EMAIL_MISSING = {
+  param: 'applicant.email',
+  code: 'parameter_missing',
+  message: 'Missing required parameter: applicant.email (or redirect_uri).',
+};
+
+function store(world: World, project: ApplicationKept['project'], body: unknown): ApplicationKept {
+  const id = newId(world, 'applications');
+  const token = world.ids.bare('journey');
+  const kept = {
+    n: world.applications.nextNumber(),
+    project,
+    resource: compose(world, body, id, token),
+    token,
+    refresh: null,
+  };
+  world.applications.add(kept);
+  world.tokens.set(token, id);
+  save(world, 'applications', kept);
+  return kept;
+}
+
+/** Members in the order of the published example. */
+function compose(world: World, body: unknown, id: string, token: string): ApplicationObject {
+  const now = stamp(world);
+  const number = String(at(body, 'business.company_number')).toUpperCase();
+  return {
+    id,
+    status: 'created',
+    amount_pence: Number(at(body, 'amount_pence')),
+    term_months: Number(at(body, 'term_months')),
+    handoff_url: `${world.settings.baseUrl}/apply/s/${token}`,
+    created_at: now,
+    business: { company_number: number, name: world.companies.find(number)?.name ?? number },
+    currency: 'GBP',
+    purpose: optionalText(body, 'purpose'),
+    applicant: applicantOf(body),
+    redirect_uri: optionalText(body, 'redirect_uri'),
+    reference: optionalText(body, 'reference'),
+    introduction_id: optionalText(body, 'introduction_id'),
+    metadata: metadataOf(body),
+    decision_id: null,
+    account_id: null,
+    updated_at: now,
+    submitted_at: null,
+    decided_at: null,
+    funded_at: null,
+    withdrawn_at: null,
+  };
+}
+
+function applicantOf(body: unknown): ApplicationObject['applicant'] {
+  const address = optionalText(body, 'applicant.email');
+  const name = optionalText(body, 'applicant.first_name');
+  if (address === null && name === null) return null;
+  return { ...(address === null ? {} : { email: address }), ...(name === null ? {} : { first_name: name }) };
+}
+
+/** A judged optional text member; null when absent. */
+export function optionalText(body: unknown, path: string): string | null {
+  const value = at(body, path);
+  return typeof value === 'string' ? value : null;
+}
+
+/** Judged metadata as it was sent. */
+export function metadataOf(body: unknown): Metadata {
+  const value = at(body, 'metadata') ?? {};
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, String(member)]));
+}
+
+function list(world: World, call: Call): Answer {
+  const page = readPage(call.search, world.seed, LIST);
+  const status = call.search.get('status');
+  if (status !== null && !STATUSES.some((known) => known === status)) {
+    throw refuse('parameter_invalid', `status must be one of ${STATUSES.join(', ')}.`, 'status');
+  }
+  const after = readInstant(call.search.get('created_after'));
+  const accept = ({ resource }: ApplicationKept): boolean =>
+    (status === null || resource.status === status) && Date.parse(resource.created_at) >= after;
+  const records = world.applications.list(projectOf(call));
+  const filtered = status !== null || after > -Infinity;
+  return json(
+    200,
+    cutPage(records, page, world.seed, LIST, ({ resource }) => resource, filtered ? accept : undefined),
+  );
+}
+
+/** A day is its first instant, 00:00 UTC; inclusive (partner API §7.2). */
+function readInstant(value: string | null): number {
+  if (value === null) return -Infinity;
+  const instant = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/.test(value)
+    ? Date.parse(value)
+    : Number.NaN;
+  if (!Number.isNaN(instant)) return instant;
+  throw refuse('parameter_invalid', 'created_after must be a date or an ISO 8601 instant.', 'created_after');
+}
+
+/** @throws Refusal 404 */
+export function findApplication(world: World, call: Call, id = call.params['id'] ?? ''): ApplicationKept {
+  const kept = world.applications.of(projectOf(call), id);
+  if (kept === undefined) throw refuse('resource_missing', `No such application: ${id.slice(0, 64)}.`, 'id');
+  call.resourceIds = [kept.resource.id];
+  return kept;
+}
+
+function submitted(world: World, call: Call): Answer {
+  const kept = findApplication(world, call);
+  if (kept.resource.status !== 'created') throw conflict(kept, 'submitted');
+  submit(world, kept);
+  return json(200, kept.resource);
+}
+
+function withdrawn(world: World, call: Call): Answer {
+  const kept = findApplication(world, call);
+  if (!['created', 'submitted', 'in_review', 'approved'].includes(kept.resource.status))
+    throw conflict(kept, 'withdrawn');
+  withdraw(world, kept);
+  return json(200, kept.resource);
+}
+
+function conflict({ resource }: ApplicationKept, act: string): Error {
+  return refuse('state_conflict', `The application is ${resource.status} and cannot be ${act}.`);
+}

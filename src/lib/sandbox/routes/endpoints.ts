@@ -1,0 +1,204 @@
+/** Webhook endpoints (webhooks page §1, §9). */
+import { DEFAULT_API_VERSION, isEventPattern } from '../../contract/events.ts';
+import type { ProblemDetail } from '../../contract/problem.ts';
+import { isoSeconds } from '../../contract/time.ts';
+import { cutPage, readPage } from '../cursors.ts';
+import { abandonAll, holdAll, release } from '../deliveries.ts';
+import { empty, json, projectOf, type Answer, type Call } from '../exchange.ts';
+import {
+  at,
+  isLoopback,
+  judgeRanges,
+  judgeTypes,
+  list,
+  matching,
+  metadata,
+  oneOf,
+  text,
+  unknownMembers,
+  upTo,
+  type Field,
+  type Kind,
+} from '../fields.ts';
+import type { EndpointKept } from '../objects.ts';
+import { refuse } from '../refusal.ts';
+import type { Route } from '../router.ts';
+import { newId, save, stamp, type World } from '../world.ts';
+import { metadataOf, optionalText } from './applications.ts';
+
+const LIST = '/partner/v1/webhook_endpoints';
+const MOST = 20;
+const OVERLAP_MS = 86_400_000;
+
+const target: Kind = {
+  says: 'an https URL (http for loopback only) without user info and fragment',
+  test: (value) => typeof value === 'string' && value.length <= 2048 && isTarget(value),
+  schema: { type: 'string', format: 'uri' },
+};
+
+const PATCH_FIELDS: readonly Field[] = [
+  { path: 'url', is: target },
+  { path: 'enabled_events', is: list },
+  { path: 'description', is: text, range: upTo(500, 'description') },
+  metadata,
+  { path: 'status', is: oneOf('enabled', 'disabled') },
+];
+
+const CREATE_FIELDS: readonly Field[] = [
+  { path: 'url', required: true, is: target },
+  { path: 'enabled_events', is: list },
+  { path: 'events', is: list },
+  { path: 'description', is: text, range: upTo(500, 'description') },
+  { path: 'api_version', is: matching(/^\d{4}-\d{2}-\d{2}$/, 'a date as YYYY-MM-DD', { format: 'date' }) },
+  metadata,
+];
+
+export function endpointRoutes(world: World): Route[] {
+  const one = `${LIST}/:id`;
+  return [
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => page(world, call) },
+    { method: 'GET', path: one, plane: 'partner', handle: (call) => json(200, find(world, call).resource) },
+    { method: 'PATCH', path: one, plane: 'partner', handle: (call) => update(world, call) },
+    { method: 'DELETE', path: one, plane: 'partner', handle: (call) => remove(world, call) },
+    { method: 'POST', path: `${one}/rotate_secret`, plane: 'partner', handle: (call) => rotate(world, call) },
+  ];
+}
+
+/** `https`, or `http` to loopback; nothing that would be lost or leak on the way (webhooks page §1). */
+function isTarget(value: string): boolean {
+  if (!URL.canParse(value) || value.includes('#')) return false;
+  const { protocol, hostname, username, password } = new URL(value);
+  if (username !== '' || password !== '') return false;
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
+}
+
+function create(world: World, call: Call): Answer {
+  const { body } = call;
+  const enabled = at(body, 'enabled_events') ?? at(body, 'events');
+  judgeTypes(body, CREATE_FIELDS, eventMistakes(body, enabled, true));
+  judgeRanges(body, CREATE_FIELDS);
+  const project = projectOf(call);
+  if (world.webhook_endpoints.list(project).length >= MOST) {
+    throw refuse('endpoint_limit_reached', `An account has at most ${MOST} webhook endpoints.`);
+  }
+  for (const name of unknownMembers(body, CREATE_FIELDS)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  const kept: EndpointKept = {
+    n: world.webhook_endpoints.nextNumber(),
+    project,
+    resource: {
+      id: newId(world, 'webhook_endpoints'),
+      url: String(at(body, 'url')),
+      enabled_events: textsOf(enabled),
+      status: 'enabled',
+      description: optionalText(body, 'description'),
+      api_version: optionalText(body, 'api_version') ?? DEFAULT_API_VERSION,
+      metadata: metadataOf(body),
+      created: stamp(world),
+      disabled_reason: null,
+      previous_secret_expires_at: null,
+    },
+    secret: world.ids.next('whsec_'),
+    previous: null,
+    failingSince: null,
+  };
+  world.webhook_endpoints.add(kept);
+  save(world, 'webhook_endpoints', kept);
+  call.resourceIds = [kept.resource.id];
+  return json(201, { ...kept.resource, secret: kept.secret });
+}
+
+/** What is wrong with the events asked for, beyond their type. */
+function eventMistakes(body: unknown, enabled: unknown, required: boolean): ProblemDetail[] {
+  const both = at(body, 'enabled_events') !== undefined && at(body, 'events') !== undefined;
+  if (both && JSON.stringify(at(body, 'enabled_events')) !== JSON.stringify(at(body, 'events'))) {
+    return [mistake('events', 'events and enabled_events are two names of one field and differ here.')];
+  }
+  if (enabled === undefined) {
+    const missing = { param: 'enabled_events', code: 'parameter_missing' };
+    return required ? [{ ...missing, message: 'Missing required parameter: enabled_events.' }] : [];
+  }
+  if (!list.test(enabled)) return [];
+  const names = textsOf(enabled);
+  if (names.length === 0) return [mistake('enabled_events', 'enabled_events must name at least one event type or *.')];
+  return names.flatMap((name, i) =>
+    isEventPattern(name) ? [] : [mistake(`enabled_events[${i}]`, `There is no event type ${name.slice(0, 64)}.`)],
+  );
+}
+
+function mistake(param: string, message: string): ProblemDetail {
+  return { param, code: 'parameter_invalid', message };
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function page(world: World, call: Call): Answer {
+  const request = readPage(call.search, world.seed, LIST);
+  const records = world.webhook_endpoints.list(projectOf(call));
+  return json(
+    200,
+    cutPage(records, request, world.seed, LIST, ({ resource }) => resource),
+  );
+}
+
+/** @throws Refusal 404 */
+function find(world: World, call: Call): EndpointKept {
+  const id = call.params['id'] ?? '';
+  const kept = world.webhook_endpoints.of(projectOf(call), id);
+  if (kept === undefined) throw refuse('resource_missing', `No such webhook endpoint: ${id.slice(0, 64)}.`, 'id');
+  call.resourceIds = [id];
+  return kept;
+}
+
+function update(world: World, call: Call): Answer {
+  const kept = find(world, call);
+  const { body } = call;
+  judgeTypes(body, PATCH_FIELDS, eventMistakes(body, at(body, 'enabled_events'), false));
+  judgeRanges(body, PATCH_FIELDS);
+  for (const name of unknownMembers(body, PATCH_FIELDS)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  const { resource } = kept;
+  const enabled = at(body, 'enabled_events');
+  resource.url = optionalText(body, 'url') ?? resource.url;
+  if (enabled !== undefined) resource.enabled_events = textsOf(enabled);
+  resource.description = optionalText(body, 'description') ?? resource.description;
+  if (at(body, 'metadata') !== undefined) resource.metadata = metadataOf(body);
+  turn(world, kept, optionalText(body, 'status'));
+  save(world, 'webhook_endpoints', kept);
+  return json(200, resource);
+}
+
+/** On or off by hand; what was held goes out again, what is still to go is held. */
+function turn(world: World, kept: EndpointKept, status: string | null): void {
+  const { resource } = kept;
+  if (status === 'disabled' && resource.status === 'enabled') {
+    resource.status = 'disabled';
+    holdAll(world, resource.id);
+  }
+  if (status === 'enabled' && resource.status === 'disabled') {
+    resource.status = 'enabled';
+    resource.disabled_reason = null;
+    kept.failingSince = null;
+    release(world, kept);
+  }
+}
+
+function remove(world: World, call: Call): Answer {
+  const kept = find(world, call);
+  world.webhook_endpoints.remove(kept);
+  world.ledger.remove('webhook_endpoints', kept.resource.id);
+  abandonAll(world, kept.resource.id);
+  return empty(204);
+}
+
+/** The old secret signs beside the new one for 24 h; a second rotation drops the oldest (webhooks page §9). */
+function rotate(world: World, call: Call): Answer {
+  const kept = find(world, call);
+  const until = world.clock.now() + OVERLAP_MS;
+  kept.previous = { secret: kept.secret, until };
+  kept.secret = world.ids.next('whsec_');
+  kept.resource.previous_secret_expires_at = isoSeconds(until);
+  save(world, 'webhook_endpoints', kept);
+  return json(200, { ...kept.resource, secret: kept.secret });
+}

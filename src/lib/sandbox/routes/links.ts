@@ -1,0 +1,115 @@
+/** Payment links (partner API §9.2). */
+import { isoSeconds } from '../../contract/time.ts';
+import { json, projectOf, type Answer, type Call } from '../exchange.ts';
+import {
+  at,
+  email,
+  instant,
+  integer,
+  judge,
+  metadata,
+  returnUri,
+  text,
+  unknownMembers,
+  upTo,
+  type Field,
+  type Miss,
+} from '../fields.ts';
+import type { PaymentLinkKept, PaymentLinkObject } from '../objects.ts';
+import { refuse } from '../refusal.ts';
+import type { Route } from '../router.ts';
+import { newId, planAt, save, type World } from '../world.ts';
+import { metadataOf, optionalText } from './applications.ts';
+import { paymentAmount, sterling } from './payments.ts';
+
+const LIST = '/partner/v1/payments/links';
+const LIFE_MS = 7 * 86_400_000;
+
+/** Before the routes of payments: `links` is never a payment id. */
+export function linkRoutes(world: World): Route[] {
+  const fields = linkFields(() => world.clock.now());
+  return [
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, fields, call) },
+    { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => json(200, find(world, call).resource) },
+  ];
+}
+
+/** Pence; the rows of partner API §9.2. `now` in sandbox milliseconds. */
+export function linkFields(now: () => number): Field[] {
+  const future = (value: unknown): Miss | null =>
+    Date.parse(String(value)) > now()
+      ? null
+      : { code: 'validation_error', message: 'expires_at must lie in the future.' };
+  return [
+    { path: 'amount', required: true, is: integer, range: paymentAmount },
+    { path: 'currency', is: text, range: sterling },
+    { path: 'reference', required: true, is: text, range: upTo(64, 'reference', 1) },
+    { path: 'payer.name', is: text, range: upTo(200, 'payer.name') },
+    { path: 'payer.email', is: email },
+    { path: 'application_id', is: text },
+    { path: 'redirect_uri', is: returnUri },
+    { path: 'expires_at', is: instant, range: future },
+    metadata,
+  ];
+}
+
+function create(world: World, fields: readonly Field[], call: Call): Answer {
+  const { body } = call;
+  judge(body, fields);
+  for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  const project = projectOf(call);
+  const applicationId = optionalText(body, 'application_id');
+  if (applicationId !== null && world.applications.of(project, applicationId) === undefined) {
+    throw refuse('resource_missing', 'No such application.', 'application_id');
+  }
+  const id = newId(world, 'payment_links');
+  const token = world.ids.bare('link');
+  const expires = optionalText(body, 'expires_at');
+  const now = world.clock.now();
+  const until = expires === null ? now + LIFE_MS : Date.parse(expires);
+  const resource = compose(world, body, { id, token, until, now });
+  const kept: PaymentLinkKept = { n: world.payment_links.nextNumber(), project, resource, token };
+  world.payment_links.add(kept);
+  world.tokens.set(token, id);
+  save(world, 'payment_links', kept);
+  planAt(world, 'expire_link', id, until);
+  call.resourceIds = [id, ...(applicationId === null ? [] : [applicationId])];
+  return json(201, resource);
+}
+
+/** Members in the order of the published example. */
+function compose(
+  world: World,
+  body: unknown,
+  facts: { id: string; token: string; until: number; now: number },
+): PaymentLinkObject {
+  return {
+    id: facts.id,
+    status: 'open',
+    url: `${world.settings.baseUrl}/pay/${facts.token}`,
+    amount: Number(at(body, 'amount')),
+    currency: 'GBP',
+    reference: String(at(body, 'reference')),
+    payer: payerOf(body),
+    application_id: optionalText(body, 'application_id'),
+    redirect_uri: optionalText(body, 'redirect_uri'),
+    expires_at: isoSeconds(facts.until),
+    created_at: isoSeconds(facts.now),
+    metadata: metadataOf(body),
+  };
+}
+
+function payerOf(body: unknown): PaymentLinkObject['payer'] {
+  const name = optionalText(body, 'payer.name');
+  const address = optionalText(body, 'payer.email');
+  if (name === null && address === null) return null;
+  return { ...(name === null ? {} : { name }), ...(address === null ? {} : { email: address }) };
+}
+
+function find(world: World, call: Call): PaymentLinkKept {
+  const id = call.params['id'] ?? '';
+  const kept = world.payment_links.of(projectOf(call), id);
+  if (kept === undefined) throw refuse('resource_missing', `No such payment link: ${id.slice(0, 64)}.`, 'id');
+  call.resourceIds = [id];
+  return kept;
+}

@@ -1,0 +1,135 @@
+/** Payments (partner API §9.1). */
+import { cutPage, readPage } from '../cursors.ts';
+import { json, projectOf, type Answer, type Call } from '../exchange.ts';
+import {
+  at,
+  integer,
+  judgeRanges,
+  judgeTypes,
+  metadata,
+  oneOf,
+  text,
+  unknownMembers,
+  upTo,
+  type Field,
+  type Miss,
+} from '../fields.ts';
+import { decisionOf } from '../lifecycle.ts';
+import type { PaymentKept } from '../objects.ts';
+import { WAITS } from '../outcomes.ts';
+import { openPayment } from '../payments.ts';
+import { refuse } from '../refusal.ts';
+import type { Route } from '../router.ts';
+import { plan, type World } from '../world.ts';
+import { metadataOf, optionalText } from './applications.ts';
+
+const LIST = '/partner/v1/payments';
+const STATUSES = ['processing', 'settled', 'failed'];
+
+export function paymentRoutes(world: World): Route[] {
+  return [
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(world, call) },
+    { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => json(200, find(world, call).resource) },
+  ];
+}
+
+/** Pence; the rows of partner API §9.1. */
+export const PAYMENT_FIELDS: readonly Field[] = [
+  { path: 'amount', required: true, is: integer, range: paymentAmount },
+  { path: 'currency', required: true, is: text, range: sterling },
+  { path: 'scheme', required: true, is: oneOf('pisp', 'direct_debit') },
+  { path: 'reference', is: text, range: upTo(64, 'reference') },
+  { path: 'application_id', is: text },
+  { path: 'mandate_id', is: text },
+  metadata,
+];
+
+export function paymentAmount(value: unknown): Miss | null {
+  if (Number(value) >= 1 && Number(value) <= 25_000_000) return null;
+  return { code: 'validation_error', message: 'amount must be 1 to 25000000 pence.' };
+}
+
+export function sterling(value: unknown): Miss | null {
+  return value === 'GBP' ? null : { code: 'validation_error', message: 'currency must be GBP.' };
+}
+
+function create(world: World, call: Call): Answer {
+  const { body } = call;
+  const debit = at(body, 'scheme') === 'direct_debit';
+  const fields = debit ? PAYMENT_FIELDS.map(mandateRequired) : PAYMENT_FIELDS;
+  judgeTypes(body, fields);
+  judgeRanges(body, fields);
+  for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  if (debit) judgeMandate(optionalText(body, 'mandate_id'));
+  const amount = Number(at(body, 'amount'));
+  const applicationId = optionalText(body, 'application_id');
+  if (applicationId !== null) judgeDrawdown(world, call, applicationId, amount);
+  const kept = openPayment(world, {
+    project: projectOf(call),
+    amount,
+    scheme: String(at(body, 'scheme')),
+    reference: optionalText(body, 'reference'),
+    applicationId,
+    linkId: null,
+    metadata: metadataOf(body),
+  });
+  call.resourceIds = [kept.resource.id, ...(applicationId === null ? [] : [applicationId])];
+  // A drawdown waits for the funding gate: no partner call releases money (partner API §9.1).
+  if (applicationId === null) plan(world, 'payment', kept.resource.id, WAITS.payment);
+  return json(202, kept.resource);
+}
+
+function mandateRequired(field: Field): Field {
+  return field.path === 'mandate_id' ? { ...field, required: true } : field;
+}
+
+/** Sandbox page §3. @throws Refusal 404, 409 */
+function judgeMandate(id: string | null): void {
+  if (id === 'mnd_sbx_active') return;
+  if (id === 'mnd_sbx_pending' || id === 'mnd_sbx_revoked') {
+    throw refuse('mandate_not_active', `The mandate is ${id.slice('mnd_sbx_'.length)}.`, 'mandate_id');
+  }
+  throw refuse('resource_missing', 'No such mandate. The sandbox knows mnd_sbx_active.', 'mandate_id');
+}
+
+/** @throws Refusal 404, 409, 422 */
+function judgeDrawdown(world: World, call: Call, id: string, amount: number): void {
+  const application = world.applications.of(projectOf(call), id);
+  if (application === undefined) throw refuse('resource_missing', 'No such application.', 'application_id');
+  const { status } = application.resource;
+  if (status !== 'approved') {
+    throw refuse('state_conflict', `The application is ${status}; a drawdown needs an approved one.`, 'application_id');
+  }
+  const offer = decisionOf(world, application)?.resource.offer;
+  if (amount > (offer?.amount_pence ?? 0)) throw refuse('amount_above_maximum', 'amount is over the offer.', 'amount');
+}
+
+function list(world: World, call: Call): Answer {
+  const page = readPage(call.search, world.seed, LIST);
+  const status = readStatus(call, STATUSES);
+  const application = call.search.get('application_id');
+  const accept = ({ resource }: PaymentKept): boolean =>
+    (status === null || resource.status === status) &&
+    (application === null || resource.application_id === application);
+  const records = world.payments.list(projectOf(call));
+  return json(
+    200,
+    cutPage(records, page, world.seed, LIST, ({ resource }) => resource, accept),
+  );
+}
+
+/** The filter `status`. @throws Refusal 400 for a value that is none */
+export function readStatus(call: Call, known: readonly string[]): string | null {
+  const status = call.search.get('status');
+  if (status === null || known.includes(status)) return status;
+  throw refuse('parameter_invalid', `status must be one of ${known.join(', ')}.`, 'status');
+}
+
+function find(world: World, call: Call): PaymentKept {
+  const id = call.params['id'] ?? '';
+  const kept = world.payments.of(projectOf(call), id);
+  if (kept === undefined) throw refuse('resource_missing', `No such payment: ${id.slice(0, 64)}.`, 'id');
+  call.resourceIds = [id];
+  return kept;
+}

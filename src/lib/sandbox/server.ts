@@ -1,0 +1,142 @@
+/**
+ * The sandbox on a port. node:http directly, because the sandbox promises what adapters hide: dropped connections, envelopes for
+ * requests that are not even HTTP, and limits on clients that take their time (sandbox page §1, §11).
+ */
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Failure } from '../failure.ts';
+import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
+import type { Answer } from './exchange.ts';
+import { announcesTooMuch, readIncoming, writeOutgoing } from './wire.ts';
+
+/** Real milliseconds running requests get at the end (sandbox page §1). */
+const FINISH_MS = 2000;
+
+const LIMITS = {
+  maxHeaderSize: 16_384,
+  /** Real milliseconds a client has for its headers, and for the whole request. */
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 30_000,
+  // A request without Host gets an envelope like any other.
+  requireHostHeader: false,
+} as const;
+
+export type ServeOptions = Omit<SandboxOptions, 'baseUrl'> & { host: string; port: number };
+
+export interface Served {
+  /** Origin of the sandbox, `http://127.0.0.1:4010`. */
+  url: string;
+  sandbox: Sandbox;
+  /** Stops accepting, gives running requests 2 s, ends. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens; port 0 takes any free one.
+ * @throws Failure `unavailable` when the port is taken (it is named) or the address or data file cannot be used
+ */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const { host, port, ...rest } = options;
+  const server = createServer(LIMITS);
+  await listen(server, host, port);
+  const url = originOf(server, host);
+  try {
+    const sandbox = createSandbox({ ...rest, baseUrl: url });
+    attach(server, sandbox);
+    sandbox.start();
+    return { url, sandbox, close: () => close(server, sandbox) };
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+function attach(server: Server, sandbox: Sandbox): void {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // Errors of a socket that went away concern nobody.
+    response.on('error', () => {});
+    const incoming = await readIncoming(request);
+    if (incoming !== null) writeOutgoing(request, response, await sandbox.handle(incoming));
+  };
+  server.on('request', (request, response) => void answer(request, response));
+  server.on('checkExpectation', (request, response) => void answer(request, response));
+  server.on('checkContinue', (request, response) => {
+    if (!announcesTooMuch(request)) response.writeContinue();
+    void answer(request, response);
+  });
+  server.on('connect', (_request, socket: Duplex) => {
+    writeRaw(socket, sandbox.unreadable(405, 'CONNECT is not allowed here.'));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const [status, message] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    else writeRaw(socket, sandbox.unreadable(status, message));
+  });
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'The request headers are over 16 KiB.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.'],
+};
+
+/** For a request that never became one: the answer is written by hand. */
+function writeRaw(socket: Duplex, answer: Answer): void {
+  const lines = Object.entries({
+    ...answer.headers,
+    'Content-Length': String(Buffer.byteLength(answer.body)),
+    Connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n${lines.join('')}\r\n`;
+  socket.on('error', () => {});
+  socket.end(head + answer.body, () => socket.destroy());
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(unusable(error, host, port)));
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function unusable(error: NodeJS.ErrnoException, host: string, port: number): Failure {
+  if (error.code === 'EADDRINUSE') {
+    const next = 'choose another with --port, or --port 0 for any free one';
+    return new Failure('unavailable', `port ${port} on ${host} is in use`, { code: 'port_in_use', next }, error);
+  }
+  if (error.code === 'EACCES') {
+    const next = 'choose a port above 1023';
+    return new Failure('unavailable', `port ${port} may not be opened`, { code: 'port_forbidden', next }, error);
+  }
+  const next = 'check --host';
+  return new Failure(
+    'unavailable',
+    `cannot listen on ${host} port ${port}: ${error.code ?? error.message}`,
+    { next },
+    error,
+  );
+}
+
+/** An unspecified address is reached by loopback from here. */
+function originOf(server: Server, host: string): string {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+async function close(server: Server, sandbox: Sandbox): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const limit = setTimeout(() => server.closeAllConnections(), FINISH_MS);
+  await sandbox.stop();
+  server.closeIdleConnections();
+  await ended;
+  clearTimeout(limit);
+}

@@ -1,0 +1,105 @@
+/** A node:http request as plain data, and an answer written to its socket. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DROPPED, type Answer, type Incoming, type Outgoing, type Sink } from './exchange.ts';
+import { BODY_LIMIT } from './fetch.ts';
+
+/** Bytes of an unwanted body that are read and thrown away, so that its sender gets to see the answer. */
+const DRAIN_LIMIT = 64 * 1_048_576;
+
+/** Null when the client went away before its body was whole. */
+export async function readIncoming(request: IncomingMessage): Promise<Incoming | null> {
+  const target = request.url ?? '/';
+  // Absolute form, as a proxy would send it (RFC 9112 §3.2.2).
+  const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*/i, '');
+  const mark = local.indexOf('?');
+  const headers: Record<string, string> = {};
+  for (const name in request.headers) {
+    const value = request.headers[name];
+    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  const body = hasBody(request) ? await readBody(request) : null;
+  if (body === 'gone') return null;
+  return {
+    method: request.method ?? 'GET',
+    path: mark < 0 ? local : local.slice(0, mark),
+    query: mark < 0 ? '' : local.slice(mark + 1),
+    headers,
+    body,
+    peer: request.socket.remoteAddress ?? '',
+  };
+}
+
+/** True for a body that is announced to be over the cap. */
+export function announcesTooMuch({ headers }: IncomingMessage): boolean {
+  return Number(headers['content-length'] ?? 0) > BODY_LIMIT;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+function readBody(request: IncomingMessage): Promise<Uint8Array | 'too_large' | 'gone'> {
+  if (announcesTooMuch(request)) {
+    drain(request);
+    return Promise.resolve('too_large');
+  }
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const take = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size <= BODY_LIMIT) chunks.push(chunk);
+      else {
+        request.off('data', take);
+        drain(request);
+        resolve('too_large');
+      }
+    };
+    request.on('data', take);
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    request.on('error', () => resolve('gone'));
+    request.on('close', () => resolve('gone'));
+  });
+}
+
+function drain(request: IncomingMessage): void {
+  let seen = 0;
+  request.on('error', () => {});
+  request.on('data', (chunk: Buffer) => {
+    seen += chunk.length;
+    if (seen > DRAIN_LIMIT) request.destroy();
+  });
+}
+
+/** Writes an answer; a dropped one closes the connection without a word. */
+export function writeOutgoing(request: IncomingMessage, response: ServerResponse, outgoing: Outgoing): void {
+  if (outgoing === DROPPED) {
+    request.socket.destroy();
+    return;
+  }
+  const { status, headers, body, stream } = outgoing;
+  if (stream) {
+    response.writeHead(status, headers);
+    if (request.method === 'HEAD') response.end();
+    else pour(response, stream);
+    return;
+  }
+  if (status !== 204) headers['Content-Length'] = String(Buffer.byteLength(body));
+  response.writeHead(status, headers);
+  if (request.method === 'HEAD' || status === 204) response.end();
+  else response.end(body);
+}
+
+function pour(response: ServerResponse, stream: NonNullable<Answer['stream']>): void {
+  const closed = new AbortController();
+  response.on('close', () => closed.abort());
+  const sink: Sink = {
+    write: (text) => {
+      if (!response.writableEnded) response.write(text);
+    },
+    waiting: () => response.writableLength,
+    end: () => response.end(),
+  };
+  response.flushHeaders();
+  stream(sink, closed.signal);
+}
