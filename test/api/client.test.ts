@@ -13,7 +13,7 @@ let transport: Transport;
 
 before(async () => {
   rude = await startRudeServer();
-  transport = createTransport({ timeoutMs: 300, maxBytes: 1024 * 1024 });
+  transport = createTransport({ timeoutMs: 150, maxBytes: 1024 * 1024 });
 });
 after(async () => {
   await transport.close();
@@ -30,7 +30,7 @@ function setUp(more: Partial<ClientOptions> = {}) {
     token: async () => 'token-1',
     send: transport.send,
     newKey: randomUUID,
-    timeoutMs: 300,
+    timeoutMs: 150,
     maxRetries: 3,
     now: Date.now,
     random: () => 0.5,

@@ -1,0 +1,161 @@
+/**
+ * What the journal keeps: the table, and a record on its way in and out of it. On the way in it loses its secrets and whatever is
+ * too long; nothing in this room writes a row by another way.
+ */
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
+import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
+import type { Tables } from '../store/tables.ts';
+
+/** Numbers never come back (AUTOINCREMENT), so a missing one means that a row was pruned. */
+export const JOURNAL: Tables = {
+  room: 'journal',
+  steps: [
+    `CREATE TABLE journal (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      source TEXT NOT NULL,
+      environment TEXT,
+      method TEXT NOT NULL,
+      path TEXT NOT NULL,
+      origin TEXT,
+      status INTEGER,
+      latency_ms REAL NOT NULL,
+      attempt INTEGER NOT NULL,
+      request_id TEXT,
+      idempotency_key TEXT,
+      event_id TEXT,
+      event_type TEXT,
+      delivery_id TEXT,
+      resource_id TEXT,
+      error_type TEXT,
+      error_code TEXT,
+      error_param TEXT,
+      note TEXT,
+      request_headers TEXT NOT NULL,
+      request_body TEXT,
+      response_headers TEXT NOT NULL,
+      response_body TEXT
+    ) STRICT;
+    CREATE INDEX journal_at ON journal (at);
+    CREATE INDEX journal_request_id ON journal (request_id) WHERE request_id IS NOT NULL;`,
+  ],
+  trim: 'DELETE FROM journal WHERE seq IN (SELECT seq FROM journal ORDER BY seq LIMIT ?)',
+};
+
+export interface JournalEntry extends ExchangeRecord {
+  /** Grows by one with each entry written on this machine. */
+  seq: number;
+}
+
+/** Characters kept of a body, of a header and of a path. */
+const MOST_BODY = 16 * 1024;
+const MOST_HEADER = 4 * 1024;
+const MOST_HEADERS = 100;
+const MOST_TEXT = 4 * 1024;
+
+const COLUMNS = [
+  ['at', 'at'],
+  ['source', 'source'],
+  ['environment', 'environment'],
+  ['method', 'method'],
+  ['path', 'path'],
+  ['origin', 'origin'],
+  ['status', 'status'],
+  ['latencyMs', 'latency_ms'],
+  ['attempt', 'attempt'],
+  ['requestId', 'request_id'],
+  ['idempotencyKey', 'idempotency_key'],
+  ['eventId', 'event_id'],
+  ['eventType', 'event_type'],
+  ['deliveryId', 'delivery_id'],
+  ['resourceId', 'resource_id'],
+  ['errorType', 'error_type'],
+  ['errorCode', 'error_code'],
+  ['errorParam', 'error_param'],
+  ['note', 'note'],
+  ['requestHeaders', 'request_headers'],
+  ['requestBody', 'request_body'],
+  ['responseHeaders', 'response_headers'],
+  ['responseBody', 'response_body'],
+] as const satisfies readonly (readonly [keyof ExchangeRecord, string])[];
+
+export const INSERT = `INSERT INTO journal (${COLUMNS.map(([, column]) => column).join(', ')})
+  VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+
+/** The values of `INSERT`: redacted first, then cut. @param known live secret values */
+export function rowOf(record: ExchangeRecord, known: readonly string[]): SQLInputValue[] {
+  return COLUMNS.map(([member]) => {
+    const value = record[member];
+    if (member === 'requestBody' || member === 'responseBody') {
+      return typeof value === 'string' ? redactBody(value, MOST_BODY, known) : null;
+    }
+    if (typeof value === 'object' && value !== null) return headersText(value, known);
+    if (typeof value === 'string') return redactBody(value, MOST_TEXT, known);
+    if (typeof value === 'number') return Number.isFinite(value) ? wholeUnless(member === 'latencyMs', value) : 0;
+    return null;
+  });
+}
+
+function wholeUnless(real: boolean, value: number): number {
+  return real ? value : Math.round(value);
+}
+
+/** A row of `SELECT *`. */
+export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
+  const text = (column: string): string | null => {
+    const value = row[column];
+    return typeof value === 'string' ? value : null;
+  };
+  return {
+    seq: Number(row['seq']),
+    at: Number(row['at']),
+    source: sourceOf(text('source')),
+    environment: text('environment'),
+    method: text('method') ?? '',
+    path: text('path') ?? '',
+    origin: text('origin'),
+    status: row['status'] === null ? null : Number(row['status']),
+    latencyMs: Number(row['latency_ms']),
+    attempt: Number(row['attempt']),
+    requestId: text('request_id'),
+    idempotencyKey: text('idempotency_key'),
+    eventId: text('event_id'),
+    eventType: text('event_type'),
+    deliveryId: text('delivery_id'),
+    resourceId: text('resource_id'),
+    errorType: text('error_type'),
+    errorCode: text('error_code'),
+    errorParam: text('error_param'),
+    note: text('note'),
+    requestHeaders: headersOf(text('request_headers')),
+    requestBody: text('request_body'),
+    responseHeaders: headersOf(text('response_headers')),
+    responseBody: text('response_body'),
+  };
+}
+
+function headersText(headers: Record<string, string>, known: readonly string[]): string {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers).slice(0, MOST_HEADERS)) {
+    // A header longer than this is cut as a body is, so that no half of a secret survives.
+    const [[cleanName = '', cleanValue = ''] = []] = Object.entries(redactHeaders({ [name]: value }, known));
+    kept[redactText(cleanName.slice(0, 256))] =
+      cleanValue.length > MOST_HEADER ? redactBody(cleanValue, MOST_HEADER, known) : cleanValue;
+  }
+  return JSON.stringify(kept);
+}
+
+function headersOf(text: string | null): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const kept: unknown = JSON.parse(text ?? '{}');
+  if (typeof kept !== 'object' || kept === null) return headers;
+  for (const [name, value] of Object.entries(kept)) headers[name] = String(value);
+  return headers;
+}
+
+const SOURCES: readonly RecordSource[] = ['cli', 'sandbox', 'proxy', 'listener'];
+
+function sourceOf(text: string | null): RecordSource {
+  return SOURCES.find((source) => source === text) ?? 'cli';
+}

@@ -1,0 +1,128 @@
+/** The questions that are put to the journal's table. */
+import { statSync } from 'node:fs';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import type { RecordSource } from '../contract/exchange.ts';
+import { Failure } from '../failure.ts';
+import type { Store } from '../store/store.ts';
+import { entryOf, type JournalEntry } from './entries.ts';
+
+/** All that are given must fit. */
+export interface JournalFilter {
+  /** `429`, or a class: `4xx`. */
+  status?: string;
+  method?: string;
+  /** `*` stands for anything; the query is not looked at, and `/partner/v1` may be left out. */
+  path?: string;
+  requestId?: string;
+  source?: RecordSource;
+}
+
+export class Reader {
+  readonly #store: Store;
+  readonly #where: string;
+  readonly #values: SQLInputValue[];
+  readonly #between: StatementSync;
+  readonly #newest: StatementSync;
+  readonly #first: StatementSync;
+  readonly #file: string;
+  readonly #inode: bigint | null;
+
+  /** @param since entries from this instant on, in milliseconds since the epoch */
+  constructor(store: Store, filter: JournalFilter, since: number | null) {
+    this.#store = store;
+    const { where, values } = conditionsOf(filter, since);
+    this.#where = where;
+    this.#values = values;
+    const { db } = store;
+    this.#between = db.prepare(`SELECT * FROM journal WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`);
+    this.#newest = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'journal'");
+    this.#first = db.prepare('SELECT min(seq) AS seq FROM journal');
+    this.#file = String(db.prepare('PRAGMA database_list').get()?.['file'] ?? '');
+    this.#inode = inodeOf(this.#file);
+  }
+
+  between(after: number, until: number, limit: number): JournalEntry[] {
+    return this.#between.all(after, until, ...this.#values, limit).map(entryOf);
+  }
+
+  /** The highest number ever given; 0 when there was none. */
+  newest(): number {
+    return Number(this.#newest.get()?.['seq'] ?? 0);
+  }
+
+  /** The lowest number that is still there, or the next one to come. */
+  first(): number {
+    return Number(this.#first.get()?.['seq'] ?? this.newest() + 1);
+  }
+
+  /** The number before the first entry of `since` or later. */
+  before(since: number): number {
+    const found = this.#store.db.prepare('SELECT min(seq) AS seq FROM journal WHERE at >= ?').get(since);
+    return Number(found?.['seq'] ?? this.newest() + 1) - 1;
+  }
+
+  /** The number before the last `count` entries that fit. */
+  beforeLast(count: number): number {
+    const sql = `SELECT min(seq) AS seq FROM (SELECT seq FROM journal WHERE ${this.#where} ORDER BY seq DESC LIMIT ?)`;
+    const found = this.#store.db.prepare(sql).get(...this.#values, count);
+    return Number(found?.['seq'] ?? this.newest() + 1) - 1;
+  }
+
+  /** True when entries of `since` or later may have been pruned already. */
+  lost(since: number | null): boolean {
+    const first = this.first();
+    if (since === null || first <= 1) return false;
+    const oldest = this.#store.db.prepare('SELECT at FROM journal WHERE seq = ?').get(first);
+    return oldest === undefined || Number(oldest['at']) > since;
+  }
+
+  /** True when another file stands in the place of the one that was opened. */
+  isReplaced(): boolean {
+    return this.#file !== '' && inodeOf(this.#file) !== this.#inode;
+  }
+}
+
+/** Every entry of one request id, oldest first: its tries, and both ends of it when both were seen on this machine. */
+export function show(store: Store, requestId: string): JournalEntry[] {
+  const found = store.db.prepare('SELECT * FROM journal WHERE request_id = ? ORDER BY seq LIMIT 1000').all(requestId);
+  return found.map(entryOf);
+}
+
+function conditionsOf(filter: JournalFilter, since: number | null): { where: string; values: SQLInputValue[] } {
+  const conditions: string[] = ['1'];
+  const values: SQLInputValue[] = [];
+  const add = (condition: string, ...given: SQLInputValue[]): void => {
+    conditions.push(condition);
+    values.push(...given);
+  };
+  if (since !== null) add('at >= ?', since);
+  if (filter.status !== undefined) add('status BETWEEN ? AND ?', ...statusRange(filter.status));
+  if (filter.method !== undefined) add('method = ?', filter.method.toUpperCase());
+  if (filter.requestId !== undefined) add('request_id = ?', filter.requestId);
+  if (filter.source !== undefined) add('source = ?', filter.source);
+  if (filter.path !== undefined) {
+    const pattern = globOf(filter.path);
+    add(`(${BARE_PATH} GLOB ? OR (path GLOB '/partner/v1/*' AND substr(${BARE_PATH}, 12) GLOB ?))`, pattern, pattern);
+  }
+  return { where: conditions.join(' AND '), values };
+}
+
+const BARE_PATH = "substr(path, 1, instr(path || '?', '?') - 1)";
+
+/** SQLite's own wild cards beside `*` stand for themselves. */
+function globOf(pattern: string): string {
+  return pattern.replace(/[?[]/g, '[$&]');
+}
+
+function statusRange(text: string): [number, number] {
+  if (/^[1-5]xx$/i.test(text)) return [Number(text[0]) * 100, Number(text[0]) * 100 + 99];
+  if (/^[1-5]\d\d$/.test(text)) return [Number(text), Number(text)];
+  throw new Failure('usage', 'a status is three digits or a class such as 4xx', {
+    param: '--status',
+    code: 'bad_status',
+  });
+}
+
+function inodeOf(file: string): bigint | null {
+  return file === '' ? null : (statSync(file, { bigint: true, throwIfNoEntry: false })?.ino ?? null);
+}
