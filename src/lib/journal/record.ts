@@ -33,6 +33,7 @@ const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60 * 1000;
 /** Records are written together, at most this much later. */
 const FLUSH_MS = 10;
 const FLUSH_ROWS = 200;
+const FLUSH_CHARACTERS = 512 * 1024;
 /** Old entries are looked for once in so many. */
 const PRUNE_EVERY = 200;
 /** After a failure the store is left alone for a while. */
@@ -46,6 +47,7 @@ export function createJournal(options: JournalOptions): Journal {
 class Recorder {
   readonly #options: JournalOptions;
   #rows: SQLInputValue[][] = [];
+  #characters = 0;
   #timer: NodeJS.Timeout | null = null;
   #opened: { store: Store; insert: StatementSync } | null = null;
   #restUntil = 0;
@@ -58,8 +60,10 @@ class Recorder {
   write(record: Parameters<WriteDown>[0]): void {
     try {
       if (this.#options.now() < this.#restUntil) return;
-      this.#rows.push(rowOf(record, this.#options.secrets?.() ?? []));
-      if (this.#rows.length >= FLUSH_ROWS) this.flush();
+      const row = rowOf(record, this.#options.secrets?.() ?? []);
+      this.#rows.push(row);
+      for (const value of row) if (typeof value === 'string') this.#characters += value.length;
+      if (this.#rows.length >= FLUSH_ROWS || this.#characters > FLUSH_CHARACTERS) this.flush();
       else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
     } catch (error) {
       this.#fail(error);
@@ -71,6 +75,7 @@ class Recorder {
     this.#timer = null;
     const rows = this.#rows;
     this.#rows = [];
+    this.#characters = 0;
     if (rows.length === 0) return;
     try {
       const { store, insert } = (this.#opened ??= this.#open());
@@ -118,6 +123,7 @@ class Recorder {
 
   #fail(error: unknown): void {
     this.#rows = [];
+    this.#characters = 0;
     this.#opened = null;
     this.#restUntil = this.#options.now() + REST_MS;
     if (this.#told) return;
