@@ -1,0 +1,97 @@
+/**
+ * The keychain helper: a program of its own, started for one request. A keyring that never answers keeps a thread of the process
+ * busy for ever, and not even `process.exit` ends it then; so this process is made to be killed, and the one that matters never
+ * loads the keychain library.
+ */
+
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import {
+  type KeychainOperation,
+  type KeychainReply,
+  type KeychainRequest,
+  type KeychainResult,
+  READY,
+} from './keychain-wire.ts';
+import { secretServiceState } from './secret-service.ts';
+
+/** Longer than any caller waits: only a helper whose caller cannot kill it any more gets this old. */
+const OLDEST_MS = 15_000;
+
+type Keytar = typeof import('keytar');
+
+main();
+
+function main(): void {
+  setTimeout(die, OLDEST_MS);
+  process.stdout.on('error', die);
+  process.stdout.write(`${READY}\n`);
+  const lines = createInterface({ input: process.stdin });
+  lines.once('line', (line) => {
+    void serve(line).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`, die));
+  });
+  // The caller is gone: nobody waits for an answer.
+  process.stdin.once('close', die);
+}
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+async function serve(line: string): Promise<KeychainReply> {
+  try {
+    // The other end of this pipe is our own program.
+    const request = JSON.parse(line) as KeychainRequest;
+    const trouble = await findTrouble();
+    if (trouble !== null) return trouble;
+    const keytar = loadKeytar();
+    if (keytar === null) return { trouble: 'no_library', detail: '' };
+    const results: KeychainResult[] = [];
+    for (const operation of request.operations) results.push(await perform(keytar, request.service, operation));
+    return { results };
+  } catch (error) {
+    return explain(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function findTrouble(): Promise<KeychainReply | null> {
+  if (process.platform === 'darwin' || process.platform === 'win32') return null;
+  const state = await secretServiceState(process.env, process.getuid?.() ?? 0);
+  return state === 'open' || state === 'unknown' ? null : { trouble: state, detail: '' };
+}
+
+function loadKeytar(): Keytar | null {
+  try {
+    return createRequire(import.meta.url)('keytar') as Keytar;
+  } catch {
+    return null;
+  }
+}
+
+async function perform(keytar: Keytar, service: string, operation: KeychainOperation): Promise<KeychainResult> {
+  switch (operation.do) {
+    case 'get':
+      return keytar.getPassword(service, operation.account);
+    case 'set':
+      await keytar.setPassword(service, operation.account, operation.secret);
+      return true;
+    case 'remove':
+      return keytar.deletePassword(service, operation.account);
+    case 'remove_under': {
+      const stored = await keytar.findCredentials(service);
+      const under = stored.filter(({ account }) => account.startsWith(operation.prefix));
+      for (const { account } of under) await keytar.deletePassword(service, account);
+      return under.length;
+    }
+  }
+}
+
+/** Locked keychains by their platform's words: libsecret; macOS errSecInteractionNotAllowed, errSecAuthFailed. */
+function explain(message: string): KeychainReply {
+  if (/locked|interaction is not allowed|-25308|-25293/i.test(message)) return { trouble: 'locked', detail: message };
+  if (/autolaunch D-Bus|Could not connect|No such file or directory/i.test(message)) {
+    return { trouble: 'no_bus', detail: message };
+  }
+  if (/ServiceUnknown|not provided by any \.service/i.test(message)) return { trouble: 'no_service', detail: message };
+  return { trouble: 'failed', detail: message };
+}

@@ -1,0 +1,62 @@
+/**
+ * A plain file, mode 0600, for what everybody may know: tokens and webhook secrets of the embedded sandbox, which open nothing but a
+ * server on this machine. It takes no other client secret or key: nothing is stored in the clear silently.
+ */
+
+import { Failure } from '../failure.ts';
+import { isLocalCredential } from './local-client.ts';
+import { withLock } from './lock.ts';
+import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { dirname } from 'node:path';
+import type { Vault } from './vault.ts';
+
+/** Methods throw Failure `usage` when the file cannot be read or written. */
+export function localVault(path: string): Vault {
+  const change = async <T>(act: (secrets: Map<string, string>) => T): Promise<T> => {
+    makePrivateFolder(dirname(path));
+    return withLock(`${path}.lock`, { patienceMs: 5000 }, async () => {
+      const secrets = read(path);
+      const before = JSON.stringify([...secrets]);
+      const result = act(secrets);
+      if (JSON.stringify([...secrets]) !== before) {
+        writePrivate(path, `${JSON.stringify(Object.fromEntries(secrets), undefined, 2)}\n`);
+      }
+      return result;
+    });
+  };
+  return {
+    kind: 'local',
+    prefetch: () => undefined,
+    get: async (account) => read(path).get(account) ?? null,
+    async set(account, secret) {
+      if (/\/(?:client_secret|secret_key)$/.test(account) && !isLocalCredential(secret)) {
+        throw new Failure('bug', 'a secret was about to be stored in the clear', { code: 'plain_secret' });
+      }
+      await change((secrets) => secrets.set(account, secret));
+    },
+    remove: (account) => change((secrets) => secrets.delete(account)),
+    removeUnder: (prefix) =>
+      change((secrets) => {
+        const under = [...secrets.keys()].filter((account) => account.startsWith(prefix));
+        for (const account of under) secrets.delete(account);
+        return under.length;
+      }),
+  };
+}
+
+/** A damaged file is an empty one: all that is lost is a token that can be had again. */
+function read(path: string): Map<string, string> {
+  const secrets = new Map<string, string>();
+  const text = readPrivate(path);
+  if (text === null) return secrets;
+  try {
+    const document: unknown = JSON.parse(text);
+    if (typeof document !== 'object' || document === null) return secrets;
+    for (const [account, secret] of Object.entries(document)) {
+      if (typeof secret === 'string') secrets.set(account, secret);
+    }
+  } catch {
+    return secrets;
+  }
+  return secrets;
+}

@@ -1,0 +1,41 @@
+/** Secrets in the OS keychain. Every method throws the failures of `askKeychain`. */
+
+import { askKeychain, type KeychainAnswer, type KeychainOptions } from './keychain.ts';
+import type { KeychainOperation, KeychainResult } from './keychain-wire.ts';
+import type { Vault } from './vault.ts';
+
+export function osVault(options: KeychainOptions): Vault {
+  /** Per account, the request that fetches it and its place in the answer. */
+  const fetched = new Map<string, { answer: KeychainAnswer; index: number }>();
+  const one = async (operation: KeychainOperation): Promise<KeychainResult> => {
+    const [result = null] = await askKeychain([operation], options).results();
+    return result;
+  };
+  return {
+    kind: 'os',
+    prefetch(accounts) {
+      const answer = askKeychain(
+        accounts.map((account) => ({ do: 'get', account })),
+        options,
+      );
+      accounts.forEach((account, index) => fetched.set(account, { answer, index }));
+    },
+    async get(account, { fresh = false } = {}) {
+      const early = fresh ? undefined : fetched.get(account);
+      const found = early ? (await early.answer.results())[early.index] : await one({ do: 'get', account });
+      return typeof found === 'string' ? found : null;
+    },
+    async set(account, secret) {
+      fetched.delete(account);
+      await one({ do: 'set', account, secret });
+    },
+    async remove(account) {
+      fetched.delete(account);
+      return (await one({ do: 'remove', account })) === true;
+    },
+    async removeUnder(prefix) {
+      fetched.clear();
+      return Number(await one({ do: 'remove_under', prefix }));
+    },
+  };
+}

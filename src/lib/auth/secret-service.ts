@@ -1,0 +1,93 @@
+/**
+ * Is there a keyring, and is it open? Asked of the freedesktop secret service directly, because the keychain library cannot tell: for
+ * a locked keyring it answers "nothing stored", or crashes when asked for a list.
+ */
+
+import { existsSync } from 'node:fs';
+import { type Bus, connectBus } from './dbus.ts';
+import type { BusReply } from './dbus-message.ts';
+
+/** `unknown`: it could not be asked this way; the keychain library may still get through. */
+export type ServiceState = 'open' | 'locked' | 'no_bus' | 'no_service' | 'no_keyring' | 'unknown';
+
+const SERVICE = 'org.freedesktop.secrets';
+
+/** The state of the default collection, where every secret of this program is put. Has no time limit of its own. */
+export async function secretServiceState(
+  env: Readonly<Record<string, string | undefined>>,
+  uid: number,
+): Promise<ServiceState> {
+  const socketPath = busSocket(env);
+  if (socketPath === 'unknown' || socketPath === 'no_bus') return socketPath;
+  let bus: Bus;
+  try {
+    bus = await connectBus(socketPath, uid);
+  } catch {
+    return 'no_bus';
+  }
+  try {
+    return await ask(bus);
+  } catch {
+    return 'no_bus';
+  } finally {
+    bus.close();
+  }
+}
+
+async function ask(bus: Bus): Promise<ServiceState> {
+  const alias = await bus.call({
+    destination: SERVICE,
+    path: '/org/freedesktop/secrets',
+    interface: 'org.freedesktop.Secret.Service',
+    member: 'ReadAlias',
+    arguments: [['s', 'default']],
+  });
+  if ('error' in alias) return withoutService(alias);
+  if (typeof alias.value !== 'string') return 'unknown';
+  if (alias.value === '/') return 'no_keyring';
+  const locked = await bus.call({
+    destination: SERVICE,
+    path: alias.value,
+    interface: 'org.freedesktop.DBus.Properties',
+    member: 'Get',
+    arguments: [
+      ['s', 'org.freedesktop.Secret.Collection'],
+      ['s', 'Locked'],
+    ],
+  });
+  if ('error' in locked) return 'unknown';
+  return locked.value === true ? 'locked' : 'open';
+}
+
+/** Nobody owns the name and nobody could be started for it, or the service does not know the question. */
+function withoutService(reply: BusReply & { error: string }): ServiceState {
+  return /ServiceUnknown|NameHasNoOwner|Spawn\.|NoReply|TimedOut/.test(reply.error) ? 'no_service' : 'unknown';
+}
+
+/** The session bus as libdbus finds it: the address in the environment, else the socket in the runtime folder. */
+function busSocket(env: Readonly<Record<string, string | undefined>>): string {
+  const address = env['DBUS_SESSION_BUS_ADDRESS'];
+  if (address !== undefined && address !== '') {
+    const paths = address.split(';').map(socketOf);
+    return paths.find((path) => path !== null) ?? 'unknown';
+  }
+  const runtime = env['XDG_RUNTIME_DIR'];
+  if (runtime !== undefined && existsSync(`${runtime}/bus`)) return `${runtime}/bus`;
+  // With a display, a bus may still be started on demand.
+  return env['DISPLAY'] === undefined ? 'no_bus' : 'unknown';
+}
+
+/** `unix:path=/run/user/0/bus,guid=…` or `unix:abstract=…`; values are percent-escaped. */
+function socketOf(address: string): string | null {
+  if (!address.startsWith('unix:')) return null;
+  for (const pair of address.slice('unix:'.length).split(',')) {
+    const [key, value = ''] = pair.split('=');
+    try {
+      if (key === 'path') return decodeURIComponent(value);
+      if (key === 'abstract') return `\0${decodeURIComponent(value)}`;
+    } catch {
+      return null;
+    }
+  }
+  return null;
+}
