@@ -289,7 +289,7 @@ function otherProcess(path: string) {
     const { openStore } = await import(${at('store/store.ts')});
     const { createInterface } = await import('node:readline');
     const store = openStore({ path: ${JSON.stringify(path)}, now: Date.now, tables: [JOURNAL] });
-    const journal = createJournal({ open: () => store, now: Date.now });
+    const journal = createJournal({ open: () => store, now: Date.now, onTrouble: (error) => console.error('TROUBLE', error) });
     const base = ${JSON.stringify(record())};
     console.log('ready');
     for await (const line of createInterface({ input: process.stdin })) {
@@ -370,6 +370,14 @@ describe('journal, bounds', () => {
     for (let n = 0; n < 250; n += 1) journal.write(record({ note: 'new' }));
     journal.close();
     assert.ok(entriesOf(await readAll(store)).every((entry) => entry.note === 'new'));
+  });
+
+  it('drops nothing young because something older was written later', async () => {
+    const store = open();
+    const journal = journalOn(store);
+    for (let n = 1; n <= 400; n += 1) journal.write(record({ at: NOW - n }));
+    journal.close();
+    assert.equal(entriesOf(await readAll(store)).length, 400);
   });
 
   it('gives way when the file grows too big', () => {

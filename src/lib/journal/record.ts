@@ -115,7 +115,9 @@ class Recorder {
   /** Always a whole beginning of the journal, so that a reader can tell by the first number what is gone. */
   #prune(store: Store): void {
     const { now, maxAgeMs = FOURTEEN_DAYS_MS, maxEntries = 100_000 } = this.#options;
-    const first = store.db.prepare('SELECT seq FROM journal WHERE at >= ? ORDER BY at LIMIT 1').get(now() - maxAgeMs);
+    // By number, not by time: several processes write, and an early time may bear a late number. The `+` keeps to that order.
+    const young = 'SELECT seq FROM journal WHERE +at >= ? ORDER BY seq LIMIT 1';
+    const first = store.db.prepare(young).get(now() - maxAgeMs);
     const last = store.db.prepare('SELECT max(seq) AS seq FROM journal').get();
     const keepFrom = Math.max(Number(first?.['seq'] ?? 0), Number(last?.['seq'] ?? 0) - maxEntries + 1);
     store.db.prepare('DELETE FROM journal WHERE seq < ?').run(keepFrom);
