@@ -42,13 +42,10 @@ export const CUTS: ReadonlyMap<string, CutAt> = new Map(
 );
 
 /** Every trigger; where one begins with another the longer comes first. */
-export const TRIGGER = new RegExp(
-  [...CUTS.keys()]
-    .sort((a, b) => b.length - a.length)
-    .map((word) => word.replace('?', '\\?').replace('//', '\\/\\/'))
-    .join('|'),
-  'gi',
-);
+export const TRIGGERS = [...CUTS.keys()]
+  .sort((a, b) => b.length - a.length)
+  .map((word) => word.replace('?', '\\?').replace('//', '\\/\\/'))
+  .join('|');
 
 /** `client_`, `client-` and `client`; an empty name stands for itself. */
 function spelled(...names: string[]): string[] {

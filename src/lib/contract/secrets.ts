@@ -7,7 +7,7 @@
  */
 
 import { maskKnown } from './secrets-known.ts';
-import { CUTS, mask, maskSignature, TRIGGER } from './secrets-shapes.ts';
+import { CUTS, mask, maskSignature, TRIGGERS } from './secrets-shapes.ts';
 
 /**
  * The text without its secrets. `known` are live secret values to remove wherever they stand: as they are, percent-encoded,
@@ -55,8 +55,12 @@ function redactHeader(name: string, value: string, known: readonly string[]): st
   return maskShapes(clean);
 }
 
+/** Most text holds no trigger at all, and is not looked at twice. */
+const ANY_TRIGGER = new RegExp(TRIGGERS, 'i');
+
 function maskShapes(text: string): string {
-  const trigger = new RegExp(TRIGGER);
+  if (!ANY_TRIGGER.test(text)) return text;
+  const trigger = new RegExp(TRIGGERS, 'gi');
   let clean = '';
   let done = 0;
   for (let match = trigger.exec(text); match !== null; match = trigger.exec(text)) {

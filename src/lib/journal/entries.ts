@@ -4,7 +4,7 @@
  */
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
-import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
+import { redactBody, redactHeaders } from '../contract/secrets.ts';
 import type { Tables } from '../store/tables.ts';
 
 /** Numbers never come back (AUTOINCREMENT), so a missing one means that a row was pruned. */
@@ -48,11 +48,11 @@ export interface JournalEntry extends ExchangeRecord {
   seq: number;
 }
 
-/** Characters kept of a body, of a header and of a path. */
+/** Characters kept of a body, of any other text, and of a header's name. */
 const MOST_BODY = 16 * 1024;
-const MOST_HEADER = 4 * 1024;
-const MOST_HEADERS = 100;
 const MOST_TEXT = 4 * 1024;
+const MOST_NAME = 256;
+const MOST_HEADERS = 100;
 
 const COLUMNS = [
   ['at', 'at'],
@@ -136,12 +136,10 @@ export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
 }
 
 function headersText(headers: Record<string, string>, known: readonly string[]): string {
+  const first = Object.fromEntries(Object.entries(headers).slice(0, MOST_HEADERS));
   const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers).slice(0, MOST_HEADERS)) {
-    // A header longer than this is cut as a body is, so that no half of a secret survives.
-    const [[cleanName = '', cleanValue = ''] = []] = Object.entries(redactHeaders({ [name]: value }, known));
-    kept[redactText(cleanName.slice(0, 256))] =
-      cleanValue.length > MOST_HEADER ? redactBody(cleanValue, MOST_HEADER, known) : cleanValue;
+  for (const [name, value] of Object.entries(redactHeaders(first, known))) {
+    kept[name.slice(0, MOST_NAME)] = value.length > MOST_TEXT ? redactBody(value, MOST_TEXT, known) : value;
   }
   return JSON.stringify(kept);
 }
