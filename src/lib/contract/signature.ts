@@ -66,6 +66,8 @@ export interface VerifyInput {
   /** Known secrets that must not count, only explain. */
   otherEnvironmentSecrets?: readonly string[];
   otherEndpointSecrets?: readonly string[];
+  /** False spares the search for the cause of a mismatch: it is then called `wrong_secret`. Default true. */
+  explain?: boolean;
 }
 
 /**
@@ -85,6 +87,7 @@ export function verify(input: VerifyInput): SignatureVerdict {
   const age = judgeAge(skew, input.tolerance ?? 300);
   const match = compareAll(secrets, read, input.body);
   if (match.secretIndex < 0) {
+    if (input.explain === false) return refuseUnexplained(age, skew);
     const matches = (secret: string | Uint8Array, message: readonly (string | Uint8Array)[]): boolean =>
       anyEqual(digest(secret, message), read.macs);
     const { cause, detail } = explainMismatch(matches, { ...input, secrets, t: read.t });
@@ -99,6 +102,11 @@ export function verify(input: VerifyInput): SignatureVerdict {
     timestamp: Number(read.t),
     secretIndex: input.secrets.indexOf(secrets[match.secretIndex] ?? ''),
   };
+}
+
+function refuseUnexplained(age: AgeCause | null, skew: number): RefusedSignature {
+  const refused = { valid: false, cause: 'wrong_secret', detail: 'the cause was not looked for' } as const;
+  return age === null ? { ...refused, also: [] } : { ...refused, also: [age], skewSeconds: skew };
 }
 
 /** The header a sender writes: one `v1` for each secret, in the order given (webhooks page §2, §9). `t` is in unix seconds. */

@@ -1,0 +1,208 @@
+/**
+ * The listener's memory. A delivery is on disk before its sender is told so; what is not yet delivered is found again by the
+ * next listener, however this one ended. Writes that fall into the same turn of the event loop share one commit, and so one
+ * wait for the disk.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { Failure } from '../failure.ts';
+import { sqliteCode } from '../store/damage.ts';
+import type { Store } from '../store/store.ts';
+import type { EventFacts } from './event-facts.ts';
+
+export interface NewDelivery extends EventFacts {
+  receivedAt: number;
+  deliveryId: string | null;
+  method: string;
+  /** Names and values in turn, as they came. */
+  headers: readonly string[];
+  body: Uint8Array;
+  /** `valid`, `unverified`, or `valid` with the warnings after a colon. */
+  verdict: string;
+}
+
+export type ForwardState = 'waiting' | 'delivered' | 'failed' | 'duplicate';
+
+export interface StoredForward {
+  id: number;
+  target: string;
+  state: 'waiting' | 'duplicate';
+  /** Of a duplicate: how far the earlier one is. */
+  earlier: 'waiting' | 'delivered' | null;
+}
+
+export interface Stored {
+  id: number;
+  forwards: StoredForward[];
+}
+
+/** How an attempt changed a forward. */
+export interface Settlement {
+  state: ForwardState;
+  attempts: number;
+  at: number;
+  status: number | null;
+  latencyMs: number | null;
+  error: string | null;
+  answer: string | null;
+}
+
+export interface Inbox {
+  /**
+   * Resolves once the delivery and its forwards are on disk.
+   * @throws Failure `unavailable` (`inbox_full`, `inbox_unwritable`): the sender must be told to come again.
+   */
+  store(delivery: NewDelivery, targets: readonly string[]): Promise<Stored>;
+  /** Written with the next commit, which follows within this turn of the event loop. */
+  settle(forward: number, settlement: Settlement): void;
+  /** The bytes of a stored delivery; null when it is gone. */
+  content(delivery: number): { headers: string[]; body: Uint8Array } | null;
+  /** Commits what has not been committed. */
+  flush(): void;
+}
+
+export interface InboxOptions {
+  store: Store;
+  scope: string;
+  /** Id of the listener that owns what is stored. */
+  owner: number;
+  /** False stores and forwards the same event id for the same target again. */
+  dedupe?: boolean;
+}
+
+interface Waiting {
+  delivery: NewDelivery;
+  targets: readonly string[];
+  resolve: (stored: Stored) => void;
+  reject: (error: unknown) => void;
+}
+
+/** How often, in commits, the size of the file is looked at. */
+const BOUND_EVERY = 512;
+const RETRY_MS = 100;
+
+export function createInbox(options: InboxOptions): Inbox {
+  const { db } = options.store;
+  const writer = createWriter(db, options);
+  const read = db.prepare('SELECT headers, body FROM deliveries WHERE id = ?');
+  let arrivals: Waiting[] = [];
+  let settlements: [number, Settlement][] = [];
+  let due: NodeJS.Immediate | null = null;
+  let commits = 0;
+
+  const flush = (): void => {
+    if (due !== null) clearImmediate(due);
+    due = null;
+    const group = { arrivals, settlements };
+    arrivals = [];
+    settlements = [];
+    if (group.arrivals.length + group.settlements.length === 0) return;
+    if (!commitGroup(db, writer, group)) {
+      // The outcomes are still true; they go with a later commit. Arrivals were refused, and their senders come again.
+      settlements = [...group.settlements, ...settlements];
+      setTimeout(schedule, RETRY_MS).unref();
+    }
+    commits += 1;
+    if (commits % BOUND_EVERY === 0 && db.isOpen) options.store.bound();
+  };
+  const schedule = (): void => {
+    if (db.isOpen) due ??= setImmediate(flush);
+  };
+  return {
+    store: (delivery, targets) =>
+      new Promise((resolve, reject) => {
+        arrivals.push({ delivery, targets, resolve, reject });
+        schedule();
+      }),
+    settle(forward, settlement) {
+      settlements.push([forward, settlement]);
+      schedule();
+    },
+    content(delivery) {
+      const row = read.get(delivery);
+      if (row === undefined || !(row['body'] instanceof Uint8Array)) return null;
+      return { headers: readHeaders(row['headers']), body: row['body'] };
+    },
+    flush,
+  };
+}
+
+/** The names and values of a stored delivery's `headers`. */
+export function readHeaders(text: unknown): string[] {
+  const value: unknown = JSON.parse(String(text));
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+interface Group {
+  arrivals: Waiting[];
+  settlements: [number, Settlement][];
+}
+
+function commitGroup(db: DatabaseSync, writer: Writer, group: Group): boolean {
+  let stored: Stored[];
+  try {
+    db.exec('BEGIN IMMEDIATE');
+    for (const [forward, settlement] of group.settlements) writer.settle(forward, settlement);
+    stored = group.arrivals.map(({ delivery, targets }) => writer.add(delivery, targets));
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
+    const failure = asFailure(error);
+    for (const waiting of group.arrivals) waiting.reject(failure);
+    return false;
+  }
+  for (const [index, waiting] of group.arrivals.entries()) {
+    const one = stored[index];
+    if (one !== undefined) waiting.resolve(one);
+  }
+  return true;
+}
+
+interface Writer {
+  add(delivery: NewDelivery, targets: readonly string[]): Stored;
+  settle(forward: number, settlement: Settlement): void;
+}
+
+function createWriter(db: DatabaseSync, options: InboxOptions): Writer {
+  const { scope, owner } = options;
+  const addDelivery = db.prepare(
+    `INSERT INTO deliveries (scope, received_at, delivery_id, event_id, event_type, resource_id, order_key, created, method, headers, body, verdict)
+     VALUES ($scope, $receivedAt, $deliveryId, $eventId, $eventType, $resourceId, $orderKey, $created, $method, $headers, $body, $verdict)`,
+  );
+  const addForward = db.prepare(
+    'INSERT INTO forwards (delivery, scope, event_id, target, state, owner, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const earlier = db.prepare(
+    `SELECT state FROM forwards WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ?
+     ORDER BY state LIMIT 1`,
+  );
+  const update = db.prepare(
+    `UPDATE forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ? WHERE id = ?`,
+  );
+  return {
+    add(d, targets) {
+      const { lastInsertRowid } = addDelivery.run({ ...d, scope, headers: JSON.stringify(d.headers) });
+      const id = Number(lastInsertRowid);
+      const forwards = targets.map((target): StoredForward => {
+        const twin = options.dedupe === false || d.eventId === null ? null : earlier.get(d.eventId, target, scope);
+        const state = twin === null || twin === undefined ? 'waiting' : 'duplicate';
+        const twinState = twin?.['state'] === 'delivered' ? 'delivered' : 'waiting';
+        const { lastInsertRowid: row } = addForward.run(id, scope, d.eventId, target, state, owner, d.receivedAt);
+        return { id: Number(row), target, state, earlier: state === 'duplicate' ? twinState : null };
+      });
+      return { id, forwards };
+    },
+    settle(id, s) {
+      update.run(s.state, s.attempts, s.at, s.status, s.latencyMs, s.error, s.answer, id);
+    },
+  };
+}
+
+function asFailure(error: unknown): Failure {
+  const full = sqliteCode(error) === 'full';
+  return new Failure(
+    'unavailable',
+    full ? 'the inbox is full of deliveries that are still to be delivered' : 'the inbox cannot be written',
+    { code: full ? 'inbox_full' : 'inbox_unwritable' },
+    error,
+  );
+}

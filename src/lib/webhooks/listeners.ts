@@ -1,0 +1,201 @@
+/**
+ * Who listens, and what those who are gone have left behind. A listener that was killed could not tidy up: its rows are still
+ * waiting and its endpoint is still registered. The next one of the same scope takes both over.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { Store } from '../store/store.ts';
+
+export interface EnrolOptions {
+  store: Store;
+  scope: string;
+  pid: number;
+  /** Whether a process with this id exists. */
+  isAlive: (pid: number) => boolean;
+  now: () => number;
+  /** A listener that has not been seen for this long counts as gone, whoever has its pid now. Default 30 s. */
+  lapseMs?: number;
+}
+
+/** The endpoint of a listener that ended without removing it. */
+export interface LeftEndpoint {
+  listener: number;
+  endpointId: string;
+  url: string;
+  port: number;
+  path: string;
+  events: string[];
+}
+
+/** A forward that is still to be made. */
+export interface Leftover {
+  forward: number;
+  delivery: number;
+  target: string;
+  attempts: number;
+  eventId: string | null;
+  eventType: string | null;
+  deliveryId: string | null;
+  resourceId: string | null;
+  orderKey: string | null;
+  created: number;
+  receivedAt: number;
+}
+
+export interface Enrolment {
+  id: number;
+  /** Endpoints of dead listeners of this scope, newest first. */
+  leftEndpoints(): LeftEndpoint[];
+  /** The endpoint of that listener is somebody else's now, or gone. */
+  forgetEndpoint(listener: number): void;
+  /** Notes this listener's own endpoint, so that a successor can find it. */
+  noteEndpoint(endpoint: Omit<LeftEndpoint, 'listener'>): void;
+  /** Takes over what dead and ended listeners have not delivered, in the order it came in. */
+  takeOver(route: (eventType: string | null) => readonly string[]): Leftover[];
+  /** "Still here." To be said every few seconds. */
+  seen(): void;
+  /** Leaves. What is still waiting is there for the next one. */
+  end(): void;
+}
+
+/** Listeners of this very process: two of them share a pid, and a pid that comes again is not the same listener. */
+const own = new Set<string>();
+
+export function enrol(options: EnrolOptions): Enrolment {
+  const { scope, now } = options;
+  const { db } = options.store;
+  const place = db.location() ?? '';
+  const id = Number(
+    db
+      .prepare('INSERT INTO listeners (scope, pid, started_at, seen_at) VALUES (?, ?, ?, ?)')
+      .run(scope, options.pid, now(), now()).lastInsertRowid,
+  );
+  own.add(`${place}#${id}`);
+  const gone = (): number[] => {
+    const rows = db
+      .prepare('SELECT id, pid, seen_at, ended_at FROM listeners WHERE scope = ? AND id <> ?')
+      .all(scope, id);
+    const lapsed = now() - (options.lapseMs ?? 30_000);
+    return rows.flatMap((row) => {
+      const listener = Number(row['id']);
+      const ended = row['ended_at'] !== null || Number(row['seen_at']) < lapsed;
+      const pid = Number(row['pid']);
+      const runs = pid === options.pid ? own.has(`${place}#${listener}`) : options.isAlive(pid);
+      return ended || !runs ? [listener] : [];
+    });
+  };
+  return {
+    id,
+    leftEndpoints: () => leftEndpoints(db, gone()),
+    forgetEndpoint: (listener) => {
+      if (db.isOpen) db.prepare('UPDATE listeners SET endpoint_id = NULL WHERE id = ?').run(listener);
+    },
+    noteEndpoint: (endpoint) => {
+      db.prepare(
+        `UPDATE listeners SET endpoint_id = $endpointId, url = $url, port = $port, path = $path, events = $events
+         WHERE id = $id`,
+      ).run({ ...endpoint, events: JSON.stringify(endpoint.events), id });
+    },
+    takeOver: (route) => takeOver(db, { scope, owner: id, gone: gone(), now: now() }, route),
+    seen: () => {
+      try {
+        db.prepare('UPDATE listeners SET seen_at = ? WHERE id = ?').run(now(), id);
+      } catch {
+        // Busy, full, or closed: one missed beat says nothing, and the next one comes.
+      }
+    },
+    end: () => {
+      own.delete(`${place}#${id}`);
+      if (db.isOpen) db.prepare('UPDATE listeners SET ended_at = ? WHERE id = ?').run(now(), id);
+    },
+  };
+}
+
+function leftEndpoints(db: DatabaseSync, gone: readonly number[]): LeftEndpoint[] {
+  const rows = db
+    .prepare(
+      `SELECT id, endpoint_id, url, port, path, events FROM listeners
+       WHERE endpoint_id IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id DESC`,
+    )
+    .all(JSON.stringify(gone));
+  return rows.map((row) => {
+    const events: unknown = JSON.parse(String(row['events']));
+    return {
+      listener: Number(row['id']),
+      endpointId: String(row['endpoint_id']),
+      url: String(row['url']),
+      port: Number(row['port']),
+      path: String(row['path']),
+      events: Array.isArray(events) ? events.map(String) : [],
+    };
+  });
+}
+
+interface Heir {
+  scope: string;
+  owner: number;
+  gone: readonly number[];
+  now: number;
+}
+
+/** One transaction: two listeners that start together must not take the same rows. */
+function takeOver(db: DatabaseSync, heir: Heir, route: (eventType: string | null) => readonly string[]): Leftover[] {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const rows = db
+      .prepare(
+        `SELECT f.id, f.delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
+                d.created, d.received_at
+         FROM forwards AS f JOIN deliveries AS d ON d.id = f.delivery
+         WHERE f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner IN (SELECT value FROM json_each(?)))
+         ORDER BY f.id`,
+      )
+      .all(heir.scope, JSON.stringify(heir.gone));
+    const readdress = readdresser(db, heir);
+    const taken = rows.flatMap((row) => {
+      const leftover = readLeftover(row);
+      const targets = route(leftover.eventType);
+      const target = targets.includes(leftover.target) ? leftover.target : targets[0];
+      return target !== undefined && readdress(leftover, target) ? [{ ...leftover, target }] : [];
+    });
+    db.exec('COMMIT');
+    return taken;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** The app may have moved to another port since: what waits goes where the routes point now, once per event and target. */
+function readdresser(db: DatabaseSync, heir: Heir): (leftover: Leftover, target: string) => boolean {
+  const twin = db.prepare(
+    `SELECT 1 FROM forwards
+     WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ? AND id <> ? LIMIT 1`,
+  );
+  const own = db.prepare('UPDATE forwards SET owner = ?, target = ?, state = ?, updated_at = ? WHERE id = ?');
+  return (leftover, target) => {
+    const moved = target !== leftover.target;
+    const repeated =
+      moved &&
+      leftover.eventId !== null &&
+      twin.get(leftover.eventId, target, heir.scope, leftover.forward) !== undefined;
+    own.run(heir.owner, target, repeated ? 'duplicate' : 'waiting', heir.now, leftover.forward);
+    return !repeated;
+  };
+}
+
+function readLeftover(row: Record<string, unknown>): Leftover {
+  const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
+  return {
+    forward: Number(row['id']),
+    delivery: Number(row['delivery']),
+    target: String(row['target']),
+    attempts: Number(row['attempts']),
+    eventId: text('event_id'),
+    eventType: text('event_type'),
+    deliveryId: text('delivery_id'),
+    resourceId: text('resource_id'),
+    orderKey: text('order_key'),
+    created: Number(row['created']),
+    receivedAt: Number(row['received_at']),
+  };
+}

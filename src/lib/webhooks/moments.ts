@@ -1,0 +1,149 @@
+/**
+ * What a listener says, one plain object per moment. These shapes are what `webhooks listen --json` prints, so they are stable:
+ * members are snake_case and JSON-able, are added but never renamed, and `at` is ISO 8601 in UTC with milliseconds.
+ * No moment carries a secret.
+ */
+import type { SignatureCause } from '../contract/signature.ts';
+
+interface Base {
+  at: string;
+}
+
+/** Who a moment is about. Members are null where the body does not say. */
+export interface Subject {
+  /** Number of the delivery in the local inbox; `events show` takes it. */
+  inbox_id: number;
+  event_id: string | null;
+  event_type: string | null;
+  /** `Credicorp-Delivery`: the same over automatic retries of the sender. */
+  delivery_id: string | null;
+  resource_id: string | null;
+}
+
+/** The endpoint is registered and a signed self-test came through: deliveries are taken from here on. */
+export interface ReadyMoment extends Base {
+  type: 'ready';
+  endpoint_id: string;
+  /** The address the sender posts to. */
+  url: string;
+  /** The loopback port of the receiver. */
+  port: number;
+  events: string[];
+  targets: string[];
+  /** Deliveries of an earlier listener that are still to be delivered. */
+  leftover: number;
+  /** True when the endpoint of a listener that died was taken over, with its secret. */
+  adopted: boolean;
+  /** How long the self-test took, in milliseconds. */
+  self_test_ms: number;
+  /** True when signatures are not checked. */
+  unverified: boolean;
+}
+
+/** A delivery is genuine and stored. Its sender is answered after this is on disk. */
+export interface ReceivedMoment extends Base, Subject {
+  type: 'received';
+  bytes: number;
+  /** `last_v1_only`: readers that keep only the last `v1` refuse this one. */
+  warnings: string[];
+  /** Where it goes; empty when no route wants it. */
+  targets: string[];
+}
+
+/** A delivery was refused and not forwarded: 400 for its signature, 503 when it could not be stored. */
+export interface RejectedMoment extends Base {
+  type: 'rejected';
+  status: 400 | 503;
+  delivery_id: string | null;
+  bytes: number;
+  cause: SignatureCause | 'inbox_full' | 'inbox_unwritable';
+  also: string[];
+  /** `now − t`, where the age is part of the trouble. */
+  skew_seconds: number | null;
+  detail: string | null;
+  meaning: string;
+  next: string;
+}
+
+interface Attempted extends Base, Subject {
+  target: string;
+  /** 1 for the first try of this delivery at this target. */
+  attempt: number;
+  /** The app's status; null when no answer came. */
+  status: number | null;
+  /** `connection_refused`, `timeout`, `socket`, `dns`, `tls`; null when an answer came. */
+  error: string | null;
+  /** From the first byte sent to the end of the answer, in milliseconds. */
+  latency_ms: number;
+  /** The beginning of the app's answer; null when there was none. */
+  answer: string | null;
+  /** What is probably wrong, in one line. */
+  hint: string | null;
+}
+
+/** The app answered 2xx. */
+export interface ForwardedMoment extends Attempted {
+  type: 'forwarded';
+  status: number;
+}
+
+/** An attempt failed and another will follow. */
+export interface RetryingMoment extends Attempted {
+  type: 'retrying';
+  /** Milliseconds until then; null when it waits for the target's port to open. */
+  retry_in_ms: number | null;
+}
+
+/** No further attempt will be made: given up, or the sender was told (`--ack forwarded`). */
+export interface FailedMoment extends Attempted {
+  type: 'failed';
+}
+
+/** The same event id for the same target is already delivered or on its way: recorded, not forwarded. */
+export interface DuplicateMoment extends Base, Subject {
+  type: 'duplicate';
+  target: string;
+}
+
+/** A tunnel, or the way through it, changed. */
+export interface TunnelMoment extends Base {
+  type: 'tunnel';
+  /** `ssh`, `cloudflared`, `ngrok`, `public-url`. */
+  via: string;
+  state: 'opening' | 'up' | 'down' | 'woke';
+  url: string | null;
+  detail: string | null;
+  /** Milliseconds until it is opened again; only with `down`. */
+  retry_in_ms: number | null;
+  /** How long nothing could arrive; only with `up` after `down`. */
+  blind_ms: number | null;
+}
+
+export interface Counts {
+  received: number;
+  forwarded: number;
+  rejected: number;
+  duplicates: number;
+  failed: number;
+  /** Stored and still to be delivered by the next listener. */
+  waiting: number;
+}
+
+/** The last moment. */
+export interface ClosedMoment extends Base, Counts {
+  type: 'closed';
+  /** False when the endpoint could not be removed; `detail` says why. */
+  endpoint_removed: boolean;
+  detail: string | null;
+}
+
+export type Moment =
+  | ReadyMoment
+  | ReceivedMoment
+  | RejectedMoment
+  | ForwardedMoment
+  | RetryingMoment
+  | FailedMoment
+  | DuplicateMoment
+  | TunnelMoment
+  | ClosedMoment;

@@ -1,0 +1,115 @@
+/** What the listener hands to the journal: one line for each delivery that came in and one for each attempt to forward it. */
+import type { ExchangeRecord } from '../contract/exchange.ts';
+import type { EventFacts } from './event-facts.ts';
+import type { Message, Outcome } from './forward.ts';
+import type { Parcel } from './forwarding.ts';
+import type { Incoming } from './receiver.ts';
+
+/** Characters of a body that are handed over; the journal may keep fewer. */
+const BODY_CHARACTERS = 64 * 1024;
+
+/** @param note why it was refused; null when it was taken. */
+export function deliveryRecord(input: {
+  incoming: Incoming;
+  facts: EventFacts | null;
+  status: number;
+  note: string | null;
+  environment: string | null;
+  now: number;
+}): ExchangeRecord {
+  const { incoming, facts } = input;
+  return {
+    ...blank(input.environment),
+    at: incoming.receivedAt,
+    // The real path is a capability: whoever knows it can knock at the receiver.
+    path: '/(receiver)',
+    status: input.status,
+    latencyMs: Math.max(0, input.now - incoming.receivedAt),
+    eventId: facts?.eventId ?? null,
+    eventType: facts?.eventType ?? null,
+    resourceId: facts?.resourceId ?? null,
+    deliveryId: incoming.deliveryId,
+    note: input.note,
+    requestHeaders: headerRecord(incoming.headers),
+    requestBody: text(incoming.body),
+  };
+}
+
+export function attemptRecord(input: {
+  at: number;
+  parcel: Parcel;
+  attempt: number;
+  outcome: Exclude<Outcome, { kind: 'stopped' }>;
+  message: Message | null;
+  environment: string | null;
+}): ExchangeRecord {
+  const { parcel, outcome, message } = input;
+  const url = new URL(parcel.target);
+  const answered = outcome.kind === 'answered' ? outcome : null;
+  return {
+    ...blank(input.environment),
+    at: input.at - outcome.latencyMs,
+    path: url.pathname + url.search,
+    origin: url.origin,
+    status: answered?.status ?? null,
+    latencyMs: outcome.latencyMs,
+    attempt: input.attempt,
+    eventId: parcel.subject.event_id,
+    eventType: parcel.subject.event_type,
+    deliveryId: parcel.subject.delivery_id,
+    resourceId: parcel.subject.resource_id,
+    note: outcome.kind === 'answered' ? null : outcome.error.replaceAll('_', ' '),
+    requestHeaders: message === null ? {} : headerRecord(message.headers),
+    requestBody: message === null ? null : text(message.body),
+    responseHeaders: answered?.headers ?? {},
+    responseBody: answered?.answer ?? null,
+  };
+}
+
+function blank(environment: string | null): ExchangeRecord {
+  return {
+    at: 0,
+    source: 'listener',
+    environment,
+    method: 'POST',
+    path: '/',
+    origin: null,
+    status: null,
+    latencyMs: 0,
+    attempt: 1,
+    requestId: null,
+    idempotencyKey: null,
+    eventId: null,
+    eventType: null,
+    deliveryId: null,
+    resourceId: null,
+    errorType: null,
+    errorCode: null,
+    errorParam: null,
+    note: null,
+    requestHeaders: {},
+    requestBody: null,
+    responseHeaders: {},
+    responseBody: null,
+  };
+}
+
+function headerRecord(headers: readonly string[]): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = (headers[i] ?? '').toLowerCase();
+    const value = headers[i + 1] ?? '';
+    // A header named `__proto__` must stay a header.
+    Object.defineProperty(record, name, {
+      value: Object.hasOwn(record, name) ? `${record[name]}, ${value}` : value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return record;
+}
+
+function text(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, BODY_CHARACTERS)).toString('utf8');
+}
