@@ -176,8 +176,8 @@ const RUDENESSES: Record<string, Rudeness> = {
 
 let bombBytes: Buffer | null = null;
 
-/** 64 MiB of spaces in some 64 kB. */
+/** 8 MiB of spaces in some 8 kB. */
 function bomb(): Buffer {
-  bombBytes ??= gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '));
+  bombBytes ??= gzipSync(Buffer.alloc(8 * 1024 * 1024, ' '));
   return bombBytes;
 }

@@ -35,7 +35,7 @@ async function unpack(bytes: Buffer, encoding: string, maxBytes: number): Promis
     decompress(bytes, { maxOutputLength: maxBytes }, (error, plain) => {
       if (error === null) resolve(decode(plain));
       else if (error instanceof RangeError) {
-        resolve({ text: '', broken: { code: 'too_large', message: `more than ${maxBytes} bytes` } });
+        resolve({ text: '', broken: { code: 'too_large', message: `it is larger than ${maxBytes} bytes` } });
       } else resolve({ text: '', broken: { code: 'encoding', message: 'its compression is damaged' } });
     });
   });

@@ -1,5 +1,5 @@
 /** Endpoint → schema. Apart from the list, because it loads the schema library. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   Account,
   Application,

@@ -6,8 +6,8 @@ import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
-import { readBody } from './answer-body.ts';
-import { type NetworkTrouble, networkFailure, networkTrouble } from './network-trouble.ts';
+import { exchange } from './exchange.ts';
+import type { NetworkTrouble } from './network-trouble.ts';
 
 export interface TransportOptions {
   /** Limit of an exchange that names none itself, in milliseconds. */
@@ -62,7 +62,7 @@ export function createTransport(options: TransportOptions): Transport {
       const headers: Record<string, string> = { 'accept-encoding': 'gzip', ...request.headers };
       if (options.userAgent !== undefined) headers['user-agent'] ??= options.userAgent;
       const limits = { timeoutMs: request.timeoutMs ?? options.timeoutMs, maxBytes: options.maxBytes ?? MAX_BYTES };
-      return exchange(dispatcher, { ...request, headers }, url, limits);
+      return exchange(dispatcher, { ...request, headers }, limits);
     },
     async close() {
       await direct.destroy();
@@ -82,76 +82,4 @@ async function proxyAgent(settings: object, https: string, none: string | undefi
       next: 'correct HTTPS_PROXY, for example HTTPS_PROXY=http://proxy.example:8080',
     });
   }
-}
-
-interface Limits {
-  timeoutMs: number;
-  maxBytes: number;
-}
-
-interface Head {
-  status: number;
-  headers: Record<string, string>;
-}
-
-function exchange(dispatcher: Dispatcher, request: HttpRequest, url: URL, limits: Limits): Promise<TransportAnswer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    let head: Head | null = null;
-    let controller: Dispatcher.DispatchController | null = null;
-    let over = false;
-
-    /** The first end counts; whatever still runs is cut off. */
-    const end = (trouble: NetworkTrouble | null, failure?: Failure): void => {
-      if (over) return;
-      over = true;
-      clearTimeout(timer);
-      request.signal?.removeEventListener('abort', interrupt);
-      if (trouble ?? failure) controller?.abort(failure ?? new Error(trouble?.message));
-      if (failure) reject(failure);
-      else if (head === null) reject(networkFailure(trouble ?? networkTrouble(null, url), url));
-      else resolve(readBody(head, chunks, limits.maxBytes, trouble));
-    };
-    const interrupt = (): void => end(null, new Failure('interrupted', 'stopped before the answer was complete'));
-    const timeout = { code: 'timeout', message: `no complete answer within ${limits.timeoutMs} ms` };
-    const timer = setTimeout(() => end(timeout), limits.timeoutMs);
-    if (request.signal?.aborted) return interrupt();
-    request.signal?.addEventListener('abort', interrupt);
-
-    dispatcher.dispatch(
-      {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: request.method,
-        headers: request.headers,
-        body: request.body ?? null,
-      },
-      {
-        onRequestStart(started) {
-          controller = started;
-          if (over) started.abort(new Error('the exchange is over'));
-        },
-        onResponseStart(_, status, headers) {
-          // Informational answers come before the answer (RFC 9110 §15.2).
-          if (status >= 200) head = { status, headers: plainHeaders(headers) };
-        },
-        onResponseData(_, chunk) {
-          size += chunk.length;
-          if (size > limits.maxBytes) end({ code: 'too_large', message: `more than ${limits.maxBytes} bytes` });
-          else chunks.push(chunk);
-        },
-        onResponseEnd: () => end(null),
-        onResponseError: (_, error) => end(networkTrouble(error, url)),
-      },
-    );
-  });
-}
-
-function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
-  const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) plain[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return plain;
 }
