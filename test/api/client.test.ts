@@ -24,6 +24,7 @@ after(async () => {
 function setUp(more: Partial<ClientOptions> = {}) {
   const waits: { reason: string; ms: number; attempt: number }[] = [];
   const records: ExchangeRecord[] = [];
+  let skipped = 0;
   const client: Client = createClient({
     base: rude.origin,
     userAgent: 'credicorp-cli/0.0.0',
@@ -32,9 +33,9 @@ function setUp(more: Partial<ClientOptions> = {}) {
     newKey: randomUUID,
     timeoutMs: 150,
     maxRetries: 3,
-    now: Date.now,
+    now: () => Date.now() + skipped,
     random: () => 0.5,
-    sleep: async () => undefined,
+    sleep: async (ms) => void (skipped += ms),
     environment: 'local',
     record: (record) => records.push(record),
     onWait: (wait) => waits.push(wait),
