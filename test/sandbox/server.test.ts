@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { verify } from '../../src/lib/contract/signature.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { serve, type Served } from '../../src/lib/sandbox/server.ts';
-import { APPLICATION } from './support.ts';
+import { APPLICATION, type Body } from './support.ts';
 
 async function open(t: TestContext, options: Partial<Parameters<typeof serve>[0]> = {}): Promise<Served> {
   const served = await serve({ host: '127.0.0.1', port: 0, version: '0.0.0', seed: 'ci', now: Date.now, ...options });
@@ -53,7 +53,7 @@ test('a signed delivery of a real application arrives by itself, first event fir
       enabled_events: ['*'],
     }),
   });
-  ({ secret } = await endpoint.json());
+  ({ secret } = (await endpoint.json()) as { secret: string });
   const all = once(hook, 'all');
   await fetch(`${served.url}/partner/v1/applications`, {
     method: 'POST',
@@ -120,7 +120,7 @@ test('a body of 20 MB is refused with 413 and its sender sees the answer', async
     body: 'x'.repeat(20_000_000),
   });
   assert.equal(big.status, 413);
-  assert.equal((await big.json()).error.code, 'payload_too_large');
+  assert.equal(((await big.json()) as Body).error.code, 'payload_too_large');
   const chunked = request(`${url}/partner/v1/applications`, { method: 'POST', headers: KEY });
   const answered = once(chunked, 'response');
   for (let i = 0; i < 20; i++) chunked.write('x'.repeat(10_000));

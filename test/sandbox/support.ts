@@ -23,7 +23,7 @@ export interface Bench {
   parcels: Parcel[];
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   /** A call without any credential. */
-  bare(method: string, path: string, body?: BodyInit, headers?: Record<string, string>): Promise<Reply>;
+  bare(method: string, path: string, body?: string, headers?: Record<string, string>): Promise<Reply>;
   /** Moves the clock and lets everything happen on the way. */
   advance(by: string): Promise<Reply>;
   create(fields?: Record<string, unknown>, headers?: Record<string, string>): Promise<Reply>;

@@ -1,28 +1,22 @@
 /** The sandbox as a value with `fetch` (sandbox page): the partner API, its webhooks, its clock and its faults, without a port. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCourier } from './courier.ts';
-import type { Step } from './clock.ts';
+import { openDataFile } from './data-file.ts';
 import { DROPPED, type Answer, type Incoming, type Outgoing } from './exchange.ts';
 import { createFaults } from './faults.ts';
 import { answerOf, incomingOf } from './fetch.ts';
-import { runApplicationStep } from './lifecycle.ts';
 import { createLimits } from './limits.ts';
 import { Companies } from './outcomes.ts';
-import { expireLink, runPaymentStep } from './payments.ts';
 import { createPipeline, unreadable } from './pipeline.ts';
 import { createRequestLog } from './request-log.ts';
 import reserved from './reserved-companies.json' with { type: 'json' };
+import { resetWorld } from './reset.ts';
 import { createRouter } from './router.ts';
-import { adminRoutes } from './routes/admin.ts';
-import { applicationRoutes } from './routes/applications.ts';
-import { decisionRoutes } from './routes/decisions.ts';
-import { endpointRoutes } from './routes/endpoints.ts';
-import { linkRoutes } from './routes/links.ts';
-import { publicRoutes } from './routes/open.ts';
-import { paymentRoutes } from './routes/payments.ts';
-import { tokenRoutes } from './routes/token.ts';
+import { routesOf } from './routes.ts';
+import { alongside, restore } from './saved-state.ts';
 import { createSender } from './sender.ts';
 import { settle, type SandboxOptions } from './settings.ts';
+import { createSteps } from './steps.ts';
 import { createWorld, type World } from './world.ts';
 import type { ReservedCompany } from './objects.ts';
 
@@ -41,20 +35,27 @@ export interface Sandbox {
   handle(request: Incoming): Promise<Outgoing>;
   /** The answer to what was no readable request. */
   unreadable(status: number, message: string): Answer;
+  /** The seed in force: a data file brings its own. */
+  readonly seed: string;
+  /** What the user should be told about the start. */
+  readonly notices: readonly string[];
   /** Lets the clock run: from here on things happen between requests. */
   start(): void;
-  /** Ends what runs of itself and waits for attempts under way. */
+  /** Ends what runs of itself and waits a little for attempts under way. */
   stop(): Promise<void>;
 }
 
 /** Real milliseconds deliveries under way get at the end. */
 const FINISH_MS = 1500;
 
-/** @throws Failure when the data file cannot be used */
+/** @throws Failure `unavailable` when the data file cannot be used */
 export function createSandbox(options: SandboxOptions): Sandbox {
   const settings = settle(options);
-  const companies = new Companies(reserved as readonly ReservedCompany[], options.companies ?? [], settings.lenient);
-  const world = createWorld(settings, companies);
+  const world = createWorld(
+    settings,
+    new Companies(reserved as readonly ReservedCompany[], options.companies ?? [], settings.lenient),
+  );
+  const notices = options.data === undefined ? [] : keepIn(world, options.data);
   const faults = createFaults({
     newId: (prefix) => world.ids.next(prefix),
     draw: () => world.ids.draw(),
@@ -63,10 +64,17 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const limits = createLimits(settings.now, settings);
   const log = createRequestLog(world, options.record);
   const sender = options.post ? { post: options.post, close: () => {} } : createSender();
-  const courier = createCourier(world, { post: sender.post, faults, written: (attempt) => log.writeAttempt(attempt) });
-  world.clock.onDue((step) => (step.kind === 'deliver' ? courier(step) : run(world, faults, step)));
+  const courier = createCourier(world, { post: sender.post, faults, written: log.writeAttempt });
+  world.clock.onDue(createSteps(world, faults, courier));
   world.clock.onSettled = () => world.ledger.flush();
-  const handle = createPipeline({ world, routes: createRouter(routesOf(world, limits)), limits, faults, log });
+  const reset = (seed: string | null, keepEndpoints: boolean): void => {
+    resetWorld(world, seed, keepEndpoints);
+    faults.remove(null);
+    limits.reset();
+    log.clear();
+  };
+  const routes = createRouter(routesOf(world, { limits, faults, log, reset }));
+  const handle = createPipeline({ world, routes, limits, faults, log });
   return {
     handle,
     async fetch(request, peer) {
@@ -75,8 +83,13 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       return answerOf(outgoing, request.method);
     },
     unreadable: (status, message) => unreadable(world, status, message),
+    get seed() {
+      return world.seed;
+    },
+    notices,
     start: () => world.clock.start(),
     async stop() {
+      log.close();
       await Promise.race([world.clock.stop(), sleep(FINISH_MS, undefined, { ref: false })]);
       sender.close();
       world.ledger.close();
@@ -84,22 +97,14 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   };
 }
 
-function routesOf(world: World, limits: ReturnType<typeof createLimits>): ReturnType<typeof tokenRoutes> {
-  return [
-    ...tokenRoutes(world, limits),
-    ...applicationRoutes(world),
-    ...decisionRoutes(world),
-    ...linkRoutes(world),
-    ...paymentRoutes(world),
-    ...endpointRoutes(world),
-    ...publicRoutes(),
-    ...adminRoutes(world),
-  ];
-}
-
-function run(world: World, faults: ReturnType<typeof createFaults>, step: Step): void {
-  world.ledger.remove('steps', String(step.order));
-  if (step.kind === 'payment') runPaymentStep(world, faults, step);
-  else if (step.kind === 'expire_link') expireLink(world, step);
-  else runApplicationStep(world, step);
+/** Takes up the state of a data file, and writes to it from now on. @throws Failure */
+function keepIn(world: World, path: string): readonly string[] {
+  const asked = world.seed;
+  const file = openDataFile({ path, now: world.settings.now(), alongside: () => alongside(world) });
+  restore(world, file);
+  world.ledger = file;
+  if (world.settings.jwtAlg === 'RS256') file.put('state', 'keys', (world.keyring.current(), world.keyring.save()));
+  file.flush();
+  if (world.seed === asked) return file.notices;
+  return [...file.notices, `the seed of the data file is in force: ${world.seed}`];
 }

@@ -55,6 +55,8 @@ export class Clock {
   /** While steps run the clock stands at their instant. */
   #held: number | null = null;
   #order = 0;
+  /** Grows with each restart: an advance of an earlier life ends there. */
+  #life = 0;
   #run: RunStep = () => {};
   #timer: NodeJS.Timeout | null = null;
   #ticking = false;
@@ -73,30 +75,23 @@ export class Clock {
     return this.#settings.speed === 1 ? 'system' : 'scaled';
   }
 
-  /** Milliseconds the clock was moved by hand, for saved state. */
-  get advanced(): number {
-    return this.#advanced;
-  }
-
+  /** The number of the last step, for saved state. */
   get order(): number {
     return this.#order;
-  }
-
-  get waiting(): number {
-    return this.#queue.size;
   }
 
   onDue(run: RunStep): void {
     this.#run = run;
   }
 
-  /** Back to the start configuration, with nothing waiting. */
-  restart(advanced = 0, order = 0): void {
+  /** Begins anew with nothing waiting, at the configured start or at `at` (sandbox milliseconds). */
+  restart(at = this.#settings.start, order = 0): void {
     this.#realOrigin = this.#real();
-    this.#origin = this.#settings.start ?? this.#realOrigin;
-    this.#advanced = advanced;
+    this.#origin = at ?? this.#realOrigin;
+    this.#advanced = 0;
     this.#order = order;
     this.#held = null;
+    this.#life += 1;
     this.#queue.clear();
   }
 
@@ -151,6 +146,7 @@ export class Clock {
   }
 
   async #advanceTo(target: (now: number) => number): Promise<{ from: number; to: number; fired: Fired }> {
+    const life = this.#life;
     const from = this.now();
     const to = target(from);
     const fired = { steps: 0, deliveries: 0 };
@@ -159,7 +155,7 @@ export class Clock {
       for (;;) {
         await Promise.allSettled(this.#underWay);
         const next = this.#queue.peek();
-        if (next === undefined || next.due > to) break;
+        if (next === undefined || next.due > to || life !== this.#life) break;
         while (this.#queue.peek()?.due === next.due) {
           if (this.#runNext().kind === 'deliver') fired.deliveries += 1;
           else fired.steps += 1;
@@ -167,8 +163,10 @@ export class Clock {
         this.onSettled();
       }
     } finally {
-      this.#held = null;
-      this.#advanced += to - this.#flowing();
+      if (life === this.#life) {
+        this.#held = null;
+        this.#advanced += to - this.#flowing();
+      }
       this.onSettled();
       this.#wake();
     }

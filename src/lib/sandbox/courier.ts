@@ -122,6 +122,8 @@ async function attempt(
   const number = delivery.resource.attempts.length + 1;
   const receipt = await send(tools.post, { delivery, endpoint, headers, fault });
   const durationMs = Math.max(0, Math.round(world.settings.now() - startedAt));
+  // A reset may have come in between.
+  if (world.deliveries.get(delivery.resource.id) !== delivery) return;
   tools.written({ delivery, headers, attempt: number, startedAt, durationMs, receipt });
   conclude(world, delivery, receipt, { at, t, durationMs, v1Count: secrets.length });
   world.ledger.flush();

@@ -2,16 +2,7 @@
 import { DEFAULT_API_VERSION, eventMatches, type EventEnvelope, type EventType } from '../contract/events.ts';
 import { isoSeconds } from '../contract/time.ts';
 import { open } from './deliveries.ts';
-import type {
-  AccountKept,
-  ApplicationKept,
-  DecisionKept,
-  EndpointKept,
-  EventKept,
-  IdentityKept,
-  PaymentKept,
-  ProjectName,
-} from './objects.ts';
+import type { EndpointKept, EventKept, ProjectName } from './objects.ts';
 import { newId, save, type World } from './world.ts';
 
 /** Events kept beyond those that still wait for a delivery. */
@@ -52,16 +43,17 @@ export function record(world: World, project: ProjectName, envelope: EventEnvelo
   world.events.add(event);
   save(world, 'events', event);
   for (const watcher of world.watchers) watcher.event(event);
-  const wanted = only
-    ? [only]
-    : world.webhook_endpoints.list(project).filter((endpoint) => wants(endpoint, event.type));
+  const wanted = only ? [only] : subscribersOf(world, event);
   for (const endpoint of wanted) open(world, event, endpoint);
   prune(world);
   return event;
 }
 
-function wants(endpoint: EndpointKept, type: string): boolean {
-  return endpoint.resource.enabled_events.some((pattern) => eventMatches(pattern, type));
+/** The endpoints of its project that asked for it. */
+export function subscribersOf(world: World, { project, type }: EventKept): EndpointKept[] {
+  return world.webhook_endpoints
+    .list(project)
+    .filter(({ resource }) => resource.enabled_events.some((pattern) => eventMatches(pattern, type)));
 }
 
 /** Old events go, and deliveries that are over with them; what still waits stays. */
@@ -73,80 +65,6 @@ function prune(world: World): void {
     const over = world.deliveries.removeOldest(1000, ({ resource }) => resource.status !== 'pending');
     for (const delivery of over) world.ledger.remove('deliveries', delivery.resource.id);
   }
-}
-
-/** Members that changed, with their old values; times are left out, as in the published samples (webhooks page §8). */
-export function changes<R extends object>(before: R, after: R): Record<string, unknown> {
-  const old = new Map<string, unknown>(Object.entries(before));
-  const changed = Object.entries(after).filter(
-    ([key, value]) => !key.endsWith('_at') && JSON.stringify(value) !== JSON.stringify(old.get(key)),
-  );
-  return Object.fromEntries(changed.map(([key]) => [key, old.get(key) ?? null]));
-}
-
-export function applicationData(
-  { resource }: ApplicationKept,
-  previous?: Record<string, unknown>,
-): Record<string, unknown> {
-  const { id, status, reference, account_id } = resource;
-  return {
-    application_id: id,
-    status,
-    reference,
-    ...(status === 'funded' ? { account_id } : {}),
-    object: resource,
-    ...(previous ? { previous } : {}),
-  };
-}
-
-export function decisionData(
-  { resource }: DecisionKept,
-  application: ApplicationKept,
-  previous?: Record<string, unknown>,
-): Record<string, unknown> {
-  return {
-    application_id: resource.application_id,
-    decision_id: resource.id,
-    outcome: resource.outcome,
-    reason: resource.reason,
-    reference: application.resource.reference,
-    object: resource,
-    ...(previous ? { previous } : {}),
-  };
-}
-
-export function paymentData({ resource }: PaymentKept, previous: Record<string, unknown>): Record<string, unknown> {
-  const { id, status, amount, currency, reference, application_id, payment_link_id, failure_code } = resource;
-  return {
-    payment_id: id,
-    status,
-    amount,
-    currency,
-    reference,
-    application_id,
-    payment_link_id,
-    ...(status === 'failed' ? { failure_code } : {}),
-    object: resource,
-    previous,
-  };
-}
-
-export function accountData({ resource }: AccountKept, previous?: Record<string, unknown>): Record<string, unknown> {
-  const { id, application_id, status, balance_pence, arrears_pence } = resource;
-  return {
-    account_id: id,
-    application_id,
-    status,
-    balance_pence,
-    arrears_pence,
-    object: resource,
-    ...(previous ? { previous } : {}),
-  };
-}
-
-export function identityData({ resource }: IdentityKept, previous: Record<string, unknown>): Record<string, unknown> {
-  const { id, application_id, status, reference } = resource;
-  return { identity_check_id: id, application_id, status, reference, object: resource, previous };
 }
 
 /** Shorthand of an event about a record of a project. */

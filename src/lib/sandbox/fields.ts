@@ -46,6 +46,14 @@ export const pairs: Kind = {
   schema: { type: 'object', additionalProperties: { type: 'string' }, maxProperties: 20 },
 };
 
+export const object: Kind = { says: 'an object', test: isObject, schema: { type: 'object' } };
+
+export const truth: Kind = {
+  says: 'true or false',
+  test: (value) => typeof value === 'boolean',
+  schema: { type: 'boolean' },
+};
+
 export function oneOf(...values: string[]): Kind {
   return {
     says: `one of ${values.join(', ')}`,

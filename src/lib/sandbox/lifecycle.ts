@@ -1,7 +1,8 @@
 /** How an application moves (sandbox page §4). A step whose application has moved on does nothing. */
 import { isoSeconds } from '../contract/time.ts';
 import type { Step } from './clock.ts';
-import { applicationData, changes, decisionData, tell } from './events.ts';
+import { applicationData, changes, decisionData } from './event-data.ts';
+import { tell } from './events.ts';
 import type { ApplicationKept, ApplicationObject, DecisionKept, DecisionObject, ReservedCompany } from './objects.ts';
 import { conditionsOf, judge, offer, waitForDecision, WAITS, type Verdict } from './outcomes.ts';
 import { newId, plan, save, stamp, type World } from './world.ts';

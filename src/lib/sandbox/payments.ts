@@ -1,6 +1,7 @@
 /** How payments and links move (sandbox page §3, §4, §6). */
 import type { Step } from './clock.ts';
-import { changes, paymentData, tell } from './events.ts';
+import { changes, paymentData } from './event-data.ts';
+import { tell } from './events.ts';
 import type { Faults, FaultKind } from './faults.ts';
 import type { Metadata, PaymentKept, PaymentLinkKept, PaymentObject, ProjectName } from './objects.ts';
 import { paymentFate } from './outcomes.ts';
@@ -46,33 +47,34 @@ export type Ending = { status: 'settled' } | { status: 'failed'; failureCode: st
 
 /** Ends a payment and says so. */
 export function endPayment(world: World, kept: PaymentKept, ending: Ending): void {
+  tellPayment(world, kept, closePayment(world, kept, ending));
+}
+
+/** Ends a payment without a word; returns the members that changed. */
+export function closePayment(world: World, kept: PaymentKept, ending: Ending): Record<string, unknown> {
   const before: PaymentObject = { ...kept.resource };
   kept.resource.status = ending.status;
   if (ending.status === 'failed') kept.resource.failure_code = ending.failureCode;
   save(world, 'payments', kept);
-  const previous = changes(before, kept.resource);
-  tell(world, kept.project, `payment.${ending.status}`, paymentData(kept, previous));
+  return changes(before, kept.resource);
 }
 
-const PAYMENT_FAIL: ReadonlySet<FaultKind> = new Set(['payment_fail']);
+/** Says how a payment ended. */
+export function tellPayment(world: World, kept: PaymentKept, previous: Record<string, unknown>): void {
+  const type = kept.resource.status === 'failed' ? 'payment.failed' : 'payment.settled';
+  tell(world, kept.project, type, paymentData(kept, previous));
+}
+
+/** The kind that keeps a payment from settling. */
+export const PAYMENT_FAIL: ReadonlySet<FaultKind> = new Set(['payment_fail']);
 
 /** What becomes of a payment: the rule of its amount, or a fault where it would settle. Null: it stays under way. */
-export function endingOf(faults: Faults, kept: PaymentKept, ruled = true): Ending | null {
-  const { status, failureCode } = ruled
-    ? paymentFate(kept.resource.amount)
-    : { status: 'settled' as const, failureCode: null };
+export function endingOf(faults: Faults, kept: PaymentKept): Ending | null {
+  const { status, failureCode } = paymentFate(kept.resource.amount);
   if (status === 'processing') return null;
   if (failureCode !== null) return { status: 'failed', failureCode };
   const fault = faults.take(PAYMENT_FAIL, { applicationId: kept.resource.application_id });
   return fault ? { status: 'failed', failureCode: fault.code ?? 'insufficient_funds' } : { status: 'settled' };
-}
-
-/** The step of a collection that settles by itself. */
-export function runPaymentStep(world: World, faults: Faults, step: Step): void {
-  const kept = world.payments.get(step.id);
-  if (kept?.resource.status !== 'processing') return;
-  const ending = endingOf(faults, kept);
-  if (ending) endPayment(world, kept, ending);
 }
 
 /** The step of a link that nobody paid in time. */

@@ -61,16 +61,27 @@ export interface RequestLog {
   say(kind: MessageKind, text: () => string): void;
   /** Messages the ring still holds, oldest first. */
   messages(): readonly Message[];
-  /** Told of each message as it is said; returns the way to stop. */
-  watch(hear: (message: Message) => void): () => void;
+  /** The number of the last message. */
+  last(): number;
+  /** Told of each message as it is said, and null at the end; returns the way to stop. */
+  watch(hear: (message: Message | null) => void): () => void;
   clear(): void;
+  /** Sends those who watch away. */
+  close(): void;
 }
 
 export function createRequestLog(world: World, record: WriteDown | undefined): RequestLog {
   const entries = new Ring<LogEntry>(RING);
   const feed = new Ring<Message>(RING);
-  const listeners = new Set<(message: Message) => void>();
+  const listeners = new Set<(message: Message | null) => void>();
   let seq = 0;
+  world.watchers.add({
+    event: ({ body }) => say('webhook_event', () => body),
+    delivery: ({ resource }) => {
+      const text = JSON.stringify(resource);
+      say('delivery', () => text);
+    },
+  });
   const say = (kind: MessageKind, text: () => string): void => {
     const message = { id: ++seq, kind, text };
     feed.push(message);
@@ -95,8 +106,10 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
       listeners.add(hear);
       return () => listeners.delete(hear);
     },
-    clear() {
-      entries.clear();
+    last: () => seq,
+    clear: () => entries.clear(),
+    close() {
+      for (const hear of listeners) hear(null);
     },
   };
 }

@@ -1,0 +1,144 @@
+/**
+ * The state on disk (sandbox page §13): one SQLite file that belongs to one process. What was noted is written in one transaction
+ * before the answer leaves, so a killed process loses nothing it acknowledged.
+ */
+import { chmodSync, closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { DatabaseSync } from 'node:sqlite';
+import { Failure } from '../failure.ts';
+import type { Ledger } from './ledger.ts';
+
+/** Changes with the shape of the records. */
+const FORMAT = 1;
+/** `cred` in ASCII: tells our files from other people's databases. */
+const APPLICATION_ID = 0x63726564;
+
+export interface SavedRow {
+  key: string;
+  value: unknown;
+}
+
+export interface DataFile extends Ledger {
+  /** Every record of a kind. */
+  read(kind: string): SavedRow[];
+  /** What the user should be told about the file. */
+  readonly notices: readonly string[];
+}
+
+export interface DataFileFacts {
+  path: string;
+  /** Real milliseconds, for the name of a file that is set aside. */
+  now: number;
+  /** State that is written beside every change: counters, clock. */
+  alongside(): Record<string, object>;
+}
+
+/** @throws Failure `unavailable` when another process has the file or the place cannot be written */
+export function openDataFile(facts: DataFileFacts): DataFile {
+  const notices: string[] = [];
+  let db = tryOpen(facts.path);
+  if (typeof db === 'string') {
+    const aside = `${facts.path}.unreadable-${facts.now}`;
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(facts.path + suffix)) renameSync(facts.path + suffix, aside + suffix);
+    }
+    notices.push(`the data file ${facts.path} ${db}; it was set aside as ${aside}`);
+    db = tryOpen(facts.path);
+  }
+  if (typeof db === 'string') throw new Failure('unavailable', `the data file ${facts.path} ${db}`);
+  return ledgerOn(db, facts, notices);
+}
+
+function ledgerOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly string[]): DataFile {
+  const put = db.prepare(
+    'INSERT INTO records (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  );
+  const remove = db.prepare('DELETE FROM records WHERE kind = ? AND key = ?');
+  const read = db.prepare('SELECT key, value FROM records WHERE kind = ?');
+  const noted = new Map<string, { kind: string; key: string; value: object | null }>();
+  const write = (): void => {
+    db.exec('BEGIN');
+    for (const { kind, key, value } of noted.values()) {
+      if (value === null) remove.run(kind, key);
+      else put.run(kind, key, JSON.stringify(value));
+    }
+    for (const [key, value] of Object.entries(facts.alongside())) put.run('state', key, JSON.stringify(value));
+    db.exec('COMMIT');
+    noted.clear();
+  };
+  return {
+    notices,
+    put: (kind, key, value) => void noted.set(`${kind} ${key}`, { kind, key, value }),
+    remove: (kind, key) => void noted.set(`${kind} ${key}`, { kind, key, value: null }),
+    flush: () => (noted.size > 0 ? write() : undefined),
+    clear() {
+      noted.clear();
+      db.exec('DELETE FROM records');
+    },
+    close() {
+      write();
+      db.close();
+    },
+    read: (kind) => read.all(kind).map((row) => ({ key: String(row['key']), value: JSON.parse(String(row['value'])) })),
+  };
+}
+
+/** The database, or in words why it is none of ours. @throws Failure */
+function tryOpen(path: string): DatabaseSync | string {
+  makePrivate(path);
+  // Loaded only where a data file is asked for: it is experimental in the oldest Node we support, and says so when loaded.
+  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite');
+  const db = new DatabaseSync(path);
+  try {
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    db.exec('BEGIN EXCLUSIVE');
+    const version = numberOf(db, 'user_version');
+    const owner = numberOf(db, 'application_id');
+    const tables = numberOf(db, 'schema_version');
+    if (tables !== 0 && (owner !== APPLICATION_ID || version !== FORMAT)) {
+      db.exec('ROLLBACK');
+      db.close();
+      return owner === APPLICATION_ID ? `has the unknown version ${version}` : 'is not one of this program';
+    }
+    db.exec(
+      'CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID',
+    );
+    db.exec(`PRAGMA user_version = ${FORMAT}; PRAGMA application_id = ${APPLICATION_ID}`);
+    db.exec('COMMIT');
+    db.prepare('SELECT count(*) FROM records').get();
+    return db;
+  } catch (error) {
+    db.close();
+    return judge(path, error);
+  }
+}
+
+/** SQLite's result codes (sqlite.org/rescode.html): 5 busy, 11 corrupt, 26 not a database. */
+function judge(path: string, error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+  if (code === 5 || code === 6) {
+    const next = 'stop the other sandbox, or name another file with --data';
+    throw new Failure(
+      'unavailable',
+      `another process uses the data file ${path}`,
+      { code: 'data_in_use', next },
+      error,
+    );
+  }
+  if (code === 11 || code === 26) return 'cannot be read';
+  throw new Failure('unavailable', `the data file ${path} cannot be used`, { code: 'data_unusable' }, error);
+}
+
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+  } catch (error) {
+    const next = 'name a file in a directory you may write to';
+    throw new Failure('unavailable', `the data file ${path} cannot be written`, { code: 'data_unusable', next }, error);
+  }
+}
+
+function numberOf(db: DatabaseSync, pragma: string): number {
+  return Number(db.prepare(`PRAGMA ${pragma}`).get()?.[pragma] ?? 0);
+}

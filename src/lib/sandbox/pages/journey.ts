@@ -1,0 +1,94 @@
+/** The hosted journey page (sandbox page §5): where an applicant would complete what the partner began. */
+import { formatPounds } from '../../contract/money.ts';
+import type { Answer, Call } from '../exchange.ts';
+import { submit } from '../lifecycle.ts';
+import type { ApplicationKept } from '../objects.ts';
+import type { Route } from '../router.ts';
+import type { World } from '../world.ts';
+import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
+
+const PATH = '/apply/s/:token';
+
+export function journeyRoutes(world: World): Route[] {
+  const open = (act: (kept: ApplicationKept, call: Call) => Answer): Route['handle'] => {
+    return (call) => {
+      const kept = world.applications.get(world.tokens.get(call.params['token'] ?? '') ?? '');
+      if (kept === undefined) return unknownPage();
+      call.resourceIds = [kept.resource.id];
+      return act(kept, call);
+    };
+  };
+  return [
+    { method: 'GET', path: PATH, plane: 'page', handle: open(show) },
+    {
+      method: 'POST',
+      path: `${PATH}/complete`,
+      plane: 'page',
+      handle: open((kept) => {
+        // Completing twice is harmless.
+        if (kept.resource.status === 'created') submit(world, kept);
+        return goBack(kept);
+      }),
+    },
+    { method: 'POST', path: `${PATH}/leave`, plane: 'page', handle: open(goBack) },
+  ];
+}
+
+/** A link that opens nothing. */
+export function unknownPage(): Answer {
+  return page(404, {
+    title: 'Not found',
+    body: html`<h1>This page does not exist</h1>
+      <p>The link is wrong, or the sandbox it came from has been started anew.</p>`,
+  });
+}
+
+/** A status can still move of itself. */
+const MOVING = new Set(['submitted', 'in_review']);
+
+const SAID: Readonly<Record<string, string>> = {
+  created: 'Waiting for you',
+  submitted: 'Sent to Credicorp',
+  in_review: 'In review',
+  approved: 'Approved',
+  declined: 'Declined',
+  funded: 'Funded',
+  withdrawn: 'Withdrawn',
+};
+
+function show(kept: ApplicationKept): Answer {
+  const { status, redirect_uri: back } = kept.resource;
+  return page(200, {
+    title: 'Your application',
+    ...(MOVING.has(status) ? { reload: 1 } : {}),
+    formTarget: back === null ? null : new URL(back).origin,
+    body: html`<h1>Your application</h1>
+      ${summary(kept)} ${buttons(kept)}`,
+  });
+}
+
+function summary({ resource }: ApplicationKept): Markup {
+  return facts([
+    ['Company', `${resource.business.name} (${resource.business.company_number})`],
+    ['Amount', formatPounds(resource.amount_pence)],
+    ['Term', `${resource.term_months} months`],
+    ['Purpose', resource.purpose?.replaceAll('_', ' ') ?? 'not given'],
+    ['Status', SAID[resource.status] ?? resource.status],
+  ]);
+}
+
+function buttons({ token, resource }: ApplicationKept): Markup {
+  const base = `/apply/s/${token}`;
+  const complete = html`<form method="post" action="${base}/complete">
+    <button type="submit">Complete the application</button>
+  </form>`;
+  const leave = html`<form method="post" action="${base}/leave">
+    <button type="submit" class="quiet">Back to the partner</button>
+  </form>`;
+  return html`${resource.status === 'created' ? [complete] : []}${resource.redirect_uri === null ? [] : [leave]}`;
+}
+
+function goBack({ token, resource }: ApplicationKept): Answer {
+  const { redirect_uri: back, id, status } = resource;
+  return seeOther(back === null ? `/apply/s/${token}` : withQuery(back, { application_id: id, status }));
+}

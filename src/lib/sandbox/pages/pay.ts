@@ -1,0 +1,90 @@
+/** The payment page (sandbox page §6). */
+import { formatPounds } from '../../contract/money.ts';
+import type { Answer, Call } from '../exchange.ts';
+import type { Faults } from '../faults.ts';
+import { payLink } from '../links.ts';
+import type { PaymentLinkKept } from '../objects.ts';
+import { turnLink } from '../payments.ts';
+import type { Route } from '../router.ts';
+import type { World } from '../world.ts';
+import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
+import { unknownPage } from './journey.ts';
+
+const PATH = '/pay/:token';
+
+export function payRoutes(world: World, faults: Faults): Route[] {
+  const find = (act: (kept: PaymentLinkKept, call: Call) => Answer): Route['handle'] => {
+    return (call) => {
+      const kept = world.payment_links.get(world.tokens.get(call.params['token'] ?? '') ?? '');
+      if (kept === undefined) return unknownPage();
+      call.resourceIds = [kept.resource.id];
+      return act(kept, call);
+    };
+  };
+  const act = (path: string, done: (kept: PaymentLinkKept, call: Call) => void): Route => ({
+    method: 'POST',
+    path: `${PATH}/${path}`,
+    plane: 'page',
+    handle: find((kept, call) => {
+      // A link that is not open shows its state and takes no payment.
+      if (kept.resource.status !== 'open') return show(409, kept);
+      done(kept, call);
+      return goBack(kept);
+    }),
+  });
+  return [
+    { method: 'GET', path: PATH, plane: 'page', handle: find((kept) => show(200, kept)) },
+    act('pay', (kept) => void payLink(world, faults, kept)),
+    act(
+      'fail',
+      (kept, call) => void payLink(world, faults, kept, { status: 'failed', failureCode: failureCode(call) }),
+    ),
+    act('cancel', (kept) => turnLink(world, kept, 'cancelled')),
+  ];
+}
+
+/** The form field of that name; the list of codes is open (partner API §9.1). */
+function failureCode({ request }: Call): string {
+  const body = request.body instanceof Uint8Array ? Buffer.from(request.body).toString('utf8') : '';
+  const code = new URLSearchParams(body).get('failure_code') ?? '';
+  return /^[a-z0-9_]{1,64}$/.test(code) ? code : 'insufficient_funds';
+}
+
+const SAID: Readonly<Record<string, string>> = {
+  open: 'Waiting for payment',
+  paid: 'Paid. Thank you.',
+  expired: 'Expired. It can no longer be paid.',
+  cancelled: 'Cancelled. It can no longer be paid.',
+};
+
+function show(status: number, kept: PaymentLinkKept): Answer {
+  const { resource } = kept;
+  return page(status, {
+    title: 'Payment',
+    formTarget: resource.redirect_uri === null ? null : new URL(resource.redirect_uri).origin,
+    body: html`<h1>Payment to Credicorp sandbox</h1>
+      ${facts([
+        ['Payee', 'Credicorp sandbox'],
+        ['Amount', formatPounds(resource.amount)],
+        ['Reference', resource.reference],
+        ['Status', SAID[resource.status] ?? resource.status],
+      ])}
+      ${resource.status === 'open' ? buttons(kept.token) : []}`,
+  });
+}
+
+function buttons(token: string): Markup {
+  return html`<form method="post" action="/pay/${token}/pay"><button type="submit">Pay</button></form>
+    <form method="post" action="/pay/${token}/fail">
+      <input type="hidden" name="failure_code" value="insufficient_funds" />
+      <button type="submit" class="quiet">Let the payment fail</button>
+    </form>
+    <form method="post" action="/pay/${token}/cancel">
+      <button type="submit" class="quiet">Cancel</button>
+    </form>`;
+}
+
+function goBack({ token, resource }: PaymentLinkKept): Answer {
+  const { redirect_uri: back, id, status } = resource;
+  return seeOther(back === null ? `/pay/${token}` : withQuery(back, { payment_link_id: id, status }));
+}

@@ -1,0 +1,23 @@
+/** Begins anew (sandbox page §8): everything goes but, if asked, the webhook endpoints. */
+import { createIdentifiers } from './identifiers.ts';
+import { createKeyring } from './keyring.ts';
+import { RECORD_KINDS, save, type World } from './world.ts';
+
+/** The same seed tells the same story again; another one is given by name. */
+export function resetWorld(world: World, seed: string | null, keepEndpoints: boolean): void {
+  const endpoints = keepEndpoints ? [...world.webhook_endpoints.all()] : [];
+  world.ledger.clear();
+  for (const kind of RECORD_KINDS) world[kind].clear();
+  world.tokens.clear();
+  world.keys.clear();
+  world.revoked = { tokens: new Set(), clients: new Set() };
+  world.seed = seed ?? world.seed;
+  world.ids = createIdentifiers(world.seed);
+  world.keyring = createKeyring(world.seed, world.settings.jwtAlg);
+  world.gate.forget();
+  world.clock.restart();
+  for (const endpoint of endpoints) {
+    endpoint.failingSince = null;
+    save(world, 'webhook_endpoints', world.webhook_endpoints.add(endpoint));
+  }
+}

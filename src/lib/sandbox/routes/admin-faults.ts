@@ -1,0 +1,113 @@
+/** Admin routes about faults (sandbox page §11). */
+import { cutPage, readPage } from '../cursors.ts';
+import { empty, json, type Answer, type Call } from '../exchange.ts';
+import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch, type Faults } from '../faults.ts';
+import { at, integer, judge, oneOf, text, type Field, type Kind, type Miss } from '../fields.ts';
+import { refuse } from '../refusal.ts';
+import type { Route } from '../router.ts';
+import type { World } from '../world.ts';
+
+const PATH = '/_sandbox/faults';
+const LONGEST_DELAY_MS = 60_000;
+
+export function faultRoutes(world: World, faults: Faults): Route[] {
+  return [
+    { method: 'POST', path: PATH, plane: 'admin', handle: (call) => add(world, faults, call) },
+    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(world, faults, call) },
+    { method: 'DELETE', path: PATH, plane: 'admin', handle: (call) => remove(faults, call) },
+  ];
+}
+
+const share: Kind = {
+  says: 'a number',
+  test: (value) => typeof value === 'number' && Number.isFinite(value),
+  schema: { type: 'number' },
+};
+
+const FIELDS: readonly Field[] = [
+  { path: 'kind', required: true, is: oneOf(...FAULT_KINDS) },
+  ...['method', 'path', 'application_id', 'event', 'endpoint'].map((name) => ({ path: `match.${name}`, is: text })),
+  { path: 'status', is: integer, range: between('status', 400, 599) },
+  { path: 'code', is: text },
+  { path: 'message', is: text },
+  { path: 'retry_after', is: integer, range: between('retry_after', 0, 86_400) },
+  { path: 'delay_ms', is: integer, range: between('delay_ms', 0, 72 * 3_600_000) },
+  { path: 'probability', is: share, range: between('probability', 0, 1) },
+  { path: 'for_ms', is: integer, range: between('for_ms', 1, 365 * 86_400_000) },
+  { path: 'times', is: integer, range: between('times', 0, 1_000_000) },
+];
+
+function between(name: string, least: number, most: number): (value: unknown) => Miss | null {
+  return (value) =>
+    Number(value) >= least && Number(value) <= most
+      ? null
+      : { code: 'validation_error', message: `${name} must be ${least} to ${most}.` };
+}
+
+function add(world: World, faults: Faults, call: Call): Answer {
+  const { body } = call;
+  judge(body, FIELDS);
+  const kind = FAULT_KINDS.find((known) => known === at(body, 'kind')) ?? 'error';
+  const facts = factsOf(body, kind);
+  if (kind === 'latency' && facts.delay_ms > LONGEST_DELAY_MS) {
+    throw refuse('validation_error', `delay_ms must be 0 to ${LONGEST_DELAY_MS}.`, 'delay_ms');
+  }
+  // Done at once, nothing stays in force.
+  if (kind === 'rotate_keys') {
+    world.keyring.rotate(world.clock.now());
+    world.ledger.put('state', 'keys', world.keyring.save());
+    return json(201, { id: world.ids.next('flt_'), ...facts, remaining: 0 });
+  }
+  return json(201, faults.add(facts));
+}
+
+/** Members in documented order, defaults filled in. */
+function factsOf(body: unknown, kind: FaultKind): Omit<Fault, 'id' | 'remaining'> {
+  const number = (name: string): number | null => {
+    const value = at(body, name);
+    return typeof value === 'number' ? value : null;
+  };
+  const word = (name: string): string | null => {
+    const value = at(body, name);
+    return typeof value === 'string' ? value : null;
+  };
+  return {
+    kind,
+    match: matchOf(body),
+    status: number('status') ?? (kind === 'error' ? 503 : kind === 'html' ? 502 : null),
+    code: word('code'),
+    message: word('message'),
+    retry_after: number('retry_after'),
+    delay_ms: number('delay_ms') ?? 0,
+    probability: number('probability') ?? 1,
+    for_ms: number('for_ms'),
+    times: number('times') ?? 1,
+  };
+}
+
+function matchOf(body: unknown): FaultMatch {
+  const names = ['method', 'path', 'application_id', 'event', 'endpoint'] as const;
+  const match: FaultMatch = {};
+  for (const name of names) {
+    const value = at(body, `match.${name}`);
+    if (typeof value === 'string') match[name] = value;
+  }
+  return match;
+}
+
+function list(world: World, faults: Faults, call: Call): Answer {
+  const page = readPage(call.search, world.seed, PATH);
+  return json(
+    200,
+    cutPage(faults.list(), page, world.seed, PATH, ({ fault }) => fault),
+  );
+}
+
+function remove(faults: Faults, call: Call): Answer {
+  const id = call.search.get('id');
+  if (id !== null && !faults.list().some(({ fault }) => fault.id === id)) {
+    throw refuse('resource_missing', `No such fault: ${id.slice(0, 64)}.`, 'id');
+  }
+  faults.remove(id);
+  return empty(204);
+}

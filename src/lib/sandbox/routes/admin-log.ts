@@ -1,0 +1,108 @@
+/** The request log, as pages, as lines, and as a stream of server-sent events (sandbox page §8, §12). */
+import { cutPage, readPage } from '../cursors.ts';
+import { json, type Answer, type Call, type Sink } from '../exchange.ts';
+import { refuse } from '../refusal.ts';
+import type { LogEntry, Message, RequestLog } from '../request-log.ts';
+import type { Route } from '../router.ts';
+import type { World } from '../world.ts';
+
+const PATH = '/_sandbox/requests';
+/** Real milliseconds between comment lines, which keep the stream open. */
+const KEEP_OPEN_MS = 15_000;
+/** A reader this many messages behind is disconnected. */
+const MOST_BEHIND = 1000;
+
+export function logRoutes(world: World, log: RequestLog): Route[] {
+  return [
+    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(world, log, call) },
+    { method: 'GET', path: `${PATH}/stream`, plane: 'admin', handle: (call) => follow(log, call) },
+  ];
+}
+
+function list(world: World, log: RequestLog, call: Call): Answer {
+  const accept = filterOf(call);
+  if ((call.request.headers['accept'] ?? '').includes('application/x-ndjson')) {
+    const lines = log
+      .entries()
+      .filter(accept)
+      .map((entry) => `${JSON.stringify(entry)}\n`);
+    return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: lines.join('') };
+  }
+  const page = readPage(call.search, world.seed, PATH);
+  const entries = log.entries().map((entry) => ({ n: entry.seq, entry }));
+  return json(
+    200,
+    cutPage(
+      entries,
+      page,
+      world.seed,
+      PATH,
+      ({ entry }) => entry,
+      ({ entry }) => accept(entry),
+    ),
+  );
+}
+
+/** `method`, `path` (prefix), `status` (`4xx` or `429`), `since` (seq). @throws Refusal 400 */
+function filterOf(call: Call): (entry: LogEntry) => boolean {
+  const [method, path, status] = ['method', 'path', 'status'].map((name) => call.search.get(name));
+  if (status && !/^[1-5](?:xx|\d\d)$/.test(status)) {
+    throw refuse('parameter_invalid', 'status must be such as 4xx or 429.', 'status');
+  }
+  const since = readSince(call.search.get('since')) ?? 0;
+  return (entry) =>
+    entry.seq > since &&
+    (!method || entry.method === method.toUpperCase()) &&
+    (!path || entry.path.startsWith(path)) &&
+    (!status || String(entry.status).startsWith(status.replace('xx', '')));
+}
+
+/** @throws Refusal 400 */
+function readSince(text: string | null | undefined): number | null {
+  if (text === null || text === undefined || text === '') return null;
+  if (!/^\d{1,15}$/.test(text)) throw refuse('parameter_invalid', 'since must be a sequence number.', 'since');
+  return Number(text);
+}
+
+/** Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. */
+function follow(log: RequestLog, call: Call): Answer {
+  const since = readSince(call.request.headers['last-event-id'] ?? call.search.get('since'));
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
+    body: '',
+    stream: (sink, closed) => pour(log, since, sink, closed),
+  };
+}
+
+function pour(log: RequestLog, since: number | null, sink: Sink, closed: AbortSignal): void {
+  sink.write(': the sandbox says what happens\n\n');
+  if (since !== null) replay(log, since, sink);
+  let behind = 0;
+  const stopWatching = log.watch((message) => {
+    // What a reader has not taken yet is counted anew once it has caught up.
+    behind = sink.waiting() === 0 ? 0 : behind + 1;
+    if (message === null || behind > MOST_BEHIND) end();
+    else sink.write(frame(message));
+  });
+  const beat = setInterval(() => sink.write(': still here\n\n'), KEEP_OPEN_MS);
+  beat.unref();
+  const end = (): void => {
+    clearInterval(beat);
+    stopWatching();
+    sink.end();
+  };
+  closed.addEventListener('abort', end, { once: true });
+}
+
+function replay(log: RequestLog, since: number, sink: Sink): void {
+  const held = log.messages();
+  const first = held[0]?.id ?? log.last() + 1;
+  if (since + 1 < first) sink.write(`event: gap\ndata: ${JSON.stringify({ from: since + 1, to: first - 1 })}\n\n`);
+  for (const message of held) if (message.id > since) sink.write(frame(message));
+}
+
+/** One line of JSON needs no splitting. */
+function frame(message: Message): string {
+  return `id: ${message.id}\nevent: ${message.kind}\ndata: ${message.text()}\n\n`;
+}

@@ -1,0 +1,106 @@
+/** Identity checks (partner API §10). */
+import { json, projectOf, type Answer, type Call } from '../exchange.ts';
+import {
+  at,
+  day,
+  email,
+  judgeRanges,
+  judgeTypes,
+  matching,
+  metadata,
+  object,
+  text,
+  unknownMembers,
+  upTo,
+  type Field,
+} from '../fields.ts';
+import type { IdentityKept } from '../objects.ts';
+import { WAITS } from '../outcomes.ts';
+import { refuse } from '../refusal.ts';
+import type { Route } from '../router.ts';
+import { newId, plan, save, stamp, type World } from '../world.ts';
+import { metadataOf, optionalText } from './applications.ts';
+
+const LIST = '/partner/v1/identity/checks';
+
+export function identityRoutes(world: World): Route[] {
+  return [
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, call) },
+    { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => json(200, find(world, call).resource) },
+  ];
+}
+
+const SUBJECT = ['first_name', 'last_name', 'date_of_birth', 'address', 'email', 'company_number'];
+
+export const IDENTITY_FIELDS: readonly Field[] = [
+  { path: 'subject.first_name', required: true, is: text, range: upTo(100, 'subject.first_name', 1) },
+  { path: 'subject.last_name', required: true, is: text, range: upTo(100, 'subject.last_name', 1) },
+  { path: 'subject.date_of_birth', is: day },
+  { path: 'subject.address', is: object },
+  ...['line1', 'city', 'postcode', 'country'].map((part) => ({ path: `subject.address.${part}`, is: text })),
+  { path: 'subject.email', is: email },
+  {
+    path: 'subject.company_number',
+    is: matching(/^[A-Za-z0-9]{8}$/, '8 letters or digits', { pattern: '^[A-Za-z0-9]{8}$' }),
+  },
+  { path: 'application_id', is: text },
+  { path: 'reference', is: text, range: upTo(128, 'reference') },
+  metadata,
+];
+
+function create(world: World, call: Call): Answer {
+  const { body } = call;
+  judgeTypes(body, IDENTITY_FIELDS);
+  const bare = at(body, 'subject.date_of_birth') === undefined && at(body, 'subject.address') === undefined;
+  judgeRanges(body, IDENTITY_FIELDS, bare ? [TOO_LITTLE] : []);
+  for (const name of unknownMembers(body, IDENTITY_FIELDS))
+    call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  const project = projectOf(call);
+  const applicationId = optionalText(body, 'application_id');
+  if (applicationId !== null && world.applications.of(project, applicationId) === undefined) {
+    throw refuse('resource_missing', 'No such application.', 'application_id');
+  }
+  const kept: IdentityKept = {
+    n: world.identity_checks.nextNumber(),
+    project,
+    resource: {
+      id: newId(world, 'identity_checks'),
+      status: 'pending',
+      subject: subjectOf(body),
+      checks: [],
+      application_id: applicationId,
+      reference: optionalText(body, 'reference'),
+      created_at: stamp(world),
+      completed_at: null,
+      metadata: metadataOf(body),
+    },
+  };
+  world.identity_checks.add(kept);
+  save(world, 'identity_checks', kept);
+  plan(world, 'identity', kept.resource.id, WAITS.identity);
+  call.resourceIds = [kept.resource.id, ...(applicationId === null ? [] : [applicationId])];
+  return json(201, kept.resource);
+}
+
+const TOO_LITTLE = {
+  param: 'subject.date_of_birth',
+  code: 'validation_error',
+  message: 'Too little to check: send subject.date_of_birth or subject.address.',
+};
+
+/** The known members that were sent, in documented order. */
+function subjectOf(body: unknown): Record<string, unknown> {
+  const sent = SUBJECT.flatMap((name) => {
+    const value = at(body, `subject.${name}`);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(sent);
+}
+
+function find(world: World, call: Call): IdentityKept {
+  const id = call.params['id'] ?? '';
+  const kept = world.identity_checks.of(projectOf(call), id);
+  if (kept === undefined) throw refuse('resource_missing', `No such identity check: ${id.slice(0, 64)}.`, 'id');
+  call.resourceIds = [id];
+  return kept;
+}
