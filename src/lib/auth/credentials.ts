@@ -38,6 +38,7 @@ export function resolveIdentity(sources: Sources): Identity {
     clientId: credential.clientId,
     scopes: chooseScopes(sources, profile, credential),
     secret: credential.secret,
+    credentialEnvironment: credential.environment,
     ...chooseVault(credential, hosts, profile, variables),
     webhookSecret:
       variables.webhookSecret === null

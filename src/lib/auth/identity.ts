@@ -62,6 +62,8 @@ export interface Identity {
   /** Empty: whatever the client is granted (partner API §4). */
   scopes: Sourced<readonly string[]>;
   secret: SecretPlace;
+  /** The environment the credential was issued for: its marker, else what its profile says; null when nobody says. */
+  credentialEnvironment: Environment | null;
   /** Where the access token is kept, and under which account name's beginning (`<account>/access_token`). */
   vault: VaultKind;
   account: string;

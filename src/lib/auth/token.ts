@@ -1,0 +1,164 @@
+/**
+ * The life of an access token: taken from the vault while it is good, else minted by client credentials (RFC 6749 §4.4), one process
+ * at a time, and kept for the next. Cached per token URL, client and scopes (partner API §3).
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Send } from '../contract/exchange.ts';
+import { Failure } from '../failure.ts';
+import type { Identity } from './identity.ts';
+import { withLock } from './lock.ts';
+import { mint, type Minted } from './mint.ts';
+import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { secretOf } from './stored-secret.ts';
+import { isGood, readEntry, tokenAccount, type TokenEntry, writeEntry } from './token-entry.ts';
+import type { Vault } from './vault.ts';
+
+export interface TokenOptions {
+  identity: Identity;
+  /** The vault of kind `identity.vault`. */
+  vault: Vault;
+  send: Send;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Folder of the locks. */
+  lockFolder: string;
+  /** Something worth knowing that stops nothing: a discovery document that is not followed, a clock that is off. */
+  notice: (text: string) => void;
+  signal?: AbortSignal;
+}
+
+export interface TokenSource {
+  /**
+   * A bearer. `refused` is one the server just turned down: then a newer one, or the same again when there is none to be had (a
+   * secret key). @throws Failure `auth`, `rate_limited`, `unavailable`, `interrupted`.
+   */
+  lend(ask: { refused: string | null }): Promise<string>;
+  /** The token and its end, as `lend` would give it, minted if need be; null with a secret key. */
+  current(): Promise<TokenEntry | null>;
+  /** Begins to fetch token and secret from the vault, both in one request. */
+  prefetch(): void;
+}
+
+/** Two waits at most: whoever finds the third mint of others useless too mints for itself. */
+const ROUNDS = 3;
+/** A holder of the lock that lives needs a discovery and a mint; longer than this nobody waits for it. */
+const PATIENCE_MS = 10_000;
+
+export function tokenSource(options: TokenOptions): TokenSource {
+  const { identity } = options;
+  if (identity.mode === 'headers') {
+    throw new Failure('bug', `${identity.provider.title} has no tokens`, { code: 'no_tokens' });
+  }
+  const holder = new Holder(options);
+  return {
+    lend: async ({ refused }) =>
+      identity.mode === 'secret_key' ? secretOf(identity, options.vault) : (await holder.have(refused)).token,
+    current: async () => (identity.mode === 'secret_key' ? null : holder.have(null)),
+    prefetch: () => {
+      const { secret } = identity;
+      const accounts = identity.mode === 'oauth' ? [tokenAccount(identity)] : [];
+      if (secret.where === 'vault') accounts.push(secret.account);
+      if (accounts.length > 0) options.vault.prefetch(accounts);
+    },
+  };
+}
+
+/** The token this process holds. Calls of one process queue up, so that many requests at once cause one mint. */
+class Holder {
+  readonly #options: TokenOptions;
+  #held: TokenEntry | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TokenOptions) {
+    this.#options = options;
+  }
+
+  have(refused: string | null): Promise<TokenEntry> {
+    const turn = this.#queue.then(() => this.#obtain(refused));
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #obtain(refused: string | null): Promise<TokenEntry> {
+    const { identity, vault, now } = this.#options;
+    const serves = (entry: TokenEntry | null): entry is TokenEntry =>
+      entry !== null && entry.token !== refused && isGood(entry, identity, now());
+    if (serves(this.#held)) return this.#held;
+    // Memory is nobody else's: nothing to look up, nobody to wait for.
+    if (vault.kind === 'memory') return this.#mint();
+    for (let round = 1; ; round += 1) {
+      const stamp = this.#stamp();
+      const found = await this.#read(round > 1 || refused !== null);
+      if (serves(found)) return (this.#held = found);
+      const minted = await this.#mintAlone(round < ROUNDS ? stamp : null);
+      if (minted !== null) return minted;
+    }
+  }
+
+  /** Mints under the lock; null when somebody else did so between `stamp` and now, so that the vault is worth another look. */
+  async #mintAlone(stamp: string | null): Promise<TokenEntry | null> {
+    const { lockFolder, signal } = this.#options;
+    makePrivateFolder(lockFolder);
+    const options = { patienceMs: PATIENCE_MS, ...(signal === undefined ? {} : { signal }) };
+    return withLock(`${this.#lockName()}.lock`, options, async () => {
+      if (stamp !== null && this.#stamp() !== stamp) return null;
+      const entry = await this.#mint();
+      if (await this.#store(entry)) writePrivate(`${this.#lockName()}.stamp`, randomBytes(12).toString('hex'));
+      return entry;
+    });
+  }
+
+  async #mint(): Promise<TokenEntry> {
+    const { identity, vault, now } = this.#options;
+    const secret = await secretOf(identity, vault);
+    const minted: Minted = await mint({ ...this.#options, secret });
+    this.#held = {
+      ...minted,
+      base: identity.base.value,
+      clientId: identity.clientId?.value ?? '',
+      scopes: [...identity.scopes.value],
+      mintedAt: now(),
+    };
+    return this.#held;
+  }
+
+  async #read(fresh: boolean): Promise<TokenEntry | null> {
+    const { identity, vault } = this.#options;
+    try {
+      return readEntry(await vault.get(tokenAccount(identity), { fresh }));
+    } catch (error) {
+      // The secret is in the same place: asking again would only wait again.
+      if (identity.secret.where === 'vault' || !(error instanceof Failure)) throw error;
+      return null;
+    }
+  }
+
+  /** False when it could not be kept: then each process has to mint for itself, which is slow and not wrong. */
+  async #store(entry: TokenEntry): Promise<boolean> {
+    const { identity, vault, notice } = this.#options;
+    try {
+      await vault.set(tokenAccount(identity), writeEntry(entry));
+      return true;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      notice(`the access token is not kept for the next command: ${error.message}`);
+      return false;
+    }
+  }
+
+  /** Changes whenever any process has minted for this account. */
+  #stamp(): string {
+    return readPrivate(`${this.#lockName()}.stamp`) ?? '';
+  }
+
+  #lockName(): string {
+    const { identity, lockFolder, vault } = this.#options;
+    const name = createHash('sha256')
+      .update(`${vault.kind}\n${tokenAccount(identity)}`)
+      .digest('hex')
+      .slice(0, 16);
+    return join(lockFolder, `mint-${name}`);
+  }
+}
