@@ -58,6 +58,6 @@ export class Failure extends Error {
 }
 
 /** A mistake on the command line or in configuration: nothing was sent. */
-export function usage(message: string, facts: FailureFacts = {}): Failure {
-  return new Failure('usage', message, facts);
+export function usage(message: string, facts: FailureFacts = {}, cause?: unknown): Failure {
+  return new Failure('usage', message, facts, cause);
 }

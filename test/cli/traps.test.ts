@@ -121,7 +121,10 @@ function slowly(script: string, args: string[], env: Record<string, string>): Pr
     const exited = new Promise((left) => child.once('exit', left));
     // The plain program exits with the pipe full; the frame cannot exit before somebody reads.
     const reading = Promise.race([exited, new Promise((later) => setTimeout(later, 400))]);
-    void reading.then(() => child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)));
+    void reading.then(() => {
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      child.stdout.resume();
+    });
     child.on('close', () => resolve(text));
   });
 }

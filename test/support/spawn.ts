@@ -46,7 +46,12 @@ export function finish(child: Child, input = ''): Promise<Ended> {
 }
 
 /** Starts and finishes. */
-export function runScript(script: string, args: readonly string[], env: Record<string, string | undefined>, input = ''): Promise<Ended> {
+export function runScript(
+  script: string,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+  input = '',
+): Promise<Ended> {
   return finish(start(script, args, env), input);
 }
 

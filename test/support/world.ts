@@ -47,6 +47,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     stdout,
     stderr,
     now: world.now ?? Date.now,
+    ticks: () => performance.now(),
     random: Math.random,
     uuid: randomUUID,
     signal: controller.signal,
@@ -59,6 +60,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
       }
     },
     paths: placesOf(env, world.home, 'linux'),
+    pid: process.pid,
     root: world.root ?? root,
     program: [process.execPath, join(root, 'bin', 'dev.js')],
     keychainHelper: [process.execPath, join(root, 'src', 'lib', 'auth', 'keychain-helper.ts')],

@@ -10,7 +10,7 @@ import { count, duration } from './flags.ts';
 import { note, type View } from './output.ts';
 import { type Ending, endingKey } from './program.ts';
 import type { Result } from './result.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionFlags } from './session.ts';
 
 export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
   (typeof BaseCommand)['baseFlags'] & T['flags']
@@ -55,7 +55,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   protected flags!: FlagsOf<T>;
   protected args!: ArgsOf<T>;
-  #session: Session | undefined;
+  #session: Promise<Session> | undefined;
 
   abstract override run(): Promise<Result>;
 
@@ -68,7 +68,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     ending.view = this.view;
     ending.debug = flags['debug'] === true;
     ending.endsOnSignal = self.endsOnSignal;
-    ending.close = async () => this.#session?.close();
+    ending.close = async () => (await this.#session)?.close();
     if (this.view.field === '') throw usage('--field needs a path', { next: 'for example: --field id' });
   }
 
@@ -94,11 +94,29 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   /** Credentials, client, store and journal, each opened when first asked for. */
   protected async session(): Promise<Session> {
-    if (!this.#session) {
-      const { openSession } = await import('./session.ts');
-      this.#session = openSession(this.context, this.flags as Record<string, unknown>, this.config.version);
-    }
+    this.#session ??= import('./session.ts').then(({ openSession }) =>
+      openSession(this.context, this.sessionFlags, this.config.version),
+    );
     return this.#session;
+  }
+
+  /** A session opened otherwise takes the place of the usual one, and is closed like it. */
+  protected adopt(session: Session): void {
+    this.#session = Promise.resolve(session);
+  }
+
+  /** What the global flags say about a session. */
+  protected get sessionFlags(): SessionFlags {
+    const flags = this.flags as Record<string, unknown>;
+    const { profile, 'api-base': base, timeout, 'max-retries': retries } = flags;
+    return {
+      ...(typeof profile === 'string' ? { profile } : {}),
+      ...(typeof base === 'string' ? { base } : {}),
+      timeoutMs: typeof timeout === 'number' ? timeout : 30_000,
+      maxRetries: typeof retries === 'number' ? retries : 3,
+      debug: flags['debug'] === true,
+      mayAsk: this.mayAsk,
+    };
   }
 
   /** True when a question may be asked: both ends are a terminal and nobody forbade it. */

@@ -27,6 +27,8 @@ export interface Context {
   readonly stderr: Output;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds on a clock that never jumps. */
+  ticks(): number;
   /** 0 ≤ n < 1. */
   random(): number;
   uuid(): string;
@@ -38,6 +40,8 @@ export interface Context {
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
   readonly paths: { readonly config: string; readonly state: string };
+  /** This process's own number. */
+  readonly pid: number;
   /** Folder of the installed package: its package.json, manifest and built files. */
   readonly root: string;
   /** How to start this program again, for `sandbox start --background`: interpreter, its flags and the script. */
@@ -73,12 +77,14 @@ export function realContext(root: string, script: string, helper: string): Conte
     stdout: process.stdout,
     stderr: process.stderr,
     now: Date.now,
+    ticks: () => performance.now(),
     random: Math.random,
     uuid: randomUUID,
     signal: controller.signal,
     interrupt,
     signalProcess,
     paths: placesOf(env, homedir(), process.platform),
+    pid: process.pid,
     root,
     program: [process.execPath, ...process.execArgv, script],
     keychainHelper: [process.execPath, ...process.execArgv, helper],

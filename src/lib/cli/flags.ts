@@ -72,20 +72,25 @@ export const uri = Flags.custom<string>({
   },
 });
 
+export interface Pair {
+  key: string;
+  value: string;
+}
+
 /** `key=value`; limits on length and number are checked by `metadataOf`. */
-export const pair = Flags.custom<[string, string]>({
+export const pair = Flags.custom<Pair>({
   helpValue: '<key=value>',
   parse: async (text) => {
     const at = text.indexOf('=');
     if (at < 1) return bad(`${quoted(text)} is not a pair`, 'write key=value');
-    return [text.slice(0, at), text.slice(at + 1)];
+    return { key: text.slice(0, at), value: text.slice(at + 1) };
   },
 });
 
 /** At most 20 pairs, keys to 40 and values to 500 characters (partner API §7.1). */
-export function metadataOf(pairs: readonly [string, string][] | undefined): Record<string, string> | undefined {
+export function metadataOf(pairs: readonly Pair[] | undefined): Record<string, string> | undefined {
   if (!pairs || pairs.length === 0) return undefined;
-  const metadata = Object.fromEntries(pairs);
+  const metadata = Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
   if (Object.keys(metadata).length > 20) throw usage('more than 20 metadata pairs', { param: '--metadata' });
   for (const [key, value] of Object.entries(metadata)) {
     if (key.length > 40)

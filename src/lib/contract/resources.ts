@@ -2,7 +2,7 @@
  * What an answer must hold for the client to understand it. Deliberately loose: unknown members are kept, documented members are the
  * only required ones, everything this project assumed may be absent or null (partner API §0 rules 1 and 4, §18).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { isKeptNumber } from './json.ts';
 
 /** A number, or the kept text of one that a double cannot hold (`json`). */

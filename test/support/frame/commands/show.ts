@@ -9,7 +9,12 @@ export default class Show extends BaseCommand<typeof Show> {
 
   async run(): Promise<Result> {
     const document = parseJson(this.flags.document);
-    const columns = [{ path: 'id' }, { path: 'status' }, { path: 'amount_pence', title: 'amount' }, { path: 'business.name' }];
+    const columns = [
+      { path: 'id' },
+      { path: 'status' },
+      { path: 'amount_pence', title: 'amount' },
+      { path: 'business.name' },
+    ];
     if (this.flags.as === 'page') return page(document as { data: unknown[] }, columns, 'no applications');
     if (this.flags.as === 'stream') return stream(each((document as { data: unknown[] }).data), columns);
     return object(document);

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BaseCommand } from '../lib/cli/command.ts';
+import { colourOf } from '../lib/cli/colour.ts';
+import { type Report, tour } from '../lib/cli/tour.ts';
+import { object, type Result } from '../lib/cli/result.ts';
+
+export default class Demo extends BaseCommand<typeof Demo> {
+  static override summary = 'a guided tour on the embedded sandbox: no account, nothing left behind';
+  static override description = `Runs the real commands one after another, with configuration and state of their own: starts the sandbox, signs in, creates an application, waits for the decision,
+makes a payment link, and shows the signed webhooks of all this arriving at a small local app.`;
+  static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --json | jq .decision'];
+
+  async run(): Promise<Result> {
+    const folder = await mkdtemp(join(tmpdir(), 'credicorp-demo-'));
+    try {
+      const paint = await colourOf(this.context, this.context.stderr, this.view.color);
+      const report = await tour(this.context, folder, (line) => this.note(line), paint);
+      return object(report, { id: report.application_id, human: summary(report) });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function summary(report: Report): string {
+  return `
+Done in ${(report.took_ms / 1000).toFixed(1)} s. On a sandbox of its own, the tour
+  created application ${report.application_id}, which was ${report.decision}
+  made payment link   ${report.payment_link_url}
+  verified and forwarded ${report.webhooks.length} signed webhooks: ${[...new Set(report.webhooks)].join(', ')}
+  wrote ${report.calls} calls into its log; everything it started is stopped again
+
+Try next:
+  credicorp sandbox start --background
+  credicorp apps create --company 16093826
+  credicorp webhooks listen --forward localhost:3000/hook
+`;
+}

@@ -1,0 +1,53 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../lib/cli/command.ts';
+import { object, type Result } from '../lib/cli/result.ts';
+import { signIn, type Wanted } from '../lib/cli/sign-in.ts';
+import { readSecretFromStdin } from '../lib/cli/stdin.ts';
+
+export default class Login extends BaseCommand<typeof Login> {
+  static override summary = 'prove a credential and store it in the keychain of this system';
+  static override description = `Mints a token first; only a credential that works is stored. The secret comes from a hidden prompt, from stdin, or from CC_CLIENT_SECRET or CC_SECRET_KEY;
+there is no flag that takes one. --env local signs in to the embedded sandbox and needs no keychain.`;
+  static override examples = [
+    '<%= config.bin %> login',
+    'pass show credicorp | <%= config.bin %> login --env sandbox --client-id cid_sbx_4Hd82Kq --secret-stdin',
+  ];
+  static override flags = {
+    env: Flags.option({
+      options: ['sandbox', 'live', 'local'] as const,
+      summary: 'environment the credential is for',
+    })(),
+    'client-id': Flags.string({ helpValue: '<id>', summary: 'OAuth client id' }),
+    'secret-stdin': Flags.boolean({ summary: 'read the client secret from stdin', exclusive: ['key-stdin'] }),
+    'key-stdin': Flags.boolean({ summary: 'read a secret key (sk_…) from stdin; it is used as the bearer' }),
+    scopes: Flags.string({ helpValue: '<a,b>', summary: 'narrow the token to these scopes [default: all granted]' }),
+    provider: Flags.string({ helpValue: '<name>', summary: 'credicorp or acountpay [default: credicorp]' }),
+    'token-url': Flags.string({ helpValue: '<url>', summary: 'where tokens are minted, if discovery does not say' }),
+    store: Flags.option({
+      options: ['os', 'file'] as const,
+      summary: 'the keychain, or an encrypted file [default: os]',
+    })(),
+  };
+
+  async run(): Promise<Result> {
+    const { flags } = this;
+    const wanted: Wanted = {
+      name: flags.profile ?? null,
+      environment: flags.env ?? null,
+      clientId: flags['client-id'] ?? null,
+      scopes: flags.scopes?.split(/[\s,]+/).filter((scope) => scope !== '') ?? [],
+      provider: flags.provider ?? 'credicorp',
+      base: flags['api-base'] ?? null,
+      tokenUrl: flags['token-url'] ?? null,
+      store: flags.store ?? null,
+      secret: flags['secret-stdin'] || flags['key-stdin'] ? await readSecretFromStdin(this.context) : null,
+      secretKey: flags['key-stdin'],
+      mayAsk: this.mayAsk && !flags['secret-stdin'] && !flags['key-stdin'],
+    };
+    const signedIn = await signIn(this.context, this.sessionFlags, this.config.version, wanted, (session) =>
+      this.adopt(session),
+    );
+    this.note(`signed in as profile ${signedIn.profile}; ${signedIn.secret_in}`);
+    return object(signedIn, { id: signedIn.profile });
+  }
+}

@@ -1,0 +1,23 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../lib/cli/command.ts';
+import { object, type Result } from '../lib/cli/result.ts';
+import { forget } from '../lib/cli/sign-in.ts';
+
+export default class Logout extends BaseCommand<typeof Logout> {
+  static override summary = 'forget the secret, the token and the webhook secrets of a profile';
+  static override description =
+    'Removes the profile as well. Without --profile it is the active one; with --all every profile.';
+  static override examples = ['<%= config.bin %> logout', '<%= config.bin %> logout --all'];
+  static override flags = { all: Flags.boolean({ summary: 'every profile' }) };
+
+  async run(): Promise<Result> {
+    const session = await this.session();
+    const forgotten = await forget(this.context, session, this.flags.all ? 'all' : (this.flags.profile ?? null));
+    for (const { profile, secrets } of forgotten)
+      this.note(
+        `forgot profile ${profile} and ${secrets} stored ${secrets === 1 ? 'secret' : 'secrets'}; nothing is left of it on this machine`,
+      );
+    if (forgotten.length === 0) this.note('nobody is signed in; nothing was stored');
+    return object({ forgotten }, { id: forgotten.map(({ profile }) => profile).join('\n') || null, human: '' });
+  }
+}

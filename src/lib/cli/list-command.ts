@@ -1,0 +1,48 @@
+/** Base for lists: one page, or all pages as they come. */
+import type { Command } from '@oclif/core/command';
+import * as Flags from '@oclif/core/flags';
+import type { ListName } from '../api/endpoints.ts';
+import type { Operation } from '../api/operate.ts';
+import { ApiCommand } from './api-command.ts';
+import { count } from './flags.ts';
+import { type Column, page, type Result, stream } from './result.ts';
+
+export const listFlags = {
+  limit: count({ summary: 'items on a page, 1 to 100 [default: 25]', min: 1, max: 100 }),
+  cursor: Flags.string({ helpValue: '<cursor>', summary: 'continue from a saved next_cursor' }),
+  all: Flags.boolean({ summary: 'every page, one item per line as it comes' }),
+};
+
+export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T> {
+  protected async list(
+    name: ListName,
+    query: NonNullable<Operation['query']>,
+    columns: readonly Column[],
+    empty: string,
+  ): Promise<Result> {
+    const flags = this.flags as { limit?: number; cursor?: string; all?: boolean };
+    const from = flags.cursor === undefined ? {} : { cursor: flags.cursor };
+    if (flags.all === true) return stream(this.items(name, { query, limit: flags.limit ?? 100, ...from }), columns);
+    const answer = await this.call(name, { query: { ...query, limit: flags.limit, ...from } });
+    return page(documentOf(answer.json), columns, empty);
+  }
+
+  private async *items(
+    name: ListName,
+    walk: { query: NonNullable<Operation['query']>; limit: number; cursor?: string },
+  ): AsyncGenerator<unknown> {
+    const [client, { pages }] = await Promise.all([this.client(), import('../api/pages.ts')]);
+    for await (const answer of pages(client, name, { ...walk, signal: this.context.signal })) {
+      yield* documentOf(answer.json).data;
+    }
+  }
+}
+
+/** The page object as it came; a bare array or object in its place counts as a page (partner API §8). */
+function documentOf(json: unknown): { data: readonly unknown[] } {
+  if (Array.isArray(json)) return { data: json };
+  if (typeof json === 'object' && json !== null && 'data' in json && Array.isArray(json.data))
+    return json as { data: unknown[] };
+  if (typeof json === 'object' && json !== null) return { data: [json] };
+  return { data: [] };
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { wantsColour } from '../../src/lib/cli/colour.ts';
+import { nearest } from '../../src/lib/cli/nearest.ts';
+import { row } from '../../src/lib/cli/render.ts';
+import { cell, cut, plain, plainLine } from '../../src/lib/cli/text.ts';
+
+// oxlint-disable-next-line no-control-regex
+const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
+test('escape sequences go as a whole', () => {
+  const rows: [string, string][] = [
+    ['\u001b[31mred\u001b[0m', 'red'],
+    ['\u001b[?25lx', 'x'],
+    ['\u001b]0;title\u0007x', 'x'],
+    ['\u001b]8;;https://evil.example\u001b\\link\u001b]8;;\u001b\\', 'link'],
+    ['\u001bPq data\u001b\\x', 'x'],
+    ['\u009b31mx', 'x'],
+    ['a\u0008b', 'a b'],
+    ['a\nb', 'a\nb'],
+    ['Ünïcödé ✓', 'Ünïcödé ✓'],
+  ];
+  for (const [text, want] of rows) assert.equal(plain(text), want);
+  assert.equal(plainLine('a \n b'), 'a b');
+});
+
+test('nothing a terminal obeys survives, whatever comes', () => {
+  const hostile = fc.array(
+    fc.oneof(
+      fc.constantFrom('\u001b', '[', ']', 'm', '\u009b', '\u0007', '\\', '\u202e', '0', ';', 'P'),
+      fc.string({ unit: 'binary' }),
+    ),
+  );
+  fc.assert(
+    fc.property(hostile, (parts) => {
+      assert.doesNotMatch(plain(parts.join('')), OBEYED);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a row stays one row with its columns, whatever the values hold', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
+      const line = row({ a, b }, [{ path: 'a' }, { path: 'b' }]);
+      assert.equal(line.split('\n').length, 2);
+      assert.equal(line.split('\t').length, 2);
+    }),
+  );
+  assert.equal(cell('a\tb\r\nc'), 'a\\tb\\r\\nc');
+});
+
+test('cut counts characters, not code units', () => {
+  assert.equal(cut('😀😀😀', 2), '😀…');
+  assert.equal(cut('abc', 3), 'abc');
+});
+
+test('the nearest word is offered, and none where nothing is near', () => {
+  const known = ['apps create', 'apps get', 'apps list', 'sandbox start', 'login'];
+  const rows: [string, string | null][] = [
+    ['apps craete', 'apps create'],
+    ['app list', 'apps list'],
+    ['sandbox', 'sandbox start'],
+    ['lgoin', 'login'],
+    ['kubernetes', null],
+    ['x', null],
+  ];
+  for (const [word, want] of rows) assert.equal(nearest(word, known), want, word);
+});
+
+test('colour: who wins', () => {
+  const rows: [env: Record<string, string>, tty: boolean, flag: boolean, want: boolean][] = [
+    [{}, true, true, true],
+    [{}, false, true, false],
+    [{}, true, false, false],
+    [{ NO_COLOR: '1' }, true, true, false],
+    [{ NO_COLOR: '' }, true, true, true],
+    [{ FORCE_COLOR: '1' }, false, true, true],
+    [{ FORCE_COLOR: '1' }, false, false, false],
+    [{ FORCE_COLOR: '0' }, true, true, false],
+    [{ NO_COLOR: '1', FORCE_COLOR: '1' }, true, true, false],
+    [{ TERM: 'dumb' }, true, true, false],
+  ];
+  for (const [env, isTTY, flag, want] of rows)
+    assert.equal(wantsColour({ env }, { isTTY }, flag), want, JSON.stringify({ env, isTTY, flag }));
+});
