@@ -143,11 +143,11 @@ function pragma(db: DatabaseSync, name: 'application_id' | 'page_count' | 'freel
   return Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 
-const require = createRequire(import.meta.url);
+const load = createRequire(import.meta.url);
 
 /** node:sqlite is loaded here and not above: commands that keep nothing should not pay for it. */
 function connect(path: string, timeout: number): DatabaseSync {
-  const sqlite: typeof import('node:sqlite') = require('node:sqlite');
+  const sqlite: typeof import('node:sqlite') = load('node:sqlite');
   return new sqlite.DatabaseSync(path, { timeout });
 }
 

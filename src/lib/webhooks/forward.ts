@@ -64,64 +64,90 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   return {
     async attempt(target, message, signal) {
       const began = ticks();
-      const late = new AbortController();
-      const limit = setTimeout(() => late.abort(), options.timeoutMs);
-      const stop = (): void => late.abort();
-      signal.addEventListener('abort', stop, { once: true });
-      try {
-        if (signal.aborted) return { kind: 'stopped' };
-        return await exchange(pool, target, message, late.signal, () => ticks() - began);
-      } catch (error) {
-        if (signal.aborted) return { kind: 'stopped' };
-        const latencyMs = Math.round(ticks() - began);
-        if (late.signal.aborted) return { kind: 'broken', error: 'timeout', latencyMs };
-        if (!(error instanceof Unconnected)) return { kind: 'broken', error: 'socket', latencyMs };
-        const hint = error.code === 'connection_refused' ? await otherFamilyHint(origin, connectTimeoutMs) : null;
-        return { kind: 'unconnected', error: error.code, latencyMs, hint };
-      } finally {
-        clearTimeout(limit);
-        signal.removeEventListener('abort', stop);
-      }
+      const end = await exchange(pool, target, message, { signal, timeoutMs: options.timeoutMs });
+      const latencyMs = Math.round(ticks() - began);
+      if (end.kind === 'stopped') return end;
+      if (end.kind === 'answered') return { ...end, latencyMs };
+      if (end.kind === 'late') return { kind: 'broken', error: 'timeout', latencyMs };
+      if (!(end.error instanceof Unconnected)) return { kind: 'broken', error: 'socket', latencyMs };
+      const { code } = end.error;
+      const hint = code === 'connection_refused' ? await otherFamilyHint(origin, connectTimeoutMs) : null;
+      return { kind: 'unconnected', error: code, latencyMs, hint };
     },
     close: () => pool.destroy(),
   };
 }
 
-async function exchange(
+type End =
+  | { kind: 'answered'; status: number; answer: string; headers: Record<string, string> }
+  | { kind: 'failed'; error: unknown }
+  | { kind: 'late' }
+  | { kind: 'stopped' };
+
+/** Resolves as soon as the end is known, whatever the connection does afterwards. */
+function exchange(
   pool: Dispatcher,
   target: string,
   message: Message,
-  signal: AbortSignal,
-  elapsed: () => number,
-): Promise<Outcome> {
-  const url = new URL(target);
-  const response = await pool.request({
-    method: 'POST',
-    path: url.pathname + url.search,
-    headers: endToEnd(message.headers, url.host),
-    body: message.body,
-    signal,
+  limits: { signal: AbortSignal; timeoutMs: number },
+): Promise<End> {
+  const { signal, timeoutMs } = limits;
+  return new Promise((resolve) => {
+    const handler = answerHandler(finish);
+    const limit = setTimeout(() => cutOff({ kind: 'late' }), timeoutMs);
+    const stop = (): void => cutOff({ kind: 'stopped' });
+    function finish(end: End): void {
+      clearTimeout(limit);
+      signal.removeEventListener('abort', stop);
+      resolve(end);
+    }
+    function cutOff(end: End): void {
+      finish(end);
+      handler.abort();
+    }
+    if (signal.aborted) return finish({ kind: 'stopped' });
+    signal.addEventListener('abort', stop, { once: true });
+    const { pathname, search, host } = new URL(target);
+    const headers = endToEnd(message.headers, host);
+    pool.dispatch({ method: 'POST', path: pathname + search, headers, body: message.body }, handler);
   });
-  const answer = await excerpt(response.body);
-  return {
-    kind: 'answered',
-    status: response.statusCode,
-    latencyMs: Math.round(elapsed()),
-    answer,
-    headers: flat(response.headers),
-  };
 }
 
 /** Reads the answer to its end, keeps its beginning, and hangs up on one that goes on and on. */
-async function excerpt(body: AsyncIterable<Buffer>): Promise<string> {
+function answerHandler(finish: (end: End) => void): Dispatcher.DispatchHandler & { abort(): void } {
   const kept: Buffer[] = [];
+  let controller: Dispatcher.DispatchController | null = null;
+  let aborted = false;
+  let status = 0;
+  let headers: Record<string, string> = {};
   let size = 0;
-  for await (const chunk of body) {
-    if (size < EXCERPT_BYTES) kept.push(chunk.subarray(0, EXCERPT_BYTES - size));
-    size += chunk.length;
-    if (size > READ_BYTES) break;
-  }
-  return Buffer.concat(kept).toString('utf8');
+  const answered = (): void =>
+    finish({ kind: 'answered', status, answer: Buffer.concat(kept).toString('utf8'), headers });
+  const handler = {
+    abort() {
+      aborted = true;
+      controller?.abort(new Error('called off'));
+    },
+    onRequestStart(given: Dispatcher.DispatchController) {
+      controller = given;
+      if (aborted) handler.abort();
+    },
+    onResponseStart(_given: unknown, code: number, fields: Record<string, string | string[] | undefined>) {
+      if (code < 200) return;
+      status = code;
+      headers = flat(fields);
+    },
+    onResponseData(_given: unknown, chunk: Buffer) {
+      if (size < EXCERPT_BYTES) kept.push(Buffer.from(chunk.subarray(0, EXCERPT_BYTES - size)));
+      size += chunk.length;
+      if (size <= READ_BYTES) return;
+      answered();
+      handler.abort();
+    },
+    onResponseEnd: answered,
+    onResponseError: (_given: unknown, error: Error) => finish({ kind: 'failed', error }),
+  };
+  return handler;
 }
 
 /** RFC 9110 §7.6.1, and what the client writes itself: Host names the app and not us, Content-Length follows the body. */
