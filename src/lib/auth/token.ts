@@ -82,12 +82,10 @@ class Holder {
   }
 
   async #obtain(refused: string | null): Promise<TokenEntry> {
-    const { identity, vault, now } = this.#options;
+    const { identity, now } = this.#options;
     const serves = (entry: TokenEntry | null): entry is TokenEntry =>
       entry !== null && entry.token !== refused && isGood(entry, identity, now());
     if (serves(this.#held)) return this.#held;
-    // Memory is nobody else's: nothing to look up, nobody to wait for.
-    if (vault.kind === 'memory') return this.#mint();
     for (let round = 1; ; round += 1) {
       const stamp = this.#stamp();
       const found = await this.#read(round > 1 || refused !== null);
@@ -99,15 +97,22 @@ class Holder {
 
   /** Mints under the lock; null when somebody else did so between `stamp` and now, so that the vault is worth another look. */
   async #mintAlone(stamp: string | null): Promise<TokenEntry | null> {
-    const { lockFolder, signal } = this.#options;
+    const { lockFolder, signal, vault } = this.#options;
+    // Memory is nobody else's: there is nobody to wait for.
+    if (vault.kind === 'memory') return this.#mintKept();
     makePrivateFolder(lockFolder);
     const options = { patienceMs: PATIENCE_MS, ...(signal === undefined ? {} : { signal }) };
     return withLock(`${this.#lockName()}.lock`, options, async () => {
       if (stamp !== null && this.#stamp() !== stamp) return null;
-      const entry = await this.#mint();
-      if (await this.#store(entry)) writePrivate(`${this.#lockName()}.stamp`, randomBytes(12).toString('hex'));
-      return entry;
+      return this.#mintKept();
     });
+  }
+
+  async #mintKept(): Promise<TokenEntry> {
+    const entry = await this.#mint();
+    const kept = await this.#store(entry);
+    if (kept && this.#options.vault.kind !== 'memory') this.#putStamp();
+    return entry;
   }
 
   async #mint(): Promise<TokenEntry> {
@@ -151,6 +156,10 @@ class Holder {
   /** Changes whenever any process has minted for this account. */
   #stamp(): string {
     return readPrivate(`${this.#lockName()}.stamp`) ?? '';
+  }
+
+  #putStamp(): void {
+    writePrivate(`${this.#lockName()}.stamp`, randomBytes(12).toString('hex'));
   }
 
   #lockName(): string {

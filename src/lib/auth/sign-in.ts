@@ -1,0 +1,181 @@
+/** Signing in and out: a credential is proved before it is stored, and what is forgotten is gone. */
+
+import { assertCredentialFits, environmentOfBase, environmentOfCredential } from '../contract/environments.ts';
+import type { Send } from '../contract/exchange.ts';
+import { Failure, usage } from '../failure.ts';
+import type { Identity } from './identity.ts';
+import { isLocalCredential } from './local-client.ts';
+import { mint } from './mint.ts';
+import {
+  assertProfileName,
+  findProfile,
+  type Profile,
+  readConfig,
+  type Store,
+  updateConfig,
+  withoutProfile,
+  withProfile,
+} from './profiles.ts';
+import type { Provider } from './providers/provider.ts';
+import { Secret } from './secret.ts';
+import { tokenAccount, type TokenEntry, writeEntry } from './token-entry.ts';
+import type { Vault } from './vault.ts';
+
+export interface SignInOptions {
+  /** What shall be stored. Base and token URL as `parseBase` and `parseTokenUrl` gave them. */
+  profile: Profile;
+  secret: string;
+  provider: Provider;
+  configFolder: string;
+  vault: (store: Store) => Vault;
+  send: Send;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  notice: (text: string) => void;
+  /** Makes it the active profile even when another one is. */
+  activate: boolean;
+  /** Proves what no token is minted for (secret key, header credentials) by a harmless call that fails with a wrong one. */
+  prove: (identity: Identity, secret: string) => Promise<void>;
+  signal?: AbortSignal;
+}
+
+export interface SignedIn {
+  profile: Profile;
+  active: boolean;
+  /** null where no token is minted. */
+  token: TokenEntry | null;
+  /** False for the embedded sandbox's public credential, which is known by heart. */
+  secretStored: boolean;
+  /** The store from which the profile's former secrets were removed; null when there was nothing elsewhere. */
+  removedFrom: Store | null;
+}
+
+/**
+ * Proves the credential, then stores secret, token and profile, in this order: a profile that is listed can be used.
+ * @throws Failure `usage` for a credential that does not fit its host, `auth` when it is rejected or cannot be stored.
+ */
+export async function signIn(options: SignInOptions): Promise<SignedIn> {
+  const { profile, secret, configFolder, vault } = options;
+  assertSound(options);
+  const identity = identityOf(options);
+  // Read before anything is sent: a damaged file should not cost a mint.
+  const former = findProfile(readConfig(configFolder), profile.name);
+  const token = await proved(options, identity);
+  const isPublic = profile.store === 'local';
+  const store = vault(profile.store);
+  if (!isPublic) await store.set(secretAccount(profile), secret);
+  if (token !== null) await store.set(tokenAccount(identity), writeEntry(token));
+  const config = await saved(options, store, former);
+  const removedFrom = await forgetFormer(former, options);
+  return { profile, active: config.active === profile.name, token, secretStored: !isPublic, removedFrom };
+}
+
+/**
+ * Forgets a profile: its secret, tokens and webhook secrets, and, unless it is to stay listed, the profile itself.
+ * Gives how many secrets were removed. @throws Failure when the vault cannot be opened; the profile then stays.
+ */
+export async function signOut(
+  profile: Profile,
+  options: { vault: Vault; configFolder: string; keepProfile?: boolean },
+): Promise<number> {
+  const removed = await options.vault.removeUnder(`${profile.name}/`);
+  if (options.keepProfile !== true)
+    await updateConfig(options.configFolder, (old) => withoutProfile(old, profile.name));
+  return removed;
+}
+
+function assertSound({ profile, secret, provider }: SignInOptions): void {
+  assertProfileName(profile.name);
+  environmentOfBase(profile.base, profile.environment, provider.hosts);
+  if (secret === '' || /[\p{Cc}\s]/u.test(secret)) {
+    throw usage('the secret is empty or has white space in it', { code: 'bad_secret', next: 'copy it again, whole' });
+  }
+  if (profile.mode === 'secret_key' && !provider.secretKeys) {
+    throw usage(`${provider.title} has no secret keys`, {
+      code: 'provider_mismatch',
+      next: 'use a client id and secret',
+    });
+  }
+  if (profile.mode === 'oauth' && profile.clientId === undefined) {
+    throw usage('client credentials need a client id', {
+      code: 'incomplete_credential',
+      param: '--client-id',
+      next: 'give --client-id',
+    });
+  }
+  const local = isLocalCredential(secret);
+  if (local !== (profile.store === 'local')) {
+    throw usage("the plain file is for the embedded sandbox's public credential, and for nothing else", {
+      code: 'bad_store',
+      next: local ? 'use --env local' : 'use --store os or --store file',
+    });
+  }
+  for (const text of [profile.clientId ?? '', secret]) {
+    const marker = local ? 'local' : environmentOfCredential(text);
+    for (const url of [profile.base, ...(profile.tokenUrl === undefined ? [] : [profile.tokenUrl])]) {
+      assertCredentialFits(marker ?? profile.environment, url, profile.environment, provider.hosts);
+    }
+  }
+}
+
+/** The profile as `resolveIdentity` will see it, with the secret that is not stored yet. */
+function identityOf({ profile, secret, provider }: SignInOptions): Identity {
+  const source = { from: 'profile', name: profile.name } as const;
+  const sourced = <T>(value: T) => ({ value, source });
+  const local = profile.store === 'local';
+  return {
+    profile: sourced(profile.name),
+    provider,
+    environment: sourced(profile.environment),
+    base: sourced(profile.base),
+    tokenUrl: profile.tokenUrl === undefined ? null : sourced(profile.tokenUrl),
+    mode: provider.authentication === 'headers' ? 'headers' : profile.mode,
+    clientId: profile.clientId === undefined ? null : sourced(profile.clientId),
+    scopes: sourced(profile.scopes ?? []),
+    secret: local
+      ? { where: 'built_in', secret: new Secret(secret) }
+      : { where: 'variable', name: '', secret: new Secret(secret) },
+    credentialEnvironment: profile.environment,
+    vault: profile.store,
+    account: profile.name,
+    webhookSecret: null,
+  };
+}
+
+async function proved(options: SignInOptions, identity: Identity): Promise<TokenEntry | null> {
+  const { secret, now, prove } = options;
+  if (identity.mode !== 'oauth') {
+    await prove(identity, secret);
+    return null;
+  }
+  const minted = await mint({ ...options, identity });
+  const { base, clientId, scopes } = identity;
+  return { ...minted, base: base.value, clientId: clientId?.value ?? '', scopes: [...scopes.value], mintedAt: now() };
+}
+
+/** Lists the profile; a new one that cannot be listed leaves no secret behind that nobody knows of. */
+async function saved({ profile, configFolder, activate }: SignInOptions, store: Vault, former: Profile | null) {
+  try {
+    return await updateConfig(configFolder, (old) => withProfile(old, profile, activate));
+  } catch (error) {
+    if (former === null) await store.removeUnder(`${profile.name}/`).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A profile that moves to another store leaves nothing behind in the old one. */
+async function forgetFormer(former: Profile | null, { profile, vault, notice }: SignInOptions): Promise<Store | null> {
+  if (former === null || former.store === profile.store) return null;
+  try {
+    await vault(former.store).removeUnder(`${former.name}/`);
+    return former.store;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    notice(`the former copy in the other store (${former.store}) could not be removed; remove it there by hand`);
+    return null;
+  }
+}
+
+function secretAccount(profile: Profile): string {
+  return `${profile.name}/${profile.mode === 'oauth' ? 'client_secret' : 'secret_key'}`;
+}

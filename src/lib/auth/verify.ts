@@ -1,0 +1,166 @@
+/**
+ * Is this token genuine, and for us? Checked on this machine against the server's published keys (RFC 7517, RFC 7519). ES256 and
+ * RS256 only; `none` and every HS* are refused (partner API §3). Loads `jose`, so only who verifies pays for it.
+ */
+
+import {
+  createLocalJWKSet,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from 'jose';
+import type { Send } from '../contract/exchange.ts';
+import { Failure } from '../failure.ts';
+import type { Identity } from './identity.ts';
+import { discover, trusted } from './token-endpoint.ts';
+
+export type VerifyCause =
+  | 'malformed'
+  | 'algorithm_refused'
+  | 'unknown_key'
+  | 'bad_signature'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'wrong_audience'
+  | 'wrong_issuer'
+  | 'claim_missing';
+
+export type TokenVerdict =
+  | { valid: true; header: ProtectedHeaderParameters; claims: JWTPayload; keysFrom: string }
+  | { valid: false; cause: VerifyCause; detail: string; keysFrom: string };
+
+export interface VerifyOptions {
+  identity: Identity;
+  send: Send;
+  /** Milliseconds since the epoch, by the clock the server goes by: a sandbox has its own. */
+  now: number;
+  notice: (text: string) => void;
+  signal?: AbortSignal;
+}
+
+export interface TokenVerifier {
+  /** @throws Failure `unavailable` when the keys cannot be had. */
+  verify(token: string): Promise<TokenVerdict>;
+}
+
+const ALGORITHMS = ['ES256', 'RS256'];
+/** Time a token may be early or late by, in seconds: two machines never agree to the second. */
+const TOLERANCE_S = 5;
+const KEYS_LIMIT_MS = 10_000;
+
+/**
+ * Fetches the keys once and keeps them; an unknown `kid` fetches them once more, since keys rotate (partner API §3).
+ * @throws Failure `usage` (`not_verifiable`) for a provider whose tokens cannot be verified locally.
+ */
+export function tokenVerifier(options: VerifyOptions): TokenVerifier {
+  const { identity, now } = options;
+  const settings = identity.provider.token;
+  if (settings === null || settings.jwksPath === null) {
+    throw new Failure('usage', `tokens of ${identity.provider.title} cannot be verified on this machine`, {
+      code: 'not_verifiable',
+      next: 'use credicorp token show to read what it says',
+    });
+  }
+  const fallback = identity.base.value + settings.jwksPath;
+  const audience = settings.audiencePath === null ? null : identity.base.value + settings.audiencePath;
+  let keys: Promise<Keys> | undefined;
+  return {
+    async verify(token) {
+      const first = await (keys ??= fetchKeys(options, fallback));
+      const verdict = await judge(token, first, audience, now);
+      if (verdict.valid || verdict.cause !== 'unknown_key') return verdict;
+      keys = fetchKeys(options, fallback);
+      return judge(token, await keys, audience, now);
+    },
+  };
+}
+
+interface Keys {
+  set: JSONWebKeySet;
+  url: string;
+  issuer: string | null;
+}
+
+async function judge(token: string, keys: Keys, audience: string | null, now: number): Promise<TokenVerdict> {
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keys.set), {
+      algorithms: ALGORITHMS,
+      clockTolerance: TOLERANCE_S,
+      currentDate: new Date(now),
+      requiredClaims: ['exp'],
+      ...(audience === null ? {} : { audience }),
+      ...(keys.issuer === null ? {} : { issuer: keys.issuer }),
+    });
+    return { valid: true, header: protectedHeader, claims: payload, keysFrom: keys.url };
+  } catch (error) {
+    const cause = causeOf(error);
+    if (cause === null) throw error;
+    return { valid: false, cause, detail: WORDS[cause], keysFrom: keys.url };
+  }
+}
+
+const WORDS: Record<VerifyCause, string> = {
+  malformed: 'this is not a signed JWT',
+  algorithm_refused: 'it is signed by an algorithm other than ES256 and RS256',
+  unknown_key: 'none of the published keys is the one it names',
+  bad_signature: 'the signature does not belong to this content',
+  expired: 'its time is over',
+  not_yet_valid: 'its time has not come',
+  wrong_audience: 'it is meant for another API',
+  wrong_issuer: 'it was issued by somebody else',
+  claim_missing: 'a claim every access token has is missing',
+};
+
+function causeOf(error: unknown): VerifyCause | null {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm_refused';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'unknown_key';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.reason === 'missing') return 'claim_missing';
+    if (error.claim === 'aud') return 'wrong_audience';
+    if (error.claim === 'iss') return 'wrong_issuer';
+    return 'not_yet_valid';
+  }
+  return error instanceof errors.JOSEError || error instanceof TypeError ? 'malformed' : null;
+}
+
+/** `jwks_uri` of the discovery document where it may be trusted, else the provider's own path (partner API §19). */
+async function fetchKeys(options: VerifyOptions, fallback: string): Promise<Keys> {
+  const { identity, send, notice, signal } = options;
+  const found = identity.provider.token?.discovery === true ? await discover(options) : null;
+  const named = found?.jwksUri === undefined ? null : trusted(found.jwksUri, identity);
+  if (found?.jwksUri !== undefined && named === null) {
+    notice('the discovery document names keys on a host that is not trusted; using the usual place');
+  }
+  const url = named ?? fallback;
+  const answer = await send({
+    method: 'GET',
+    url,
+    headers: { accept: 'application/json' },
+    timeoutMs: KEYS_LIMIT_MS,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const set = answer.status === 200 ? readKeys(answer.text) : null;
+  if (set === null) {
+    throw new Failure('unavailable', `${new URL(url).host} gave no keys to verify with`, {
+      status: answer.status,
+      code: 'no_keys',
+      next: 'try again in a moment; credicorp token introspect asks the server instead',
+    });
+  }
+  return { set, url, issuer: found?.issuer ?? null };
+}
+
+function readKeys(text: string): JSONWebKeySet | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    const keys = typeof value === 'object' && value !== null && 'keys' in value ? value.keys : null;
+    if (!Array.isArray(keys) || keys.some((key) => typeof key !== 'object' || key === null)) return null;
+    return { keys };
+  } catch {
+    return null;
+  }
+}
