@@ -17,7 +17,8 @@ makes a payment link, and shows the signed webhooks of all this arriving at a sm
     try {
       const paint = await colourOf(this.context, this.context.stderr, this.view.color);
       const report = await tour(this.context, folder, (line) => this.note(line), paint);
-      return object(report, { id: report.application_id, human: summary(report) });
+      this.note(summary(report));
+      return object(report, { id: report.application_id, human: '' });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -27,7 +27,7 @@ export interface Said {
 /** Runs one command line in this process. */
 export async function command(world: World, ...argv: string[]): Promise<Said> {
   const { context, said } = worldOf(world);
-  const status = await run(argv, context, { fromSource: true });
+  const status = await run(argv, context);
   return { status, ...said() };
 }
 
@@ -62,6 +62,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     paths: placesOf(env, world.home, 'linux'),
     pid: process.pid,
     root: world.root ?? root,
+    fromSource: true,
     program: [process.execPath, join(root, 'bin', 'dev.js')],
     keychainHelper: [process.execPath, join(root, 'src', 'lib', 'auth', 'keychain-helper.ts')],
   };

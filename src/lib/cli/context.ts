@@ -44,6 +44,8 @@ export interface Context {
   readonly pid: number;
   /** Folder of the installed package: its package.json, manifest and built files. */
   readonly root: string;
+  /** Commands are read from the sources instead of from the manifest (bin/dev.js). */
+  readonly fromSource: boolean;
   /** How to start this program again, for `sandbox start --background`: interpreter, its flags and the script. */
   readonly program: readonly [string, ...string[]];
   /** How to start the keychain helper. */
@@ -58,8 +60,18 @@ export function contextOf(command: { config: { options: object } }): Context {
   return Reflect.get(command.config.options, contextKey) as Context;
 }
 
-/** The real world. @param root folder of package.json @param script file that was started @param helper the keychain helper's file */
-export function realContext(root: string, script: string, helper: string): Context {
+export interface Start {
+  /** Folder of package.json. */
+  root: string;
+  /** The file that was started. */
+  script: string;
+  /** The keychain helper's file. */
+  helper: string;
+  fromSource?: boolean;
+}
+
+/** The real world. */
+export function realContext({ root, script, helper, fromSource = false }: Start): Context {
   const controller = new AbortController();
   const env = process.env;
   const interrupt = (why: Interruption): void => controller.abort(why);
@@ -86,6 +98,7 @@ export function realContext(root: string, script: string, helper: string): Conte
     paths: placesOf(env, homedir(), process.platform),
     pid: process.pid,
     root,
+    fromSource,
     program: [process.execPath, ...process.execArgv, script],
     keychainHelper: [process.execPath, ...process.execArgv, helper],
   };

@@ -28,18 +28,12 @@ export interface Ending {
 
 export const endingKey: unique symbol = Symbol.for('credicorp.ending');
 
-/** How oclif is told about this program; a test hands in its own context. */
-export interface Options {
-  /** Reads commands from source instead of from the manifest (bin/dev.js). */
-  fromSource?: boolean;
-}
-
 /** Runs one command line. @returns the exit status; everything written has reached its reader by then. */
-export async function run(argv: readonly string[], context: Context, options: Options = {}): Promise<number> {
+export async function run(argv: readonly string[], context: Context): Promise<number> {
   const ending: Ending = {};
   let status: number;
   try {
-    const result = await dispatch(argv, context, ending, options);
+    const result = await dispatch(argv, context, ending);
     if (result && ending.view) await emit(context, ending.view, result);
     status = interruptedStatus(context, ending) ?? ending.status ?? 0;
   } catch (error) {
@@ -50,12 +44,7 @@ export async function run(argv: readonly string[], context: Context, options: Op
   return status;
 }
 
-async function dispatch(
-  argv: readonly string[],
-  context: Context,
-  ending: Ending,
-  options: Options,
-): Promise<Result | undefined> {
+async function dispatch(argv: readonly string[], context: Context, ending: Ending): Promise<Result | undefined> {
   if (argv[0] === '--version' || (argv[0] === 'version' && argv.length === 1)) {
     await send(context.stdout, `credicorp ${await versionOf(context)}\n`);
     return undefined;
@@ -66,11 +55,11 @@ async function dispatch(
     return undefined;
   }
   const { runCommand } = await import('./oclif.ts');
-  return runCommand(argv, { [contextKey]: context, [endingKey]: ending }, context.root, options.fromSource ?? false);
+  return runCommand(argv, { [contextKey]: context, [endingKey]: ending }, context.root, context.fromSource);
 }
 
 /** The version in package.json. */
-export async function versionOf(context: Pick<Context, 'root'>): Promise<string> {
+async function versionOf(context: Pick<Context, 'root'>): Promise<string> {
   const text = await readFile(join(context.root, 'package.json'), 'utf8');
   const version: unknown = Reflect.get(JSON.parse(text) as object, 'version');
   return String(version);

@@ -5,7 +5,7 @@ import type { Column } from './result.ts';
 import { cell, cut, plainLine } from './text.ts';
 
 /** Leaf values of a document in its own order, under dotted paths; an empty object or list is a leaf. */
-export function leaves(document: unknown, path = ''): [path: string, value: unknown][] {
+function leaves(document: unknown, path = ''): [path: string, value: unknown][] {
   const members: [string, unknown][] = Array.isArray(document)
     ? document.map((value: unknown, index): [string, unknown] => [String(index), value])
     : isRecord(document)
@@ -82,7 +82,7 @@ export async function humanTable(
 }
 
 /** Money by its unit, times in local time with their zone; everything else as it came, made safe. */
-export function humanValue(path: string, value: unknown): string {
+function humanValue(path: string, value: unknown): string {
   if (typeof value === 'number' && path.endsWith('_pence')) return formatPounds(value);
   if (typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/.test(value))
     return localTime(value);
