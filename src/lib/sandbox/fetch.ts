@@ -42,9 +42,9 @@ export function answerOf(answer: Answer, method: string): Response {
 function streamOf(stream: NonNullable<Answer['stream']>): ReadableStream<Uint8Array> {
   const closed = new AbortController();
   const encoder = new TextEncoder();
+  let ended = false;
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      let ended = false;
       const sink: Sink = {
         write: (text) => {
           if (!ended) controller.enqueue(encoder.encode(text));
@@ -59,6 +59,9 @@ function streamOf(stream: NonNullable<Answer['stream']>): ReadableStream<Uint8Ar
       };
       stream(sink, closed.signal);
     },
-    cancel: () => closed.abort(),
+    cancel: () => {
+      ended = true;
+      closed.abort();
+    },
   });
 }
