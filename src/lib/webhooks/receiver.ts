@@ -99,10 +99,10 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     if (typeof taken === 'number') return refuse(response, taken);
     const { body, release } = taken;
     try {
-      answer(response, await admit(request, body));
+      answer(response, await admit(request, body), server);
     } catch {
       // Not stored, so not acknowledged: the sender comes again. Details went to whoever threw.
-      answer(response, 503);
+      answer(response, 503, server);
     } finally {
       release();
     }
@@ -161,9 +161,11 @@ function createJudge(
   };
 }
 
-function answer(response: ServerResponse, status: number): void {
+function answer(response: ServerResponse, status: number, server: Server): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, { 'content-length': 0 }).end();
+  // Once the door is closed, a connection that is kept alive would keep it from shutting.
+  const last = server.listening ? {} : { connection: 'close' };
+  response.writeHead(status, { 'content-length': 0, ...last }).end();
 }
 
 /** Answers without having read the body, and hangs up. */
