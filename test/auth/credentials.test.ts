@@ -74,6 +74,12 @@ const MATRIX: {
         source: { from: 'flag', name: '--api-base' },
       },
       {
+        name: 'profile named by flag',
+        say: (all) => ({ ...all, flags: { ...all.flags, profile: 'flagged' } }),
+        value: 'https://sandbox.credicorp.co.uk',
+        source: { from: 'profile', name: 'flagged' },
+      },
+      {
         name: 'CC_BASE',
         say: (all) => ({ ...all, env: { ...all.env, CC_BASE: 'http://127.0.0.1:2/partner/v1' } }),
         value: 'http://127.0.0.1:2',
@@ -123,6 +129,12 @@ const MATRIX: {
         source: { from: 'flag', name: '--token-url' },
       },
       {
+        name: 'profile named by flag',
+        say: (all) => ({ ...all, flags: { ...all.flags, profile: 'tokened' } }),
+        value: 'https://sso.credicorp.co.uk/own',
+        source: { from: 'profile', name: 'tokened' },
+      },
+      {
         name: 'CC_TOKEN_URL',
         say: (all) => ({ ...all, env: { ...all.env, CC_TOKEN_URL: 'https://sso.credicorp.co.uk/t' } }),
         value: 'https://sso.credicorp.co.uk/t',
@@ -167,6 +179,16 @@ const MATRIX: {
         }),
         value: 'cid_sbx_flag',
         source: { from: 'flag', name: '--client-id' },
+      },
+      {
+        name: 'profile named by flag',
+        say: (all) => ({
+          ...all,
+          flags: { ...all.flags, profile: 'flagged' },
+          env: { CC_CLIENT_ID: 'cid_sbx_other', CC_CLIENT_SECRET: 'csk_sbx_other', ...all.env },
+        }),
+        value: 'cid_sbx_flagged',
+        source: { from: 'profile', name: 'flagged' },
       },
       {
         name: 'CC_CLIENT_ID',
@@ -289,6 +311,21 @@ describe('an id and its secret stay together', () => {
     assert.equal(identity.clientId?.value, 'cid_sbx_active');
     assert.equal(identity.secret.where, 'variable');
     assert.equal(identity.vault, 'os');
+  });
+  it('a profile named by flag takes a secret for its own client, and no other', () => {
+    const flags = { profile: 'active' };
+    const own = resolveIdentity({
+      ...base(),
+      flags,
+      env: { CC_CLIENT_ID: 'cid_sbx_active', CC_CLIENT_SECRET: 'csk_sbx_x' },
+    });
+    assert.equal(own.secret.where, 'variable');
+    assert.equal(
+      resolveIdentity({ ...base(), flags, env: { CC_CLIENT_SECRET: 'csk_sbx_x' } }).secret.where,
+      'variable',
+    );
+    assert.equal(resolveIdentity({ ...base(), flags, env: PAIR }).secret.where, 'vault');
+    assert.equal(resolveIdentity({ ...base(), flags, env: { CC_SECRET_KEY: 'sk_test_x' } }).secret.where, 'vault');
   });
   it('halves of two environments are refused', () => {
     const env = { CC_CLIENT_ID: 'cid_live_x', CC_CLIENT_SECRET: 'csk_sbx_x' };

@@ -108,10 +108,10 @@ function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
   return { value: own, source: { from: 'profile', name: profile.value.name } };
 }
 
-/** A pin's hosts belong to its profile: whoever chose another profile by flag or variable left them behind. */
+/** A pin's hosts belong to its profile: whoever chose a profile by flag, or another by variable, left them behind. */
 function pinThatCounts({ sources: { pin }, profile }: Known): Pin | null {
-  if (pin?.profile === undefined || pin.profile === profile?.value.name) return pin;
-  return null;
+  if (profile?.source.from === 'flag') return null;
+  return pin?.profile === undefined || pin.profile === profile?.value.name ? pin : null;
 }
 
 /**

@@ -20,8 +20,9 @@ import { readVariables, type Variables } from './variables.ts';
  * @throws Failure `usage` for contradictions and for a credential that does not fit the host; `auth` (`not_signed_in`).
  */
 export function resolveIdentity(sources: Sources): Identity {
-  const variables = readVariables(sources.env);
-  const chosen = chooseProfile(sources, variables);
+  const all = readVariables(sources.env);
+  const chosen = chooseProfile(sources, all);
+  const variables = chosen?.source.from === 'flag' ? behindFlag(all, sources, chosen.value) : all;
   const credential = chooseCredential(sources, variables, chosen);
   // A sandbox that happens to run says nothing about a credential that is not its own.
   const foreign = chosen?.source.from === 'sandbox' && credential.from === 'variable' && !credential.local;
@@ -44,6 +45,23 @@ export function resolveIdentity(sources: Sources): Identity {
       variables.webhookSecret === null
         ? null
         : { name: variables.webhookSecret.name, secret: variables.webhookSecret.value },
+  };
+}
+
+/**
+ * What is left of the environment when the profile was named by a flag, which comes first: whoever types `--profile` means that
+ * account on its host. Only a secret for this very client (a pipeline's, say) still counts.
+ */
+function behindFlag(variables: Variables, { flags }: Sources, profile: Profile): Variables {
+  const { clientId } = variables;
+  const same = profile.mode === 'oauth' && (clientId === null || clientId.value === profile.clientId);
+  return {
+    ...variables,
+    base: null,
+    tokenUrl: null,
+    secretKey: null,
+    clientId: same ? clientId : null,
+    clientSecret: same || flags.clientId !== undefined ? variables.clientSecret : null,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { Failure } from '../failure.ts';
 
 export interface LockOptions {
   /** How long to wait for a holder that is alive; after that the work is done without the lock, late rather than never. */
@@ -14,6 +15,7 @@ export interface LockOptions {
 /**
  * Runs `work` while holding the lock of that file (its folder must exist). A file system without locks, or a holder that outlasts
  * the patience, does not stop the work: the lock saves effort, it does not guard truth.
+ * @throws Failure `interrupted`, and what `work` throws.
  */
 export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   const release = await acquire(path, options);
@@ -33,7 +35,15 @@ async function acquire(path: string, { patienceMs, signal }: LockOptions): Promi
     if (outcome === 'unusable') return () => undefined;
     if (outcome !== 'busy') return outcome;
     if (performance.now() >= until) return () => undefined;
-    await pause(wait, undefined, signal === undefined ? {} : { signal });
+    await sleep(wait, signal);
+  }
+}
+
+async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await pause(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    throw new Failure('interrupted', 'interrupted while waiting for another process');
   }
 }
 

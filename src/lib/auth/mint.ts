@@ -34,7 +34,7 @@ export async function mint(options: MintOptions): Promise<Minted> {
 }
 
 /** The request itself. `scope` is sent only when the user narrowed it, so that no assumed name causes a refusal (partner API §4). */
-export function tokenRequest(
+function tokenRequest(
   { url, method }: Pick<TokenEndpoint, 'url' | 'method'>,
   clientId: string,
   secret: string,

@@ -11,7 +11,7 @@ import { Failure, usage } from '../failure.ts';
 import { isProfileName } from './profiles.ts';
 import { replaceFile } from './private-file.ts';
 
-export const PIN_NAME = '.credicorp.json';
+const PIN_NAME = '.credicorp.json';
 
 export interface Pin {
   /** The file it was read from. */

@@ -67,20 +67,6 @@ export function replaceFile(path: string, text: string, mode: number): void {
 }
 
 /**
- * Removes a file; true when there was one.
- * @throws Failure `usage` (`not_writable`)
- */
-export function removePrivate(path: string): boolean {
-  try {
-    rmSync(path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
-    throw notWritable(path, error);
-  }
-}
-
-/**
  * Makes a folder, and those above it, for this user alone. One that exists stays as it is: it may be anybody's.
  * @throws Failure `usage` (`not_writable`)
  */

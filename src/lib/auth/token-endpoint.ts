@@ -70,7 +70,7 @@ export async function discover({ identity, send, signal }: Asking): Promise<Disc
 }
 
 /** Judges a metadata document; null when it is none. */
-export function readDiscovery(text: string): Discovered | null {
+function readDiscovery(text: string): Discovered | null {
   let document: unknown;
   try {
     document = parseJson(text);
