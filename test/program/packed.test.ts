@@ -13,9 +13,23 @@ before(() => {
   // The build is there already: the test command makes it. Packing again would take it away under other tests.
   const env = { ...process.env, npm_config_ignore_scripts: 'true', npm_config_update_notifier: 'false' };
   const [{ filename }] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--pack-destination', home.path], { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    execFileSync('npm', ['pack', '--json', '--pack-destination', home.path], {
+      cwd: root,
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
   ) as [{ filename: string }];
-  const install = ['install', '-g', '--prefix', join(home.path, 'prefix'), '--prefer-offline', '--no-audit', '--no-fund', join(home.path, filename)];
+  const install = [
+    'install',
+    '-g',
+    '--prefix',
+    join(home.path, 'prefix'),
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    join(home.path, filename),
+  ];
   execFileSync('npm', install, { cwd: home.path, env, stdio: 'ignore' });
 });
 after(() => home[Symbol.dispose]());
@@ -53,10 +67,20 @@ test('the tour leaves nothing behind in the user’s folders', () => {
 test('the package carries what it needs and nothing of the workshop', () => {
   const inside = join(home.path, 'prefix', 'lib', 'node_modules', 'credicorp-cli');
   const names = readdirSync(inside).sort();
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'dist', 'docs', 'oclif.manifest.json', 'package.json']) {
+  for (const name of [
+    'README.md',
+    'LICENSE',
+    'CHANGELOG.md',
+    'bin',
+    'dist',
+    'docs',
+    'oclif.manifest.json',
+    'package.json',
+  ]) {
     assert.ok(names.includes(name), name);
   }
-  for (const name of ['src', 'test', 'scripts', 'bench', '.ci', 'tsconfig.json']) assert.equal(names.includes(name), false, name);
+  for (const name of ['src', 'test', 'scripts', 'bench', '.ci', 'tsconfig.json'])
+    assert.equal(names.includes(name), false, name);
   assert.match(readFileSync(join(inside, 'dist', 'THIRD-PARTY-LICENCES.txt'), 'utf8'), /undici/);
   const manifest = JSON.parse(readFileSync(join(inside, 'oclif.manifest.json'), 'utf8')) as { commands: object };
   assert.ok('apps:create' in manifest.commands);
@@ -64,5 +88,10 @@ test('the package carries what it needs and nothing of the workshop', () => {
 
 test('keytar is the only package that comes with it', () => {
   const modules = join(home.path, 'prefix', 'lib', 'node_modules', 'credicorp-cli', 'node_modules');
-  assert.deepEqual(readdirSync(modules).filter((name) => !name.startsWith('.')).sort(), ['keytar', 'node-addon-api']);
+  assert.deepEqual(
+    readdirSync(modules)
+      .filter((name) => !name.startsWith('.'))
+      .sort(),
+    ['keytar', 'node-addon-api'],
+  );
 });
