@@ -15,6 +15,9 @@ export function resetWorld(world: World, seed: string | null, keepEndpoints: boo
   world.ids = createIdentifiers(world.seed);
   world.keyring = createKeyring(world.seed, world.settings.jwtAlg);
   world.gate.forget();
+  world.ledger.put('state', 'seed', { seed: world.seed });
+  if (world.settings.jwtAlg === 'RS256')
+    world.ledger.put('state', 'keys', (world.keyring.current(), world.keyring.save()));
   world.clock.restart();
   for (const endpoint of endpoints) {
     endpoint.failingSince = null;

@@ -2,7 +2,14 @@
  * The sandbox on a port. node:http directly, because the sandbox promises what adapters hide: dropped connections, envelopes for
  * requests that are not even HTTP, and limits on clients that take their time (sandbox page §1, §11).
  */
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Failure } from '../failure.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
@@ -12,18 +19,14 @@ import { announcesTooMuch, readIncoming, writeOutgoing } from './wire.ts';
 /** Real milliseconds running requests get at the end (sandbox page §1). */
 const FINISH_MS = 2000;
 
-const LIMITS = {
-  maxHeaderSize: 16_384,
-  /** Real milliseconds a client has for its headers, and for the whole request. */
-  headersTimeout: 10_000,
-  requestTimeout: 20_000,
-  connectionsCheckingInterval: 1000,
-  keepAliveTimeout: 30_000,
-  // A request without Host gets an envelope like any other.
-  requireHostHeader: false,
-} as const;
+const PATIENCE_MS = 10_000;
 
-export type ServeOptions = Omit<SandboxOptions, 'baseUrl'> & { host: string; port: number };
+export type ServeOptions = Omit<SandboxOptions, 'baseUrl'> & {
+  host: string;
+  port: number;
+  /** Real milliseconds a client has for its headers; twice that for the whole request. Default 10 s. */
+  patienceMs?: number;
+};
 
 export interface Served {
   /** Origin of the sandbox, `http://127.0.0.1:4010`. */
@@ -38,8 +41,8 @@ export interface Served {
  * @throws Failure `unavailable` when the port is taken (it is named) or the address or data file cannot be used
  */
 export async function serve(options: ServeOptions): Promise<Served> {
-  const { host, port, ...rest } = options;
-  const server = createServer(LIMITS);
+  const { host, port, patienceMs = PATIENCE_MS, ...rest } = options;
+  const server = createServer(limits(patienceMs));
   await listen(server, host, port);
   const url = originOf(server, host);
   try {
@@ -51,6 +54,18 @@ export async function serve(options: ServeOptions): Promise<Served> {
     server.close();
     throw error;
   }
+}
+
+function limits(patienceMs: number): ServerOptions {
+  return {
+    maxHeaderSize: 16_384,
+    headersTimeout: patienceMs,
+    requestTimeout: 2 * patienceMs,
+    connectionsCheckingInterval: Math.min(1000, patienceMs),
+    keepAliveTimeout: 30_000,
+    // A request without Host gets an envelope like any other.
+    requireHostHeader: false,
+  };
 }
 
 function attach(server: Server, sandbox: Sandbox): void {

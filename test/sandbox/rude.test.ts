@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { DROPPED, type Incoming } from '../../src/lib/sandbox/exchange.ts';
+import { serve, type Served } from '../../src/lib/sandbox/server.ts';
+import { bench } from './support.ts';
+
+const IDS = [
+  'app_x',
+  'dec_x',
+  '%2e%2e',
+  '%',
+  '%zz',
+  '..',
+  '__proto__',
+  'constructor',
+  'links',
+  'ä',
+  '',
+  'a'.repeat(300),
+];
+const PATHS = [
+  '/',
+  '/partner/v1/applications',
+  '/partner/v1/applications/ID',
+  '/partner/v1/applications/ID/submit',
+  '/partner/v1/applications/ID/withdraw',
+  '/partner/v1/decisions',
+  '/partner/v1/decisions/ID',
+  '/partner/v1/decisions/ID/refresh',
+  '/partner/v1/payments',
+  '/partner/v1/payments/ID',
+  '/partner/v1/payments/links',
+  '/partner/v1/payments/links/ID',
+  '/partner/v1/identity/checks',
+  '/partner/v1/identity/checks/ID',
+  '/partner/v1/accounts',
+  '/partner/v1/accounts/ID',
+  '/partner/v1/webhook_endpoints',
+  '/partner/v1/webhook_endpoints/ID',
+  '/partner/v1/webhook_endpoints/ID/rotate_secret',
+  '/partner/v1/oauth/token',
+  '/oauth/introspect',
+  '/oauth/jwks',
+  '/public/v1/status',
+  '/apply/s/ID',
+  '/apply/s/ID/complete',
+  '/pay/ID',
+  '/pay/ID/fail',
+  '/openapi.json',
+  '/_sandbox/health',
+  '/_sandbox/requests',
+  '/_sandbox/events',
+  '/_sandbox/events/ID/resend',
+  '/_sandbox/deliveries',
+  '/_sandbox/applications/ID/fund',
+  '/_sandbox/payments/links/ID/pay',
+  '/_sandbox/oauth/revoke',
+  '/_sandbox/faults',
+];
+
+const path = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.tuple(fc.constantFrom(...PATHS), fc.constantFrom(...IDS)).map(([at, id]) => at.replace('ID', id)),
+  },
+  { weight: 1, arbitrary: fc.webPath() },
+  { weight: 1, arbitrary: fc.string().map((text) => `/${text}`) },
+);
+
+const NAMES = [
+  'amount_pence',
+  'term_months',
+  'business',
+  'company_number',
+  'purpose',
+  'applicant',
+  'redirect_uri',
+  'metadata',
+  'amount',
+  'currency',
+  'scheme',
+  'reference',
+  'subject',
+  'last_name',
+  'url',
+  'enabled_events',
+  'status',
+  'type',
+  'set',
+  'token',
+  '__proto__',
+  'constructor',
+];
+const leaf = fc.oneof(
+  fc.constantFrom(
+    '16093826',
+    'GBP',
+    'pisp',
+    'https://a.example/',
+    '*',
+    'x@y',
+    2_500_000,
+    12,
+    null,
+    true,
+    -1,
+    1e300,
+    '',
+  ),
+  fc.string(),
+  fc.double(),
+);
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small' },
+    leaf,
+    fc.array(tie('tree'), { maxLength: 3 }),
+    fc
+      .uniqueArray(fc.tuple(fc.constantFrom(...NAMES), tie('tree')), { maxLength: 6 })
+      .map((pairs) => Object.fromEntries(pairs)),
+  ),
+}));
+const body = fc.oneof(
+  { weight: 6, arbitrary: tree.map((value) => Buffer.from(JSON.stringify(value))) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+  { weight: 1, arbitrary: fc.constantFrom(null, 'too_large' as const) },
+  {
+    weight: 1,
+    arbitrary: fc.constant(
+      Buffer.from('grant_type=client_credentials&client_id=cid_sbx_local&client_secret=csk_sbx_local'),
+    ),
+  },
+);
+
+const header = (...values: string[]): fc.Arbitrary<string | undefined> =>
+  fc.option(fc.oneof(fc.constantFrom(...values), fc.string()), { nil: undefined });
+const headers = fc
+  .record({
+    authorization: fc.option(
+      fc.constantFrom('Bearer sk_test_local', 'Bearer sk_test_scale', 'Bearer x.y.z', 'Basic eDp5', 'Bearer'),
+      {
+        nil: 'Bearer sk_test_local',
+      },
+    ),
+    'content-type': header('application/json', 'application/x-www-form-urlencoded', 'text/plain'),
+    'idempotency-key': header('a', 'b', '__proto__', 'x'.repeat(256)),
+    host: header('127.0.0.1:4010', 'localhost', 'evil.example'),
+    origin: header('http://127.0.0.1:4010', 'http://evil.example', 'null'),
+    'last-event-id': header('1', 'x'),
+    accept: header('application/x-ndjson'),
+  })
+  .map((all) =>
+    Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+  );
+
+const incoming: fc.Arbitrary<Incoming> = fc.record({
+  method: fc.constantFrom('GET', 'POST', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PUT', 'TRACE', 'BREW'),
+  path,
+  query: fc.constantFrom(
+    '',
+    'limit=1',
+    'limit=-1',
+    'cursor=x',
+    'status=4xx',
+    'since=1',
+    'application=app_x',
+    '%',
+    'a&b=%zz',
+    '__proto__=1',
+  ),
+  headers,
+  body,
+  peer: fc.constantFrom('127.0.0.1', '::1', '10.0.0.1'),
+});
+
+test('20,000 generated requests get a clean answer each, and never a 500', async () => {
+  const { sandbox, create } = bench();
+  await fc.assert(
+    fc.asyncProperty(incoming, async (request) => {
+      const answer = await sandbox.handle(request);
+      assert.ok(answer !== DROPPED);
+      assert.ok(answer.status >= 200 && answer.status < 500, `${answer.status} ${answer.body}`);
+      assert.match(answer.headers['Credicorp-Request-Id'] ?? '', /^req_[0-9A-Za-z]{12}$/);
+      assert.ok(answer.headers['RateLimit-Limit']);
+      if (answer.status < 400 || answer.headers['Content-Type']?.startsWith('text/html')) return;
+      const { error } = JSON.parse(answer.body);
+      assert.equal(typeof (error.code ?? error), 'string');
+      // The ids inside a replayed body stay those of the first call.
+      const replayed = answer.headers['Idempotency-Replayed'] === 'true';
+      if (typeof error === 'object' && !replayed)
+        assert.equal(error.request_id, answer.headers['Credicorp-Request-Id']);
+    }),
+    { numRuns: 20_000 },
+  );
+  assert.equal(({} as Record<string, unknown>)['amount_pence'], undefined);
+  assert.equal((await create()).status, 201);
+});
+
+async function open(t: TestContext): Promise<Served> {
+  const served = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now, rateLimit: false });
+  t.after(() => served.close());
+  return served;
+}
+
+async function raw(url: string, bytes: string | Uint8Array): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.end(bytes);
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk));
+  await once(socket, 'close');
+  return text;
+}
+
+test('bytes that are anything at all end with an answer or a closed connection, and the sandbox lives on', async (t) => {
+  const { url } = await open(t);
+  const start = fc.constantFrom(
+    '',
+    'GET / HTTP/1.1\r\n',
+    'POST /partner/v1/applications HTTP/1.1\r\nHost: x\r\n',
+    'GET http://x/ HTTP/1.1\r\n\r\n',
+  );
+  await fc.assert(
+    fc.asyncProperty(start, fc.uint8Array({ maxLength: 300 }), async (head, tail) => {
+      const text = await raw(url, Buffer.concat([Buffer.from(head), tail]));
+      assert.ok(text === '' || /^HTTP\/1\.1 [2-4]\d\d /.test(text), text.slice(0, 200));
+    }),
+    { numRuns: 200 },
+  );
+  assert.equal((await fetch(`${url}/public/v1/healthz`)).status, 200);
+});
+
+test('tricks with the path open nothing', async (t) => {
+  const { url } = await open(t);
+  const get = (path: string): Promise<string> =>
+    raw(url, `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+  for (const path of [
+    '/partner/v1/../../_sandbox/health',
+    '//_sandbox/health',
+    '/_sandbox//health',
+    '/_sandbox/health/',
+    '/%5fsandbox/health',
+    '/_SANDBOX/health',
+    '/partner/v1/applications/../applications',
+    '/partner/v1/applications%00',
+    '/partner/v1/applications;x=1',
+    '\\partner',
+  ]) {
+    assert.match(await get(path), /^HTTP\/1\.1 4\d\d /, path);
+  }
+  assert.match(await get('http://127.0.0.1/_sandbox/health'), /^HTTP\/1\.1 200 /);
+});
+
+test('a client that sends its headers drop by drop is sent away', async (t) => {
+  const served = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now, patienceMs: 300 });
+  t.after(() => served.close());
+  const socket = connect(Number(new URL(served.url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
+  const drip = setInterval(() => socket.write('X: y\r\n'), 50);
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk));
+  await once(socket, 'close');
+  clearInterval(drip);
+  assert.match(text, /^HTTP\/1\.1 408 /);
+  assert.match(text, /"request_id":"req_/);
+});
+
+test('a thousand connections at once are all answered', async (t) => {
+  const { url } = await open(t);
+  const port = Number(new URL(url).port);
+  const ask =
+    'GET /partner/v1/applications HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_test_local\r\nConnection: close\r\n\r\n';
+  const sockets = Array.from({ length: 1000 }, () => connect(port, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const answers = await Promise.all(
+    sockets.map(async (socket) => {
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk));
+      socket.write(ask);
+      await once(socket, 'close');
+      return text;
+    }),
+  );
+  assert.ok(answers.every((text) => text.startsWith('HTTP/1.1 200 ')));
+});

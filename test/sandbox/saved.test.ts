@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test, type TestContext } from 'node:test';
+import { Failure } from '../../src/lib/failure.ts';
+import { bench, START, type Body } from './support.ts';
+
+function place(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'credicorp-sandbox-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, 'state.db');
+}
+
+test('what was acknowledged is there after a restart, and goes on', async (t) => {
+  const data = place(t);
+  const key = { 'idempotency-key': 'k' };
+  const first = bench({ data });
+  const made = await first.create({}, key);
+  const slow = (await first.create({ business: { company_number: '00000408' } })).json;
+  const endpoint = { url: 'http://127.0.0.1:3000/hook', enabled_events: ['decision.*'] };
+  const hook = (await first.call('POST', '/partner/v1/webhook_endpoints', endpoint)).json;
+  const link = (await first.call('POST', '/partner/v1/payments/links', { amount: 1, reference: 'r' })).json;
+  await first.advance('5s');
+  await first.call('POST', '/_sandbox/faults', { kind: 'rotate_keys' });
+  const keys = (await first.bare('GET', '/oauth/jwks')).text;
+  const page = (await first.call('GET', '/partner/v1/applications?limit=1')).json;
+  await first.call('POST', '/_sandbox/oauth/revoke', { client_id: 'cid_sbx_scale' });
+  await first.sandbox.stop();
+
+  const second = bench({ data, seed: 'another' });
+  t.after(() => second.sandbox.stop());
+  assert.equal(second.sandbox.seed, 'ci');
+  assert.match(second.sandbox.notices.join(), /seed/);
+  const health = (await second.bare('GET', '/_sandbox/health')).json;
+  assert.deepEqual([health.seed, health.now, health.counts.applications], ['ci', '2026-07-04T10:00:05Z', 2]);
+  assert.equal((await second.create({}, key)).text, made.text);
+  assert.equal((await second.call('GET', `/partner/v1/decisions/${made.json.id}`)).json.outcome, 'approved');
+  assert.equal((await second.call('GET', `/partner/v1/decisions/${slow.id}`)).json.error.code, 'decision_not_ready');
+  const rest = await second.call('GET', `/partner/v1/applications?cursor=${page.next_cursor}`);
+  assert.equal(rest.json.data[0].id, made.json.id);
+  assert.equal((await second.bare('GET', '/oauth/jwks')).text, keys);
+  assert.equal((await second.bare('GET', new URL(link.url).pathname)).status, 200);
+  await second.advance('10s');
+  assert.equal((await second.call('GET', `/partner/v1/decisions/${slow.id}`)).json.outcome, 'approved');
+  assert.equal(JSON.parse(second.parcels[0]!.body).data.application_id, slow.id);
+  assert.equal((await second.call('GET', `/partner/v1/webhook_endpoints/${hook.id}`)).status, 200);
+  const ids = (await second.call('GET', '/partner/v1/applications')).json.data.map(({ id }: Body) => id);
+  assert.ok(!ids.includes((await second.create()).json.id));
+});
+
+test('a delivery that failed before the restart is tried again on its schedule', async (t) => {
+  const data = place(t);
+  const first = bench({ data, receive: () => ({ status: 500, error: null }) });
+  const endpoint = { url: 'http://127.0.0.1:3000/hook', enabled_events: ['*'] };
+  await first.call('POST', '/partner/v1/webhook_endpoints', endpoint);
+  await first.call('POST', '/_sandbox/events', { type: 'loan.closed' });
+  await first.advance('30s');
+  await first.sandbox.stop();
+  const second = bench({ data });
+  t.after(() => second.sandbox.stop());
+  await second.advance('29s');
+  assert.equal(second.parcels.length, 0);
+  await second.advance('1s');
+  assert.equal(second.parcels.length, 1);
+});
+
+test('a running clock goes on while nobody looks', async (t) => {
+  const data = place(t);
+  let now = START;
+  const first = bench({ data, clock: {}, now: () => now });
+  const { id } = (await first.create()).json;
+  await first.advance('1h');
+  await first.sandbox.stop();
+  now += 60_000;
+  const second = bench({ data, clock: {}, now: () => now });
+  t.after(() => second.sandbox.stop());
+  assert.equal((await second.bare('GET', '/_sandbox/health')).json.now, '2026-07-04T11:01:00Z');
+  assert.equal((await second.call('GET', `/partner/v1/applications/${id}`)).json.status, 'approved');
+});
+
+test('kill -9 at any moment loses no acknowledged write', async (t) => {
+  const data = place(t);
+  const script = `
+    import { serve } from ${JSON.stringify(new URL('../../src/lib/sandbox/server.ts', import.meta.url).href)};
+    const { url } = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
+    console.log(url);
+  `;
+  const acknowledged: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = await once(child.stdout, 'data');
+    const url = String(line).trim();
+    const ended = once(child, 'exit');
+    const write = async (): Promise<void> => {
+      for (;;) {
+        const body = JSON.stringify({
+          amount_pence: 100_000,
+          term_months: 3,
+          business: { company_number: '16093826' },
+        });
+        const headers = { authorization: 'Bearer sk_test_local' };
+        const answer = await fetch(`${url}/partner/v1/applications`, { method: 'POST', headers, body });
+        acknowledged.push(((await answer.json()) as { id: string }).id);
+        if (acknowledged.length === (round + 1) * 60) child.kill('SIGKILL');
+      }
+    };
+    await Promise.allSettled([write(), write(), write()]);
+    await ended;
+  }
+  const last = bench({ data, clock: {} });
+  t.after(() => last.sandbox.stop());
+  assert.ok(acknowledged.length >= 180);
+  for (const id of acknowledged) {
+    assert.equal((await last.call('GET', `/partner/v1/applications/${id}`)).status, 200, id);
+  }
+});
+
+test('the file is private, and a second process on it is refused', async (t) => {
+  const data = place(t);
+  const one = bench({ data });
+  t.after(() => one.sandbox.stop());
+  await one.create();
+  assert.equal(statSync(data).mode & 0o777, 0o600);
+  assert.throws(
+    () => bench({ data }),
+    (error) => error instanceof Failure && error.kind === 'unavailable' && error.facts.code === 'data_in_use',
+  );
+});
+
+test('a file that cannot be read or is of another version is set aside, never overwritten', async (t) => {
+  for (const spoil of [
+    (path: string) => writeFileSync(path, 'this is no database, it is a letter to my aunt. '.repeat(100)),
+    (path: string) => {
+      const db = new DatabaseSync(path);
+      db.exec('CREATE TABLE mine (x); PRAGMA user_version = 7');
+      db.close();
+    },
+    (path: string) => {
+      const db = new DatabaseSync(path);
+      db.exec(`CREATE TABLE records (x); PRAGMA user_version = 99; PRAGMA application_id = ${0x63726564}`);
+      db.close();
+    },
+  ]) {
+    const data = place(t);
+    spoil(data);
+    const { size } = statSync(data);
+    const one = bench({ data });
+    assert.match(one.sandbox.notices.join(), /set aside/);
+    await one.create();
+    await one.sandbox.stop();
+    const aside = readdirSync(join(data, '..')).find(
+      (name) => name.includes('unreadable') && !/-(?:wal|shm)$/.test(name),
+    );
+    assert.equal(statSync(join(data, '..', aside ?? '')).size, size);
+  }
+});
+
+test('a reset empties the file too', async (t) => {
+  const data = place(t);
+  const one = bench({ data });
+  await one.create();
+  await one.call('POST', '/_sandbox/reset', { seed: 'fresh' });
+  await one.sandbox.stop();
+  const two = bench({ data });
+  t.after(() => two.sandbox.stop());
+  const { seed, counts } = (await two.bare('GET', '/_sandbox/health')).json;
+  assert.deepEqual([seed, counts.applications], ['fresh', 0]);
+});
+
+test('a place that cannot be written is a plain error', (t) => {
+  const data = join(place(t), 'no', 'such', 'directory.db');
+  assert.throws(
+    () => bench({ data }),
+    (error) => error instanceof Failure && error.kind === 'unavailable',
+  );
+});
