@@ -4,9 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
+import { finish, freshHome, root as repository, runScript, seen, start } from '../support/spawn.ts';
+import { command } from '../support/world.ts';
 
 const frame = 'test/support/frame/run.ts';
 const plain = 'test/support/frame/plain/run.ts';
@@ -127,4 +129,67 @@ function slowly(script: string, args: string[], env: Record<string, string>): Pr
     });
     child.on('close', () => resolve(text));
   });
+}
+
+test('7: several commands run in one process at once, each with its own streams and clock', async () => {
+  const root = join(repository, 'test', 'support', 'frame');
+  const documents = Array.from({ length: 8 }, (_, n) => `{"id":"app_${n}"}`);
+  const said = await Promise.all(
+    documents.map((document) => command({ home: '/nonexistent', root }, 'show', '--document', document, '--json')),
+  );
+  assert.deepEqual(
+    said,
+    documents.map((document) => ({ status: 0, stdout: `${document}\n`, stderr: '' })),
+  );
+  const mixed = await Promise.all([
+    command({ home: '/nonexistent', root }, 'refuse', '--kind', 'auth'),
+    command({ home: '/nonexistent', root }, 'show', '--document', '{"id":"x"}', '--quiet'),
+  ]);
+  assert.deepEqual(
+    mixed.map(({ status }) => status),
+    [4, 0],
+  );
+  assert.equal(process.exitCode, undefined, 'the process’s own status is not touched');
+});
+
+const HEAVY = /^(undici|zod|inquirer|cli-table3|chalk|hono|jose|keytar)(\/|$)|^node:sqlite$/;
+
+test('8: what is heavy is imported only where it is used', async () => {
+  // Statically reached from the start of the program, and from a command that needs none of it.
+  for (const entry of [
+    'src/lib/cli/main.ts',
+    'src/lib/cli/oclif.ts',
+    'src/commands/sandbox/status.ts',
+    'src/commands/whoami.ts',
+    'src/lib/cli/session.ts',
+    'src/commands/apps/get.ts',
+  ]) {
+    const reached = await staticImports(join(repository, entry));
+    assert.deepEqual(
+      [...reached].filter((name) => HEAVY.test(name)),
+      [],
+      entry,
+    );
+  }
+  assert.ok(
+    [...(await staticImports(join(repository, 'src/lib/api/schemas.ts')))].includes('zod'),
+    'the walk sees what is there',
+  );
+});
+
+/** Packages and files that loading a file loads with it. */
+async function staticImports(entry: string): Promise<Set<string>> {
+  const reached = new Set<string>();
+  const waiting = [entry];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file) || file.endsWith('.json')) continue;
+    reached.add(file);
+    const text = await readFile(file, 'utf8');
+    for (const [, kind = '', target = ''] of text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'/gm)) {
+      if (kind !== '') continue;
+      if (target.startsWith('.')) waiting.push(join(dirname(file), target));
+      else reached.add(target);
+    }
+  }
+  return reached;
 }

@@ -30,6 +30,7 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
 export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<T> {
   static override baseFlags = {
     ...BaseCommand.baseFlags,
+    yes: Flags.boolean({ helpGroup: 'WRITE', char: 'y', summary: 'do not ask before a live write' }),
     'idempotency-key': Flags.string({
       helpGroup: 'WRITE',
       helpValue: '<key>',
@@ -41,7 +42,6 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
         });
       },
     }),
-    yes: Flags.boolean({ helpGroup: 'WRITE', char: 'y', summary: 'do not ask before a live write' }),
     'dry-run': Flags.boolean({ helpGroup: 'WRITE', summary: 'print the request and send nothing' }),
   };
 

@@ -1,8 +1,9 @@
 /** Starting this program again, detached, and waiting until it says that it is ready. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makePrivateFolder } from '../auth/private-file.ts';
 import { isRecord } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
@@ -14,7 +15,7 @@ const PATIENCE_MS = 15_000;
  * @throws Failure with the words of the other process when it ended instead; `unavailable` after 15 s.
  */
 export async function detach(context: Context, argv: readonly string[]): Promise<Record<string, unknown>> {
-  await mkdir(context.paths.state, { recursive: true, mode: 0o700 });
+  makePrivateFolder(context.paths.state);
   const words = argv.filter((word) => !['--background', '-b', '--quiet', '-q'].includes(word));
   const own = words.indexOf('--ready-file');
   const readyFile = own === -1 ? join(context.paths.state, `ready-${context.uuid()}.json`) : (words[own + 1] ?? '');

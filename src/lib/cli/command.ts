@@ -19,6 +19,8 @@ export type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']
 
 export abstract class BaseCommand<T extends typeof Command> extends Command {
   static override baseFlags = {
+    // A flag with a letter first: oclif trims the first row of a group.
+    help: Flags.boolean({ helpGroup: 'GLOBAL', char: 'h', summary: 'show this page' }),
     profile: Flags.string({
       helpGroup: 'GLOBAL',
       helpValue: '<name>',
@@ -45,7 +47,6 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       summary: 'new tries after a network failure, 429 or 5xx [default: 3]',
     }),
     'api-base': Flags.string({ helpGroup: 'GLOBAL', helpValue: '<url>', summary: 'another host for the API' }),
-    help: Flags.boolean({ helpGroup: 'GLOBAL', char: 'h', summary: 'show this page' }),
   };
 
   /** Flags that may stand without a value: `--wait` means `--wait=<this>`. */

@@ -33,10 +33,13 @@ export class ProgramHelp extends Help {
     return super.formatCommand({ ...command, usage: command.usage ?? usage });
   }
 
-  /** Our own first page: what the program does and where to begin, before the list of commands. */
+  /** Our own first page: where to begin, then everything there is. */
   protected override async showRootHelp(): Promise<void> {
     const { startPage } = await import('./start-page.ts');
+    const top = <T>(items: T[], name: (item: T) => string): T[] => items.filter((item) => !name(item).includes(':'));
     this.log(await startPage(this.#context));
-    await super.showRootHelp();
+    this.log(this.formatTopics(top(this.sortedTopics, (topic) => topic.name)));
+    this.log('');
+    this.log(this.formatCommands(top(this.sortedCommands, (command) => command.id)));
   }
 }

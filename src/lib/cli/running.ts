@@ -1,6 +1,7 @@
 /** The note a running embedded sandbox leaves in the state folder, so that the next command finds it. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writePrivate } from '../auth/private-file.ts';
 import { isRecord } from '../contract/json.ts';
 import type { Context } from './context.ts';
 
@@ -20,11 +21,9 @@ export async function runningSandbox(
   return found && context.signalProcess(found.pid, 0) ? found : null;
 }
 
-export async function leaveNote(context: Pick<Context, 'paths'>, note: RunningSandbox): Promise<void> {
-  await mkdir(context.paths.state, { recursive: true, mode: 0o700 });
-  const file = noteFile(context);
-  await writeFile(`${file}.${note.pid}`, `${JSON.stringify(note)}\n`, { mode: 0o600 });
-  await rename(`${file}.${note.pid}`, file);
+/** @throws Failure `usage` when the state folder cannot be written */
+export function leaveNote({ paths }: Pick<Context, 'paths'>, { pid, base_url, started_at }: RunningSandbox): void {
+  writePrivate(noteFile({ paths }), `${JSON.stringify({ pid, base_url, started_at })}\n`);
 }
 
 /** Removes the note if it is still this process's own. */
