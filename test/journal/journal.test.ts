@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { JOURNAL, type JournalEntry } from '../../src/lib/journal/entries.ts';
 import { follow, type FollowOptions, type JournalMoment } from '../../src/lib/journal/follow.ts';
 import { show } from '../../src/lib/journal/reader.ts';
 import { createJournal, type JournalOptions } from '../../src/lib/journal/record.ts';
 import { openStore, type Store } from '../../src/lib/store/store.ts';
+import { NOW, record } from './support.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'credicorp-journal-'));
 const stores: Store[] = [];
@@ -22,7 +22,6 @@ after(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const NOW = Date.parse('2026-06-29T10:15:00Z');
 let places = 0;
 const place = (): string => join(root, `store-${(places += 1)}.db`);
 
@@ -34,35 +33,6 @@ function open(path = place(), maxBytes?: number): Store {
 
 function journalOn(store: Store, more: Partial<JournalOptions> = {}) {
   return createJournal({ open: () => store, now: () => NOW, ...more });
-}
-
-function record(more: Partial<ExchangeRecord> = {}): ExchangeRecord {
-  return {
-    at: NOW,
-    source: 'cli',
-    environment: 'local',
-    method: 'GET',
-    path: '/partner/v1/applications/app_1?limit=2',
-    origin: 'http://127.0.0.1:4010',
-    status: 200,
-    latencyMs: 12.5,
-    attempt: 1,
-    requestId: 'req_7Hs2bV9k4LmQ',
-    idempotencyKey: null,
-    eventId: null,
-    eventType: null,
-    deliveryId: null,
-    resourceId: 'app_1',
-    errorType: null,
-    errorCode: null,
-    errorParam: null,
-    note: null,
-    requestHeaders: { accept: 'application/json' },
-    requestBody: null,
-    responseHeaders: { 'content-type': 'application/json' },
-    responseBody: '{"id":"app_1"}',
-    ...more,
-  };
 }
 
 /** Everything that is there. */

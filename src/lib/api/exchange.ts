@@ -107,7 +107,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+/** Names in lower case, values that came several times as one. */
+export function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
   const plain: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) plain[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;

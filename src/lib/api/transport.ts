@@ -8,6 +8,7 @@ import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { exchange } from './exchange.ts';
 import type { NetworkTrouble } from './network-trouble.ts';
+import { openStream, type StreamAnswer } from './stream.ts';
 
 export interface TransportOptions {
   /** Limit of an exchange that names none itself, in milliseconds. */
@@ -32,11 +33,17 @@ export interface TransportAnswer extends HttpAnswer {
 export interface Transport {
   /** @throws Failure `unavailable` before the status line came, `interrupted` when the signal is aborted. */
   send(request: HttpRequest): Promise<TransportAnswer>;
+  /**
+   * Answers as soon as the headers came; `timeoutMs` limits that, `idleMs` (default 60 s) the silence after it.
+   * @throws Failure `unavailable`, `interrupted`
+   */
+  stream(request: HttpRequest, idleMs?: number): Promise<StreamAnswer>;
   /** Ends all connections. What is still under way fails. */
   close(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+const IDLE_MS = 60_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 
 export function createTransport(options: TransportOptions): Transport {
@@ -55,14 +62,23 @@ export function createTransport(options: TransportOptions): Transport {
     proxied ??= proxyAgent(settings, options.proxy.https, options.proxy.none);
     return proxied;
   };
+  const dressed = (request: HttpRequest, own: Record<string, string>): HttpRequest => {
+    const headers: Record<string, string> = { ...own, ...request.headers };
+    if (options.userAgent !== undefined) headers['user-agent'] ??= options.userAgent;
+    return { ...request, headers };
+  };
   return {
     async send(request) {
-      const url = new URL(request.url);
-      const dispatcher = await dispatcherFor(url);
-      const headers: Record<string, string> = { 'accept-encoding': 'gzip', ...request.headers };
-      if (options.userAgent !== undefined) headers['user-agent'] ??= options.userAgent;
       const limits = { timeoutMs: request.timeoutMs ?? options.timeoutMs, maxBytes: options.maxBytes ?? MAX_BYTES };
-      return exchange(dispatcher, { ...request, headers }, limits);
+      const dispatcher = await dispatcherFor(new URL(request.url));
+      return exchange(dispatcher, dressed(request, { 'accept-encoding': 'gzip' }), limits);
+    },
+    async stream(request, idleMs = IDLE_MS) {
+      const dispatcher = await dispatcherFor(new URL(request.url));
+      return openStream(dispatcher, dressed(request, {}), {
+        timeoutMs: request.timeoutMs ?? options.timeoutMs,
+        idleMs,
+      });
     },
     async close() {
       await direct.destroy();

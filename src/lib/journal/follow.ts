@@ -2,9 +2,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Store } from '../store/store.ts';
 import type { JournalEntry } from './entries.ts';
-import { type JournalFilter, Reader } from './reader.ts';
+import type { JournalFilter } from './filter.ts';
+import { Reader } from './reader.ts';
 
-export type { JournalFilter } from './reader.ts';
+export type { JournalFilter } from './filter.ts';
 
 export interface FollowOptions {
   store: Store;

@@ -1,21 +1,9 @@
 /** The questions that are put to the journal's table. */
 import { statSync } from 'node:fs';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
-import type { RecordSource } from '../contract/exchange.ts';
-import { Failure } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import { entryOf, type JournalEntry } from './entries.ts';
-
-/** All that are given must fit. */
-export interface JournalFilter {
-  /** `429`, or a class: `4xx`. */
-  status?: string;
-  method?: string;
-  /** `*` stands for anything; the query is not looked at, and `/partner/v1` may be left out. */
-  path?: string;
-  requestId?: string;
-  source?: RecordSource;
-}
+import { conditionsOf, type JournalFilter } from './filter.ts';
 
 export class Reader {
   readonly #store: Store;
@@ -86,41 +74,6 @@ export class Reader {
 export function show(store: Store, requestId: string): JournalEntry[] {
   const found = store.db.prepare('SELECT * FROM journal WHERE request_id = ? ORDER BY seq LIMIT 1000').all(requestId);
   return found.map(entryOf);
-}
-
-function conditionsOf(filter: JournalFilter, since: number | null): { where: string; values: SQLInputValue[] } {
-  const conditions: string[] = ['1'];
-  const values: SQLInputValue[] = [];
-  const add = (condition: string, ...given: SQLInputValue[]): void => {
-    conditions.push(condition);
-    values.push(...given);
-  };
-  if (since !== null) add('at >= ?', since);
-  if (filter.status !== undefined) add('status BETWEEN ? AND ?', ...statusRange(filter.status));
-  if (filter.method !== undefined) add('method = ?', filter.method.toUpperCase());
-  if (filter.requestId !== undefined) add('request_id = ?', filter.requestId);
-  if (filter.source !== undefined) add('source = ?', filter.source);
-  if (filter.path !== undefined) {
-    const pattern = globOf(filter.path);
-    add(`(${BARE_PATH} GLOB ? OR (path GLOB '/partner/v1/*' AND substr(${BARE_PATH}, 12) GLOB ?))`, pattern, pattern);
-  }
-  return { where: conditions.join(' AND '), values };
-}
-
-const BARE_PATH = "substr(path, 1, instr(path || '?', '?') - 1)";
-
-/** SQLite's own wild cards beside `*` stand for themselves. */
-function globOf(pattern: string): string {
-  return pattern.replace(/[?[]/g, '[$&]');
-}
-
-function statusRange(text: string): [number, number] {
-  if (/^[1-5]xx$/i.test(text)) return [Number(text[0]) * 100, Number(text[0]) * 100 + 99];
-  if (/^[1-5]\d\d$/.test(text)) return [Number(text), Number(text)];
-  throw new Failure('usage', 'a status is three digits or a class such as 4xx', {
-    param: '--status',
-    code: 'bad_status',
-  });
 }
 
 function inodeOf(file: string): bigint | null {

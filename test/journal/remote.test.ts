@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { sleep } from '../../src/lib/api/sleep.ts';
+import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
+import { Failure } from '../../src/lib/failure.ts';
+import type { JournalMoment } from '../../src/lib/journal/follow.ts';
+import { followRemote, type RemoteOptions } from '../../src/lib/journal/remote.ts';
+import { readServerEvents, type ServerEvent } from '../../src/lib/journal/server-events.ts';
+import { serve, type Served } from '../../src/lib/sandbox/server.ts';
+import { type RudeServer, startRudeServer } from '../support/rude-server.ts';
+
+async function* piecesOf(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
+  let from = 0;
+  for (const cut of [...cuts].sort((a, b) => a - b)) {
+    yield bytes.subarray(from, Math.max(from, cut));
+    from = Math.max(from, cut);
+  }
+  yield bytes.subarray(from);
+}
+
+async function eventsOf(text: string, cuts: readonly number[] = []): Promise<ServerEvent[]> {
+  const events: ServerEvent[] = [];
+  for await (const event of readServerEvents(piecesOf(Buffer.from(text), cuts))) events.push(event);
+  return events;
+}
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  for (;;) yield Buffer.alloc(1024 * 1024, 'x');
+}
+
+const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(String, (error: unknown) => (error instanceof Failure ? (error.facts.code ?? error.kind) : error));
+const kindOf = (moments: AsyncGenerator<JournalMoment>): Promise<string> =>
+  moments.next().then(
+    () => 'none',
+    (error: unknown) => (error instanceof Failure ? error.kind : String(error)),
+  );
+const answering =
+  (status: number): RemoteOptions['stream'] =>
+  async () => ({ status, body: piecesOf(Buffer.alloc(0), []) });
+const sandbox = (seed: string, port = 0): Promise<Served> =>
+  serve({ host: '127.0.0.1', port, version: '0.0.0', seed, now: Date.now });
+
+/** One request over a connection of its own. */
+async function visit(url: string): Promise<void> {
+  const lone = createTransport({ timeoutMs: 5000 });
+  await lone.send({ method: 'GET', url, headers: { authorization: 'Bearer sk_test_local' } });
+  await lone.close();
+}
+
+async function take(moments: AsyncGenerator<JournalMoment>, count: number): Promise<string[]> {
+  const taken: string[] = [];
+  while (taken.length < count) {
+    const next = await moments.next();
+    if (next.done) break;
+    taken.push(next.value.type === 'gap' ? `gap ${next.value.why}` : next.value.entry.path);
+  }
+  return taken;
+}
+
+describe('server-sent events', () => {
+  const rows: [what: string, text: string, events: ServerEvent[]][] = [
+    ['one', 'id: 1\nevent: a\ndata: {"x":1}\n\n', [{ id: '1', event: 'a', data: '{"x":1}' }]],
+    [
+      'without names',
+      'data\n\ndata:x\n\n',
+      [
+        { id: '', event: 'message', data: '' },
+        { id: '', event: 'message', data: 'x' },
+      ],
+    ],
+    ['several lines', 'data: a\ndata:  b\n\n', [{ id: '', event: 'message', data: 'a\n b' }]],
+    [
+      'the id stays',
+      'id: 7\n\ndata: a\n\ndata: b\n\n',
+      [
+        { id: '7', event: 'message', data: 'a' },
+        { id: '7', event: 'message', data: 'b' },
+      ],
+    ],
+    [
+      'comments and unknown fields',
+      ': hello\nretry: 5\nfoo: bar\n\ndata: a\n\n',
+      [{ id: '', event: 'message', data: 'a' }],
+    ],
+    [
+      'CR and CR LF',
+      'data: a\r\rdata: b\r\n\r\ndata: £\n\n',
+      ['a', 'b', '£'].map((data) => ({ id: '', event: 'message', data })),
+    ],
+    ['cut off at the end', 'data: a\n\ndata: b\n', [{ id: '', event: 'message', data: 'a' }]],
+  ];
+  for (const [what, text, events] of rows) {
+    it(what, async () => {
+      assert.deepEqual(await eventsOf(text), events);
+      const size = Buffer.byteLength(text);
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.nat(size), { maxLength: 8 }), async (cuts) =>
+          assert.deepEqual(await eventsOf(text, cuts), events),
+        ),
+      );
+    });
+  }
+
+  it('a message that does not end is given up', async () => {
+    await assert.rejects(readServerEvents(endless()).next(), { kind: 'unavailable' });
+  });
+});
+
+describe('stream', () => {
+  let rude: RudeServer;
+  let transport: Transport;
+  before(async () => {
+    rude = await startRudeServer();
+    transport = createTransport({ timeoutMs: 200 });
+  });
+  after(async () => {
+    await transport.close();
+    await rude.close();
+  });
+  const open = (path: string, more: object = {}, idleMs = 200) =>
+    transport.stream({ method: 'GET', url: rude.origin + path, headers: {}, ...more }, idleMs);
+  const read = async (path: string, idleMs?: number): Promise<number> => {
+    let size = 0;
+    for await (const piece of (await open(path, {}, idleMs)).body) size += piece.length;
+    return size;
+  };
+  it('gives the pieces as they come, and every ending its own word', async () => {
+    assert.equal(await read('/ok'), 11);
+    assert.equal(await codeOf(read('/silent')), 'timeout');
+    assert.equal(await codeOf(read('/half')), 'reset');
+    assert.equal(await codeOf(read('/reset')), 'reset');
+    assert.equal(await codeOf(read('/not-http')), 'not_http');
+    rude.on('/pause', (socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc'));
+    assert.equal(await codeOf(read('/pause', 50)), 'timeout');
+  });
+
+  it('makes a fast sender wait for a slow reader', async () => {
+    const { body } = await open('/endless', {}, 5000);
+    let pieces = 0;
+    for await (const piece of body) {
+      assert.ok(piece.length > 0);
+      pieces += 1;
+      if (pieces === 50) await wait(50);
+      if (pieces > 200) break;
+    }
+    assert.ok(pieces > 200);
+  });
+
+  it('is stopped by the signal, and by a reader that leaves', async () => {
+    const controller = new AbortController();
+    const { body } = await open('/slow-body', { signal: controller.signal }, 5000);
+    const reading = codeOf(
+      (async () => {
+        for await (const piece of body) if (piece.length > 0) controller.abort();
+      })(),
+    );
+    assert.equal(await reading, 'interrupted');
+    assert.equal(await codeOf(open('/silent', { signal: AbortSignal.timeout(20) })), 'interrupted');
+  });
+});
+
+/** Stands before a server and cuts every connection when told. */
+async function fragileRoad(to: number): Promise<{ port: number; cut(): void; server: Server }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(to, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    }
+    near.pipe(far).pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address !== 'string');
+  return { port: address.port, server, cut: () => sockets.forEach((socket) => socket.destroy()) };
+}
+
+describe('a sandbox elsewhere', () => {
+  let served: Served;
+  let transport: Transport;
+  before(async () => {
+    served = await sandbox('remote');
+    transport = createTransport({ timeoutMs: 5000 });
+  });
+  after(async () => {
+    await transport.close();
+    await served.close();
+  });
+
+  const get = (path: string) =>
+    transport.send({ method: 'GET', url: served.url + path, headers: { authorization: 'Bearer sk_test_local' } });
+  const from = (base: string, more: Partial<RemoteOptions> = {}) =>
+    followRemote({ base, stream: transport.stream, sleep: (_, signal) => sleep(5, signal), since: 0, ...more });
+  it('shows what was, then what comes, and loses nothing over broken connections', async (t) => {
+    const road = await fragileRoad(Number(new URL(served.url).port));
+    t.after(() => {
+      road.cut();
+      road.server.close();
+    });
+    const breaks: string[] = [];
+    const moments = from(`http://127.0.0.1:${road.port}`, { onBreak: (why) => breaks.push(why) });
+    await get('/partner/v1/applications?n=0');
+    assert.deepEqual(await take(moments, 1), ['/partner/v1/applications?n=0']);
+    for (let n = 1; n <= 5; n += 1) {
+      road.cut();
+      await get(`/partner/v1/applications?n=${n}`);
+      assert.deepEqual(await take(moments, 1), [`/partner/v1/applications?n=${n}`]);
+    }
+    assert.ok(breaks.length >= 5);
+    await moments.return();
+  });
+
+  it('gives whole entries, filtered', async () => {
+    await get('/partner/v1/nothing/here?x=1');
+    const moments = from(served.url, { filter: { status: '404', path: '/nothing/*' } });
+    const next = await moments.next();
+    assert.ok(!next.done && next.value.type === 'entry');
+    const { entry } = next.value;
+    assert.equal(entry.source, 'sandbox');
+    assert.equal(entry.path, '/partner/v1/nothing/here?x=1');
+    assert.equal(entry.status, 404);
+    assert.match(entry.requestId ?? '', /^req_/);
+    assert.equal(entry.errorCode, 'invalid_request');
+    assert.match(entry.responseBody ?? '', /invalid_request/);
+    assert.ok(Math.abs(entry.at - Date.now()) < 60_000);
+    await moments.return();
+  });
+
+  it('shows a sandbox begun anew as a gap, and all of its own', async (t) => {
+    const first = await sandbox('a');
+    const port = Number(new URL(first.url).port);
+    for (let n = 1; n <= 3; n += 1) await visit(`${first.url}/partner/v1/accounts?n=${n}`);
+    const moments = from(first.url);
+    assert.equal((await take(moments, 3)).length, 3);
+    await first.close();
+    const second = await sandbox('b', port);
+    t.after(() => second.close());
+    const taking = take(moments, 2);
+    const state = { over: false };
+    void taking.then(() => (state.over = true));
+    for (let n = 11; !state.over && n < 1000; n += 1) {
+      await visit(`${second.url}/partner/v1/accounts?n=${n}`);
+      await wait(2);
+    }
+    assert.deepEqual(await taking, ['gap replaced', '/partner/v1/accounts?n=11']);
+    await moments.return();
+  });
+
+  it('gives up when it is not let in, when nothing of the kind is there, when it stays away', async () => {
+    assert.equal(await kindOf(from(served.url, { stream: answering(403) })), 'auth');
+    assert.equal(await kindOf(from(served.url, { stream: answering(404) })), 'not_found');
+    let tries = 0;
+    const away: RemoteOptions['stream'] = async () => {
+      tries += 1;
+      throw new Failure('unavailable', 'no answer');
+    };
+    assert.equal(await kindOf(from(served.url, { stream: away })), 'unavailable');
+    assert.equal(tries, 20);
+  });
+
+  it('ends quietly on the signal, and sends the log token', async () => {
+    const controller = new AbortController();
+    const seen: (string | undefined)[] = [];
+    const stream: RemoteOptions['stream'] = (request, idleMs) => {
+      seen.push(request.headers['authorization']);
+      setImmediate(() => controller.abort());
+      return transport.stream(request, idleMs);
+    };
+    const { since: _, ...rest } = {
+      since: 0,
+      base: served.url,
+      stream,
+      sleep,
+      signal: controller.signal,
+      token: 'log-token',
+    };
+    for await (const moment of followRemote(rest)) assert.fail(moment.type);
+    assert.deepEqual(seen, ['Bearer log-token']);
+  });
+});
