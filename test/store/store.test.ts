@@ -207,3 +207,14 @@ test('several processes create and write the same store at once', async () => {
   );
   store.close();
 });
+
+test('sync waits for the disk, one wait for many commits, and survives a close meanwhile', async () => {
+  const store = open(place());
+  store.db.exec("INSERT INTO notes (text) VALUES ('a')");
+  const waits = Array.from({ length: 50 }, () => store.sync());
+  assert.ok(new Set(waits).size <= 2, 'waits are shared');
+  await Promise.all(waits);
+  const last = store.sync();
+  store.close();
+  await last;
+});

@@ -12,6 +12,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
 import { migrate, type Tables } from './tables.ts';
 import { isDamage, setAside, sqliteCode } from './damage.ts';
+import { createWalSync } from './wal-sync.ts';
 
 export interface StoreOptions {
   path: string;
@@ -22,8 +23,6 @@ export interface StoreOptions {
   maxBytes?: number;
   /** How long a statement waits for another process. Default 5000. */
   busyTimeoutMs?: number;
-  /** `full` outlives a power cut with every commit, `normal` only the end of the process, and is faster. Default `normal`. */
-  durability?: 'normal' | 'full';
 }
 
 export interface Store {
@@ -32,6 +31,8 @@ export interface Store {
   setAside: string | null;
   /** Deletes the oldest expendable rows when the file has outgrown its limit. Returns how many. Cheap when it has not. */
   bound(): number;
+  /** Resolves once all that was committed before would outlive a power cut. Calls that overlap share one wait for the disk. */
+  sync(): Promise<void>;
   close(): void;
 }
 
@@ -66,7 +67,8 @@ function open(options: StoreOptions): DatabaseSync | null {
       db.close();
       return null;
     }
-    db.exec(`PRAGMA synchronous=${options.durability ?? 'normal'}`);
+    // A commit outlives the end of the process; what must outlive a power cut as well waits for `sync`.
+    db.exec('PRAGMA synchronous=NORMAL');
     migrate(db, options.tables);
     return db;
   } catch (error) {
@@ -109,12 +111,15 @@ function publish(fresh: string, path: string): void {
 function finish(db: DatabaseSync, options: StoreOptions, aside: string | null): Store {
   const maxPages = Math.ceil((options.maxBytes ?? 128 * 1024 * 1024) / PAGE_BYTES);
   db.exec(`PRAGMA max_page_count=${maxPages * 2}; PRAGMA journal_size_limit=${4 * 1024 * 1024}`);
+  const wal = createWalSync(`${options.path}-wal`);
   const store: Store = {
     db,
     setAside: aside,
     bound: () => bound(db, options.tables, maxPages),
+    sync: wal.sync,
     close: () => {
       if (db.isOpen) db.close();
+      wal.close();
     },
   };
   store.bound();

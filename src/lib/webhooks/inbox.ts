@@ -48,7 +48,7 @@ export interface Settlement {
 
 export interface Inbox {
   /**
-   * Resolves once the delivery and its forwards are on disk.
+   * Resolves once the delivery and its forwards are on disk, safe from a power cut.
    * @throws Failure `unavailable` (`inbox_full`, `inbox_unwritable`): the sender must be told to come again.
    */
   store(delivery: NewDelivery, targets: readonly string[]): Promise<Stored>;
@@ -96,10 +96,13 @@ export function createInbox(options: InboxOptions): Inbox {
     arrivals = [];
     settlements = [];
     if (group.arrivals.length + group.settlements.length === 0) return;
-    if (!commitGroup(db, writer, group)) {
+    const stored = commitGroup(db, writer, group);
+    if (stored === null) {
       // The outcomes are still true; they go with a later commit. Arrivals were refused, and their senders come again.
       settlements = [...group.settlements, ...settlements];
       setTimeout(schedule, RETRY_MS).unref();
+    } else if (stored.length > 0) {
+      void releaseWhenSafe(group.arrivals, stored, options.store.sync());
     }
     commits += 1;
     if (commits % BOUND_EVERY === 0 && db.isOpen) options.store.bound();
@@ -137,24 +140,34 @@ interface Group {
   settlements: [number, Settlement][];
 }
 
-function commitGroup(db: DatabaseSync, writer: Writer, group: Group): boolean {
-  let stored: Stored[];
+/** @returns what was stored; null when nothing was, and the arrivals were told so. */
+function commitGroup(db: DatabaseSync, writer: Writer, group: Group): Stored[] | null {
   try {
     db.exec('BEGIN IMMEDIATE');
     for (const [forward, settlement] of group.settlements) writer.settle(forward, settlement);
-    stored = group.arrivals.map(({ delivery, targets }) => writer.add(delivery, targets));
+    const stored = group.arrivals.map(({ delivery, targets }) => writer.add(delivery, targets));
     db.exec('COMMIT');
+    return stored;
   } catch (error) {
     if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
     const failure = asFailure(error);
     for (const waiting of group.arrivals) waiting.reject(failure);
-    return false;
+    return null;
   }
-  for (const [index, waiting] of group.arrivals.entries()) {
+}
+
+/** Only now may senders be answered: what was committed is also past a power cut. */
+async function releaseWhenSafe(arrivals: Waiting[], stored: Stored[], safe: Promise<void>): Promise<void> {
+  try {
+    await safe;
+  } catch (error) {
+    for (const waiting of arrivals) waiting.reject(asFailure(error));
+    return;
+  }
+  for (const [index, waiting] of arrivals.entries()) {
     const one = stored[index];
     if (one !== undefined) waiting.resolve(one);
   }
-  return true;
 }
 
 interface Writer {

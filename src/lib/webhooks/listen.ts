@@ -17,7 +17,7 @@ import { createSelfTest } from './self-test.ts';
 import { type Route, routing } from './targets.ts';
 
 export interface ListenOptions {
-  /** Open, with `inboxTables`; stays open when the listener ends. `durability: 'full'` keeps the promise through a power cut. */
+  /** Open, with `inboxTables`; stays open when the listener ends. */
   store: Store;
   /** Profile and environment; deliveries and endpoints of other scopes are left alone. */
   scope: string;

@@ -19,7 +19,7 @@ const ask = async (method: string, route: string, body?: object): Promise<{ id: 
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 const moments = listen({
-  store: openStore({ path, now: Date.now, tables: [inboxTables], durability: 'full' }),
+  store: openStore({ path, now: Date.now, tables: [inboxTables] }),
   scope: 'local',
   environment: 'local',
   endpoints: {
