@@ -1,11 +1,11 @@
 /** A program that uses the keychain as a command does, and ends when nothing is left to do. Started by the keyring tests. */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { osVault } from '../../src/lib/auth/os-vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
 const [act, ...args] = process.argv.slice(2);
-const helper =
-  process.env['KEYCHAIN_HELPER'] ?? new URL('../../src/lib/auth/keychain-helper.ts', import.meta.url).pathname;
+const helper = new URL('../../src/lib/auth/keychain-helper.ts', import.meta.url).pathname;
 const vault = osVault({ command: [process.execPath, helper], env: process.env });
 
 try {
@@ -26,16 +26,14 @@ async function run(): Promise<unknown> {
       return vault.get(account);
     case 'set':
       return (await vault.set(account, secret)) ?? null;
-    case 'remove':
-      return vault.remove(account);
-    case 'remove-under':
-      return vault.removeUnder(account);
     case 'prefetch': {
       vault.prefetch(args);
       return Promise.all(args.map((each) => vault.get(each)));
     }
     case 'prefetch-and-leave':
       vault.prefetch(args);
+      // Long enough for the helper to run and to wait for its keyring.
+      await pause(500);
       return 'left';
     default:
       throw new Error(`no such act: ${act}`);

@@ -1,10 +1,11 @@
 /** The caller's side of the helper: whatever the helper does, an answer comes within the limit. */
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { askKeychain } from '../../src/lib/auth/keychain.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
@@ -15,7 +16,7 @@ let count = 0;
 function helper(script: string): [string, ...string[]] {
   count += 1;
   const path = join(folder, `helper-${count}.mjs`);
-  writeFileSync(path, `import { writeSync } from 'node:fs';\n${script}`);
+  writeFileSync(path, `import { writeFileSync, writeSync } from 'node:fs';\n${script}`);
   return [process.execPath, path];
 }
 
@@ -23,6 +24,15 @@ const ask = (command: [string, ...string[]], limitMs = 300, env: Record<string, 
   askKeychain([{ do: 'get', account: 'a/client_secret' }], { command, env, limitMs }).results();
 const failure = (code: string, words: RegExp) => (error: unknown) =>
   error instanceof Failure && error.kind === 'auth' && error.facts.code === code && words.test(error.message);
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe('a helper that', () => {
   it('answers', async () => {
@@ -39,6 +49,16 @@ describe('a helper that', () => {
   it('blocks its own main thread for ever', async () => {
     const blocked = `writeSync(1, 'ready\\n'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
     await assert.rejects(ask(helper(blocked)), failure('keychain_timeout', /did not answer in 0.3 s/));
+  });
+  it('is over is gone, whether it answered or not', async () => {
+    const pidFile = join(folder, 'pid');
+    for (const answer of ['{"results":[null]}\\n', '']) {
+      const lingering = `writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); writeSync(1, 'ready\\n${answer}'); setInterval(() => {}, 1e6);`;
+      await ask(helper(lingering), 300).catch(() => undefined);
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      for (let tries = 0; tries < 200 && isAlive(pid); tries += 1) await pause(10);
+      assert.equal(isAlive(pid), false);
+    }
   });
   it('ignores SIGTERM', async () => {
     const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); writeSync(1, 'ready\\n');`;

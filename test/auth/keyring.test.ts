@@ -9,6 +9,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
+import { osVault } from '../../src/lib/auth/os-vault.ts';
+import type { Vault } from '../../src/lib/auth/vault.ts';
+import { Failure } from '../../src/lib/failure.ts';
 import {
   baseEnvironment,
   keyringMissing,
@@ -23,6 +26,23 @@ interface Said {
   kind?: string;
   message?: string;
   facts?: { code?: string; next?: string };
+}
+
+const HELPER = join(import.meta.dirname, '../../src/lib/auth/keychain-helper.ts');
+
+/** A vault of this process; only its helpers live in the session. */
+function vaultIn(env: Record<string, string>, helper = HELPER): Vault {
+  return osVault({ command: [process.execPath, helper], env });
+}
+
+/** What an act on the keychain comes to. */
+async function saidBy(act: Promise<unknown>): Promise<Said> {
+  try {
+    return { result: await act };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return error;
+  }
 }
 
 /** Runs the program to its end. */
@@ -76,51 +96,53 @@ describe('an open keyring', { skip: missing ?? false }, () => {
   });
 
   it('keeps, gives and forgets', async () => {
-    assert.equal((await use(session.env, 'get', 'a/client_secret')).said.result, null);
-    assert.equal((await use(session.env, 'set', 'a/client_secret', 'csk_sbx_ü"\n1')).said.result, null);
-    assert.equal((await use(session.env, 'get', 'a/client_secret')).said.result, 'csk_sbx_ü"\n1');
-    assert.equal((await use(session.env, 'set', 'a/client_secret', 'second')).said.result, null);
+    const vault = vaultIn(session.env);
+    assert.equal(await vault.get('a/client_secret'), null);
+    await vault.set('a/client_secret', 'csk_sbx_ü"\n1');
+    assert.equal(await vault.get('a/client_secret'), 'csk_sbx_ü"\n1');
+    await vault.set('a/client_secret', 'second');
     assert.equal((await use(session.env, 'get', 'a/client_secret')).said.result, 'second');
-    assert.equal((await use(session.env, 'remove', 'a/client_secret')).said.result, true);
-    assert.equal((await use(session.env, 'remove', 'a/client_secret')).said.result, false);
+    assert.equal(await vault.remove('a/client_secret'), true);
+    assert.equal(await vault.remove('a/client_secret'), false);
   });
 
   it('fetches several ahead in one go, and removes by prefix', async () => {
-    for (const account of ['b/client_secret', 'b/webhook/whend_1', 'bb/client_secret']) {
-      await use(session.env, 'set', account, `secret of ${account}`);
-    }
+    const vault = vaultIn(session.env);
+    const accounts = ['b/client_secret', 'b/webhook/whend_1', 'bb/client_secret'];
+    await Promise.all(accounts.map((account) => vault.set(account, `secret of ${account}`)));
     const { said } = await use(session.env, 'prefetch', 'b/client_secret', 'b/access_token', 'bb/client_secret');
     assert.deepEqual(said.result, ['secret of b/client_secret', null, 'secret of bb/client_secret']);
-    assert.equal((await use(session.env, 'remove-under', 'b/')).said.result, 2);
-    assert.equal((await use(session.env, 'get', 'b/webhook/whend_1')).said.result, null);
-    assert.equal((await use(session.env, 'get', 'bb/client_secret')).said.result, 'secret of bb/client_secret');
+    assert.equal(await vault.removeUnder('b/'), 2);
+    assert.equal(await vault.get('b/webhook/whend_1'), null);
+    assert.equal(await vault.get('bb/client_secret'), 'secret of bb/client_secret');
   });
 
-  it('holds a token of 4 kB', async () => {
-    const token = 'x'.repeat(4096);
-    await use(session.env, 'set', 'c/access_token', token);
-    assert.equal((await use(session.env, 'get', 'c/access_token')).said.result, token);
+  it('holds a token of 4 kB, and what was fetched ahead gives way to what is fresh', async () => {
+    const [vault, other] = [vaultIn(session.env), vaultIn(session.env)];
+    await vault.set('c/access_token', 'x'.repeat(4096));
+    other.prefetch(['c/access_token']);
+    assert.equal(await other.get('c/access_token'), 'x'.repeat(4096));
+    await vault.set('c/access_token', 'new');
+    assert.equal(await other.get('c/access_token', { fresh: true }), 'new');
   });
 });
 
 describe('no keychain', { skip: missing ?? false }, () => {
   it('no D-Bus session', async () => {
     const home = mkdtempSync(join(tmpdir(), 'ccring-'));
-    for (const act of ['get', 'set']) {
-      const { said, ms, code } = await use(baseEnvironment(home), act, 'a/client_secret', 'x');
-      assertFailure(said, 'keychain_missing', /^no keychain on this machine: there is no D-Bus session$/);
-      assert.ok(ms < 3500 && code === 0, `${ms} ms, status ${code}`);
-    }
+    const { said, ms, code } = await use(baseEnvironment(home), 'get', 'a/client_secret');
+    assertFailure(said, 'keychain_missing', /^no keychain on this machine: there is no D-Bus session$/);
+    assert.ok(ms < 3500 && code === 0, `${ms} ms, status ${code}`);
   });
 
   it('a D-Bus address nobody listens at', async () => {
     const env = { ...baseEnvironment('/nonexistent'), DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent/bus' };
-    assertFailure((await use(env, 'get', 'a/client_secret')).said, 'keychain_missing', /no D-Bus session/);
+    assertFailure(await saidBy(vaultIn(env).get('a/client_secret')), 'keychain_missing', /no D-Bus session/);
   });
 
   it('no secret service', async () => {
     const session = await startSession();
-    const { said } = await use(session.env, 'get', 'a/client_secret');
+    const said = await saidBy(vaultIn(session.env).get('a/client_secret'));
     assertFailure(said, 'keychain_missing', /no secret service answers/);
     await session.stop();
   });
@@ -128,7 +150,7 @@ describe('no keychain', { skip: missing ?? false }, () => {
   it('a secret service without a keyring', async () => {
     const session = await startSession();
     const keyring = await startKeyring(session, null);
-    const { said } = await use(session.env, 'set', 'a/client_secret', 'x');
+    const said = await saidBy(vaultIn(session.env).set('a/client_secret', 'x'));
     assertFailure(said, 'keychain_missing', /holds no keyring/);
     await keyring.stop();
     await session.stop();
@@ -140,8 +162,8 @@ describe('no keychain', { skip: missing ?? false }, () => {
     // Beside these copies there is no node_modules, so the library cannot be loaded.
     const auth = join(import.meta.dirname, '../../src/lib/auth');
     cpSync(auth, join(session.home, 'auth'), { recursive: true });
-    const env = { ...session.env, KEYCHAIN_HELPER: join(session.home, 'auth', 'keychain-helper.ts') };
-    const { said } = await use(env, 'get', 'a/client_secret');
+    const vault = vaultIn(session.env, join(session.home, 'auth', 'keychain-helper.ts'));
+    const said = await saidBy(vault.get('a/client_secret'));
     assertFailure(said, 'keychain_missing', /libsecret/);
     await keyring.stop();
     await session.stop();
@@ -152,18 +174,22 @@ describe('a locked keyring', { skip: missing ?? false }, () => {
   it('is told apart from an empty one', async () => {
     const session = await startSession();
     const open = await startKeyring(session, 'open sesame');
-    await use(session.env, 'set', 'a/client_secret', 'csk_sbx_locked_away');
+    await vaultIn(session.env).set('a/client_secret', 'csk_sbx_locked_away');
     await open.stop();
     const locked = await startKeyring(session, null);
-    const acts = [['get'], ['set'], ['remove'], ['remove-under'], ['prefetch']];
-    for (const [act = ''] of acts) {
-      const { said, ms, code } = await use(session.env, act, 'a/client_secret', 'x');
-      assertFailure(said, 'keychain_locked', /^the keychain is locked$/);
-      assert.ok(ms < 3500 && code === 0, `${ms} ms, status ${code}`);
-    }
+    const { said, ms, code } = await use(session.env, 'get', 'a/client_secret');
+    assertFailure(said, 'keychain_locked', /^the keychain is locked$/);
+    assert.ok(ms < 3500 && code === 0, `${ms} ms, status ${code}`);
+    const vault = vaultIn(session.env);
+    const acts = [
+      () => vault.set('a/client_secret', 'x'),
+      () => vault.remove('a/client_secret'),
+      () => vault.removeUnder('a/'),
+    ];
+    for (const act of acts) assertFailure(await saidBy(act()), 'keychain_locked', /^the keychain is locked$/);
     await locked.stop();
     const again = await startKeyring(session, 'open sesame');
-    assert.equal((await use(session.env, 'get', 'a/client_secret')).said.result, 'csk_sbx_locked_away');
+    assert.equal(await vault.get('a/client_secret'), 'csk_sbx_locked_away');
     await again.stop();
     await session.stop();
   });

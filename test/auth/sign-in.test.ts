@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -84,9 +84,10 @@ describe('signing in', () => {
   });
 
   it('leaves no secret behind when the profile cannot be listed', async (t) => {
-    const file = join(newFolder(), 'file');
-    writeFileSync(file, '');
-    const options = desk({ profile: plain(await here(t)), configFolder: join(file, 'below') });
+    // Nothing can be read there, and no folder can be made there either.
+    const dangling = join(newFolder(), 'config');
+    symlinkSync('/nonexistent/elsewhere', dangling);
+    const options = desk({ profile: plain(await here(t)), configFolder: dangling });
     await assert.rejects(signIn(options), (error: unknown) => error instanceof Failure && error.kind === 'usage');
     assert.equal(await options.vaults.os.get('p/client_secret'), null);
   });

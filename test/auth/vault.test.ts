@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileVault } from '../../src/lib/auth/file-vault.ts';
 import type { VaultKind } from '../../src/lib/auth/identity.ts';
 import { openVault, type Vault, vaultPath } from '../../src/lib/auth/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
@@ -11,12 +12,11 @@ const newFolder = () => join(mkdtempSync(join(tmpdir(), 'credicorp-vault-')), 's
 const failure = (kind: string, code: string) => (error: unknown) =>
   error instanceof Failure && error.kind === kind && error.facts.code === code;
 
+/** The encrypted file with a cheap key, unless a test is about the real one. */
 function open(kind: VaultKind, folder: string, passphrase: string | (() => Promise<string>) = 'correct horse'): Vault {
-  return openVault(kind, {
-    keychain: { command: ['/nonexistent'], env: {} },
-    folder,
-    passphrase: typeof passphrase === 'string' ? async () => passphrase : passphrase,
-  });
+  const ask = typeof passphrase === 'string' ? async () => passphrase : passphrase;
+  if (kind === 'file') return fileVault(vaultPath('file', folder), ask, { N: 2, r: 8, p: 1 });
+  return openVault(kind, { keychain: { command: ['/nonexistent'], env: {} }, folder, passphrase: ask });
 }
 
 for (const kind of ['memory', 'local', 'file'] as const) {
@@ -54,7 +54,7 @@ for (const kind of ['local', 'file'] as const) {
     });
     it('loses nothing when many write at once', async () => {
       const folder = newFolder();
-      const names = Array.from({ length: 3 }, (_, index) => `p${index}/access_token`);
+      const names = Array.from({ length: 8 }, (_, index) => `p${index}/access_token`);
       await Promise.all(names.map((name) => open(kind, folder).set(name, name)));
       for (const name of names) assert.equal(await open(kind, folder).get(name), name);
     });
@@ -72,6 +72,17 @@ describe('the encrypted file', () => {
         .toString('latin1')
         .includes('acme'),
     );
+  });
+
+  it('makes guessing the passphrase cost something', async () => {
+    const folder = newFolder();
+    const places = { keychain: { command: ['/nonexistent'] as const, env: {} }, folder, passphrase: async () => 'p' };
+    await openVault('file', places).set('a/client_secret', 'x');
+    const { kdf } = JSON.parse(readFileSync(vaultPath('file', folder), 'utf8')) as {
+      kdf: Record<'N' | 'r' | 'p', number>;
+    };
+    assert.ok(kdf.N * kdf.r * kdf.p >= 2 ** 15 * 8 * 3);
+    assert.equal(await openVault('file', places).get('a/client_secret'), 'x');
   });
 
   it('opens for its passphrase only, and is not written over by another', async () => {
@@ -120,7 +131,7 @@ describe('the encrypted file', () => {
       { ...sealed, tag: '' },
       { ...sealed, data: flipped(sealed.data) },
       { ...sealed, data: '' },
-      { ...sealed, kdf: { ...sealed.kdf, p: 1 } },
+      { ...sealed, kdf: { ...sealed.kdf, p: 2 } },
     ];
     for (const document of changed) {
       writeFileSync(path, JSON.stringify(document));
@@ -129,7 +140,7 @@ describe('the encrypted file', () => {
   });
 
   for (const [what, kdf] of Object.entries({
-    'that fills the memory': { N: 2 ** 24, r: 64, p: 1, salt: '' },
+    'that fills the memory': { N: 2 ** 20, r: 8, p: 1, salt: '' },
     'that runs for minutes': { N: 2 ** 15, r: 8, p: 100_000, salt: '' },
     'that is no power of two': { N: 1000, r: 8, p: 1, salt: '' },
     'that is missing': null,

@@ -11,6 +11,9 @@ import { withLock } from './lock.ts';
 import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
 import type { Vault } from './vault.ts';
 
+/** What guessing a passphrase costs (RFC 7914 §2). */
+type KdfCost = Pick<Kdf, 'N' | 'r' | 'p'>;
+
 interface Kdf {
   N: number;
   r: number;
@@ -29,17 +32,17 @@ interface Sealed {
 }
 
 /** About 0.2 s and 32 MiB on a small machine (OWASP Password Storage Cheat Sheet: N=2^15, r=8, p=3). */
-const COST = { N: 2 ** 15, r: 8, p: 3 };
+const COST: KdfCost = { N: 2 ** 15, r: 8, p: 3 };
 
 /**
  * Methods throw Failure `auth` (`wrong_passphrase`) when the passphrase does not open the file, and `usage` (`store_corrupt`,
- * `not_readable`, `not_writable`, `no_passphrase`).
+ * `not_readable`, `not_writable`, `no_passphrase`). `cost` is for a new file; one that exists says its own.
  */
-export function fileVault(path: string, passphrase: () => Promise<string>): Vault {
+export function fileVault(path: string, passphrase: () => Promise<string>, cost: KdfCost = COST): Vault {
   const keys = keyring(passphrase);
   const open = async (): Promise<{ kdf: Kdf; secrets: Map<string, string> }> => {
     const text = readPrivate(path);
-    if (text === null) return { kdf: { ...COST, salt: randomBytes(16).toString('base64') }, secrets: new Map() };
+    if (text === null) return { kdf: { ...cost, salt: randomBytes(16).toString('base64') }, secrets: new Map() };
     const sealed = judge(path, text);
     return { kdf: sealed.kdf, secrets: unseal(path, sealed, await keys(sealed.kdf)) };
   };
@@ -92,8 +95,8 @@ function keyring(passphrase: () => Promise<string>): (kdf: Kdf) => Promise<Buffe
 
 function derive(passphrase: string, { N, r, p, salt }: Kdf): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    // Twice what it needs: Node's own limit of 32 MiB is a hair too small for these figures.
-    const options = { N, r, p, maxmem: 256 * N * r };
+    // RFC 7914 §2 needs 128 r (N + p + 2) bytes; Node's own limit of 32 MiB is a hair too small for our figures.
+    const options = { N, r, p, maxmem: 256 * r * (N + p + 2) };
     scrypt(passphrase.normalize('NFKC'), Buffer.from(salt, 'base64'), 32, options, (error, key) =>
       error ? reject(error) : resolve(key),
     );

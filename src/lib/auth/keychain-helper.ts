@@ -50,6 +50,8 @@ async function serve(line: string): Promise<KeychainReply> {
     for (const operation of request.operations) results.push(await perform(keytar, request.service, operation));
     return { results };
   } catch (error) {
+    // A parser's message quotes the request, and with it the secret.
+    if (error instanceof SyntaxError) return { trouble: 'failed', detail: 'its helper did not understand the request' };
     return explain(error instanceof Error ? error.message : String(error));
   }
 }
