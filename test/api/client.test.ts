@@ -282,6 +282,38 @@ describe('client, rude answers', () => {
   }
 });
 
+describe('client, connections used again', () => {
+  it('a write on a connection that closes under it comes through under its one key', async () => {
+    const before = rude.requests.length;
+    const { client } = setUp();
+    for (let n = 0; n < 10; n += 1) {
+      const result = await client.call({ method: 'POST', path: '/reuse', body: { n } });
+      assert.equal(result.status, 200);
+    }
+    const sent = rude.requests.slice(before).filter((request) => request.path === '/reuse');
+    const keys = Map.groupBy(sent, (request) => request.body);
+    assert.equal(keys.size, 10);
+    for (const tries of keys.values())
+      assert.equal(new Set(tries.map((request) => request.headers['idempotency-key'])).size, 1);
+  });
+
+  it('an error document of 30 MB is that error', async () => {
+    script(
+      '/huge',
+      answer(422, `{"error":{"code":"validation_error","pad":"${'x'.repeat(30e6)}"}}`, {
+        'credicorp-request-id': 'req_Huge1',
+      }),
+    );
+    const roomy = createTransport({ timeoutMs: 10_000 });
+    const failure = await failed(
+      setUp({ send: roomy.send, timeoutMs: 10_000 }).client.call({ method: 'GET', path: '/huge' }),
+    );
+    await roomy.close();
+    assert.equal(failure.kind, 'refused');
+    assert.equal(failure.facts.requestId, 'req_Huge1');
+  });
+});
+
 describe('client, what is written down', () => {
   it('each try with all that is known of it', async () => {
     script(

@@ -1,0 +1,79 @@
+/** An entry in forms that other tools read: a line for the shell, and HAR 1.2. What was redacted stays redacted. */
+import type { JournalEntry } from './entries.ts';
+
+/** Set by curl itself, or of no meaning for a repeat. */
+const LEFT_OUT = /^(?:host|content-length|connection|accept-encoding|transfer-encoding|user-agent|authorization)$/;
+
+/**
+ * The call as a curl line. The credential is a command, never a value; the idempotency key stays, so that pasting it repeats the
+ * call and not its effect.
+ */
+export function asCurl(entry: JournalEntry): string {
+  const parts = [`curl --include -X ${entry.method} ${quoted(`${entry.origin ?? ''}${entry.path}`)}`];
+  for (const [name, value] of Object.entries(entry.requestHeaders)) {
+    const lower = name.toLowerCase();
+    if (lower === 'authorization') parts.push('-H "Authorization: Bearer $(credicorp token)"');
+    else if (!LEFT_OUT.test(lower)) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
+  }
+  if (entry.requestBody !== null) parts.push(`--data-raw ${quoted(entry.requestBody)}`);
+  return parts.join(' \\\n  ');
+}
+
+/** HTTP Archive 1.2, one entry for each try. @param version of the program */
+export function asHar(entries: readonly JournalEntry[], version: string): object {
+  return {
+    log: { version: '1.2', creator: { name: 'credicorp', version }, entries: entries.map(harEntry) },
+  };
+}
+
+function harEntry(entry: JournalEntry): object {
+  const url = `${entry.origin ?? 'http://unknown.invalid'}${entry.path}`;
+  const { requestBody, responseBody } = entry;
+  const query = URL.canParse(url) ? [...new URL(url).searchParams] : [];
+  const mimeType = (headers: Record<string, string>): string => headers['content-type'] ?? 'application/octet-stream';
+  return {
+    startedDateTime: new Date(entry.at).toISOString(),
+    time: entry.latencyMs,
+    request: {
+      method: entry.method,
+      url,
+      httpVersion: 'HTTP/1.1',
+      cookies: [],
+      headers: pairs(Object.entries(entry.requestHeaders)),
+      queryString: pairs(query),
+      ...(requestBody === null ? {} : { postData: { mimeType: mimeType(entry.requestHeaders), text: requestBody } }),
+      headersSize: -1,
+      bodySize: requestBody === null ? 0 : Buffer.byteLength(requestBody),
+    },
+    response: {
+      // HAR writes 0 where no answer came.
+      status: entry.status ?? 0,
+      statusText: entry.note ?? '',
+      httpVersion: 'HTTP/1.1',
+      cookies: [],
+      headers: pairs(Object.entries(entry.responseHeaders)),
+      content: {
+        size: Buffer.byteLength(responseBody ?? ''),
+        mimeType: mimeType(entry.responseHeaders),
+        ...(responseBody === null ? {} : { text: responseBody }),
+      },
+      redirectURL: entry.responseHeaders['location'] ?? '',
+      headersSize: -1,
+      bodySize: -1,
+    },
+    cache: {},
+    timings: { send: 0, wait: entry.latencyMs, receive: 0 },
+    _attempt: entry.attempt,
+    _source: entry.source,
+    _requestId: entry.requestId,
+  };
+}
+
+function pairs(entries: Iterable<[string, string]>): { name: string; value: string }[] {
+  return [...entries].map(([name, value]) => ({ name, value }));
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
