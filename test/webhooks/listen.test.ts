@@ -398,3 +398,21 @@ test('a delivery that arrives before the secret is known waits for it', async ()
   assert.deepEqual(await Promise.all(statuses), [200]);
   await listening.until('received', (moment) => moment.event_id === 'evt_early');
 });
+
+describe('without verification', () => {
+  test('deliveries are taken as they are, and it shows', async () => {
+    const store = openInbox();
+    const listening = await startListening({ store, skipVerify: true });
+    assert.equal(listening.of('ready')[0]?.unverified, true);
+    assert.equal(await openSender(listening.url).send({ id: 'evt_1' }, { secret: 'whsec_other' }), 200);
+    await listening.until('received');
+    assert.equal(store.db.prepare('SELECT verdict FROM deliveries').get()?.['verdict'], 'unverified');
+  });
+
+  test('there is no listening on live', async () => {
+    await assert.rejects(
+      startListening({ skipVerify: true, environment: 'live' }),
+      (error) => error instanceof Failure && error.kind === 'usage',
+    );
+  });
+});

@@ -3,6 +3,7 @@
  * in and go on, and whatever happens, the way out is tidy. Prints nothing; terminal, `--json`, page and tests read the same.
  */
 import type { WriteDown } from '../contract/exchange.ts';
+import { usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import { type Endpoint, type EndpointActs, findCandidate, obtainEndpoint, remove } from './endpoint.ts';
 import { createForwarding } from './forwarding.ts';
@@ -86,6 +87,13 @@ export async function* listen(options: ListenOptions): AsyncGenerator<Moment, vo
 }
 
 async function tell(options: ListenOptions, signal: AbortSignal, say: (moment: Moment) => void): Promise<void> {
+  if (options.skipVerify === true && options.environment === 'live') {
+    throw usage('signatures are always checked on live', {
+      code: 'skip_verify_live',
+      param: '--skip-verify',
+      next: 'leave out --skip-verify; webhooks verify explains a signature that fails',
+    });
+  }
   const { store, scope, now } = options;
   const enrolment = enrol({ store, scope, pid: options.pid, isAlive: options.isAlive, now });
   const heartbeat = setInterval(enrolment.seen, HEARTBEAT_MS).unref();

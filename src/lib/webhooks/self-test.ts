@@ -3,9 +3,9 @@
  * secret and clock all fit together, and only then is a listener ready.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { signatureHeader } from '../contract/signature.ts';
 import { Failure } from '../failure.ts';
 import { createForwarder, type Outcome } from './forward.ts';
+import { signedMessage } from './send.ts';
 
 export interface SelfTestOptions {
   /** Milliseconds since the epoch. */
@@ -49,8 +49,11 @@ export function createSelfTest(options: SelfTestOptions): SelfTest {
       try {
         for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
           const id = `whd_selftest_${options.token()}`;
+          const body = Buffer.from(JSON.stringify({ id, type: 'credicorp_cli.self_test' }));
+          const t = Math.floor(options.now() / 1000);
+          const message = signedMessage({ body, secrets: [secret], t, deliveryId: id });
           sent.add(id);
-          const outcome = await forwarder.attempt(url, probe(id, secret, options.now()), signal);
+          const outcome = await forwarder.attempt(url, message, signal);
           sent.delete(id);
           if (arrived.delete(id) && outcome.kind === 'answered' && outcome.status === 200) return outcome.latencyMs;
           if (signal.aborted) throw new Failure('interrupted', 'stopped before the listener was ready');
@@ -62,13 +65,6 @@ export function createSelfTest(options: SelfTestOptions): SelfTest {
       }
     },
   };
-}
-
-function probe(id: string, secret: string, now: number): { headers: string[]; body: Uint8Array } {
-  const body = Buffer.from(JSON.stringify({ id, type: 'credicorp_cli.self_test' }));
-  const signature = signatureHeader({ secrets: [secret], t: Math.floor(now / 1000), body });
-  const headers = ['Content-Type', 'application/json', 'Credicorp-Signature', signature, 'Credicorp-Delivery', id];
-  return { headers, body };
 }
 
 function failed(url: string, outcome: Outcome): Failure {
