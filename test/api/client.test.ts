@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import * as fc from 'fast-check';
 import { type Client, type ClientOptions, createClient } from '../../src/lib/api/client.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
@@ -365,6 +366,50 @@ describe('client, what is written down', () => {
     });
     assert.doesNotMatch(JSON.stringify(traced), /token-1|known-value|"abc"|key=abc/);
     assert.equal(traced[0]?.requestHeaders['authorization'], 'Bearer [redacted]');
+  });
+
+  it('no secret, in no trace and no failure, wherever it was planted and whatever the server repeats', async () => {
+    const value = fc.string({ unit: fc.constantFrom(...'ABCDEFGHabcdefgh0123456789-_'), minLength: 16, maxLength: 40 });
+    const shape = fc.constantFrom<(value: string) => string>(
+      (secret) => secret,
+      (secret) => `sk_live_${secret}`,
+      (secret) => JSON.stringify({ client_secret: secret }),
+      (secret) => Buffer.from(`cid_sbx_1:${secret}`).toString('base64'),
+      (secret) => encodeURIComponent(`"${secret}"`),
+    );
+    await fc.assert(
+      fc.asyncProperty(value, shape, async (secret, write) => {
+        const text = write(secret);
+        const seen: unknown[] = [];
+        const problem = {
+          type: text,
+          code: text,
+          message: text,
+          param: text,
+          details: [{ param: text, message: text }],
+          doc_url: `https://x/${text}`,
+        };
+        script(
+          '/echo',
+          answer(422, JSON.stringify({ error: problem }), { 'x-echo': text, 'credicorp-request-id': 'req_Echo1' }),
+        );
+        const { client } = setUp({
+          token: async () => secret,
+          secrets: () => [secret],
+          onTrace: (record) => seen.push(record),
+        });
+        const headers = { 'x-own': text };
+        const failure = await failed(
+          client.call({ method: 'POST', path: '/echo', query: { q: text }, headers, body: { text } }),
+        );
+        seen.push(failure.message, failure.facts, failure.stack);
+        const said = JSON.stringify(seen);
+        assert.ok(!said.includes(secret), said);
+        assert.ok(!said.includes(Buffer.from(secret).toString('base64').slice(4, -6)), said);
+        assert.ok(said.includes('req_Echo1'));
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('the id a new object came back with', async () => {

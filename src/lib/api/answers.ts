@@ -37,6 +37,8 @@ export interface Asked<T> {
   schema?: Schema<T>;
   /** Milliseconds since the epoch, to read a date in `Retry-After`. */
   now: number;
+  /** Live secret values, should the server repeat one. */
+  known?: readonly string[];
 }
 
 /** @throws Failure of the kind that the status stands for; `unavailable` when a success cannot be read. */
@@ -79,7 +81,7 @@ function misfit(issues: readonly Issue[]): string {
 
 function failureOf(answer: TransportAnswer, asked: Asked<unknown>): Failure {
   const { status } = answer;
-  const problem = readProblem(answer);
+  const problem = readProblem(answer, asked.known);
   const call = `${asked.method} ${asked.path}`;
   if (asked.assumed === true && isNotOffered(status, problem)) return notOffered(status, call, problem);
   const kind = kindOf(status, problem);

@@ -40,7 +40,7 @@ export interface ClientOptions {
   /** Gets each try without its secrets, for `--debug`. */
   onTrace?: WriteDown;
   onWait?: RetryOptions['onWait'];
-  /** Live secret values, for `onTrace`. */
+  /** Live secret values, for `onTrace` and for messages of failures. */
   secrets?: () => readonly string[];
 }
 
@@ -80,6 +80,7 @@ export function createClient(options: ClientOptions): Client {
         method: asked.method,
         path: asked.path,
         now: options.now(),
+        known: options.secrets?.() ?? [],
         ...(asked.assumed === undefined ? {} : { assumed: asked.assumed }),
         ...(asked.schema === undefined ? {} : { schema: asked.schema }),
       });
@@ -145,16 +146,28 @@ function urlOf(base: string, path: string, query: NonNullable<ClientCall['query'
 
 function writeDown(options: ClientOptions, record: ExchangeRecord): void {
   options.record?.(record);
-  if (!options.onTrace) return;
-  const known = options.secrets?.() ?? [];
-  const body = (text: string | null): string | null =>
-    text === null ? null : redactBody(text, TRACE_CHARACTERS, known);
-  options.onTrace({
-    ...record,
-    path: redactText(record.path, known),
-    requestHeaders: redactHeaders(record.requestHeaders, known),
-    requestBody: body(record.requestBody),
-    responseHeaders: redactHeaders(record.responseHeaders, known),
-    responseBody: body(record.responseBody),
-  });
+  options.onTrace?.(withoutSecrets(record, options.secrets?.() ?? []));
 }
+
+function withoutSecrets(record: ExchangeRecord, known: readonly string[]): ExchangeRecord {
+  const clean = { ...record };
+  const text = (value: string | null): string | null =>
+    value === null ? null : redactBody(value, TRACE_CHARACTERS, known);
+  clean.path = redactText(record.path, known);
+  clean.requestHeaders = redactHeaders(record.requestHeaders, known);
+  clean.responseHeaders = redactHeaders(record.responseHeaders, known);
+  for (const member of OUTSIDE_TEXT) clean[member] = text(record[member]);
+  return clean;
+}
+
+/** Members that repeat what the user or the server wrote. */
+const OUTSIDE_TEXT = [
+  'requestBody',
+  'responseBody',
+  'idempotencyKey',
+  'resourceId',
+  'requestId',
+  'errorType',
+  'errorCode',
+  'errorParam',
+] as const satisfies readonly (keyof ExchangeRecord)[];

@@ -26,11 +26,13 @@ const MOST_CHARACTERS = 1024 * 1024;
 const MOST_DETAILS = 100;
 const MOST_TEXT = 500;
 
-export function readProblem(answer: HttpAnswer): Problem {
+/** @param known live secret values, should the server repeat one */
+export function readProblem(answer: HttpAnswer, known: readonly string[] = []): Problem {
+  const textOf = (value: unknown): string | null => plainText(value, known);
   const body = documentOf(answer.text);
   const error = isRecord(body['error']) ? body['error'] : {};
   const oauthCode = textOf(body['error']);
-  const details = detailsOf(error, body);
+  const details = detailsOf(error, body, textOf);
   return {
     type: textOf(error['type']),
     code: textOf(error['code']) ?? oauthCode,
@@ -50,9 +52,14 @@ export function requestIdOf(
   body: Record<string, unknown> = documentOf(answer.text),
 ): string | null {
   const header = answer.headers['credicorp-request-id'] ?? answer.headers['x-credicorp-request-id'];
-  if (header !== undefined && header !== '') return textOf(header);
+  if (header !== undefined && header !== '') return plainText(header);
   const within = (name: string): unknown => (isRecord(body[name]) ? body[name]['request_id'] : undefined);
-  return textOf(within('error')) ?? textOf(within('meta')) ?? textOf(body['request_id']) ?? cutRequestId(answer.text);
+  return (
+    plainText(within('error')) ??
+    plainText(within('meta')) ??
+    plainText(body['request_id']) ??
+    cutRequestId(answer.text)
+  );
 }
 
 /** The id in a document that broke off before it could be read. */
@@ -71,7 +78,11 @@ function documentOf(text: string): Record<string, unknown> {
 }
 
 /** `param`, `details[].param|field` and `fields[].field` as one list without doubles (partner API §13). */
-function detailsOf(error: Record<string, unknown>, body: Record<string, unknown>): Problem['details'] {
+function detailsOf(
+  error: Record<string, unknown>,
+  body: Record<string, unknown>,
+  textOf: (value: unknown) => string | null,
+): Problem['details'] {
   const found = new Map<string, Problem['details'][number]>();
   for (const list of [error['details'], error['fields'], body['details'], body['fields']]) {
     if (!Array.isArray(list)) continue;
@@ -88,9 +99,9 @@ function detailsOf(error: Record<string, unknown>, body: Record<string, unknown>
 }
 
 /** Outside text fit for one line of ours: bounded, one line, without control characters and secrets. */
-function textOf(value: unknown): string | null {
+function plainText(value: unknown, known: readonly string[] = []): string | null {
   if (typeof value !== 'string' || value === '') return null;
-  const clean = redactText(value.slice(0, 4 * MOST_TEXT))
+  const clean = redactText(value, known)
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   if (clean === '') return null;
