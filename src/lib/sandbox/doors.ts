@@ -18,7 +18,7 @@ export function hasForeignOrigin(request: Incoming, baseUrl: string | undefined)
 
 /** The exception for a shared log token. */
 export function bearsToken(request: Incoming, token: string | undefined): boolean {
-  const bearer = /^bearer +(\S+) *$/i.exec(request.headers['authorization'] ?? '')?.[1];
+  const bearer = /^bearer +(\S+) *$/i.exec(request.authorization ?? '')?.[1];
   if (token === undefined || token === '' || bearer === undefined) return false;
   return timingSafeEqual(digest(bearer), digest(token));
 }

@@ -8,8 +8,9 @@ export interface Incoming {
   path: string;
   /** Without the question mark. */
   query: string;
-  /** Lower-case names. */
+  /** Lower-case names; those that carry credentials are left out, so that no log can hold them. */
   headers: Readonly<Record<string, string>>;
+  authorization: string | undefined;
   /** null when there was none; `too_large` when it went over the cap and was not read. */
   body: Uint8Array | null | 'too_large';
   /** Address of the other end. */
@@ -65,8 +66,14 @@ export interface Call {
   faultId: string | null;
   errorCode: string | null;
   errorParam: string | null;
-  rate: RateFigures;
+  /** The bodies hold a secret that was asked for: they are redacted before they are kept. */
+  secretive: boolean;
+  /** Figures for the headers; null shows those of project `local`, nothing taken. */
+  rate: RateFigures | null;
 }
+
+/** Headers that are never kept (sandbox page §12). */
+export const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie']);
 
 export interface RateFigures {
   limit: number;

@@ -1,5 +1,5 @@
 /** Request and Response on one side, plain data on the other. */
-import type { Answer, Incoming, Sink } from './exchange.ts';
+import { CREDENTIAL_HEADERS, type Answer, type Incoming, type Sink } from './exchange.ts';
 
 /** Bodies over this many bytes are not read (partner API §5). */
 export const BODY_LIMIT = 65_536;
@@ -7,7 +7,7 @@ export const BODY_LIMIT = 65_536;
 export async function incomingOf(request: Request, peer: string): Promise<Incoming> {
   const url = new URL(request.url);
   const headers: Record<string, string> = {};
-  for (const [name, value] of request.headers) headers[name] = value;
+  for (const [name, value] of request.headers) if (!CREDENTIAL_HEADERS.has(name)) headers[name] = value;
   // A Request made by hand carries no Host.
   headers['host'] ??= url.host;
   return {
@@ -15,6 +15,7 @@ export async function incomingOf(request: Request, peer: string): Promise<Incomi
     path: url.pathname,
     query: url.search.slice(1),
     headers,
+    authorization: request.headers.get('authorization') ?? undefined,
     body: await readBody(request),
     peer,
   };

@@ -76,24 +76,28 @@ export function createLimits(now: () => number, settings: { tier: TierName; rate
     buckets.set(key, found);
     return found;
   };
-  const ofProject = (plane: 'partner' | 'token', project: ProjectName): Bucket =>
-    bucket(`${plane} ${project}`, tier(project).perSecond, tier(project).burst);
+  const whole = new Map<ProjectName, Bucket>();
+  const ofProject = (project: ProjectName): Bucket => {
+    const found = whole.get(project) ?? new Bucket(tier(project).perSecond, tier(project).burst, now());
+    whole.set(project, found);
+    return found;
+  };
   const admits = (one: Bucket, at: number): boolean => !settings.rateLimit || one.has(at);
   return {
-    show: (project) => ofProject('partner', project).figures(now()),
+    show: (project) => ofProject(project).figures(now()),
     take(project, sub) {
       const at = now();
-      const whole = ofProject('partner', project);
+      const all = ofProject(project);
       const part = sub && bucket(`${sub.route} ${project}`, sub.perSecond, sub.perSecond);
-      if (!admits(whole, at)) throw tooMany(whole, at, 'The rate limit of the project was hit.');
+      if (!admits(all, at)) throw tooMany(all, at, 'The rate limit of the project was hit.');
       if (part && !admits(part, at)) throw tooMany(part, at, 'The rate limit of this route was hit.');
-      whole.take();
+      all.take();
       part?.take();
-      return whole.figures(at);
+      return all.figures(at);
     },
     mint(project) {
       const at = now();
-      const own = ofProject('token', project);
+      const own = bucket(`token ${project}`, tier(project).perSecond, tier(project).burst);
       if (!admits(own, at)) return { figures: own.figures(at), wait: own.wait() };
       own.take();
       return { figures: own.figures(at), wait: null };
@@ -110,12 +114,15 @@ export function createLimits(now: () => number, settings: { tier: TierName; rate
     enter(project) {
       const count = underWay.get(project) ?? 0;
       if (settings.rateLimit && count >= tier(project).concurrent) {
-        throw limited(ofProject('partner', project).figures(now()), 1, 'Too many requests are under way.');
+        throw limited(ofProject(project).figures(now()), 1, 'Too many requests are under way.');
       }
       underWay.set(project, count + 1);
     },
     leave: (project) => underWay.set(project, Math.max(0, (underWay.get(project) ?? 0) - 1)),
-    reset: () => buckets.clear(),
+    reset() {
+      buckets.clear();
+      whole.clear();
+    },
   };
 }
 

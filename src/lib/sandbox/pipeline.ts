@@ -4,6 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { problem } from '../contract/problem.ts';
+import { OpenCall } from './call.ts';
 import { bearsToken, hasForeignOrigin, isLocalCaller } from './doors.ts';
 import { refusalAnswer } from './envelope.ts';
 import { DROPPED, json, type Answer, type Call, type Incoming, type Outgoing } from './exchange.ts';
@@ -32,40 +33,22 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const startedAt = world.settings.now();
     world.clock.settle();
     const found = routes.find(request.method, request.path);
-    const call = openCall(parts, request, found);
+    const call = openCall(world, request, found);
     const outgoing = await answer(parts, call, found);
     world.ledger.flush();
-    if (outgoing !== DROPPED) finishHeaders(call, outgoing);
+    if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
     const isAdmin = 'route' in found && found.route?.plane === 'admin';
     if (!isAdmin) parts.log.write(call, outgoing, startedAt);
     return outgoing;
   };
 }
 
-function openCall(parts: PipelineParts, request: Incoming, found: Found): Call {
-  const { world, limits } = parts;
-  const quiet = isQuiet(request.path);
-  let search: URLSearchParams | undefined;
-  return {
-    request,
-    requestId: quiet ? world.ids.adminRequest() : world.ids.next('req_'),
-    params: 'params' in found ? found.params : {},
-    get search() {
-      return (search ??= new URLSearchParams(request.query));
-    },
-    credential: null,
-    body: undefined,
-    notes: [],
-    resourceIds: [],
-    scope: null,
-    idempotencyKey: null,
-    replayed: false,
-    faultId: null,
-    errorCode: null,
-    errorParam: null,
-    rate: limits.show('local'),
-  };
+function openCall(world: World, request: Incoming, found: Found): Call {
+  const requestId = isQuiet(request.path) ? world.ids.adminRequest() : world.ids.next('req_');
+  return new OpenCall(request, requestId, 'params' in found ? found.params : NO_PARAMS);
 }
+
+const NO_PARAMS = {};
 
 /** The envelope for what was no readable request. */
 export function unreadable(world: World, status: number, message: string): Answer {
@@ -77,16 +60,17 @@ export function unreadable(world: World, status: number, message: string): Answe
 
 /** Pages and admin routes draw their request ids from a counter of their own (sandbox page §15). */
 function isQuiet(path: string): boolean {
+  if (path.startsWith('/partner/')) return false;
   return path === '/' || /^\/(?:_sandbox|apply|pay|docs|openapi\.json)(?:\/|$)/.test(path);
 }
 
-function finishHeaders(call: Call, answer: Answer): void {
-  answer.headers = {
-    ...answer.headers,
-    'Credicorp-Request-Id': call.requestId,
-    'x-credicorp-request-id': call.requestId,
-    ...(answer.headers['RateLimit-Limit'] === undefined ? rateHeaders(call.rate) : {}),
-  };
+function finishHeaders(limits: Limits, call: Call, { headers }: Answer): void {
+  headers['Credicorp-Request-Id'] = call.requestId;
+  headers['x-credicorp-request-id'] = call.requestId;
+  if (headers['RateLimit-Limit'] === undefined) {
+    call.rate ??= limits.show('local');
+    Object.assign(headers, rateHeaders(call.rate));
+  }
 }
 
 async function answer(parts: PipelineParts, call: Call, found: Found): Promise<Outgoing> {
@@ -117,7 +101,7 @@ async function pass(parts: PipelineParts, call: Call, route: PlacedRoute): Promi
   if (route.plane === 'public') call.rate = parts.limits.visit(call.request.peer, route.path);
   if (route.plane === 'page') guardPage(parts.world, call);
   if (call.request.body === 'too_large') throw tooLarge();
-  await waitAsAsked(fault);
+  if (fault) await waitAsAsked(fault);
   return spoil(fault, await route.handle(call));
 }
 
@@ -128,7 +112,7 @@ async function passPartner(
   fault: HttpFault | null,
 ): Promise<Outgoing> {
   const { world, limits } = parts;
-  const credential = world.gate.admit(call.request.headers['authorization'], world.clock.now());
+  const credential = world.gate.admit(call.request.authorization, world.clock.now());
   const { project } = credential;
   call.credential = credential;
   call.scope = route.scope;
@@ -160,7 +144,7 @@ async function execute(
   if (turn !== null && 'kept' in turn) return spoil(fault, replay(call, turn.kept));
   let done: Answer | null = null;
   try {
-    await waitAsAsked(fault);
+    if (fault) await waitAsAsked(fault);
     const given = await performed(call, route, body);
     done = given === DROPPED ? null : given;
     return spoil(fault, given);

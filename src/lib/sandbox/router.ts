@@ -1,7 +1,5 @@
 /** Which route a request is for: hono's router over one table, so that an unknown method is told from an unknown path. */
-import { RegExpRouter } from 'hono/router/reg-exp-router';
-import { SmartRouter } from 'hono/router/smart-router';
-import { TrieRouter } from 'hono/router/trie-router';
+import { PatternRouter } from 'hono/router/pattern-router';
 import { partnerRoute, type Scope } from '../contract/scopes.ts';
 import type { Call, Outgoing } from './exchange.ts';
 
@@ -36,32 +34,38 @@ export interface RouteTable {
   find(method: string, path: string): Found;
 }
 
-/** Earlier rows win where two fit. */
+/** Fixed paths are looked up before patterns, and earlier patterns win where two fit. */
 export function createRouter(routes: readonly Route[]): RouteTable {
-  const byPath = new Map<string, Map<string, PlacedRoute>>();
+  const fixed = new Map<string, Methods>();
+  const patterns = new Map<string, Methods>();
   for (const route of routes) {
-    const methods = byPath.get(route.path) ?? new Map<string, PlacedRoute>();
+    const paths = route.path.includes(':') ? patterns : fixed;
+    const methods = paths.get(route.path) ?? new Map<string, PlacedRoute>();
     methods.set(route.method, place(route));
-    byPath.set(route.path, methods);
+    paths.set(route.path, methods);
   }
-  const router = new SmartRouter<Map<string, PlacedRoute>>({ routers: [new RegExpRouter(), new TrieRouter()] });
-  for (const [path, methods] of byPath) router.add('ALL', path, methods);
+  const router = new PatternRouter<Methods>();
+  for (const [path, methods] of patterns) router.add('ALL', path, methods);
   return {
     find(method, path) {
-      const [handlers, stash] = router.match('ALL', path);
-      const first = handlers[0];
-      if (first === undefined) return { route: null };
-      const [methods, places] = first;
-      // HEAD answers as GET without a body (sandbox page §1).
-      const route = methods.get(method === 'HEAD' ? 'GET' : method);
-      if (route === undefined) return { allow: allowed(methods) };
-      const params: Record<string, string> = {};
-      for (const [name, value] of Object.entries(places)) {
-        params[name] = decoded(typeof value === 'number' ? (stash?.[value] ?? '') : value);
-      }
-      return { route, params };
+      const exact = fixed.get(path);
+      if (exact) return choose(exact, method, {});
+      // A path with a slash at its end is another path.
+      const [first] = path.endsWith('/') ? [] : router.match('ALL', path)[0];
+      return first === undefined ? { route: null } : choose(first[0], method, first[1]);
     },
   };
+}
+
+type Methods = Map<string, PlacedRoute>;
+
+function choose(methods: Methods, method: string, found: Readonly<Record<string, string | number>>): Found {
+  // HEAD answers as GET without a body (sandbox page §1).
+  const route = methods.get(method === 'HEAD' ? 'GET' : method);
+  if (route === undefined) return { allow: allowed(methods) };
+  const params: Record<string, string> = {};
+  for (const name in found) params[name] = decoded(String(found[name]));
+  return { route, params };
 }
 
 function place(route: Route): PlacedRoute {
@@ -71,7 +75,7 @@ function place(route: Route): PlacedRoute {
   return { ...route, scope: row.scope, perSecond: row.perSecond ?? null };
 }
 
-function allowed(methods: Map<string, PlacedRoute>): string {
+function allowed(methods: Methods): string {
   return [...methods.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
 }
 

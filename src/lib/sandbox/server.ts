@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
 import type { Answer } from './exchange.ts';
@@ -47,9 +48,9 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const url = originOf(server, host);
   try {
     const sandbox = createSandbox({ ...rest, baseUrl: url });
-    attach(server, sandbox);
+    const quiet = attach(server, sandbox);
     sandbox.start();
-    return { url, sandbox, close: () => close(server, sandbox) };
+    return { url, sandbox, close: () => close(server, sandbox, quiet) };
   } catch (error) {
     server.close();
     throw error;
@@ -68,18 +69,27 @@ function limits(patienceMs: number): ServerOptions {
   };
 }
 
-function attach(server: Server, sandbox: Sandbox): void {
+/** Answers what comes; returns a way to wait until nothing is under way. */
+function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
+  let running = 0;
+  let idle = (): void => {};
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     // Errors of a socket that went away concern nobody.
     response.on('error', () => {});
+    running += 1;
+    response.on('close', () => {
+      running -= 1;
+      if (running === 0) idle();
+    });
     const incoming = await readIncoming(request);
     if (incoming !== null) writeOutgoing(request, response, await sandbox.handle(incoming));
   };
-  server.on('request', (request, response) => void answer(request, response));
-  server.on('checkExpectation', (request, response) => void answer(request, response));
+  const track = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response);
+  server.on('request', track);
+  server.on('checkExpectation', track);
   server.on('checkContinue', (request, response) => {
     if (!announcesTooMuch(request)) response.writeContinue();
-    void answer(request, response);
+    track(request, response);
   });
   server.on('connect', (_request, socket: Duplex) => {
     writeRaw(socket, sandbox.unreadable(405, 'CONNECT is not allowed here.'));
@@ -89,6 +99,7 @@ function attach(server: Server, sandbox: Sandbox): void {
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else writeRaw(socket, sandbox.unreadable(status, message));
   });
+  return () => (running === 0 ? Promise.resolve() : new Promise((resolve) => (idle = resolve)));
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
@@ -111,7 +122,7 @@ function writeRaw(socket: Duplex, answer: Answer): void {
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(unusable(error, host, port)));
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: 4096 }, () => {
       server.removeAllListeners('error');
       resolve();
     });
@@ -144,14 +155,11 @@ function originOf(server: Server, host: string): string {
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-async function close(server: Server, sandbox: Sandbox): Promise<void> {
+async function close(server: Server, sandbox: Sandbox, quiet: () => Promise<void>): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  server.closeIdleConnections();
-  const limit = setTimeout(() => server.closeAllConnections(), FINISH_MS);
-  await sandbox.stop();
-  server.closeIdleConnections();
+  await Promise.all([sandbox.stop(), Promise.race([quiet(), sleep(FINISH_MS, undefined, { ref: false })])]);
+  server.closeAllConnections();
   await ended;
-  clearTimeout(limit);
 }

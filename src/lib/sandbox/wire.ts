@@ -1,6 +1,6 @@
 /** A node:http request as plain data, and an answer written to its socket. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DROPPED, type Answer, type Incoming, type Outgoing, type Sink } from './exchange.ts';
+import { CREDENTIAL_HEADERS, DROPPED, type Answer, type Incoming, type Outgoing, type Sink } from './exchange.ts';
 import { BODY_LIMIT } from './fetch.ts';
 
 /** Bytes of an unwanted body that are read and thrown away, so that its sender gets to see the answer. */
@@ -15,7 +15,8 @@ export async function readIncoming(request: IncomingMessage): Promise<Incoming |
   const headers: Record<string, string> = {};
   for (const name in request.headers) {
     const value = request.headers[name];
-    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
+    if (value !== undefined && !CREDENTIAL_HEADERS.has(name))
+      headers[name] = typeof value === 'string' ? value : value.join(', ');
   }
   const body = hasBody(request) ? await readBody(request) : null;
   if (body === 'gone') return null;
@@ -24,6 +25,7 @@ export async function readIncoming(request: IncomingMessage): Promise<Incoming |
     path: mark < 0 ? local : local.slice(0, mark),
     query: mark < 0 ? '' : local.slice(mark + 1),
     headers,
+    authorization: request.headers.authorization,
     body,
     peer: request.socket.remoteAddress ?? '',
   };
@@ -78,15 +80,16 @@ export function writeOutgoing(request: IncomingMessage, response: ServerResponse
     return;
   }
   const { status, headers, body, stream } = outgoing;
+  const bare = request.method === 'HEAD' || status === 204;
   if (stream) {
     response.writeHead(status, headers);
-    if (request.method === 'HEAD') response.end();
+    if (bare) response.end();
     else pour(response, stream);
     return;
   }
   if (status !== 204) headers['Content-Length'] = String(Buffer.byteLength(body));
   response.writeHead(status, headers);
-  if (request.method === 'HEAD' || status === 204) response.end();
+  if (bare) response.end();
   else response.end(body);
 }
 

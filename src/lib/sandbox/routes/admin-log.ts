@@ -2,7 +2,8 @@
 import { cutPage, readPage } from '../cursors.ts';
 import { json, type Answer, type Call, type Sink } from '../exchange.ts';
 import { refuse } from '../refusal.ts';
-import type { LogEntry, Message, RequestLog } from '../request-log.ts';
+import type { LogEntry } from '../log-entry.ts';
+import type { Message, RequestLog } from '../request-log.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';
 

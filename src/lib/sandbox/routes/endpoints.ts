@@ -105,6 +105,7 @@ function create(world: World, call: Call): Answer {
   world.webhook_endpoints.add(kept);
   save(world, 'webhook_endpoints', kept);
   call.resourceIds = [kept.resource.id];
+  call.secretive = true;
   return json(201, { ...kept.resource, secret: kept.secret });
 }
 
@@ -200,5 +201,6 @@ function rotate(world: World, call: Call): Answer {
   kept.secret = world.ids.next('whsec_');
   kept.resource.previous_secret_expires_at = isoSeconds(until);
   save(world, 'webhook_endpoints', kept);
+  call.secretive = true;
   return json(200, { ...kept.resource, secret: kept.secret });
 }

@@ -76,6 +76,7 @@ function guarded(call: Call, act: () => Answer): Answer {
 }
 
 function mint(world: World, limits: Limits, call: Call): Answer {
+  call.secretive = true;
   return guarded(call, () => {
     const form = readForm(call);
     const grant = form.get('grant_type');
@@ -113,6 +114,7 @@ function mint(world: World, limits: Limits, call: Call): Answer {
 }
 
 function introspection(world: World, call: Call): Answer {
+  call.secretive = true;
   const form = readForm(call);
   const project = authenticate(world, call, form);
   const token = form.get('token');
@@ -138,7 +140,7 @@ function readForm({ request }: Call): URLSearchParams {
 
 /** Client authentication in the form or by HTTP Basic (RFC 6749 §2.3.1). */
 function authenticate(world: World, call: Call, form: URLSearchParams): Project {
-  const basic = readBasic(call.request.headers['authorization']);
+  const basic = readBasic(call.request.authorization);
   const id = form.get('client_id');
   if (basic !== null && id !== null && basic.id !== id) {
     throw new OAuthRefusal('invalid_request', 'The client ids of the form and of HTTP Basic differ.');
