@@ -1,0 +1,135 @@
+/**
+ * Every example of the help pages and of the README is run by a shell. Names that only stand for something (an id, a port, a password
+ * manager) are replaced by real ones; nothing else is changed.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
+
+interface Manifest {
+  commands: Record<string, { examples?: string[]; hidden?: boolean }>;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as Manifest;
+const home = freshHome();
+const app = createServer((request, response) => {
+  request.resume();
+  request.on('end', () => response.end('ok'));
+});
+/** What stands for something, and what it stands for. */
+const replaced = new Map<string, string>();
+
+before(async () => {
+  // Commands that end only on Ctrl-C get one after a while; they end with 0 on it.
+  const bin = join(home.path, 'bin');
+  mkdirSync(bin);
+  const wrapper = `#!/bin/sh
+case "$*" in
+  *--no-follow*|*--background*|*' -b'*) ;;
+  'webhooks listen '*|'logs tail'*|'sandbox start'*) exec timeout --preserve-status -s INT 2 '${process.execPath}' '${join(root, 'bin/run.js')}' "$@" ;;
+esac
+exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
+`;
+  writeFileSync(join(bin, 'credicorp'), wrapper);
+  chmodSync(join(bin, 'credicorp'), 0o755);
+  home.env['PATH'] = `${bin}:${process.env['PATH'] ?? ''}`;
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+  const { port } = app.address() as AddressInfo;
+  const base = (await shell('credicorp sandbox start --background --port 0 --field base_url')).stdout.trim();
+  const id = (await shell('credicorp apps create --company 16093826 --quiet')).stdout.trim();
+  assert.equal((await shell(`credicorp decisions get ${id} --wait --quiet`)).status, 0);
+  for (const [name, value] of [
+    ['app_8Kd2c9Qm', id],
+    ['http://127.0.0.1:4010', base],
+    ['localhost:3000/hook', `127.0.0.1:${port}/hook`],
+    [' 3000/hook', ` ${port}/hook`],
+    ['pass show credicorp', 'echo csk_sbx_local'],
+    ['--env sandbox --client-id cid_sbx_4Hd82Kq', '--env local --client-id cid_sbx_local'],
+  ] as const) {
+    replaced.set(name, value);
+  }
+});
+after(async () => {
+  await shell('credicorp sandbox stop');
+  app.close();
+  home[Symbol.dispose]();
+});
+
+/** Not run here, and why. */
+const EXCUSED = new Map([['credicorp login', 'asks on a terminal: test/program/terminal.test.ts']]);
+
+test('every command has one example for a person and one for a script', () => {
+  for (const [id, { examples = [], hidden }] of Object.entries(manifest.commands)) {
+    if (hidden !== true) assert.ok(examples.length >= 2, id);
+  }
+});
+
+for (const [id, { examples = [] }] of Object.entries(manifest.commands)) {
+  for (const example of examples) {
+    const line = example.replaceAll('<%= config.bin %>', 'credicorp');
+    if (EXCUSED.has(line)) continue;
+    test(`help of ${id.replaceAll(':', ' ')}: ${line}`, async () => {
+      // What ends the sandbox or the sign-in gets a home of its own.
+      if (/ sandbox st(art|op)| logout/.test(line)) return inHomeOfItsOwn(line);
+      const ended = await shell(real(line));
+      assert.equal(ended.status, 0, ended.stderr);
+    });
+  }
+}
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+test('README: the first five minutes', async () => {
+  const block = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
+    .map(([, text = '']) => text)
+    .find((text) => text.includes('sandbox start'));
+  assert.ok(block !== undefined);
+  using own = freshHome();
+  const script = `set -eu\n${real(block).replace('--background', '--background --port 0')}`;
+  const ended = await shell(script, { ...own.env, PATH: home.env['PATH'] ?? '' });
+  assert.equal(ended.status, 0, ended.stderr);
+  assert.match(ended.stdout, /^outcome\tapproved$/m);
+});
+
+test('README: the lines that are shown indented', async () => {
+  const lines = [...readme.matchAll(/^ {4}(credicorp [^\n]+)$/gm)].map(([, line = '']) => line);
+  assert.ok(lines.length >= 4);
+  for (const line of lines) {
+    if (EXCUSED.has(line)) continue;
+    const ended = await shell(real(line));
+    assert.equal(ended.status, 0, `${line}: ${ended.stderr}`);
+  }
+});
+
+test('README and help speak of the same commands', () => {
+  for (const [id, { hidden }] of Object.entries(manifest.commands)) {
+    const [topic = '', verb = ''] = id.split(':');
+    const row = readme.split('\n').find((line) => line.startsWith(`| \`credicorp ${topic}`));
+    assert.ok(hidden === true || (row?.includes(verb) ?? false), `the README's table lacks ${id}`);
+  }
+});
+
+function real(line: string): string {
+  let text = line;
+  for (const [name, value] of replaced) text = text.replaceAll(name, value);
+  return text;
+}
+
+async function inHomeOfItsOwn(line: string): Promise<void> {
+  using own = freshHome();
+  const env = { ...own.env, PATH: home.env['PATH'] ?? '' };
+  const first = line.includes('sandbox start') ? '' : 'credicorp sandbox start --background --port 0 --quiet\n';
+  const text = line === 'credicorp sandbox start' ? `${line} --port 0` : line;
+  const ended = await shell(`set -eu\n${first}${text}\n`, env);
+  await shell('credicorp sandbox stop', env);
+  assert.equal(ended.status, 0, ended.stderr);
+}
+
+function shell(script: string, env: Record<string, string> = home.env): Promise<Ended> {
+  return finish(spawn('bash', ['-o', 'pipefail', '-c', script], { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+}
