@@ -1,0 +1,159 @@
+/** The parts of a listener, put together, opened in the right order and closed in the reverse one. */
+import { type Endpoint, findCandidate, obtainEndpoint, remove } from './endpoint.ts';
+import { type Exposure, openExposure } from './exposure.ts';
+import { createForwarding } from './forwarding.ts';
+import { createInbox } from './inbox.ts';
+import type { RetryTimes } from './lane.ts';
+import type { ListenOptions } from './listen-options.ts';
+import type { Enrolment, Leftover } from './listeners.ts';
+import type { ClosedMoment, Counts, Moment } from './moments.ts';
+import { openReceiver, type Receiver, type ReceiverOptions } from './receiver.ts';
+import { createReception } from './reception.ts';
+import { createSelfTest } from './self-test.ts';
+import { routing } from './targets.ts';
+
+const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: null };
+
+export type Parts = ReturnType<typeof assemble>;
+
+interface Opened {
+  receiver: Receiver | null;
+  endpoint: Endpoint | null;
+  exposure: Exposure | null;
+  watching: Promise<void> | null;
+}
+
+/** @param say takes every moment */
+export function assemble(options: ListenOptions, enrolment: Enrolment, say: (moment: Moment) => void) {
+  const { store, scope, now, random, environment, record } = options;
+  const ticks = options.ticks ?? now;
+  const counts: Counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+  const inbox = createInbox({ store, scope, owner: enrolment.id, dedupe: options.dedupe ?? true });
+  const ways = routing(options.forward, options.routes ?? []);
+  const forwarding = createForwarding({
+    inbox,
+    environment,
+    now,
+    ticks,
+    random,
+    say,
+    record,
+    concurrency: options.concurrency ?? 8,
+    order: options.order ?? 'none',
+    timeoutMs: options.timeoutMs ?? 10_000,
+    retry: { ...DEFAULT_RETRY, ...options.retry },
+    done: (state) => {
+      counts[state === 'delivered' ? 'forwarded' : 'failed'] += 1;
+    },
+  });
+  const reception = createReception({
+    inbox,
+    forwarding,
+    environment,
+    now,
+    say,
+    record,
+    counts,
+    route: ways.route,
+    events: options.events ?? ['*'],
+    ack: options.ack ?? 'stored',
+  });
+  const selfTest = createSelfTest({ now, ticks, token: options.token });
+  const opened: Opened = { receiver: null, endpoint: null, exposure: null, watching: null };
+  return { counts, inbox, ways, forwarding, reception, selfTest, opened, say, closing: new AbortController() };
+}
+
+/** Up to `ready`. @returns what earlier listeners left to deliver. */
+export async function open(
+  options: ListenOptions,
+  enrolment: Enrolment,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<Leftover[]> {
+  const { opened, ways } = parts;
+  const events = [...(options.events ?? ['*'])];
+  const candidate = await findCandidate(options.endpoints, enrolment);
+  const path = candidate?.left.path ?? `/${options.token()}`;
+  const known = Promise.withResolvers<void>();
+  const receiver = await openDoor(options, parts, { path, usualPort: candidate?.left.port ?? 0, known: known.promise });
+  opened.receiver = receiver;
+  const { port } = receiver;
+  const exposure = await openExposure(options, port, signal, parts.say);
+  opened.exposure = exposure;
+  const url = exposure.base + path;
+  const endpoint = await obtainEndpoint(options.endpoints, enrolment, candidate, { url, events, port, path });
+  opened.endpoint = endpoint;
+  known.resolve();
+  const selfTestMs = await parts.selfTest.run(url, endpoint.secret, options.readyMs ?? 30_000, signal);
+  opened.watching = exposure.watch({
+    endpoint,
+    enrolment,
+    events,
+    path,
+    selfTest: parts.selfTest,
+    signal: parts.closing.signal,
+  });
+  const leftovers = enrolment.takeOver(ways.route);
+  parts.say({
+    type: 'ready',
+    at: new Date(options.now()).toISOString(),
+    endpoint_id: endpoint.id,
+    url,
+    port,
+    events,
+    targets: ways.targets,
+    leftover: leftovers.length,
+    adopted: endpoint.adopted,
+    self_test_ms: selfTestMs,
+    unverified: options.skipVerify === true,
+  });
+  return leftovers;
+}
+
+/** The port asked for, else the one a dead listener's senders know, else any. */
+async function openDoor(
+  options: ListenOptions,
+  parts: Parts,
+  door: { path: string; usualPort: number; known: Promise<void> },
+): Promise<Receiver> {
+  const settings: ReceiverOptions = {
+    path: door.path,
+    known: door.known,
+    now: options.now,
+    port: options.port ?? door.usualPort,
+    tolerance: options.tolerance ?? 300,
+    skipVerify: options.skipVerify ?? false,
+    limits: options.limits ?? {},
+    ...(options.otherSecrets === undefined ? {} : { otherSecrets: options.otherSecrets }),
+    secrets: () => {
+      const { endpoint } = parts.opened;
+      return [...(endpoint === null ? [] : [endpoint.secret]), ...(options.secrets?.() ?? [])];
+    },
+    onRejected: parts.reception.refuse,
+    onDelivery: (incoming, verdict) =>
+      parts.selfTest.recognise(incoming.deliveryId) ? Promise.resolve(200) : parts.reception.take(incoming, verdict),
+  };
+  try {
+    return await openReceiver(settings);
+  } catch (error) {
+    if (options.port !== undefined || door.usualPort === 0) throw error;
+    return openReceiver({ ...settings, port: 0 });
+  }
+}
+
+/** The way out: no more from the sender, what is under way ends or is put back, and the books are closed. */
+export async function close(options: ListenOptions, enrolment: Enrolment, parts: Parts): Promise<ClosedMoment> {
+  const { opened } = parts;
+  const { endpoint, receiver } = opened;
+  const graceMs = options.graceMs ?? 3000;
+  const trouble = endpoint === null ? null : await remove(options.endpoints, endpoint.id);
+  if (trouble === null) enrolment.forgetEndpoint(enrolment.id);
+  await receiver?.close(graceMs);
+  parts.closing.abort();
+  await (opened.watching ?? opened.exposure?.close());
+  const waiting = await parts.forwarding.stop(graceMs);
+  parts.inbox.flush();
+  enrolment.end();
+  const at = new Date(options.now()).toISOString();
+  return { type: 'closed', at, ...parts.counts, waiting, endpoint_removed: trouble === null, detail: trouble };
+}
