@@ -17,7 +17,9 @@ makes a payment link, and shows the signed webhooks of all this arriving at a sm
     try {
       const paint = await colourOf(this.context, this.context.stderr, this.view.color);
       const report = await tour(this.context, folder, (line) => this.note(line), paint);
-      this.note(summary(report));
+      // Run by npm in a clone, the program is not on the path, and npx finds it.
+      const by = this.context.env['npm_lifecycle_event'] === undefined ? '' : 'npx ';
+      this.note(summary(report, by));
       return object(report, { id: report.application_id, human: '' });
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -25,7 +27,7 @@ makes a payment link, and shows the signed webhooks of all this arriving at a sm
   }
 }
 
-function summary(report: Report): string {
+function summary(report: Report, by: string): string {
   return `
 Done in ${(report.took_ms / 1000).toFixed(1)} s. On a sandbox of its own, the tour
   created application ${report.application_id}, which was ${report.decision}
@@ -34,8 +36,8 @@ Done in ${(report.took_ms / 1000).toFixed(1)} s. On a sandbox of its own, the to
   wrote ${report.calls} calls into its log; everything it started is stopped again
 
 Try next:
-  credicorp sandbox start --background
-  credicorp apps create --company 16093826
-  credicorp webhooks listen --forward localhost:3000/hook
+  ${by}credicorp sandbox start --background
+  ${by}credicorp apps create --company 16093826
+  ${by}credicorp webhooks listen --forward localhost:3000/hook
 `;
 }
