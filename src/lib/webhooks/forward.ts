@@ -18,8 +18,8 @@ export type Outcome =
   | { kind: 'answered'; status: number; latencyMs: number; answer: string; headers: Record<string, string> }
   /** Nothing was sent: there was no connection. */
   | { kind: 'unconnected'; error: string; latencyMs: number; hint: string | null }
-  /** Something was sent and no whole answer came. */
-  | { kind: 'broken'; error: 'timeout' | 'socket'; latencyMs: number }
+  /** Something was sent and no whole answer came; `dropped` on purpose (`--chaos`). */
+  | { kind: 'broken'; error: 'timeout' | 'socket' | 'dropped'; latencyMs: number }
   /** Called off by us. */
   | { kind: 'stopped' };
 

@@ -1,5 +1,6 @@
 /** Everything between the inbox and the apps: one lane for each app, outcomes kept, written down and told. */
 import type { WriteDown } from '../contract/exchange.ts';
+import { type ChaosSettings, createHolding, drawMischief, type Mischief } from './chaos.ts';
 import { createForwarder, type Forwarder, type Message, type Outcome } from './forward.ts';
 import { listensOn } from './connect.ts';
 import type { Inbox } from './inbox.ts';
@@ -21,6 +22,10 @@ export interface Parcel {
   message: Message | null;
   /** Called with the outcome of the only attempt (`--ack forwarded`). */
   settled?: (outcome: Outcome) => void;
+  /** What is done to it on purpose. */
+  mischief?: Mischief;
+  /** A repetition made on purpose: tried once, not kept, not counted. */
+  copy?: boolean;
 }
 
 export interface ForwardingOptions {
@@ -37,6 +42,8 @@ export interface ForwardingOptions {
   /** Milliseconds on a clock that never jumps. */
   ticks: () => number;
   random: () => number;
+  /** Mischief on purpose, and the random source it draws from. */
+  chaos?: { settings: ChaosSettings; random: () => number };
   say: (moment: Moment) => void;
   record: WriteDown;
   /** Told once for each parcel that needs no more attempts. */
@@ -82,8 +89,12 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
       now,
       random,
       listens: () => listensOn(new URL(origin), timeoutMs),
-      attempt: async ({ parcel }, signal) => {
+      attempt: async (job, signal) => {
+        const { parcel } = job;
         const message = messageOf(parcel);
+        if (parcel.mischief?.drop === true && job.attempts === parcel.attempts) {
+          return { kind: 'broken', error: 'dropped', latencyMs: 0 };
+        }
         // Trimmed away behind our back: nothing to deliver, and nothing to try again.
         if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
         return forwarder.attempt(parcel.target, message, signal);
@@ -91,7 +102,9 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
       report: (job, outcome, next) => {
         tell(job, outcome, next, messageOf(job.parcel));
         if (next.kind === 'retry') return;
+        if (next.kind === 'delivered' && job.parcel.mischief?.duplicate === true) repeat(job.parcel);
         release(job.parcel);
+        if (job.parcel.copy === true) return;
         options.done(next.kind === 'delivered' ? 'delivered' : 'failed');
         job.parcel.settled?.(outcome);
       },
@@ -100,25 +113,40 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
     return lane;
   }
 
+  function send(parcel: Parcel): void {
+    kept += parcel.message?.body.length ?? 0;
+    if (kept > KEPT_BYTES) release(parcel);
+    laneFor(new URL(parcel.target).origin).add({
+      forward: parcel.forward,
+      // A copy shares its row with the original, and must not share its place in line.
+      orderKey: parcel.copy === true ? `copy ${parcel.forward}` : orderKeyOf(options.order, parcel),
+      created: parcel.created,
+      since: options.now(),
+      attempts: parcel.attempts,
+      once: parcel.settled !== undefined || parcel.copy === true,
+      parcel,
+    });
+  }
+
+  function repeat(parcel: Parcel): void {
+    const { settled: _settled, mischief: _mischief, ...rest } = parcel;
+    const label = { duplicate: false, reorder: false, drop: false, delayMs: 0, label: 'duplicate' };
+    setImmediate(send, { ...rest, copy: true, mischief: label });
+  }
+
+  const holding = createHolding(send);
   return {
     send(parcel) {
-      kept += parcel.message?.body.length ?? 0;
-      if (kept > KEPT_BYTES) release(parcel);
-      laneFor(new URL(parcel.target).origin).add({
-        forward: parcel.forward,
-        orderKey: orderKeyOf(options.order, parcel),
-        created: parcel.created,
-        since: options.now(),
-        attempts: parcel.attempts,
-        once: parcel.settled !== undefined,
-        parcel,
-      });
+      if (options.chaos === undefined) return send(parcel);
+      const mischief = drawMischief(options.chaos.settings, options.chaos.random);
+      return holding.take({ ...parcel, mischief }, mischief);
     },
     async stop(graceMs) {
+      const held = holding.stop();
       const open = [...lanes.values()];
       const left = await Promise.all(open.map(({ lane }) => lane.stop(graceMs)));
       await Promise.all(open.map(({ forwarder }) => forwarder.close()));
-      return left.reduce((sum, count) => sum + count, 0);
+      return left.reduce((sum, count) => sum + count, held);
     },
   };
 }
@@ -143,7 +171,8 @@ function createTeller(
     const answer = outcome.kind === 'answered' ? outcome.answer : null;
     const latencyMs = outcome.latencyMs;
     const state = next.kind === 'retry' ? 'waiting' : next.kind === 'delivered' ? 'delivered' : 'failed';
-    options.inbox.settle(parcel.forward, { state, attempts: job.attempts, at, status, latencyMs, error, answer });
+    if (parcel.copy !== true)
+      options.inbox.settle(parcel.forward, { state, attempts: job.attempts, at, status, latencyMs, error, answer });
     options.record(
       attemptRecord({ at, parcel, attempt: job.attempts, outcome, message, environment: options.environment }),
     );
@@ -156,6 +185,7 @@ function createTeller(
       latency_ms: latencyMs,
       answer,
       hint: hintFor(parcel, outcome),
+      chaos: parcel.mischief?.label ?? null,
     };
     if (next.kind === 'delivered') options.say({ type: 'forwarded', ...told, status: status ?? 0 });
     else if (next.kind === 'retry') options.say({ type: 'retrying', ...told, status, retry_in_ms: next.inMs });

@@ -1,6 +1,7 @@
 /** What a listener is told. Everything the world lends (clock, randomness, endpoints, journal) is a member. */
 import type { WriteDown } from '../contract/exchange.ts';
 import type { Store } from '../store/store.ts';
+import type { ChaosSettings } from './chaos.ts';
 import type { EndpointActs } from './endpoint.ts';
 import type { RetryTimes } from './lane.ts';
 import type { ReceiverLimits } from './receiver.ts';
@@ -43,6 +44,8 @@ export interface ListenOptions {
   ack?: 'stored' | 'forwarded';
   order?: 'none' | 'resource' | 'all';
   dedupe?: boolean;
+  /** Mischief on purpose between inbox and app; `random` is seeded, so that the same seed tells the same story. */
+  chaos?: { settings: ChaosSettings; random: () => number };
   /** Requests under way at each app. Default 8. */
   concurrency?: number;
   /** Limit for one attempt, in milliseconds. Default 10 s. */

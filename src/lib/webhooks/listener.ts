@@ -1,4 +1,5 @@
 /** The parts of a listener, put together, opened in the right order and closed in the reverse one. */
+import { describeChaos } from './chaos.ts';
 import { type Endpoint, findCandidate, obtainEndpoint, remove } from './endpoint.ts';
 import { type Exposure, openExposure } from './exposure.ts';
 import { createForwarding } from './forwarding.ts';
@@ -40,6 +41,7 @@ export function assemble(options: ListenOptions, enrolment: Enrolment, say: (mom
     record,
     concurrency: options.concurrency ?? 8,
     order: options.order ?? 'none',
+    ...(options.chaos === undefined ? {} : { chaos: options.chaos }),
     timeoutMs: options.timeoutMs ?? 10_000,
     retry: { ...DEFAULT_RETRY, ...options.retry },
     done: (state) => {
@@ -106,6 +108,7 @@ export async function open(
     adopted: endpoint.adopted,
     self_test_ms: selfTestMs,
     unverified: options.skipVerify === true,
+    chaos: options.chaos === undefined ? null : describeChaos(options.chaos.settings),
   });
   return leftovers;
 }

@@ -38,6 +38,8 @@ export interface ReadyMoment extends Base {
   self_test_ms: number;
   /** True when signatures are not checked. */
   unverified: boolean;
+  /** What `--chaos` was given; null without it. */
+  chaos: string | null;
 }
 
 /** A delivery is genuine and stored. Its sender is answered after this is on disk. */
@@ -71,7 +73,7 @@ interface Attempted extends Base, Subject {
   attempt: number;
   /** The app's status; null when no answer came. */
   status: number | null;
-  /** `connection_refused`, `timeout`, `socket`, `dns`, `tls`; null when an answer came. */
+  /** `connection_refused`, `timeout`, `socket`, `dns`, `tls`, `dropped` (`--chaos`); null when an answer came. */
   error: string | null;
   /** From the first byte sent to the end of the answer, in milliseconds. */
   latency_ms: number;
@@ -79,6 +81,8 @@ interface Attempted extends Base, Subject {
   answer: string | null;
   /** What is probably wrong, in one line. */
   hint: string | null;
+  /** What `--chaos` did to it; null when nothing. */
+  chaos: string | null;
 }
 
 /** The app answered 2xx. */
