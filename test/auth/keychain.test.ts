@@ -36,32 +36,32 @@ function isAlive(pid: number): boolean {
 
 describe('a helper that', () => {
   it('answers', async () => {
-    assert.deepEqual(await ask(helper(`writeSync(1, 'ready\\n{"results":["x"]}\\n');`), 5000), ['x']);
+    assert.deepEqual(await ask(helper(`writeSync(1, '{"results":["x"]}\\n');`), 5000), ['x']);
   });
   it('answers in small pieces', async () => {
-    const slow = `for (const c of 'ready\\n{"results":["\\u00fc"]}\\n') { writeSync(1, c); }`;
+    const slow = `for (const c of '{"results":["\\u00fc"]}\\n') { writeSync(1, c); }`;
     assert.deepEqual(await ask(helper(slow), 5000), ['ü']);
   });
   it('answers and then never ends', async () => {
-    const stuck = `writeSync(1, 'ready\\n{"results":[null]}\\n'); for (;;);`;
+    const stuck = `writeSync(1, '{"results":[null]}\\n'); for (;;);`;
     assert.deepEqual(await ask(helper(stuck), 5000), [null]);
   });
   it('blocks its own main thread for ever', async () => {
-    const blocked = `writeSync(1, 'ready\\n'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
+    const blocked = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
     await assert.rejects(ask(helper(blocked)), failure('keychain_timeout', /did not answer in 0.3 s/));
   });
   it('is over is gone, whether it answered or not', async () => {
     const pidFile = join(folder, 'pid');
     for (const answer of ['{"results":[null]}\\n', '']) {
-      const lingering = `writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); writeSync(1, 'ready\\n${answer}'); setInterval(() => {}, 1e6);`;
-      await ask(helper(lingering), 300).catch(() => undefined);
+      const lingering = `writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); writeSync(1, '${answer}'); setInterval(() => {}, 1e6);`;
+      await ask(helper(lingering), 800).catch(() => undefined);
       const pid = Number(readFileSync(pidFile, 'utf8'));
       for (let tries = 0; tries < 200 && isAlive(pid); tries += 1) await pause(10);
       assert.equal(isAlive(pid), false);
     }
   });
   it('ignores SIGTERM', async () => {
-    const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); writeSync(1, 'ready\\n');`;
+    const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6);`;
     await assert.rejects(ask(helper(stubborn)), failure('keychain_timeout', /did not answer/));
   });
   it('dies', async () => {
@@ -69,15 +69,15 @@ describe('a helper that', () => {
       ask(helper(`process.kill(process.pid, 'SIGSEGV');`)),
       failure('keychain_failed', /ended without/),
     );
-    await assert.rejects(ask(helper(`writeSync(1, 'ready\\n');`), 5000), failure('keychain_failed', /ended without/));
+    await assert.rejects(ask(helper(``), 5000), failure('keychain_failed', /ended without/));
   });
   it('talks nonsense', async () => {
     await assert.rejects(
-      ask(helper(`writeSync(1, 'ready\\n{"resu\\n');`), 5000),
+      ask(helper(`writeSync(1, '{"resu\\n');`), 5000),
       failure('keychain_failed', /answer that is none/),
     );
     await assert.rejects(
-      ask(helper(`writeSync(1, 'ready\\nnull\\n');`), 5000),
+      ask(helper(`writeSync(1, 'null\\n');`), 5000),
       failure('keychain_failed', /answer that is none/),
     );
   });
@@ -89,7 +89,7 @@ describe('a helper that', () => {
     );
   });
   it('reports a failure with a secret in it', async () => {
-    const leaky = `writeSync(1, 'ready\\n{"trouble":"failed","detail":"no room for csk_sbx_Abcdef123456"}\\n');`;
+    const leaky = `writeSync(1, '{"trouble":"failed","detail":"no room for csk_sbx_Abcdef123456"}\\n');`;
     await assert.rejects(
       ask(helper(leaky), 5000),
       (error: unknown) => failure('keychain_failed', /no room for/)(error) && !String(error).includes('Abcdef123456'),
@@ -100,7 +100,7 @@ describe('a helper that', () => {
 describe('secrets on their way to the helper', () => {
   it('stand neither in its arguments nor in its environment', async () => {
     const direct = helper(
-      `process.stdin.once('data', (line) => writeSync(1, 'ready\\n' + JSON.stringify({ results: [String(line), JSON.stringify(process.env), process.argv.join(' ')] }) + '\\n'));`,
+      `process.stdin.once('data', (line) => writeSync(1, JSON.stringify({ results: [String(line), JSON.stringify(process.env), process.argv.join(' ')] }) + '\\n'));`,
     );
     const env = {
       PATH: '/bin',
@@ -118,7 +118,7 @@ describe('secrets on their way to the helper', () => {
 
 it('an answer that lies in the pipe already counts, however late it is read', async () => {
   const answer = askKeychain([{ do: 'get', account: 'a' }], {
-    command: helper(`writeSync(1, 'ready\\n'); setTimeout(() => writeSync(1, '{"results":["x"]}\\n'), 150);`),
+    command: helper(`setTimeout(() => writeSync(1, '{"results":["x"]}\\n'), 150);`),
     env: {},
     limitMs: 400,
   });

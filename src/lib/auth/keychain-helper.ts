@@ -11,7 +11,6 @@ import {
   type KeychainReply,
   type KeychainRequest,
   type KeychainResult,
-  READY,
 } from './keychain-wire.ts';
 import { secretServiceState } from './secret-service.ts';
 
@@ -25,7 +24,6 @@ main();
 function main(): void {
   setTimeout(die, OLDEST_MS);
   process.stdout.on('error', die);
-  process.stdout.write(`${READY}\n`);
   const lines = createInterface({ input: process.stdin });
   lines.once('line', (line) => {
     void serve(line).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`, die));

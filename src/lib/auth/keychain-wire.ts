@@ -22,6 +22,3 @@ export type KeychainReply =
   | { results: readonly KeychainResult[] }
   /** `detail` is the library's own message. */
   | { trouble: KeychainTrouble; detail: string };
-
-/** The helper's first line: it runs, and from now on it is the keychain that is waited for. */
-export const READY = 'ready';

@@ -14,7 +14,6 @@ import {
   type KeychainRequest,
   type KeychainResult,
   type KeychainTrouble,
-  READY,
 } from './keychain-wire.ts';
 
 export interface KeychainOptions {
@@ -22,7 +21,7 @@ export interface KeychainOptions {
   command: readonly [string, ...string[]];
   /** The environment the helper finds its keychain by. Credentials and Node's own options are not passed on. */
   env: Readonly<Record<string, string | undefined>>;
-  /** How long the keychain may take, in milliseconds, from the moment the helper runs. */
+  /** How long the helper may take, its own start included, in milliseconds. */
   limitMs?: number;
   service?: string;
 }
@@ -36,9 +35,6 @@ export interface KeychainAnswer {
 /** The name all secrets of this program stand under in the keychain. */
 const SERVICE = 'credicorp-cli';
 const LIMIT_MS = 3000;
-/** Starting a Node process takes 50 ms; on a machine so busy that this is not enough, the keychain is not to blame. */
-const START_LIMIT_MS = 10_000;
-
 /** Starts a helper on these operations and returns at once. They are done in order; the first that fails ends the request. */
 export function askKeychain(operations: readonly KeychainOperation[], options: KeychainOptions): KeychainAnswer {
   const [program, ...args] = options.command;
@@ -51,21 +47,20 @@ export function askKeychain(operations: readonly KeychainOperation[], options: K
   return new Exchange(child, request, options.limitMs ?? LIMIT_MS);
 }
 
-/** One helper's life: it starts, says it is ready, answers and is killed; or it is killed without an answer. */
+/** One helper's life: it answers and is killed; or it is killed without an answer. */
 class Exchange implements KeychainAnswer {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #limitMs: number;
   readonly #reply = Promise.withResolvers<readonly KeychainResult[]>();
-  #timer: NodeJS.Timeout;
-  #awaited = false;
-  #ready = false;
+  readonly #timer: NodeJS.Timeout;
   #over = false;
   #text = '';
 
   constructor(child: ChildProcessByStdio<Writable, Readable, null>, request: KeychainRequest, limitMs: number) {
     this.#child = child;
     this.#limitMs = limitMs;
-    this.#timer = this.#startTimer(START_LIMIT_MS);
+    // The timers come first in the event loop: an answer that lies in the pipe already is read before time is called.
+    this.#timer = setTimeout(() => setImmediate(() => this.#fail('timeout', '')), limitMs).unref();
     // A request nobody waits for may fail in silence; `results` hands the same promise out.
     this.#reply.promise.catch(() => undefined);
     child.unref();
@@ -80,33 +75,18 @@ class Exchange implements KeychainAnswer {
   }
 
   results(): Promise<readonly KeychainResult[]> {
-    this.#awaited = true;
     if (!this.#over) this.#timer.ref();
     return this.#reply.promise;
   }
 
   #read(text: string): void {
     this.#text += text;
-    if (!this.#ready && this.#text.startsWith(`${READY}\n`)) {
-      this.#ready = true;
-      this.#text = this.#text.slice(READY.length + 1);
-      clearTimeout(this.#timer);
-      this.#timer = this.#startTimer(this.#limitMs);
-    }
     const end = this.#text.indexOf('\n');
-    if (!this.#ready || end < 0) return;
+    if (end < 0) return;
     const reply = readReply(this.#text.slice(0, end));
     if (reply === null) this.#fail('failed', 'its helper gave an answer that is none');
     else if ('trouble' in reply) this.#fail(reply.trouble, reply.detail);
     else if (this.#end()) this.#reply.resolve(reply.results);
-  }
-
-  /** The timers come first in the event loop: an answer that lies in the pipe already is read before time is called. */
-  #startTimer(ms: number): NodeJS.Timeout {
-    const timer = setTimeout(() => {
-      setImmediate(() => this.#fail(this.#ready ? 'timeout' : 'failed', 'its helper did not start in time'));
-    }, ms);
-    return this.#awaited ? timer : timer.unref();
   }
 
   #fail(trouble: KeychainTrouble | 'timeout', detail: string): void {
