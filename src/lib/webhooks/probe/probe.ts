@@ -1,0 +1,181 @@
+/**
+ * The handler battery: deliveries a handler must take and deliveries it must refuse, each with a verdict and, where it fails,
+ * with what that means and how to put it right. Says nothing about what a handler does inside: only answers are judged.
+ */
+import { Failure } from '../../failure.ts';
+import { createForwarder, type Outcome } from '../forward.ts';
+import { type Check, createKit } from './check.ts';
+import { forgedChecks } from './forged-checks.ts';
+import { genuineChecks } from './genuine-checks.ts';
+
+export interface ProbeOptions {
+  target: URL;
+  /** The secret the handler is configured with. */
+  secret: string;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Milliseconds on a clock that never jumps. */
+  ticks: () => number;
+  /** Text nobody has seen before. */
+  token: () => string;
+  signal: AbortSignal;
+  /** What the sender allows for an answer, in milliseconds. Default 10 s (webhooks page §5). */
+  timeoutMs?: number;
+}
+
+/** What one check came to; a line of `webhooks test --json`. Members are added, never renamed. */
+export interface CheckMoment {
+  type: 'check';
+  at: string;
+  number: number;
+  of: number;
+  name: string;
+  group: string;
+  /** `skipped`: it could prove nothing, because of an earlier failure. */
+  verdict: 'passed' | 'failed' | 'skipped';
+  wants: Check['wants'];
+  /** What the handler answered; null where no answer came. */
+  statuses: (number | null)[];
+  /** Of the slowest answer, in milliseconds. */
+  latency_ms: number;
+  /** What was seen and what it means; null when the check passed. */
+  explanation: string | null;
+  next: string | null;
+}
+
+/** The end of the battery. */
+export interface ScoreMoment {
+  type: 'score';
+  at: string;
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** Percent of the checks that passed or failed which passed, rounded down. */
+  score: number;
+  /** Slowest acknowledgement of a genuine delivery, in milliseconds; the sender waits 10 s. */
+  slowest_ms: number;
+}
+
+const DEFAULT_LIMIT_MS = 10_000;
+/** A handler that hangs is not asked another sixty times. */
+const MAX_TIMEOUTS = 3;
+
+/** The number of checks in the battery. */
+export const CHECKS: readonly Check[] = [...genuineChecks, ...forgedChecks];
+
+/** Plays the battery. @throws Failure `unavailable` when nothing listens at the target, `interrupted` when stopped. */
+export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment | ScoreMoment> {
+  const limitMs = options.timeoutMs ?? DEFAULT_LIMIT_MS;
+  const { target, ticks, signal } = options;
+  const forwarder = createForwarder({ origin: target.origin, concurrency: 20, timeoutMs: limitMs, ticks });
+  const kit = createKit({ ...options, forwarder });
+  const judge = createJudge(limitMs);
+  const at = (): string => new Date(options.now()).toISOString();
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  let slowest = 0;
+  try {
+    for (const [index, check] of CHECKS.entries()) {
+      const skip = judge.reasonToSkip(check);
+      const outcomes = skip === null ? await check.play(kit) : [];
+      if (signal.aborted) throw new Failure('interrupted', 'stopped before the battery was done');
+      if (index === 0) expectListener(outcomes, target);
+      const result =
+        skip === null ? judge.look(check, outcomes) : { verdict: 'skipped' as const, explanation: skip, next: null };
+      count[result.verdict] += 1;
+      const latency_ms = Math.max(0, ...outcomes.map((outcome) => ('latencyMs' in outcome ? outcome.latencyMs : 0)));
+      if (check.wants === 'accepted') slowest = Math.max(slowest, latency_ms);
+      const { name, group, wants } = check;
+      const statuses = outcomes.map((outcome) => (outcome.kind === 'answered' ? outcome.status : null));
+      yield {
+        type: 'check',
+        at: at(),
+        number: index + 1,
+        of: CHECKS.length + 1,
+        name,
+        group,
+        wants,
+        statuses,
+        latency_ms,
+        ...result,
+      };
+    }
+    const last = paceOf(slowest, limitMs);
+    count[last.verdict] += 1;
+    yield { type: 'check', at: at(), number: CHECKS.length + 1, of: CHECKS.length + 1, ...last };
+    const score = Math.floor((count.passed * 100) / Math.max(1, count.passed + count.failed));
+    yield { type: 'score', at: at(), ...count, score, slowest_ms: slowest };
+  } finally {
+    await forwarder.close();
+  }
+}
+
+/** The last check: how fast genuine deliveries were acknowledged. */
+function paceOf(slowest: number, limitMs: number): Omit<CheckMoment, 'type' | 'at' | 'number' | 'of'> {
+  const late = slowest >= limitMs / 2;
+  return {
+    name: 'speed of acknowledgement',
+    group: 'load',
+    wants: 'accepted',
+    verdict: late ? 'failed' : 'passed',
+    statuses: [],
+    latency_ms: slowest,
+    explanation: late
+      ? `the slowest answer took ${slowest} ms; after ${limitMs} ms the sender gives up and retries`
+      : null,
+    next: late ? 'store the event, answer 2xx, and do the work afterwards' : null,
+  };
+}
+
+interface Result {
+  verdict: 'passed' | 'failed';
+  explanation: string | null;
+  next: string | null;
+}
+
+function createJudge(limitMs: number): {
+  reasonToSkip(check: Check): string | null;
+  look(check: Check, outcomes: readonly Outcome[]): Result;
+} {
+  let accepted = 0;
+  let timeouts = 0;
+  return {
+    reasonToSkip(check) {
+      if (timeouts >= MAX_TIMEOUTS) return `the handler did not answer ${timeouts} times in ${limitMs} ms`;
+      // A handler that refuses everything refuses forgeries too, and that is no merit.
+      if (check.wants === 'refused' && accepted === 0)
+        return 'nothing is accepted, so that this is refused proves nothing';
+      return null;
+    },
+    look(check, outcomes) {
+      const bad = outcomes.find((outcome) => !isWanted(check.wants, outcome));
+      timeouts += outcomes.filter((outcome) => outcome.kind === 'broken' && outcome.error === 'timeout').length;
+      if (check.wants === 'accepted' && bad === undefined) accepted += 1;
+      if (bad === undefined) return { verdict: 'passed', explanation: null, next: null };
+      return { verdict: 'failed', explanation: `${seen(bad, limitMs)}: ${check.why}`, next: check.next };
+    },
+  };
+}
+
+function isWanted(wants: Check['wants'], outcome: Outcome): boolean {
+  if (outcome.kind !== 'answered') return false;
+  const { status } = outcome;
+  if (wants === 'answered') return status < 500;
+  return wants === 'accepted' ? status >= 200 && status < 300 : status >= 400 && status < 500;
+}
+
+function seen(outcome: Outcome, limitMs: number): string {
+  if (outcome.kind === 'answered') return `answered ${outcome.status}`;
+  if (outcome.kind === 'stopped') return 'stopped';
+  return outcome.error === 'timeout'
+    ? `no answer in ${limitMs} ms`
+    : `no answer (${outcome.error.replaceAll('_', ' ')})`;
+}
+
+function expectListener(outcomes: readonly Outcome[], target: URL): void {
+  const [first] = outcomes;
+  if (first?.kind !== 'unconnected') return;
+  throw new Failure('unavailable', `nothing answers at ${target.host} (${first.error.replaceAll('_', ' ')})`, {
+    code: 'handler_away',
+    next: first.hint ?? 'start your app, then run the battery again',
+  });
+}
