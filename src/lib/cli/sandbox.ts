@@ -103,8 +103,9 @@ export async function serveSandbox(
   return {
     url: server.url,
     stop: async () => {
-      await removeNote(context, context.pid);
       await server.close();
+      // Last: whoever waits for the end looks at the note (a process without a parent that reaps it never seems to end).
+      await removeNote(context, context.pid);
     },
   };
 }
