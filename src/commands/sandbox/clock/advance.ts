@@ -1,0 +1,32 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { object, type Result } from '../../../lib/cli/result.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox-command.ts';
+import { parseDuration } from '../../../lib/contract/time.ts';
+import { usage } from '../../../lib/failure.ts';
+
+export default class SandboxClockAdvance extends SandboxCommand<typeof SandboxClockAdvance> {
+  static override summary = 'move the clock of the embedded sandbox forward';
+  static override description = `Everything that becomes due on the way happens, each thing at its instant: steps of applications, repayments, webhook retries. Tokens age
+as well, and are minted again by the next command.`;
+  static override examples = [
+    '<%= config.bin %> sandbox clock advance 72h',
+    '<%= config.bin %> sandbox clock advance 30m --field fired.deliveries',
+  ];
+  static override args = { by: Args.string({ ignoreStdin: true, description: 'how far: 500ms, 30m, 72h, 7d' }) };
+  static override flags = {
+    to: Flags.string({ helpValue: '<instant>', summary: 'instead of how far: the instant to go to (ISO 8601)' }),
+  };
+
+  async run(): Promise<Result> {
+    const { by } = this.args;
+    const { to } = this.flags;
+    const next = 'for example: credicorp sandbox clock advance 72h';
+    if ((by === undefined) === (to === undefined))
+      throw usage('say how far, or to which instant', { param: 'by', next });
+    if (by !== undefined && parseDuration(by) === null)
+      throw usage(`${JSON.stringify(by.slice(0, 40))} is not a duration`, { param: 'by', next });
+    const body = by === undefined ? { to } : { by };
+    return object(await this.ask({ method: 'POST', path: '/clock/advance', body }));
+  }
+}

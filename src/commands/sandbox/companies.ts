@@ -1,0 +1,21 @@
+import type { Result } from '../../lib/cli/result.ts';
+import { SandboxCommand } from '../../lib/cli/sandbox-command.ts';
+import { isRecord } from '../../lib/contract/json.ts';
+
+export default class SandboxCompanies extends SandboxCommand<typeof SandboxCompanies> {
+  static override summary = 'list the company numbers the embedded sandbox knows, and what each one leads to';
+  static override description = 'A file in the form of --json is what sandbox start --companies takes.';
+  static override examples = [
+    '<%= config.bin %> sandbox companies',
+    `<%= config.bin %> sandbox companies --json | jq -r '.[] | select(.outcome=="declined").number'`,
+  ];
+
+  async run(): Promise<Result> {
+    const document = await this.ask({ method: 'GET', path: '/companies' });
+    const rows = Array.isArray(document) ? document.filter(isRecord) : [];
+    const columns = ['number', 'name', 'effect', 'outcome', 'reason'].map((path) => ({ path }));
+    // The number is what a company is known by: `--quiet` prints it.
+    const items = rows.map((row) => ({ id: row['number'], ...row }));
+    return { kind: 'page', document, items, columns, empty: 'no companies' };
+  }
+}

@@ -1,0 +1,18 @@
+import * as Args from '@oclif/core/args';
+import { object, type Result } from '../../../lib/cli/result.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox-command.ts';
+
+export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFaultsClear> {
+  static override summary = 'end one fault of the embedded sandbox, or all of them';
+  static override examples = [
+    '<%= config.bin %> sandbox faults clear',
+    'id=$(<%= config.bin %> sandbox faults add latency --delay 2s --quiet) && <%= config.bin %> sandbox faults clear "$id"',
+  ];
+  static override args = { id: Args.string({ ignoreStdin: true, description: 'one fault [default: all]' }) };
+
+  async run(): Promise<Result> {
+    const { id } = this.args;
+    await this.ask({ method: 'DELETE', path: id === undefined ? '/faults' : `/faults?id=${encodeURIComponent(id)}` });
+    return object({ cleared: id ?? 'all' }, { id: id ?? null });
+  }
+}

@@ -1,0 +1,22 @@
+import { page, type Result } from '../../../lib/cli/result.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox-command.ts';
+import { isRecord } from '../../../lib/contract/json.ts';
+
+export default class SandboxFaultsList extends SandboxCommand<typeof SandboxFaultsList> {
+  static override summary = 'list the faults in force on the embedded sandbox';
+  static override examples = [
+    '<%= config.bin %> sandbox faults list',
+    `<%= config.bin %> sandbox faults list --json | jq '.data | length'`,
+  ];
+
+  async run(): Promise<Result> {
+    const document = await this.ask({ method: 'GET', path: '/faults?limit=100' });
+    const data = isRecord(document) && Array.isArray(document['data']) ? document['data'] : [];
+    const columns = ['id', 'kind', 'match', 'status', 'delay_ms', 'probability', 'times', 'remaining'];
+    return page(
+      { ...(isRecord(document) ? document : {}), data },
+      columns.map((path) => ({ path })),
+      'no faults are in force',
+    );
+  }
+}
