@@ -1,5 +1,5 @@
 /** Telling a damaged store from a busy or unwritable one, and putting it out of the way without deleting anything. */
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** SQLite's primary result codes that this program tells apart (sqlite.org/rescode.html). */
 export function sqliteCode(error: unknown): 'busy' | 'damaged' | 'full' | 'other' | null {
@@ -31,5 +31,17 @@ export function setAside(path: string, now: number): string {
   for (const suffix of ['-wal', '-shm', '']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix);
   }
+  rmSync(path + MARK, { force: true });
   return target;
+}
+
+const MARK = '.damaged';
+
+/** Leaves a mark beside the file: a whole check at every start would cost more than it finds. */
+export function condemn(path: string): void {
+  writeFileSync(path + MARK, '', { mode: 0o600 });
+}
+
+export function isCondemned(path: string): boolean {
+  return existsSync(path + MARK);
 }

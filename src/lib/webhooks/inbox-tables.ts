@@ -59,6 +59,7 @@ export const inboxTables: Tables = {
      CREATE INDEX forwards_delivery ON forwards (delivery);
      CREATE INDEX forwards_event ON forwards (event_id, target, state);
      CREATE INDEX forwards_waiting ON forwards (scope, id) WHERE state = 'waiting';`,
+    'ALTER TABLE listeners ADD COLUMN endpoint_gone INTEGER NOT NULL DEFAULT 0;',
   ],
   trim: `DELETE FROM deliveries WHERE id IN (
            SELECT id FROM deliveries AS d

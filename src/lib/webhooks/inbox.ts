@@ -96,13 +96,13 @@ export function createInbox(options: InboxOptions): Inbox {
     arrivals = [];
     settlements = [];
     if (group.arrivals.length + group.settlements.length === 0) return;
-    const stored = commitGroup(db, writer, group);
+    const stored = commitGroup(options.store, writer, group);
     if (stored === null) {
       // The outcomes are still true; they go with a later commit. Arrivals were refused, and their senders come again.
       settlements = [...group.settlements, ...settlements];
       setTimeout(schedule, RETRY_MS).unref();
     } else if (stored.length > 0) {
-      void releaseWhenSafe(group.arrivals, stored, options.store.sync());
+      void releaseWhenSafe(group.arrivals, stored, options.store);
     }
     commits += 1;
     if (commits % BOUND_EVERY === 0 && db.isOpen) options.store.bound();
@@ -141,7 +141,8 @@ interface Group {
 }
 
 /** @returns what was stored; null when nothing was, and the arrivals were told so. */
-function commitGroup(db: DatabaseSync, writer: Writer, group: Group): Stored[] | null {
+function commitGroup(store: Store, writer: Writer, group: Group): Stored[] | null {
+  const { db } = store;
   try {
     db.exec('BEGIN IMMEDIATE');
     for (const [forward, settlement] of group.settlements) writer.settle(forward, settlement);
@@ -150,18 +151,18 @@ function commitGroup(db: DatabaseSync, writer: Writer, group: Group): Stored[] |
     return stored;
   } catch (error) {
     if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
-    const failure = asFailure(error);
+    const failure = asFailure(error, store);
     for (const waiting of group.arrivals) waiting.reject(failure);
     return null;
   }
 }
 
 /** Only now may senders be answered: what was committed is also past a power cut. */
-async function releaseWhenSafe(arrivals: Waiting[], stored: Stored[], safe: Promise<void>): Promise<void> {
+async function releaseWhenSafe(arrivals: Waiting[], stored: Stored[], store: Store): Promise<void> {
   try {
-    await safe;
+    await store.sync();
   } catch (error) {
-    for (const waiting of arrivals) waiting.reject(asFailure(error));
+    for (const waiting of arrivals) waiting.reject(asFailure(error, store));
     return;
   }
   for (const [index, waiting] of arrivals.entries()) {
@@ -210,12 +211,18 @@ function createWriter(db: DatabaseSync, options: InboxOptions): Writer {
   };
 }
 
-function asFailure(error: unknown): Failure {
-  const full = sqliteCode(error) === 'full';
-  return new Failure(
-    'unavailable',
-    full ? 'the inbox is full of deliveries that are still to be delivered' : 'the inbox cannot be written',
-    { code: full ? 'inbox_full' : 'inbox_unwritable' },
-    error,
-  );
+const TROUBLE = {
+  full: { code: 'inbox_full', message: 'the inbox is full of deliveries that are still to be delivered' },
+  damaged: {
+    code: 'inbox_unwritable',
+    message: 'the inbox file is damaged; it is set aside when the listener starts again',
+  },
+  other: { code: 'inbox_unwritable', message: 'the inbox cannot be written' },
+};
+
+function asFailure(error: unknown, store: Store): Failure {
+  const code = sqliteCode(error);
+  if (code === 'damaged') store.condemn();
+  const { message, ...facts } = TROUBLE[code === 'full' || code === 'damaged' ? code : 'other'];
+  return new Failure('unavailable', message, facts, error);
 }

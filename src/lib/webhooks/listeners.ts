@@ -70,24 +70,12 @@ export function enrol(options: EnrolOptions): Enrolment {
       .run(scope, options.pid, now(), now()).lastInsertRowid,
   );
   own.add(`${place}#${id}`);
-  const gone = (): number[] => {
-    const rows = db
-      .prepare('SELECT id, pid, seen_at, ended_at FROM listeners WHERE scope = ? AND id <> ?')
-      .all(scope, id);
-    const lapsed = now() - (options.lapseMs ?? 30_000);
-    return rows.flatMap((row) => {
-      const listener = Number(row['id']);
-      const ended = row['ended_at'] !== null || Number(row['seen_at']) < lapsed;
-      const pid = Number(row['pid']);
-      const runs = pid === options.pid ? own.has(`${place}#${listener}`) : options.isAlive(pid);
-      return ended || !runs ? [listener] : [];
-    });
-  };
+  const gone = (): number[] => goneListeners(options, id);
   return {
     id,
     leftEndpoints: () => leftEndpoints(db, gone()),
     forgetEndpoint: (listener) => {
-      if (db.isOpen) db.prepare('UPDATE listeners SET endpoint_id = NULL WHERE id = ?').run(listener);
+      if (db.isOpen) db.prepare('UPDATE listeners SET endpoint_gone = 1 WHERE id = ?').run(listener);
     },
     noteEndpoint: (endpoint) => {
       db.prepare(
@@ -110,11 +98,45 @@ export function enrol(options: EnrolOptions): Enrolment {
   };
 }
 
+/** Endpoints that dead listeners left behind, newest first, for whoever lists or removes them. */
+export function abandonedEndpoints(options: EnrolOptions): LeftEndpoint[] {
+  return leftEndpoints(options.store.db, goneListeners(options, 0));
+}
+
+/** The endpoint of the listener that runs, else of the last one that ran; null when none ever did in this scope. */
+export function latestEndpoint(options: EnrolOptions): { endpointId: string; url: string; running: boolean } | null {
+  const row = options.store.db
+    .prepare(
+      `SELECT id, endpoint_id, url FROM listeners WHERE scope = ? AND endpoint_id IS NOT NULL
+       ORDER BY ended_at IS NOT NULL, id DESC LIMIT 1`,
+    )
+    .get(options.scope);
+  if (row === undefined) return null;
+  const running = !goneListeners(options, 0).includes(Number(row['id']));
+  return { endpointId: String(row['endpoint_id']), url: String(row['url']), running };
+}
+
+function goneListeners(options: EnrolOptions, except: number): number[] {
+  const { db } = options.store;
+  const place = db.location() ?? '';
+  const lapsed = options.now() - (options.lapseMs ?? 30_000);
+  const rows = db
+    .prepare('SELECT id, pid, seen_at, ended_at FROM listeners WHERE scope = ? AND id <> ?')
+    .all(options.scope, except);
+  return rows.flatMap((row) => {
+    const listener = Number(row['id']);
+    const ended = row['ended_at'] !== null || Number(row['seen_at']) < lapsed;
+    const pid = Number(row['pid']);
+    const runs = pid === options.pid ? own.has(`${place}#${listener}`) : options.isAlive(pid);
+    return ended || !runs ? [listener] : [];
+  });
+}
+
 function leftEndpoints(db: DatabaseSync, gone: readonly number[]): LeftEndpoint[] {
   const rows = db
     .prepare(
       `SELECT id, endpoint_id, url, port, path, events FROM listeners
-       WHERE endpoint_id IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id DESC`,
+       WHERE endpoint_id IS NOT NULL AND endpoint_gone = 0 AND id IN (SELECT value FROM json_each(?)) ORDER BY id DESC`,
     )
     .all(JSON.stringify(gone));
   return rows.map((row) => {
