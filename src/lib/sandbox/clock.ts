@@ -2,6 +2,7 @@
  * Sandbox time (sandbox page §10): start + elapsed real time × speed + advances, and the steps that wait on it. A step is plain
  * data, so that it survives a restart; what it does is looked up by its kind when it is due.
  */
+import { isoSeconds } from '../contract/time.ts';
 import { Queue } from './queue.ts';
 
 export type StepKind =
@@ -55,6 +56,8 @@ export class Clock {
   /** While steps run the clock stands at their instant. */
   #held: number | null = null;
   #order = 0;
+  #second = Number.NaN;
+  #stamp = '';
   /** Grows with each restart: an advance of an earlier life ends there. */
   #life = 0;
   #run: RunStep = () => {};
@@ -99,6 +102,16 @@ export class Clock {
   now(): number {
     if (this.#held !== null) return this.#held;
     return this.#flowing();
+  }
+
+  /** The same as the API writes it: whole seconds. One text serves all who ask within a second. */
+  stamp(): string {
+    const second = Math.floor(this.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#stamp = isoSeconds(second * 1000);
+    }
+    return this.#stamp;
   }
 
   /** Plans a step; `order` is given only for one that comes back from saved state or keeps its place among equals. */

@@ -1,5 +1,4 @@
 /** Each (event, endpoint) pair is one delivery: attempts on the schedule of webhooks page §6, signed anew each time. */
-import { DEFAULT_API_VERSION } from '../contract/events.ts';
 import { signatureHeader } from '../contract/signature.ts';
 import { isoSeconds } from '../contract/time.ts';
 import type { DeliveryKept, EndpointKept, EventKept } from './objects.ts';
@@ -44,7 +43,7 @@ export function open(world: World, event: EventKept, endpoint: EndpointKept): De
     resource: {
       id: newId(world, 'deliveries'),
       event_id: event.resource.id,
-      event_type: event.type,
+      event_type: event.resource.type,
       endpoint_id: endpoint.resource.id,
       url: endpoint.resource.url,
       status: held ? 'held' : 'pending',
@@ -75,9 +74,7 @@ function schedule(world: World, delivery: DeliveryKept, due: number): void {
 
 /** The endpoint's schema date is echoed; the payload has one shape for all dates (webhooks page §7). */
 function bodyFor(event: EventKept, apiVersion: string): string {
-  if (apiVersion === DEFAULT_API_VERSION) return event.body;
-  const envelope: unknown = JSON.parse(event.body);
-  return JSON.stringify(Object.assign(Object(envelope), { api_version: apiVersion }));
+  return JSON.stringify({ ...event.resource, api_version: apiVersion });
 }
 
 /** The headers of one attempt (webhooks page §2, §5); `t` in unix seconds, always real time (sandbox page §9). */

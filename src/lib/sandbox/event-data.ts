@@ -1,4 +1,4 @@
-/** `data` of each event (webhooks page §8): flat keys first, then `object`, then `previous`. */
+/** `data` of each event (webhooks page §8): flat keys first, then `object` as it is now, then `previous`. */
 import type { EventType } from '../contract/events.ts';
 import type { AccountKept, ApplicationKept, DecisionKept, IdentityKept, PaymentKept, ProjectName } from './objects.ts';
 import type { World } from './world.ts';
@@ -35,12 +35,17 @@ export function dataOf(
 }
 
 /** Members that changed, with their old values; times are left out, as in the published samples (webhooks page §8). */
-export function changes<R extends object>(before: R, after: R): Record<string, unknown> {
-  const old = new Map<string, unknown>(Object.entries(before));
-  const changed = Object.entries(after).filter(
-    ([key, value]) => !key.endsWith('_at') && JSON.stringify(value) !== JSON.stringify(old.get(key)),
-  );
-  return Object.fromEntries(changed.map(([key]) => [key, old.get(key) ?? null]));
+export function changes<R extends object>(before: R, after: R): Data {
+  const changed: Data = {};
+  for (const key in after) {
+    const [old, now] = [before[key], after[key]];
+    if (old !== now && !key.endsWith('_at') && !isSame(old, now)) changed[key] = old ?? null;
+  }
+  return changed;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b);
 }
 
 export function applicationData(
@@ -53,7 +58,7 @@ export function applicationData(
     status,
     reference,
     ...(status === 'funded' ? { account_id } : {}),
-    object: resource,
+    object: { ...resource },
     ...(previous ? { previous } : {}),
   };
 }
@@ -69,7 +74,7 @@ export function decisionData(
     outcome: resource.outcome,
     reason: resource.reason,
     reference: application.resource.reference,
-    object: resource,
+    object: { ...resource },
     ...(previous ? { previous } : {}),
   };
 }
@@ -85,7 +90,7 @@ export function paymentData({ resource }: PaymentKept, previous?: Record<string,
     application_id,
     payment_link_id,
     ...(status === 'failed' ? { failure_code } : {}),
-    object: resource,
+    object: { ...resource },
     ...(previous ? { previous } : {}),
   };
 }
@@ -98,7 +103,7 @@ export function accountData({ resource }: AccountKept, previous?: Record<string,
     status,
     balance_pence,
     arrears_pence,
-    object: resource,
+    object: { ...resource },
     ...(previous ? { previous } : {}),
   };
 }
@@ -110,7 +115,7 @@ export function identityData({ resource }: IdentityKept, previous?: Record<strin
     application_id,
     status,
     reference,
-    object: resource,
+    object: { ...resource },
     ...(previous ? { previous } : {}),
   };
 }

@@ -1,12 +1,11 @@
 /** What happened, told to every endpoint that asked for it (webhooks page §7, §8). */
 import { DEFAULT_API_VERSION, eventMatches, type EventEnvelope, type EventType } from '../contract/events.ts';
-import { isoSeconds } from '../contract/time.ts';
 import { open } from './deliveries.ts';
 import type { EndpointKept, EventKept, ProjectName } from './objects.ts';
 import { newId, save, type World } from './world.ts';
 
 /** Events kept beyond those that still wait for a delivery. */
-const KEPT = 20_000;
+const KEPT = 2000;
 
 export interface EmitFacts {
   project: ProjectName;
@@ -18,11 +17,10 @@ export interface EmitFacts {
 
 /** Records an event and opens its deliveries. */
 export function emit(world: World, facts: EmitFacts): EventKept {
-  const now = world.clock.now();
   const envelope: EventEnvelope = {
     id: newId(world, 'events'),
     type: facts.type,
-    created: isoSeconds(now),
+    created: world.clock.stamp(),
     livemode: false,
     api_version: DEFAULT_API_VERSION,
     data: facts.data,
@@ -35,10 +33,8 @@ export function record(world: World, project: ProjectName, envelope: EventEnvelo
   const event: EventKept = {
     n: world.events.nextNumber(),
     project,
-    resource: { id: envelope.id },
-    type: envelope.type,
+    resource: envelope,
     created: world.clock.now(),
-    body: JSON.stringify(envelope),
   };
   world.events.add(event);
   save(world, 'events', event);
@@ -50,7 +46,7 @@ export function record(world: World, project: ProjectName, envelope: EventEnvelo
 }
 
 /** The endpoints of its project that asked for it. */
-export function subscribersOf(world: World, { project, type }: EventKept): EndpointKept[] {
+export function subscribersOf(world: World, { project, resource: { type } }: EventKept): EndpointKept[] {
   return world.webhook_endpoints
     .list(project)
     .filter(({ resource }) => resource.enabled_events.some((pattern) => eventMatches(pattern, type)));

@@ -21,8 +21,16 @@ export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: string;
+  /** How the same body is rendered again at any time: an idempotent answer need not be kept as text then. */
+  again?: Again;
   /** Bytes that follow the headers over time, instead of `body`. */
   stream?: Stream;
+}
+
+/** `render` gives the same text for this resource whenever it is asked. */
+export interface Again {
+  resource: object;
+  render(resource: object): string;
 }
 
 /** Writes until it returns; `closed` is aborted when the reader went away. */

@@ -1,12 +1,12 @@
 /** Idempotent writes (partner API §14): the same key gives the same answer, byte for byte, for 24 h of sandbox time. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Answer, Call } from './exchange.ts';
 import type { KeptAnswer, ProjectName } from './objects.ts';
 import { refuse } from './refusal.ts';
 
 const RETENTION = 86_400_000;
-/** A payload up to this length is kept as it is, a longer one as its digest. */
-const SHORT = 256;
+/** A payload up to this length is kept as it is, a longer one as a digest. */
+const SHORT = 48;
 
 export interface Idempotency {
   /**
@@ -23,6 +23,11 @@ export interface Claim {
   settle(answer: Answer | null, resourceIds: readonly string[]): void;
 }
 
+/** The kept body as text. */
+export function bodyOf({ body, render }: KeptAnswer): string {
+  return typeof body === 'string' ? body : (render?.(body) ?? '');
+}
+
 /** Reads the header. @throws Refusal 400 `parameter_invalid` */
 export function readKey(call: Call): string | null {
   const key = call.request.headers['idempotency-key'];
@@ -36,7 +41,7 @@ export function readKey(call: Call): string | null {
 
 /** A key counts per project, method and path. */
 export function nameOf(project: ProjectName, method: string, path: string, key: string): string {
-  return `${project} ${method} ${path} ${key}`;
+  return [project, method, path, key].join(' ');
 }
 
 /** `onKept` and `onGone` tell the ledger. */
@@ -84,7 +89,14 @@ export function createIdempotency(
           settle(answer, resourceIds) {
             running.delete(name);
             if (answer === null || !isKept(answer.status)) return;
-            const record = { payload: short(body), status: answer.status, body: answer.body, resourceIds, at: now };
+            const record = {
+              payload: short(body),
+              status: answer.status,
+              body: answer.again?.resource ?? answer.body,
+              render: answer.again?.render ?? null,
+              resourceIds: resourceIds.length === 1 ? (resourceIds[0] ?? '') : resourceIds.join(' '),
+              at: now,
+            };
             kept.set(name, record);
             onKept(name, record);
           },
@@ -98,16 +110,15 @@ function isKept(status: number): boolean {
   return status < 500 && status !== 401 && status !== 403 && status !== 429;
 }
 
+/** What stands for a payload: the text itself, or the digest of its meaning. */
 function short(body: Uint8Array | null): string {
   const text = textOf(body);
-  return text.length <= SHORT ? text : `sha256:${digest(canonical(text))}`;
+  return text.length <= SHORT ? text : digest(canonical(text));
 }
 
 function samePayload(kept: string, body: Uint8Array | null): boolean {
-  const text = textOf(body);
-  if (kept === text) return true;
-  const sorted = canonical(text);
-  return kept.startsWith('sha256:') ? kept === `sha256:${digest(sorted)}` : canonical(kept) === sorted;
+  const meaning = canonical(textOf(body));
+  return kept === digest(meaning) || canonical(kept) === meaning;
 }
 
 /** Parsed JSON with sorted keys, the text itself when it is not JSON. */
@@ -119,9 +130,10 @@ function canonical(text: string): string {
   }
 }
 
+/** The members of each object in order of their names; `__proto__` is a name like any other. */
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]));
 }
@@ -131,5 +143,5 @@ function textOf(body: Uint8Array | null): string {
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'base64url');
 }

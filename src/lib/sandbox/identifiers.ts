@@ -1,7 +1,7 @@
 /** Seeded ids (sandbox page §15): the same seed tells the same ids in the same order. */
 import { hash } from 'node:crypto';
 
-const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const ALPHABET = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 
 export type IdPrefix =
   | 'app_'
@@ -48,9 +48,9 @@ export function createIdentifiers(seed: string, counters = new Map<string, numbe
   const token = (name: string): string => {
     const bytes = digest(name);
     const length = LENGTHS[name] ?? 8;
-    let text = '';
-    for (let i = 0; i < length; i++) text += ALPHABET.charAt((bytes[i] ?? 0) % 62);
-    return text;
+    for (let i = 0; i < length; i++) bytes[i] = ALPHABET[(bytes[i] ?? 0) % 62] ?? 0;
+    // One flat text: built up sign by sign it would stay a chain of parts in memory.
+    return bytes.toString('latin1', 0, length);
   };
   return {
     counters,

@@ -1,5 +1,4 @@
 /** How an application moves (sandbox page §4). A step whose application has moved on does nothing. */
-import { isoSeconds } from '../contract/time.ts';
 import type { Step } from './clock.ts';
 import { applicationData, changes, decisionData } from './event-data.ts';
 import { tell } from './events.ts';
@@ -108,7 +107,7 @@ function settle(world: World, decision: DecisionKept, verdict: Verdict, company:
   resource.reason = verdict.reason;
   resource.conditions = conditionsOf(company, verdict.outcome);
   resource.offer = verdict.outcome === 'approved' ? offer(resource.amount_pence, resource.term_months, now) : null;
-  resource.updated_at = isoSeconds(now);
+  resource.updated_at = stamp(world);
 }
 
 /** Tells the outcome, then moves the application where it moves: never back (partner API §7.3). */

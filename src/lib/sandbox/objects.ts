@@ -2,6 +2,8 @@
  * What the sandbox keeps: each record is the resource as the API shows it, members in documented order, beside what only the
  * sandbox knows. `n` counts creations of one kind and is the order of lists.
  */
+import type { EventEnvelope } from '../contract/events.ts';
+
 export type ProjectName = 'local' | 'launch' | 'scale';
 
 export interface ReservedCompany {
@@ -43,7 +45,7 @@ export interface ApplicationObject {
   term_months: number;
   handoff_url: string;
   created_at: string;
-  business: { company_number: string; name: string };
+  business: Readonly<{ company_number: string; name: string }>;
   currency: 'GBP';
   purpose: string | null;
   applicant: { email?: string; first_name?: string } | null;
@@ -60,7 +62,7 @@ export interface ApplicationObject {
   withdrawn_at: string | null;
 }
 
-export type Metadata = Record<string, string>;
+export type Metadata = Readonly<Record<string, string>>;
 
 export interface ApplicationKept extends Kept<ApplicationObject> {
   /** Opens the journey page, nothing else. */
@@ -190,11 +192,10 @@ export interface EndpointKept extends Kept<EndpointObject> {
   failingSince: number | null;
 }
 
-export interface EventKept extends Kept<{ id: string }> {
-  type: string;
+/** The envelope with the default schema date; its data is a snapshot and never changes. */
+export interface EventKept extends Kept<EventEnvelope> {
+  /** Sandbox milliseconds. */
   created: number;
-  /** The exact bytes, with the default schema date. */
-  body: string;
 }
 
 export type DeliveryStatus = 'pending' | 'delivered' | 'abandoned' | 'held';
@@ -236,8 +237,11 @@ export interface KeptAnswer {
   /** Equality of payloads is judged by this text. */
   payload: string;
   status: number;
-  body: string;
-  resourceIds: readonly string[];
+  /** The text, or the resource that `render` makes it from again. */
+  body: string | object;
+  render: ((resource: object) => string) | null;
+  /** Separated by spaces: a hundred thousand of these are kept, and a text is smaller than a list. */
+  resourceIds: string;
   /** Sandbox milliseconds. */
   at: number;
 }

@@ -61,9 +61,11 @@ export function repayment(amountPence: number, termMonths: number): number {
 
 /** OC000401 is approved with one condition (sandbox page §3). */
 export function conditionsOf(company: ReservedCompany, outcome: Outcome): DecisionObject['conditions'] {
-  if (company.number !== 'OC000401' || outcome !== 'approved') return [];
+  if (company.number !== 'OC000401' || outcome !== 'approved') return NONE;
   return [{ code: 'members_confirmation', description: 'Confirm the designated members.' }];
 }
+
+const NONE: DecisionObject['conditions'] = [];
 
 /** What becomes of a collection, by the last two digits of its amount (sandbox page §3). */
 export function paymentFate(amount: number): {
@@ -78,6 +80,7 @@ export function paymentFate(amount: number): {
 /** The table of companies: the reserved ones, then the user's own, which replace rows of the same number. */
 export class Companies {
   readonly #rows = new Map<string, ReservedCompany>();
+  readonly #businesses = new Map<string, { company_number: string; name: string }>();
   readonly #lenient: boolean;
 
   constructor(reserved: readonly ReservedCompany[], own: readonly ReservedCompany[], lenient: boolean) {
@@ -98,6 +101,14 @@ export class Companies {
       reason: null,
       notes: 'Any number is approved by a lenient sandbox.',
     };
+  }
+
+  /** As applications show it; those of one company share it. */
+  businessOf(number: string): { company_number: string; name: string } {
+    const known = this.#businesses.get(number);
+    const business = known ?? { company_number: number, name: this.find(number)?.name ?? number };
+    if (!known && this.#rows.has(number)) this.#businesses.set(number, business);
+    return business;
   }
 
   all(): ReservedCompany[] {

@@ -10,8 +10,9 @@ import { refusalAnswer } from './envelope.ts';
 import { DROPPED, json, type Answer, type Call, type Incoming, type Outgoing } from './exchange.ts';
 import { answerInstead, spoil, takeFault, waitAsAsked, type HttpFault } from './fault-desk.ts';
 import type { Faults } from './faults.ts';
-import { nameOf, readKey } from './idempotency.ts';
+import { bodyOf, nameOf, readKey } from './idempotency.ts';
 import { rateHeaders, type Limits } from './limits.ts';
+import type { KeptAnswer } from './objects.ts';
 import { refuse, Refusal } from './refusal.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Found, PlacedRoute, RouteTable } from './router.ts';
@@ -167,11 +168,12 @@ function claimKey(world: World, call: Call, key: string, body: Uint8Array | null
   return world.keys.claim(nameOf(call.credential?.project ?? 'local', method, path, key), body, world.clock.now());
 }
 
-function replay(call: Call, kept: { status: number; body: string; resourceIds: readonly string[] }): Answer {
+function replay(call: Call, kept: KeptAnswer): Answer {
   call.replayed = true;
-  call.resourceIds = [...kept.resourceIds];
-  const type = kept.body === '' ? {} : { 'Content-Type': 'application/json' };
-  return { status: kept.status, headers: { ...type, 'Idempotency-Replayed': 'true' }, body: kept.body };
+  call.resourceIds = kept.resourceIds === '' ? [] : kept.resourceIds.split(' ');
+  const body = bodyOf(kept);
+  const type = body === '' ? {} : { 'Content-Type': 'application/json' };
+  return { status: kept.status, headers: { ...type, 'Idempotency-Replayed': 'true' }, body };
 }
 
 /** Judged as JSON whatever `Content-Type` says (partner API §5). Undefined for no body. @throws Refusal 400 */

@@ -42,7 +42,7 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
   const listeners = new Set<(message: Message | null) => void>();
   let seq = 0;
   world.watchers.add({
-    event: ({ body }) => say('webhook_event', () => body),
+    event: ({ resource }) => say('webhook_event', () => JSON.stringify(resource)),
     delivery: ({ resource }) => {
       const text = JSON.stringify(resource);
       say('delivery', () => text);
@@ -81,22 +81,28 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
 class Ring<T> {
   readonly #size: number;
   #items: T[] = [];
+  /** Where the next one goes once the ring is full, and the oldest one stands. */
+  #at = 0;
 
   constructor(size: number) {
     this.#size = size;
   }
 
   push(item: T): void {
-    this.#items.push(item);
-    // Cut now and then, not each time: moving a thousand places on every request is waste.
-    if (this.#items.length >= 2 * this.#size) this.#items = this.#items.slice(-this.#size);
+    if (this.#items.length < this.#size) {
+      this.#items.push(item);
+      return;
+    }
+    this.#items[this.#at] = item;
+    this.#at = (this.#at + 1) % this.#size;
   }
 
   all(): T[] {
-    return this.#items.slice(-this.#size);
+    return [...this.#items.slice(this.#at), ...this.#items.slice(0, this.#at)];
   }
 
   clear(): void {
     this.#items = [];
+    this.#at = 0;
   }
 }

@@ -1,10 +1,9 @@
 /** Everything a sandbox holds, in one value that is handed to those who act on it. */
-import { isoSeconds } from '../contract/time.ts';
 import type { Step } from './clock.ts';
 import { Clock } from './clock.ts';
 import { Collection } from './collection.ts';
 import { createGate, type Gate, type Revocations } from './credentials.ts';
-import { createIdempotency, type Idempotency } from './idempotency.ts';
+import { bodyOf, createIdempotency, type Idempotency } from './idempotency.ts';
 import { createIdentifiers, type Identifiers, type IdPrefix } from './identifiers.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import type { Ledger } from './ledger.ts';
@@ -22,6 +21,7 @@ import type {
 } from './objects.ts';
 import type { Companies } from './outcomes.ts';
 import type { Settings } from './settings.ts';
+import { Texts } from './texts.ts';
 
 /** The kinds of records, by the names they have in counts and in saved state. */
 export interface Records {
@@ -63,6 +63,7 @@ export interface World extends Collections {
   keyring: Keyring;
   revoked: Revocations;
   ledger: Ledger;
+  readonly texts: Texts;
   /** Journey and payment page tokens, to the id they open. */
   readonly tokens: Map<string, string>;
   /** Told of each event once it stands, and of each delivery after an attempt. */
@@ -86,7 +87,9 @@ export function createWorld(settings: Settings, companies: Companies): World {
       () => world.revoked,
     ),
     keys: createIdempotency(
-      (name, kept) => world.ledger.put('keys', name, kept),
+      (name, kept) => {
+        if (world.ledger !== noLedger) world.ledger.put('keys', name, { ...kept, body: bodyOf(kept), render: null });
+      },
       (name) => world.ledger.remove('keys', name),
     ),
     seed: settings.seed,
@@ -94,6 +97,7 @@ export function createWorld(settings: Settings, companies: Companies): World {
     keyring: createKeyring(settings.seed, settings.jwtAlg),
     revoked: { tokens: new Set(), clients: new Set() },
     ledger: noLedger,
+    texts: new Texts(),
     tokens: new Map(),
     watchers: new Set(),
     applications: new Collection(),
@@ -111,7 +115,7 @@ export function createWorld(settings: Settings, companies: Companies): World {
 
 /** Sandbox time as the API writes it. */
 export function stamp(world: World): string {
-  return isoSeconds(world.clock.now());
+  return world.clock.stamp();
 }
 
 /** The next free id of a kind. */

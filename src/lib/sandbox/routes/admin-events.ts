@@ -32,12 +32,19 @@ function listEvents(world: World, call: Call): Answer {
   const type = call.search.get('type');
   return json(
     200,
-    cutPage(world.events.all(), page, world.seed, EVENTS, show, (event) => type === null || event.type === type),
+    cutPage(
+      world.events.all(),
+      page,
+      world.seed,
+      EVENTS,
+      show,
+      (event) => type === null || event.resource.type === type,
+    ),
   );
 }
 
-function show({ body }: EventKept): unknown {
-  return JSON.parse(body);
+function show({ resource }: EventKept): EventEnvelope {
+  return resource;
 }
 
 function listDeliveries(world: World, call: Call): Answer {

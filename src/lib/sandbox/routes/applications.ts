@@ -58,6 +58,8 @@ export const AMOUNT_AND_TERM: readonly Field[] = [
   { path: 'term_months', required: true, is: integer, range: termRange },
 ];
 
+const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'];
+
 /** The rows of partner API §7.1, in its order. */
 function createFields(world: World): Field[] {
   return [
@@ -68,7 +70,7 @@ function createFields(world: World): Field[] {
       is: matching(/^[A-Za-z0-9]{8}$/, '8 letters or digits', { pattern: '^[A-Za-z0-9]{8}$' }),
       range: (value) => companyRange(world, String(value)),
     },
-    { path: 'purpose', is: oneOf('working_capital', 'asset_finance', 'expansion', 'refinance', 'stock') },
+    { path: 'purpose', is: oneOf(...PURPOSES) },
     { path: 'applicant.email', is: email },
     { path: 'applicant.first_name', is: text, range: upTo(100, 'applicant.first_name') },
     { path: 'redirect_uri', is: returnUri },
@@ -112,8 +114,24 @@ function create(world: World, fields: readonly Field[], call: Call): Answer {
   const kept = store(world, projectOf(call), body);
   call.resourceIds = [kept.resource.id];
   if (world.settings.autoSubmit) plan(world, 'submit', kept.resource.id, WAITS.submit);
-  return json(201, kept.resource);
+  return { ...json(201, kept.resource), again: { resource: kept.resource, render: renderCreated } };
 }
+
+/** As it was when it was created: what the applicant asked for never changes, the rest began empty. */
+function renderCreated(resource: object): string {
+  const { created_at } = resource as ApplicationObject;
+  return JSON.stringify({ ...resource, ...BEGINNING, updated_at: created_at });
+}
+
+const BEGINNING = {
+  status: 'created',
+  decision_id: null,
+  account_id: null,
+  submitted_at: null,
+  decided_at: null,
+  funded_at: null,
+  withdrawn_at: null,
+};
 
 const EMAIL_MISSING = {
   param: 'applicant.email',
@@ -137,7 +155,7 @@ function store(world: World, project: ApplicationKept['project'], body: unknown)
   return kept;
 }
 
-/** Members in the order of the published example. */
+/** Members in the order of the published example. Texts that are the same for many applications are one text in memory. */
 function compose(world: World, body: unknown, id: string, token: string): ApplicationObject {
   const now = stamp(world);
   const number = String(at(body, 'business.company_number')).toUpperCase();
@@ -148,11 +166,11 @@ function compose(world: World, body: unknown, id: string, token: string): Applic
     term_months: Number(at(body, 'term_months')),
     handoff_url: `${world.settings.baseUrl}/apply/s/${token}`,
     created_at: now,
-    business: { company_number: number, name: world.companies.find(number)?.name ?? number },
+    business: world.companies.businessOf(number),
     currency: 'GBP',
-    purpose: optionalText(body, 'purpose'),
+    purpose: PURPOSES.find((purpose) => purpose === at(body, 'purpose')) ?? null,
     applicant: applicantOf(body),
-    redirect_uri: optionalText(body, 'redirect_uri'),
+    redirect_uri: world.texts.share(optionalText(body, 'redirect_uri')),
     reference: optionalText(body, 'reference'),
     introduction_id: optionalText(body, 'introduction_id'),
     metadata: metadataOf(body),
@@ -179,10 +197,12 @@ export function optionalText(body: unknown, path: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
+const NO_METADATA: Metadata = {};
+
 /** Judged metadata as it was sent. */
 export function metadataOf(body: unknown): Metadata {
-  const value = at(body, 'metadata') ?? {};
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, String(member)]));
+  const entries = Object.entries(at(body, 'metadata') ?? {});
+  return entries.length === 0 ? NO_METADATA : Object.fromEntries(entries.map(([key, member]) => [key, String(member)]));
 }
 
 function list(world: World, call: Call): Answer {
