@@ -1,13 +1,16 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { signIn, type Wanted } from '../lib/cli/sign-in.ts';
+import { signIn } from '../lib/cli/sign-in.ts';
+import type { Wanted } from '../lib/cli/sign-in-questions.ts';
 import { readSecretFromStdin } from '../lib/cli/stdin.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
   static override summary = 'prove a credential and store it in the keychain of this system';
   static override description = `Mints a token first; only a credential that works is stored. The secret comes from a hidden prompt, from stdin, or from CC_CLIENT_SECRET or CC_SECRET_KEY;
-there is no flag that takes one. --env local signs in to the embedded sandbox and needs no keychain.`;
+there is no flag that takes one. --env local signs in to the embedded sandbox and needs no keychain.
+With --store file, secrets go to an encrypted file. Its key comes from your passphrase (asked for, or CREDICORP_STORE_PASSPHRASE) by scrypt; whoever has
+the file and the passphrase has the secrets, and a passphrase that stands in the environment protects only against who cannot read that.`;
   static override examples = [
     '<%= config.bin %> login',
     'pass show credicorp | <%= config.bin %> login --env sandbox --client-id cid_sbx_4Hd82Kq --secret-stdin',
@@ -19,14 +22,21 @@ there is no flag that takes one. --env local signs in to the embedded sandbox an
     })(),
     'client-id': Flags.string({ helpValue: '<id>', summary: 'OAuth client id' }),
     'secret-stdin': Flags.boolean({ summary: 'read the client secret from stdin', exclusive: ['key-stdin'] }),
+    key: Flags.boolean({ summary: 'ask for a secret key (sk_…) instead of a client id and secret' }),
     'key-stdin': Flags.boolean({ summary: 'read a secret key (sk_…) from stdin; it is used as the bearer' }),
     scopes: Flags.string({ helpValue: '<a,b>', summary: 'narrow the token to these scopes [default: all granted]' }),
-    provider: Flags.string({ helpValue: '<name>', summary: 'credicorp or acountpay [default: credicorp]' }),
+    provider: Flags.string({
+      helpValue: '<name>',
+      summary: 'credicorp, acountpay, acountpay-v2 or one of your own [default: credicorp]',
+    }),
     'token-url': Flags.string({ helpValue: '<url>', summary: 'where tokens are minted, if discovery does not say' }),
     store: Flags.option({
       options: ['os', 'file'] as const,
       summary: 'the keychain, or an encrypted file [default: os]',
     })(),
+    'keep-old': Flags.boolean({
+      summary: 'when the profile moves to another store, keep its secrets in the old one too',
+    }),
   };
 
   async run(): Promise<Result> {
@@ -41,13 +51,14 @@ there is no flag that takes one. --env local signs in to the embedded sandbox an
       tokenUrl: flags['token-url'] ?? null,
       store: flags.store ?? null,
       secret: flags['secret-stdin'] || flags['key-stdin'] ? await readSecretFromStdin(this.context) : null,
-      secretKey: flags['key-stdin'],
+      keepFormer: flags['keep-old'],
+      secretKey: flags['key-stdin'] || flags.key,
       mayAsk: this.mayAsk && !flags['secret-stdin'] && !flags['key-stdin'],
     };
     const signedIn = await signIn(this.context, this.sessionFlags, this.config.version, wanted, (session) =>
       this.adopt(session),
     );
-    this.note(`signed in as profile ${signedIn.profile}; ${signedIn.secret_in}`);
+    this.note(`signed in as profile ${signedIn.profile}; its secret is in ${signedIn.secret_in}`);
     return object(signedIn, { id: signedIn.profile });
   }
 }

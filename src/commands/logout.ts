@@ -15,7 +15,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
     const forgotten = await forget(this.context, session, this.flags.all ? 'all' : (this.flags.profile ?? null));
     for (const { profile, secrets } of forgotten)
       this.note(
-        `forgot profile ${profile} and ${secrets} stored ${secrets === 1 ? 'secret' : 'secrets'}; nothing is left of it on this machine`,
+        `forgot profile ${profile} and ${secrets} stored ${secrets === 1 ? 'secret' : 'secrets'}; no secret of it is left on this machine`,
       );
     if (forgotten.length === 0) this.note('nobody is signed in; nothing was stored');
     return object({ forgotten }, { id: forgotten.map(({ profile }) => profile).join('\n') || null, human: '' });

@@ -128,6 +128,43 @@ describe('client, what goes out', () => {
     assert.equal(records.length, 0);
   });
 
+  it('below the path of its base, and not beside it', async () => {
+    const seen = script('/gateway/v1/thing', ok);
+    const { client } = setUp({ base: `${rude.origin}/gateway` });
+    await client.call({ method: 'GET', path: '/v1/thing' });
+    assert.equal(seen.length, 1);
+    for (const path of ['/../admin', '/%2e%2e/admin', '/v1/../../admin'])
+      assert.equal((await failed(client.call({ method: 'GET', path }))).kind, 'usage', path);
+  });
+
+  it('credentials as headers of their own, and no bearer', async () => {
+    const seen = script('/headers', ok);
+    const credentials = async () => ({ 'x-partner-client-id': 'p', 'x-partner-client-secret': 'q' });
+    await setUp({ token: null, credentials }).client.call({ method: 'GET', path: '/headers' });
+    assert.equal(seen[0]?.headers['x-partner-client-secret'], 'q');
+    assert.equal(seen[0]?.headers['authorization'], undefined);
+  });
+
+  it('a success that is not JSON, where it is asked for', async () => {
+    script('/page', answer(200, '<p>hello</p>'));
+    const { client } = setUp();
+    assert.equal((await client.call({ method: 'GET', path: '/page', anyBody: true })).json, '<p>hello</p>');
+    assert.equal((await failed(client.call({ method: 'GET', path: '/page' }))).kind, 'unavailable');
+  });
+
+  it('a write once, where the API knows no keys', async () => {
+    for (const [path, first] of [
+      ['/unkeyed-1', answer(503)],
+      ['/unkeyed-2', answer(429)],
+      ['/unkeyed-3', 'reset'],
+    ] as const) {
+      const seen = script(path, first, ok);
+      await failed(setUp({ keys: false }).client.call({ method: 'POST', path, body: {} }));
+      assert.equal(seen.length, 1, path);
+      assert.equal(seen[0]?.headers['idempotency-key'], undefined);
+    }
+  });
+
   it('no credential where there is none to lend', async () => {
     const seen = script('/public', ok);
     await setUp({ token: null }).client.call({ method: 'GET', path: '/public' });

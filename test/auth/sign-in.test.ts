@@ -110,9 +110,24 @@ describe('signing in', () => {
     const options = desk({ profile: own });
     await signIn(options);
     const outcome = await signIn({ ...options, profile: { ...own, store: 'file' } });
-    assert.equal(outcome.removedFrom, 'os');
+    assert.deepEqual(outcome.former, { store: 'os', removed: true });
     assert.equal(await options.vaults.os.get('p/client_secret'), null);
     assert.equal(await options.vaults.file.get('p/client_secret'), 'csk_sbx_mine');
+  });
+
+  it('keeps the copy in the old store when told to, and signing out finds it there', async (t) => {
+    const own = plain(await here(t));
+    const options = desk({ profile: own });
+    await signIn(options);
+    const outcome = await signIn({ ...options, profile: { ...own, store: 'file' }, keepFormer: true });
+    assert.deepEqual(outcome.former, { store: 'os', removed: false });
+    assert.equal(await options.vaults.os.get('p/client_secret'), 'csk_sbx_mine');
+    const listed = findProfile(readConfig(options.configFolder), 'p');
+    assert.ok(listed);
+    assert.deepEqual(listed.keptIn, ['os']);
+    assert.equal(await signOut(listed, { vault: options.vault, configFolder: options.configFolder }), 4);
+    for (const vault of [options.vaults.os, options.vaults.file])
+      assert.equal(await vault.get('p/client_secret'), null);
   });
 
   it('keeps the active profile unless told otherwise', async (t) => {
@@ -167,7 +182,7 @@ describe('signing out', () => {
     await signIn(options);
     await options.vaults.os.set('p/webhook/whend_1', 'whsec_1');
     await options.vaults.os.set('pp/client_secret', 'of another');
-    const removed = await signOut(options.profile, { vault: options.vaults.os, configFolder: options.configFolder });
+    const removed = await signOut(options.profile, { vault: options.vault, configFolder: options.configFolder });
     assert.equal(removed, 3);
     assert.equal(findProfile(readConfig(options.configFolder), 'p'), null);
     assert.equal(readConfig(options.configFolder).active, null);
@@ -177,7 +192,7 @@ describe('signing out', () => {
   it('can leave the profile listed', async (t) => {
     const options = desk({ profile: plain(await here(t)) });
     await signIn(options);
-    await signOut(options.profile, { vault: options.vaults.os, configFolder: options.configFolder, keepProfile: true });
+    await signOut(options.profile, { vault: options.vault, configFolder: options.configFolder, keepProfile: true });
     assert.equal(readConfig(options.configFolder).active, 'p');
     assert.equal(await options.vaults.os.get('p/client_secret'), null);
   });

@@ -35,6 +35,8 @@ export interface Asked<T> {
   /** The route is assumed, not documented: the hosted API may lack it (partner API §0). */
   assumed?: boolean;
   schema?: Schema<T>;
+  /** A success that is not JSON is taken as its text. */
+  anyBody?: boolean;
   /** Milliseconds since the epoch, to read a date in `Retry-After`. */
   now: number;
   /** Live secret values, should the server repeat one. */
@@ -54,7 +56,7 @@ export function judge<T>(answer: TransportAnswer, asked: Asked<T>): Answer<T> {
     });
   };
   if (answer.broken) throw unreadable(answer.broken.message);
-  const json = documentOf(answer, unreadable);
+  const json = asked.anyBody === true && !isJson(answer.text) ? answer.text : documentOf(answer, unreadable);
   const { status, headers, text } = answer;
   const requestId = requestIdOf(answer, isRecord(json) ? json : {});
   // Without a schema the caller takes the document as it is.
@@ -71,6 +73,16 @@ function documentOf(answer: TransportAnswer, unreadable: (why: string) => Failur
   } catch {
     const html = /^\s*<|\bhtml\b/i.test(`${answer.headers['content-type'] ?? ''} ${answer.text.slice(0, 64)}`);
     throw unreadable(html ? 'it is a web page, not JSON' : 'it is not JSON');
+  }
+}
+
+function isJson(text: string): boolean {
+  if (text.trim() === '') return true;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

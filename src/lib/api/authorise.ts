@@ -29,3 +29,11 @@ function isStale(answer: TransportAnswer): boolean {
   const { code } = readProblem(answer);
   return code === 'token_expired' || code === 'unauthorized' || code === 'invalid_token';
 }
+
+/** Puts credentials on a request that are no bearer (AcountPay, second generation). A refusal of them is final. */
+export function present(credentials: () => Promise<Record<string, string>>): Interceptor {
+  return (next) => async (call) => {
+    call.request = { ...call.request, headers: { ...call.request.headers, ...(await credentials()) } };
+    return next(call);
+  };
+}

@@ -9,6 +9,8 @@ export interface Call {
   attempt: number;
   /** When the first try was sent; null before. Milliseconds since the epoch. */
   startedAt: number | null;
+  /** Asking twice does no harm although the method is not safe: a grant, an introspection. */
+  repeatable?: boolean;
 }
 
 export type Step = (call: Call) => Promise<TransportAnswer>;

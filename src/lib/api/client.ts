@@ -7,7 +7,7 @@ import { writeJson } from '../contract/json.ts';
 import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
 import { type Answer, judge, type Schema } from './answers.ts';
-import { authorise, type LendToken } from './authorise.ts';
+import { authorise, type LendToken, present } from './authorise.ts';
 import { type Call, compose, type Interceptor, type Step } from './chain.ts';
 import { idempotency } from './idempotency.ts';
 import { createPace, pace, type Pace } from './pace.ts';
@@ -17,11 +17,15 @@ import { trace } from './trace.ts';
 import type { TransportAnswer } from './transport.ts';
 
 export interface ClientOptions {
-  /** Scheme, host and port, without `/partner/v1`. */
+  /** Scheme, host, port and perhaps a path, without `/partner/v1`. */
   base: string;
   userAgent: string;
-  /** null: calls go out without a credential. */
+  /** null: calls go out without a bearer. */
   token: LendToken | null;
+  /** Credentials that travel as headers of their own, for an API without tokens. */
+  credentials?: () => Promise<Record<string, string>>;
+  /** False where the API knows no idempotency keys: a write is then sent once, whatever happens to it. Default true. */
+  keys?: boolean;
   send: (request: HttpRequest) => Promise<TransportAnswer>;
   /** A fresh UUID v4. */
   newKey: () => string;
@@ -46,7 +50,7 @@ export interface ClientOptions {
 
 export interface ClientCall<T = unknown> {
   method: string;
-  /** From the root of the host: `/partner/v1/…`. */
+  /** Below the base: `/partner/v1/…`. */
   path: string;
   query?: Readonly<Record<string, string | number | boolean | null | undefined>>;
   /** Sent as JSON. */
@@ -58,6 +62,8 @@ export interface ClientCall<T = unknown> {
   /** The route is assumed, not documented (partner API §0). */
   assumed?: boolean;
   schema?: Schema<T>;
+  /** A success that is not JSON is taken as its text. */
+  anyBody?: boolean;
   signal?: AbortSignal;
 }
 
@@ -83,6 +89,7 @@ export function createClient(options: ClientOptions): Client {
         known: options.secrets?.() ?? [],
         ...(asked.assumed === undefined ? {} : { assumed: asked.assumed }),
         ...(asked.schema === undefined ? {} : { schema: asked.schema }),
+        ...(asked.anyBody === undefined ? {} : { anyBody: asked.anyBody }),
       });
     },
   };
@@ -100,7 +107,8 @@ function chainOf(options: ClientOptions): Step {
   };
   const send: Step = (call) => options.send(call.request);
   const interceptors: Interceptor[] = [
-    idempotency(options.newKey),
+    ...(options.keys === false ? [] : [idempotency(options.newKey)]),
+    ...(options.credentials ? [present(options.credentials)] : []),
     ...(options.token ? [authorise(options.token)] : []),
     retry({ limits, random, ...waiting, onWait: options.onWait }),
     pace(options.pace ?? createPace(waiting)),
@@ -129,12 +137,14 @@ function requestOf(options: ClientOptions, asked: ClientCall<unknown>): HttpRequ
   return request;
 }
 
-/** Only paths on the base's own host: a credential never follows a path to somewhere else. */
+/** Only paths below the base on its own host: a credential never follows a path to somewhere else. */
 function urlOf(base: string, path: string, query: NonNullable<ClientCall['query']>): string {
   const own = new URL(base);
-  const text = own.origin + path;
+  const root = own.pathname.replace(/\/+$/, '');
+  const text = own.origin + root + path;
   const url = /^\/(?![/\\])[^\s\\]*$/.test(path) && URL.canParse(text) ? new URL(text) : null;
-  if (url === null || url.origin !== own.origin || url.username !== '' || url.password !== '') {
+  const inside = url?.origin === own.origin && url.pathname.startsWith(`${root}/`);
+  if (url === null || !inside || url.username !== '' || url.password !== '') {
     throw usage('a path begins with one / and stays on its own host', { code: 'bad_path', param: 'path' });
   }
   for (const [name, value] of Object.entries(query)) {

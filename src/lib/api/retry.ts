@@ -25,7 +25,7 @@ export interface Try {
   /** 1 for the first. */
   attempt: number;
   method: string;
-  /** The request carries an idempotency key. */
+  /** The request carries an idempotency key, or does no harm when it is sent twice. */
   keyed: boolean;
   outcome: Outcome;
   /** Milliseconds since the epoch. */
@@ -105,7 +105,7 @@ export function retry(options: RetryOptions): Interceptor {
       const verdict = decideRetry({
         attempt: call.attempt,
         method: call.request.method,
-        keyed: call.request.headers['idempotency-key'] !== undefined,
+        keyed: call.repeatable === true || call.request.headers['idempotency-key'] !== undefined,
         outcome: ended.outcome,
         now: options.now(),
         startedAt: call.startedAt ?? options.now(),

@@ -5,6 +5,7 @@
  */
 
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure, usage } from '../failure.ts';
 import { withLock } from './lock.ts';
@@ -51,7 +52,9 @@ export function fileVault(path: string, passphrase: () => Promise<string>, cost:
     return withLock(`${path}.lock`, { patienceMs: 10_000 }, async () => {
       const { kdf, secrets } = await open();
       const result = act(secrets);
-      writePrivate(path, `${JSON.stringify(seal(kdf, secrets, await keys(kdf)), undefined, 2)}\n`);
+      // The last secret takes the file with it: signing out leaves nothing, not even something sealed.
+      if (secrets.size === 0) rmSync(path, { force: true });
+      else writePrivate(path, `${JSON.stringify(seal(kdf, secrets, await keys(kdf)), undefined, 2)}\n`);
       return result;
     });
   };

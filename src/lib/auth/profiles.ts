@@ -26,6 +26,8 @@ export interface Profile {
   /** Set only when the user narrowed them (partner API §4). */
   scopes?: string[];
   store: Store;
+  /** Other stores that hold a copy, kept on purpose when the profile moved. */
+  keptIn?: Store[];
 }
 
 export interface Config {
@@ -149,12 +151,13 @@ function judgeConfig(path: string, document: unknown): Config {
 function judgeProfile(path: string, value: unknown, index: number): Profile {
   const bad = (member: string) => corrupt(path, `"${member}" of profile number ${index + 1} is wrong`);
   if (!isObject(value)) throw bad('profile');
-  const { name, provider, environment, base, tokenUrl, mode, clientId, scopes, store } = value;
+  const { name, provider, environment, base, tokenUrl, mode, clientId, scopes, store, keptIn } = value;
   if (typeof name !== 'string' || !isProfileName(name)) throw bad('name');
   if (typeof provider !== 'string' || !isProfileName(provider)) throw bad('provider');
   if (!isEnvironment(environment)) throw bad('environment');
   if (mode !== 'oauth' && mode !== 'secret_key') throw bad('mode');
-  if (store !== 'os' && store !== 'file' && store !== 'local') throw bad('store');
+  if (!isStore(store)) throw bad('store');
+  if (keptIn !== undefined && !(Array.isArray(keptIn) && keptIn.every(isStore))) throw bad('keptIn');
   // The plain file is for what everybody may know.
   if (store === 'local' && environment !== 'local') throw bad('store');
   if (clientId !== undefined && typeof clientId !== 'string') throw bad('clientId');
@@ -169,7 +172,12 @@ function judgeProfile(path: string, value: unknown, index: number): Profile {
     ...(clientId === undefined ? {} : { clientId }),
     ...(scopes === undefined ? {} : { scopes }),
     store,
+    ...(keptIn === undefined ? {} : { keptIn }),
   };
+}
+
+function isStore(value: unknown): value is Store {
+  return value === 'os' || value === 'file' || value === 'local';
 }
 
 function readUrlOr(value: unknown, parse: (text: string) => string, refuse: () => Failure): string {

@@ -34,6 +34,8 @@ export interface SignInOptions {
   notice: (text: string) => void;
   /** Makes it the active profile even when another one is. */
   activate: boolean;
+  /** A profile that moves to another store leaves its copy in the old one; it is then listed, and goes with the sign-out. */
+  keepFormer?: boolean;
   /** Proves what no token is minted for (secret key, header credentials) by a harmless call that fails with a wrong one. */
   prove: (identity: Identity, secret: string) => Promise<void>;
   signal?: AbortSignal;
@@ -46,8 +48,8 @@ export interface SignedIn {
   token: TokenEntry | null;
   /** False for the embedded sandbox's public credential, which is known by heart. */
   secretStored: boolean;
-  /** The store from which the profile's former secrets were removed; null when there was nothing elsewhere. */
-  removedFrom: Store | null;
+  /** The store the profile moved from, and whether its copy there is gone; null when it did not move. */
+  former: { store: Store; removed: boolean } | null;
 }
 
 /**
@@ -55,30 +57,34 @@ export interface SignedIn {
  * @throws Failure `usage` for a credential that does not fit its host, `auth` when it is rejected or cannot be stored.
  */
 export async function signIn(options: SignInOptions): Promise<SignedIn> {
-  const { profile, secret, configFolder, vault } = options;
+  const { secret, configFolder, vault } = options;
   assertSound(options);
-  const identity = identityOf(options);
+  const identity = provingIdentity(options);
   // Read before anything is sent: a damaged file should not cost a mint.
-  const former = findProfile(readConfig(configFolder), profile.name);
+  const former = findProfile(readConfig(configFolder), options.profile.name);
   const token = await proved(options, identity);
+  const profile = withKept(options, former);
   const isPublic = profile.store === 'local';
   const store = vault(profile.store);
   if (!isPublic) await store.set(secretAccount(profile), secret);
   if (token !== null) await store.set(tokenAccount(identity), writeEntry(token));
-  const config = await saved(options, store, former);
-  const removedFrom = await forgetFormer(former, options);
-  return { profile, active: config.active === profile.name, token, secretStored: !isPublic, removedFrom };
+  const config = await saved({ ...options, profile }, store, former);
+  const moved = await forgetFormer(former, options);
+  return { profile, active: config.active === profile.name, token, secretStored: !isPublic, former: moved };
 }
 
 /**
- * Forgets a profile: its secret, tokens and webhook secrets, and, unless it is to stay listed, the profile itself.
- * Gives how many secrets were removed. @throws Failure when the vault cannot be opened; the profile then stays.
+ * Forgets a profile: its secret, tokens and webhook secrets in every store that holds some, then the profile itself.
+ * Gives how many secrets were removed. @throws Failure when a vault cannot be opened; the profile then stays.
  */
 export async function signOut(
   profile: Profile,
-  options: { vault: Vault; configFolder: string; keepProfile?: boolean },
+  options: { vault: (store: Store) => Vault; configFolder: string; keepProfile?: boolean },
 ): Promise<number> {
-  const removed = await options.vault.removeUnder(`${profile.name}/`);
+  let removed = 0;
+  for (const store of new Set([profile.store, ...(profile.keptIn ?? [])])) {
+    removed += await options.vault(store).removeUnder(`${profile.name}/`);
+  }
   if (options.keepProfile !== true)
     await updateConfig(options.configFolder, (old) => withoutProfile(old, profile.name));
   return removed;
@@ -104,10 +110,10 @@ function assertSound({ profile, secret, provider }: SignInOptions): void {
     });
   }
   const local = isLocalCredential(secret);
-  if (local !== (profile.store === 'local')) {
+  if (profile.store === 'local' && !local) {
     throw usage("the plain file is for the embedded sandbox's public credential, and for nothing else", {
       code: 'bad_store',
-      next: local ? 'use --env local' : 'use --store os or --store file',
+      next: 'use --store os or --store file',
     });
   }
   for (const text of [profile.clientId ?? '', secret]) {
@@ -119,7 +125,11 @@ function assertSound({ profile, secret, provider }: SignInOptions): void {
 }
 
 /** The profile as `resolveIdentity` will see it, with the secret that is not stored yet. */
-function identityOf({ profile, secret, provider }: SignInOptions): Identity {
+export function provingIdentity({
+  profile,
+  secret,
+  provider,
+}: Pick<SignInOptions, 'profile' | 'secret' | 'provider'>): Identity {
   const source = { from: 'profile', name: profile.name } as const;
   const sourced = <T>(value: T) => ({ value, source });
   const local = profile.store === 'local';
@@ -163,16 +173,28 @@ async function saved({ profile, configFolder, activate }: SignInOptions, store: 
   }
 }
 
-/** A profile that moves to another store leaves nothing behind in the old one. */
-async function forgetFormer(former: Profile | null, { profile, vault, notice }: SignInOptions): Promise<Store | null> {
+/** Stores that hold a copy beside the profile's own: kept on purpose, now or earlier. */
+function withKept({ profile, keepFormer }: SignInOptions, former: Profile | null): Profile {
+  const kept = new Set(former?.keptIn ?? []);
+  if (keepFormer === true && former !== null) kept.add(former.store);
+  kept.delete(profile.store);
+  return kept.size === 0 ? profile : { ...profile, keptIn: [...kept] };
+}
+
+/** Unless its copy is to stay, a profile that moves to another store leaves nothing behind in the old one. */
+async function forgetFormer(
+  former: Profile | null,
+  { profile, vault, notice, keepFormer }: SignInOptions,
+): Promise<SignedIn['former']> {
   if (former === null || former.store === profile.store) return null;
+  if (keepFormer === true) return { store: former.store, removed: false };
   try {
     await vault(former.store).removeUnder(`${former.name}/`);
-    return former.store;
+    return { store: former.store, removed: true };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     notice(`the former copy in the other store (${former.store}) could not be removed; remove it there by hand`);
-    return null;
+    return { store: former.store, removed: false };
   }
 }
 

@@ -2,6 +2,7 @@
  * Questions on a terminal. They are written to stderr (stdout is data), and Ctrl-C at one ends the program with 130 and nothing
  * sent. Callers ask only when `mayAsk` is true; every question has a flag.
  */
+import { usage } from '../failure.ts';
 import type { Context } from './context.ts';
 
 type Check = (text: string) => true | string;
@@ -20,9 +21,9 @@ export async function askText(
   });
 }
 
-/** What is typed is not shown. */
+/** What is typed is not shown, and no key shows it. */
 export async function askSecret(context: Context, message: string): Promise<string> {
-  return ask(context, { type: 'password', message, mask: false });
+  return ask(context, { type: 'password', message, mask: false, toggleMask: false });
 }
 
 export async function askChoice<T extends string>(
@@ -31,6 +32,21 @@ export async function askChoice<T extends string>(
   choices: readonly { value: T; name: string }[],
 ): Promise<T> {
   return ask(context, { type: 'select', message, choices: [...choices] });
+}
+
+/** A new passphrase is asked for twice: what was mistyped once would lock its file for good. */
+export async function askPassphrase(context: Context, exists: boolean): Promise<string> {
+  if (exists) return askSecret(context, 'Passphrase of the encrypted file (not shown)');
+  const first = await askSecret(context, 'New passphrase of the encrypted file (not shown)');
+  const second = await askSecret(context, 'The same once more (not shown)');
+  if (first === second) return first;
+  throw usage('the two passphrases differ; nothing was stored', { code: 'passphrases_differ' });
+}
+
+/** All are chosen to begin with; space takes one out. */
+export async function askMany(context: Context, message: string, values: readonly string[]): Promise<string[]> {
+  const choices = values.map((value) => ({ value, name: value, checked: true }));
+  return ask(context, { type: 'checkbox', message, choices, pageSize: 12 });
 }
 
 export async function askYes(context: Context, message: string, initial = false): Promise<boolean> {

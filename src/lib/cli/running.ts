@@ -9,6 +9,8 @@ export interface RunningSandbox {
   pid: number;
   base_url: string;
   started_at: string;
+  /** Whose API it imitates. */
+  provider: string;
 }
 
 /** The sandbox that says it runs, or null. A note of a process that is gone does not count. */
@@ -22,8 +24,11 @@ export async function runningSandbox(
 }
 
 /** @throws Failure `usage` when the state folder cannot be written */
-export function leaveNote({ paths }: Pick<Context, 'paths'>, { pid, base_url, started_at }: RunningSandbox): void {
-  writePrivate(noteFile({ paths }), `${JSON.stringify({ pid, base_url, started_at })}\n`);
+export function leaveNote(
+  { paths }: Pick<Context, 'paths'>,
+  { pid, base_url, started_at, provider }: RunningSandbox,
+): void {
+  writePrivate(noteFile({ paths }), `${JSON.stringify({ pid, base_url, started_at, provider })}\n`);
 }
 
 /** Removes the note if it is still this process's own. */
@@ -40,7 +45,12 @@ function readNote(text: string): RunningSandbox | null {
   try {
     const value: unknown = JSON.parse(text);
     if (!isRecord(value) || typeof value['pid'] !== 'number' || typeof value['base_url'] !== 'string') return null;
-    return { pid: value['pid'], base_url: value['base_url'], started_at: String(value['started_at'] ?? '') };
+    return {
+      pid: value['pid'],
+      base_url: value['base_url'],
+      started_at: String(value['started_at'] ?? ''),
+      provider: String(value['provider'] ?? 'credicorp'),
+    };
   } catch {
     return null;
   }

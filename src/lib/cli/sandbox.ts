@@ -123,7 +123,7 @@ export async function sandboxReady(context: Context, server: Server, prepared: P
     started_at: new Date(context.now()).toISOString(),
   };
   try {
-    leaveNote(context, ready);
+    leaveNote(context, { ...ready, provider: 'credicorp' });
     await updateConfig(context.paths.config, (config) =>
       withProfile(config, { ...findProfile(config, 'local'), ...localProfile(server.url) }),
     );

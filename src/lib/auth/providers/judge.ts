@@ -25,6 +25,9 @@ export function judgeProvider(document: unknown, name: string): Provider {
     token: judgeToken(member(root, 'token')),
     secretKeys: flag(member(root, 'secretKeys')),
     marked: flag(member(root, 'marked')),
+    idempotency: flag(member(root, 'idempotency')),
+    probePath: orNull(member(root, 'probePath'), pathWithQuery),
+    merchantField: orNull(member(root, 'merchantField'), text),
     headers: {
       clientId: headerName(member(headers, 'clientId')),
       clientSecret: headerName(member(headers, 'clientSecret')),
@@ -129,6 +132,12 @@ function seconds(place: Place): number {
 function path(place: Place): string {
   const value = text(place);
   if (!/^\/[\w./-]*$/.test(value) || value.startsWith('//')) throw wrong(place, 'a path that starts with /');
+  return value;
+}
+
+function pathWithQuery(place: Place): string {
+  const value = text(place);
+  if (!/^\/[\w./?=&-]*$/.test(value) || value.startsWith('//')) throw wrong(place, 'a path that starts with /');
   return value;
 }
 

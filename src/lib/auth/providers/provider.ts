@@ -29,6 +29,12 @@ export interface Provider {
   secretKeys: boolean;
   /** Its credentials carry the environment in their prefix (partner API §2), so a marked one belongs to no other provider. */
   marked: boolean;
+  /** Its API takes idempotency keys; without them a write is sent once, whatever happens to it. */
+  idempotency: boolean;
+  /** A read that fails with a wrong credential, to prove one for which no token is minted; null where none is known. */
+  probePath: string | null;
+  /** The member of a body that names the merchant a write is made for; null where a header does, or nothing. */
+  merchantField: string | null;
   /** Header names, lower case. `merchant` names the merchant a call is made for. */
   headers: { clientId: string | null; clientSecret: string | null; merchant: string | null };
   webhooks: ProviderWebhooks;

@@ -1,0 +1,114 @@
+/** The built program on a real terminal: what is asked, what is shown, and what a Ctrl-C leaves behind. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
+import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { freshHome, runScript } from '../support/spawn.ts';
+import { openTerminal } from '../support/terminal.ts';
+
+const SECRET = 'csk_sbx_launch';
+const PASSPHRASE = 'correct horse battery';
+const calls: ExchangeRecord[] = [];
+let api: Served;
+
+before(async () => {
+  api = await serve({
+    host: '127.0.0.1',
+    port: 0,
+    seed: 'terminal',
+    version: '0',
+    now: Date.now,
+    record: (call) => void calls.push(call),
+  });
+});
+after(() => api.close());
+
+const configOf = (home: string): string => join(home, '.config', 'credicorp', 'config.json');
+
+test('login asks for environment, client id, hidden secret and scopes, proves them, and tells what is where', async () => {
+  using home = freshHome();
+  const terminal = openTerminal(['login', '--api-base', api.url, '--store', 'file'], home.env);
+  await terminal.shows('Environment');
+  terminal.type('\r');
+  await terminal.shows('Client id');
+  terminal.type('cid_sbx_launch\r');
+  await terminal.shows('Client secret (not shown)');
+  // inquirer would show it on Ctrl-T.
+  terminal.type(`${SECRET}\x14\r`);
+  // Every scope of discovery is offered and chosen; one is taken out.
+  await terminal.shows('applications:write');
+  terminal.type(' \r');
+  await terminal.shows('New passphrase');
+  terminal.type(`${PASSPHRASE}\r`);
+  await terminal.shows('once more');
+  terminal.type(`${PASSPHRASE}\r`);
+  await terminal.shows('signed in as profile sandbox; its secret is in an encrypted file');
+  assert.equal(await terminal.ended(), 0, terminal.text);
+  assert.equal(terminal.raw.includes(SECRET), false, 'the secret was shown');
+  assert.equal(terminal.raw.includes(PASSPHRASE), false, 'the passphrase was shown');
+  assert.match(readFileSync(configOf(home.path), 'utf8'), /"applications:write"/);
+  assert.doesNotMatch(readFileSync(configOf(home.path), 'utf8'), /"applications:read"/);
+  const env = { ...home.env, CREDICORP_STORE_PASSPHRASE: PASSPHRASE };
+  const listed = await runScript('bin/run.js', ['apps', 'list'], env);
+  assert.equal(listed.status, 4, 'the scope that was taken out is not there');
+  assert.match(listed.stderr, /insufficient_scope/);
+});
+
+for (const [prompt, keys] of [
+  ['Environment', ''],
+  ['Client id', '\r'],
+  ['Client secret', '\rcid_sbx_launch\r'],
+] as const) {
+  test(`Ctrl-C at "${prompt}" ends with 130, sends nothing and leaves nothing`, async () => {
+    using home = freshHome();
+    const before = calls.length;
+    const terminal = openTerminal(['login', '--api-base', api.url, '--store', 'file'], home.env);
+    await terminal.shows('Environment');
+    if (prompt !== 'Environment') {
+      terminal.type('\r');
+      await terminal.shows('Client id');
+    }
+    if (prompt === 'Client secret') {
+      terminal.type(keys.slice(1));
+      await terminal.shows('Client secret');
+      terminal.type('csk_sbx_half');
+    }
+    terminal.type('\x03');
+    assert.equal(await terminal.ended(), 130, terminal.text);
+    assert.equal(terminal.raw.includes('csk_sbx_half'), false);
+    assert.equal(existsSync(configOf(home.path)), false);
+    assert.equal(calls.length, before);
+  });
+}
+
+test('a secret that is wrong is not stored, and the terminal says why', async () => {
+  using home = freshHome();
+  const args = [
+    'login',
+    '--api-base',
+    api.url,
+    '--env',
+    'sandbox',
+    '--client-id',
+    'cid_sbx_launch',
+    '--scopes',
+    'payments:read',
+  ];
+  const terminal = openTerminal([...args, '--store', 'file'], home.env);
+  await terminal.shows('Client secret (not shown)');
+  terminal.type('csk_sbx_WRONG\r');
+  await terminal.shows('invalid_client');
+  assert.equal(await terminal.ended(), 4, terminal.text);
+  assert.equal(terminal.raw.includes('csk_sbx_WRONG'), false);
+  assert.equal(existsSync(configOf(home.path)), false);
+});
+
+test('--no-input asks nothing on a terminal either', async () => {
+  using home = freshHome();
+  const terminal = openTerminal(['login', '--no-input', '--env', 'sandbox'], home.env);
+  assert.equal(await terminal.ended(), 2, terminal.text);
+  assert.match(terminal.text, /the client id is missing/);
+  assert.match(terminal.text, /--client-id/);
+});
