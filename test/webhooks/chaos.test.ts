@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../../src/lib/failure.ts';
-import { describeChaos, drawMischief, parseChaos } from '../../src/lib/webhooks/chaos.ts';
+import { describeChaos, drawMischief, parseChaos, seededRandom } from '../../src/lib/webhooks/chaos.ts';
 import { openApp, openInbox, openSender, type Seen, startListening } from './support/stage.ts';
-
-/** Numbers that depend on nothing but the seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const idOf = (seen: Seen): string => String(JSON.parse(seen.body.toString()).id);
 
@@ -33,7 +22,7 @@ test('what is typed is read, and described', () => {
 test('the same seed tells the same story, and shares come out about right', () => {
   const settings = parseChaos('duplicate=50%,drop=10%,delay=100ms');
   const story = (seed: number): (string | null)[] => {
-    const random = seeded(seed);
+    const random = seededRandom(String(seed));
     return Array.from({ length: 1000 }, () => drawMischief(settings, random).label);
   };
   assert.deepEqual(story(1), story(1));
@@ -46,7 +35,7 @@ test('duplicates, drops, delays and wrong order reach the app, nothing is lost, 
   const app = await openApp();
   const store = openInbox();
   const settings = parseChaos('duplicate=30%,reorder=30%,drop=20%,delay=10ms');
-  const listening = await startListening({ store, forward: app.url, chaos: { settings, random: seeded(7) } });
+  const listening = await startListening({ store, forward: app.url, chaos: { settings, random: seededRandom('7') } });
   assert.match(listening.of('ready')[0]?.chaos ?? '', /duplicate 30%/);
   const sender = openSender(listening.url, 1);
   const ids = Array.from({ length: 100 }, (_, n) => `evt_${n}`);

@@ -86,42 +86,58 @@ function read(text: string): Node | null {
   } catch {
     return null;
   }
-  const tokens = text.match(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g) ?? [];
-  let at = 0;
-  return value(0);
+  return new Reader(text.match(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g) ?? []).value(0);
+}
 
-  function value(depth: number): Node | null {
-    const token = tokens[at++] ?? '';
+/** Walks over tokens that are known to be in order. */
+class Reader {
+  readonly #tokens: readonly string[];
+  #at = 0;
+
+  constructor(tokens: readonly string[]) {
+    this.#tokens = tokens;
+  }
+
+  value(depth: number): Node | null {
+    const token = this.#take();
     if (depth > MAX_DEPTH) return null;
-    if (token === '[') return list(depth);
-    if (token === '{') return members(depth);
+    if (token === '[') return this.#list(depth);
+    if (token === '{') return this.#members(depth);
     return token.startsWith('"') ? { kind: 'string', value: decode(token) } : { kind: 'text', text: token };
   }
 
-  function list(depth: number): Node | null {
+  #list(depth: number): Node | null {
     const items: Node[] = [];
-    while (tokens[at] !== ']') {
-      const item = value(depth + 1);
+    while (!this.#passes(']')) {
+      const item = this.value(depth + 1);
       if (item === null) return null;
       items.push(item);
-      if (tokens[at] === ',') at += 1;
+      this.#passes(',');
     }
-    at += 1;
     return { kind: 'list', items };
   }
 
-  function members(depth: number): Node | null {
+  #members(depth: number): Node | null {
     const found: [string, Node][] = [];
-    while (tokens[at] !== '}') {
-      const name = decode(tokens[at] ?? '""');
-      at += 2; // the name and its colon
-      const item = value(depth + 1);
+    while (!this.#passes('}')) {
+      const name = decode(this.#take());
+      this.#passes(':');
+      const item = this.value(depth + 1);
       if (item === null) return null;
       found.push([name, item]);
-      if (tokens[at] === ',') at += 1;
+      this.#passes(',');
     }
-    at += 1;
     return { kind: 'members', members: found };
+  }
+
+  #take(): string {
+    return this.#tokens[this.#at++] ?? '';
+  }
+
+  #passes(token: string): boolean {
+    const there = this.#tokens[this.#at] === token;
+    if (there) this.#at += 1;
+    return there;
   }
 }
 

@@ -2,6 +2,7 @@
  * Mischief on purpose, between inbox and app: what a handler must bear because the real sender may do it too (webhooks page §5):
  * repetitions, wrong order, delay, and deliveries that only come with the retry. Nothing is lost by it.
  */
+import { createHash } from 'node:crypto';
 import { parseDuration } from '../contract/time.ts';
 import { type Failure, usage } from '../failure.ts';
 
@@ -62,14 +63,23 @@ export function drawMischief(settings: ChaosSettings, random: () => number): Mis
   return { duplicate, reorder, drop, delayMs, label: words.filter((word) => word !== false).join(', ') || null };
 }
 
+/** A random source that depends on nothing but the seed: 32 bits at a time of SHA-256 over seed and count. */
+export function seededRandom(seed: string): () => number {
+  let count = 0;
+  return () => {
+    count += 1;
+    return createHash('sha256').update(`${seed}:${count}`).digest().readUInt32BE(0) / 2 ** 32;
+  };
+}
+
 /** Milliseconds after which a reordered delivery goes though no other came. */
 const LONGEST_HOLD_MS = 1000;
 
 export interface Holding<P> {
   /** Sends now, or holds. */
   take(parcel: P, mischief: Mischief): void;
-  /** Sends nothing more. @returns how many were held. */
-  stop(): number;
+  /** Sends nothing more. */
+  stop(): void;
 }
 
 /** Keeps delayed and reordered parcels until their time. */
@@ -99,9 +109,7 @@ export function createHolding<P>(send: (parcel: P) => void): Holding<P> {
     },
     stop() {
       for (const timer of held.values()) clearTimeout(timer);
-      const left = held.size;
       held.clear();
-      return left;
     },
   };
 }

@@ -34,17 +34,7 @@ export async function openExposure(
   say: (moment: Moment) => void,
 ): Promise<Exposure> {
   const { tunnel, now } = options;
-  const tell = (via: string, state: 'opening' | 'up' | 'woke', url: string | null, detail: string | null): void =>
-    say({
-      type: 'tunnel',
-      at: new Date(now()).toISOString(),
-      via,
-      state,
-      url,
-      detail,
-      retry_in_ms: null,
-      blind_ms: null,
-    });
+  const tell = teller(now, say);
   if (tunnel !== undefined) tell(tunnel.via, 'opening', null, null);
   const open: OpenTunnel | null = tunnel === undefined ? null : await tunnel.open(port, signal, null);
   const base = open?.url ?? `http://127.0.0.1:${port}`;
@@ -67,6 +57,16 @@ export async function openExposure(
     close: async () => {
       await open?.close();
     },
+  };
+}
+
+function teller(
+  now: () => number,
+  say: (moment: Moment) => void,
+): (via: string, state: 'opening' | 'up' | 'woke', url: string | null, detail: string | null) => void {
+  return (via, state, url, detail) => {
+    const at = new Date(now()).toISOString();
+    say({ type: 'tunnel', at, via, state, url, detail, retry_in_ms: null, blind_ms: null });
   };
 }
 

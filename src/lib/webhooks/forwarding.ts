@@ -1,10 +1,10 @@
 /** Everything between the inbox and the apps: one lane for each app, outcomes kept, written down and told. */
 import type { WriteDown } from '../contract/exchange.ts';
-import { type ChaosSettings, createHolding, drawMischief, type Mischief } from './chaos.ts';
+import { type ChaosSettings, createHolding, drawMischief, type Holding, type Mischief } from './chaos.ts';
 import { createForwarder, type Forwarder, type Message, type Outcome } from './forward.ts';
 import { listensOn } from './connect.ts';
-import type { Inbox } from './inbox.ts';
-import { createLane, type Job, type Lane, type Next, type RetryTimes } from './lane.ts';
+import type { ForwardState, Inbox } from './inbox.ts';
+import { type Job, Lane, type Next, type RetryTimes } from './lane.ts';
 import type { Moment, Subject } from './moments.ts';
 import { attemptRecord } from './records.ts';
 
@@ -50,12 +50,6 @@ export interface ForwardingOptions {
   done: (state: 'delivered' | 'failed') => void;
 }
 
-export interface Forwarding {
-  send(parcel: Parcel): void;
-  /** @returns how many parcels are still to be delivered. */
-  stop(graceMs: number): Promise<number>;
-}
-
 interface Load extends Job {
   parcel: Parcel;
 }
@@ -63,92 +57,104 @@ interface Load extends Job {
 /** Bytes of waiting bodies kept in memory; beyond that they are read from the inbox when their turn comes. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
-export function createForwarding(options: ForwardingOptions): Forwarding {
-  const lanes = new Map<string, { lane: Lane<Load>; forwarder: Forwarder }>();
-  const tell = createTeller(options);
-  let kept = 0;
+export class Forwarding {
+  readonly #options: ForwardingOptions;
+  readonly #lanes = new Map<string, { lane: Lane<Load>; forwarder: Forwarder }>();
+  readonly #holding: Holding<Parcel>;
+  #kept = 0;
+  #stopped = false;
 
-  const messageOf = (parcel: Parcel): Message | null => {
-    const { message } = parcel;
-    if (message !== null) return message;
-    return options.inbox.content(parcel.subject.inbox_id);
-  };
-  const release = (parcel: Parcel): void => {
-    kept -= parcel.message?.body.length ?? 0;
-    parcel.message = null;
-  };
-
-  function laneFor(origin: string): Lane<Load> {
-    const found = lanes.get(origin);
-    if (found !== undefined) return found.lane;
-    const { concurrency, timeoutMs, ticks, now, random, retry } = options;
-    const forwarder = createForwarder({ origin, concurrency, timeoutMs, ticks });
-    const lane = createLane<Load>({
-      concurrency,
-      retry,
-      now,
-      random,
-      listens: () => listensOn(new URL(origin), timeoutMs),
-      attempt: async (job, signal) => {
-        const { parcel } = job;
-        const message = messageOf(parcel);
-        if (parcel.mischief?.drop === true && job.attempts === parcel.attempts) {
-          return { kind: 'broken', error: 'dropped', latencyMs: 0 };
-        }
-        // Trimmed away behind our back: nothing to deliver, and nothing to try again.
-        if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
-        return forwarder.attempt(parcel.target, message, signal);
-      },
-      report: (job, outcome, next) => {
-        tell(job, outcome, next, messageOf(job.parcel));
-        if (next.kind === 'retry') return;
-        if (next.kind === 'delivered' && job.parcel.mischief?.duplicate === true) repeat(job.parcel);
-        release(job.parcel);
-        if (job.parcel.copy === true) return;
-        options.done(next.kind === 'delivered' ? 'delivered' : 'failed');
-        job.parcel.settled?.(outcome);
-      },
-    });
-    lanes.set(origin, { lane, forwarder });
-    return lane;
+  constructor(options: ForwardingOptions) {
+    this.#options = options;
+    this.#holding = createHolding((parcel) => this.#enter(parcel));
   }
 
-  function send(parcel: Parcel): void {
-    kept += parcel.message?.body.length ?? 0;
-    if (kept > KEPT_BYTES) release(parcel);
-    laneFor(new URL(parcel.target).origin).add({
+  send(parcel: Parcel): void {
+    const { chaos } = this.#options;
+    if (chaos === undefined) return this.#enter(parcel);
+    const mischief = drawMischief(chaos.settings, chaos.random);
+    return this.#holding.take({ ...parcel, mischief }, mischief);
+  }
+
+  /** Starts nothing more; what is under way ends or is called off after `graceMs`. What is left stays in the inbox. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#holding.stop();
+    const open = [...this.#lanes.values()];
+    await Promise.all(open.map(({ lane }) => lane.stop(graceMs)));
+    await Promise.all(open.map(({ forwarder }) => forwarder.close()));
+  }
+
+  #enter(parcel: Parcel): void {
+    if (this.#stopped) return;
+    this.#kept += parcel.message?.body.length ?? 0;
+    if (this.#kept > KEPT_BYTES) this.#release(parcel);
+    this.#laneFor(new URL(parcel.target).origin).add({
       forward: parcel.forward,
       // A copy shares its row with the original, and must not share its place in line.
-      orderKey: parcel.copy === true ? `copy ${parcel.forward}` : orderKeyOf(options.order, parcel),
+      orderKey: parcel.copy === true ? `copy ${parcel.forward}` : orderKeyOf(this.#options.order, parcel),
       created: parcel.created,
-      since: options.now(),
+      since: this.#options.now(),
       attempts: parcel.attempts,
       once: parcel.settled !== undefined || parcel.copy === true,
       parcel,
     });
   }
 
-  function repeat(parcel: Parcel): void {
-    const { settled: _settled, mischief: _mischief, ...rest } = parcel;
-    const label = { duplicate: false, reorder: false, drop: false, delayMs: 0, label: 'duplicate' };
-    setImmediate(send, { ...rest, copy: true, mischief: label });
+  #laneFor(origin: string): Lane<Load> {
+    const found = this.#lanes.get(origin);
+    if (found !== undefined) return found.lane;
+    const { concurrency, timeoutMs, ticks, now, random, retry } = this.#options;
+    const forwarder = createForwarder({ origin, concurrency, timeoutMs, ticks });
+    const lane = new Lane<Load>({
+      concurrency,
+      retry,
+      now,
+      random,
+      listens: () => listensOn(new URL(origin), timeoutMs),
+      attempt: (job, signal) => this.#attempt(forwarder, job, signal),
+      report: (job, outcome, next) => this.#report(job, outcome, next),
+    });
+    this.#lanes.set(origin, { lane, forwarder });
+    return lane;
   }
 
-  const holding = createHolding(send);
-  return {
-    send(parcel) {
-      if (options.chaos === undefined) return send(parcel);
-      const mischief = drawMischief(options.chaos.settings, options.chaos.random);
-      return holding.take({ ...parcel, mischief }, mischief);
-    },
-    async stop(graceMs) {
-      const held = holding.stop();
-      const open = [...lanes.values()];
-      const left = await Promise.all(open.map(({ lane }) => lane.stop(graceMs)));
-      await Promise.all(open.map(({ forwarder }) => forwarder.close()));
-      return left.reduce((sum, count) => sum + count, held);
-    },
-  };
+  async #attempt(forwarder: Forwarder, { parcel, attempts }: Load, signal: AbortSignal): Promise<Outcome> {
+    if (parcel.mischief?.drop === true && attempts === parcel.attempts) {
+      return { kind: 'broken', error: 'dropped', latencyMs: 0 };
+    }
+    const message = this.#messageOf(parcel);
+    // Trimmed away behind our back: there is nothing left to deliver.
+    if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
+    return forwarder.attempt(parcel.target, message, signal);
+  }
+
+  #report(job: Load, outcome: Outcome, next: Next): void {
+    const { parcel } = job;
+    if (outcome.kind === 'stopped') return;
+    tell(this.#options, job, outcome, next, this.#messageOf(parcel));
+    if (next.kind === 'retry') return;
+    if (next.kind === 'delivered' && parcel.mischief?.duplicate === true) this.#repeat(parcel);
+    this.#release(parcel);
+    if (parcel.copy === true) return;
+    this.#options.done(next.kind === 'delivered' ? 'delivered' : 'failed');
+    parcel.settled?.(outcome);
+  }
+
+  #repeat(parcel: Parcel): void {
+    const { settled: _settled, ...rest } = parcel;
+    const mischief = { duplicate: false, reorder: false, drop: false, delayMs: 0, label: 'duplicate' };
+    setImmediate(() => this.#enter({ ...rest, copy: true, mischief }));
+  }
+
+  #messageOf(parcel: Parcel): Message | null {
+    return parcel.message ?? this.#options.inbox.content(parcel.subject.inbox_id);
+  }
+
+  #release(parcel: Parcel): void {
+    this.#kept -= parcel.message?.body.length ?? 0;
+    parcel.message = null;
+  }
 }
 
 /** Order is kept for each target by itself: a slow app does not hold up another. */
@@ -159,39 +165,40 @@ function orderKeyOf(order: ForwardingOptions['order'], parcel: Parcel): string |
 }
 
 /** One attempt told three ways: to the inbox, to the journal, and as a moment. */
-function createTeller(
+function tell(
   options: ForwardingOptions,
-): (job: Load, outcome: Outcome, next: Next, message: Message | null) => void {
-  return (job, outcome, next, message) => {
-    if (outcome.kind === 'stopped') return;
-    const { parcel } = job;
-    const at = options.now();
-    const status = outcome.kind === 'answered' ? outcome.status : null;
-    const error = outcome.kind === 'answered' ? null : outcome.error;
-    const answer = outcome.kind === 'answered' ? outcome.answer : null;
-    const latencyMs = outcome.latencyMs;
-    const state = next.kind === 'retry' ? 'waiting' : next.kind === 'delivered' ? 'delivered' : 'failed';
-    if (parcel.copy !== true)
-      options.inbox.settle(parcel.forward, { state, attempts: job.attempts, at, status, latencyMs, error, answer });
-    options.record(
-      attemptRecord({ at, parcel, attempt: job.attempts, outcome, message, environment: options.environment }),
-    );
-    const told = {
-      at: new Date(at).toISOString(),
-      ...parcel.subject,
-      target: parcel.target,
-      attempt: job.attempts,
-      error,
-      latency_ms: latencyMs,
-      answer,
-      hint: hintFor(parcel, outcome),
-      chaos: parcel.mischief?.label ?? null,
-    };
-    if (next.kind === 'delivered') options.say({ type: 'forwarded', ...told, status: status ?? 0 });
-    else if (next.kind === 'retry') options.say({ type: 'retrying', ...told, status, retry_in_ms: next.inMs });
-    else options.say({ type: 'failed', ...told, status });
+  job: Load,
+  outcome: Exclude<Outcome, { kind: 'stopped' }>,
+  next: Next,
+  message: Message | null,
+): void {
+  const { parcel, attempts } = job;
+  const at = options.now();
+  const { latencyMs } = outcome;
+  const [status, error, answer] =
+    outcome.kind === 'answered' ? [outcome.status, null, outcome.answer] : [null, outcome.error, null];
+  const state = STATES[next.kind];
+  if (parcel.copy !== true) {
+    options.inbox.settle(parcel.forward, { state, attempts, at, status, latencyMs, error, answer });
+  }
+  options.record(attemptRecord({ at, parcel, attempt: attempts, outcome, message, environment: options.environment }));
+  const told = {
+    at: new Date(at).toISOString(),
+    ...parcel.subject,
+    target: parcel.target,
+    attempt: attempts,
+    error,
+    latency_ms: latencyMs,
+    answer,
+    hint: hintFor(parcel, outcome),
+    chaos: parcel.mischief?.label ?? null,
   };
+  if (next.kind === 'delivered') options.say({ type: 'forwarded', ...told, status: status ?? 0 });
+  else if (next.kind === 'retry') options.say({ type: 'retrying', ...told, status, retry_in_ms: next.inMs });
+  else options.say({ type: 'failed', ...told, status });
 }
+
+const STATES: Record<Next['kind'], ForwardState> = { delivered: 'delivered', retry: 'waiting', given_up: 'failed' };
 
 const LAST_V1_ONLY =
   'this delivery is genuine and carries two v1 entries: the app seems to read only the last one; it must try each (webhooks test shows it)';

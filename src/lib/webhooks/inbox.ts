@@ -3,7 +3,7 @@
  * next listener, however this one ended. Writes that fall into the same turn of the event loop share one commit, and so one
  * wait for the disk.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
 import { sqliteCode } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
@@ -46,20 +46,6 @@ export interface Settlement {
   answer: string | null;
 }
 
-export interface Inbox {
-  /**
-   * Resolves once the delivery and its forwards are on disk, safe from a power cut.
-   * @throws Failure `unavailable` (`inbox_full`, `inbox_unwritable`): the sender must be told to come again.
-   */
-  store(delivery: NewDelivery, targets: readonly string[]): Promise<Stored>;
-  /** Written with the next commit, which follows within this turn of the event loop. */
-  settle(forward: number, settlement: Settlement): void;
-  /** The bytes of a stored delivery; null when it is gone. */
-  content(delivery: number): { headers: string[]; body: Uint8Array } | null;
-  /** Commits what has not been committed. */
-  flush(): void;
-}
-
 export interface InboxOptions {
   store: Store;
   scope: string;
@@ -80,53 +66,69 @@ interface Waiting {
 const BOUND_EVERY = 512;
 const RETRY_MS = 100;
 
-export function createInbox(options: InboxOptions): Inbox {
-  const { db } = options.store;
-  const writer = createWriter(db, options);
-  const read = db.prepare('SELECT headers, body FROM deliveries WHERE id = ?');
-  let arrivals: Waiting[] = [];
-  let settlements: [number, Settlement][] = [];
-  let due: NodeJS.Immediate | null = null;
-  let commits = 0;
+export class Inbox {
+  readonly #store: Store;
+  readonly #writer: Writer;
+  readonly #read: StatementSync;
+  #arrivals: Waiting[] = [];
+  #settlements: [number, Settlement][] = [];
+  #due: NodeJS.Immediate | null = null;
+  #commits = 0;
 
-  const flush = (): void => {
-    if (due !== null) clearImmediate(due);
-    due = null;
-    const group = { arrivals, settlements };
-    arrivals = [];
-    settlements = [];
+  constructor(options: InboxOptions) {
+    const { db } = options.store;
+    this.#store = options.store;
+    this.#writer = createWriter(db, options);
+    this.#read = db.prepare('SELECT headers, body FROM deliveries WHERE id = ?');
+  }
+
+  /**
+   * Resolves once the delivery and its forwards are on disk, safe from a power cut.
+   * @throws Failure `unavailable` (`inbox_full`, `inbox_unwritable`): the sender must be told to come again.
+   */
+  store(delivery: NewDelivery, targets: readonly string[]): Promise<Stored> {
+    return new Promise((resolve, reject) => {
+      this.#arrivals.push({ delivery, targets, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Written with the next commit, which follows within this turn of the event loop. */
+  settle(forward: number, settlement: Settlement): void {
+    this.#settlements.push([forward, settlement]);
+    this.#schedule();
+  }
+
+  /** The bytes of a stored delivery; null when it is gone. */
+  content(delivery: number): { headers: string[]; body: Uint8Array } | null {
+    const row = this.#store.db.isOpen ? this.#read.get(delivery) : undefined;
+    if (row === undefined || !(row['body'] instanceof Uint8Array)) return null;
+    return { headers: readHeaders(row['headers']), body: row['body'] };
+  }
+
+  /** Commits what has not been committed. */
+  flush(): void {
+    if (this.#due !== null) clearImmediate(this.#due);
+    this.#due = null;
+    const group = { arrivals: this.#arrivals, settlements: this.#settlements };
+    this.#arrivals = [];
+    this.#settlements = [];
     if (group.arrivals.length + group.settlements.length === 0) return;
-    const stored = commitGroup(options.store, writer, group);
+    const stored = commitGroup(this.#store, this.#writer, group);
     if (stored === null) {
       // The outcomes are still true; they go with a later commit. Arrivals were refused, and their senders come again.
-      settlements = [...group.settlements, ...settlements];
-      setTimeout(schedule, RETRY_MS).unref();
+      this.#settlements = [...group.settlements, ...this.#settlements];
+      setTimeout(() => this.#schedule(), RETRY_MS).unref();
     } else if (stored.length > 0) {
-      void releaseWhenSafe(group.arrivals, stored, options.store);
+      void releaseWhenSafe(group.arrivals, stored, this.#store);
     }
-    commits += 1;
-    if (commits % BOUND_EVERY === 0 && db.isOpen) options.store.bound();
-  };
-  const schedule = (): void => {
-    if (db.isOpen) due ??= setImmediate(flush);
-  };
-  return {
-    store: (delivery, targets) =>
-      new Promise((resolve, reject) => {
-        arrivals.push({ delivery, targets, resolve, reject });
-        schedule();
-      }),
-    settle(forward, settlement) {
-      settlements.push([forward, settlement]);
-      schedule();
-    },
-    content(delivery) {
-      const row = read.get(delivery);
-      if (row === undefined || !(row['body'] instanceof Uint8Array)) return null;
-      return { headers: readHeaders(row['headers']), body: row['body'] };
-    },
-    flush,
-  };
+    this.#commits += 1;
+    if (this.#commits % BOUND_EVERY === 0 && this.#store.db.isOpen) this.#store.bound();
+  }
+
+  #schedule(): void {
+    if (this.#store.db.isOpen) this.#due ??= setImmediate(() => this.flush());
+  }
 }
 
 /** The names and values of a stored delivery's `headers`. */

@@ -49,31 +49,30 @@ export interface LaneOptions<J extends Job> {
   report: (job: J, outcome: Outcome, next: Next) => void;
 }
 
-export interface Lane<J extends Job> {
-  add(job: J): void;
-  /** Starts nothing more, waits for attempts under way, calls off those that take longer. @returns how many jobs are left. */
-  stop(graceMs: number): Promise<number>;
-}
-
-export function createLane<J extends Job>(options: LaneOptions<J>): Lane<J> {
-  const { now, retry } = options;
+export class Lane<J extends Job> {
+  readonly #options: LaneOptions<J>;
   /** Jobs of one key, first in line first. A key that is not in `ready` is at work: an attempt, or the wait before the next. */
-  const lines = new Map<string, J[]>();
-  const ready = createHeap<string>();
-  const running = new Set<Promise<void>>();
-  const timers = new Set<NodeJS.Timeout>();
-  const stopping = new AbortController();
-  const calledOff = new AbortController();
-  let away: Outcome | null = null;
+  readonly #lines = new Map<string, J[]>();
+  readonly #ready = createHeap<string>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #stopping = new AbortController();
+  readonly #calledOff = new AbortController();
+  /** Why nothing is attempted: the outcome that showed that nobody listens. */
+  #away: Outcome | null = null;
 
-  function add(job: J): void {
-    if (job.once && away !== null) return options.report(job, away, { kind: 'given_up' });
+  constructor(options: LaneOptions<J>) {
+    this.#options = options;
+  }
+
+  add(job: J): void {
+    if (job.once && this.#away !== null) return this.#options.report(job, this.#away, { kind: 'given_up' });
     const key = job.orderKey ?? `#${job.forward}`;
-    const line = lines.get(key);
+    const line = this.#lines.get(key);
     if (line === undefined) {
-      lines.set(key, [job]);
-      ready.push(job.forward, key);
-      return pump();
+      this.#lines.set(key, [job]);
+      this.#ready.push(job.forward, key);
+      return this.#pump();
     }
     let place = line.length;
     // The first in line keeps its place: it may be under way.
@@ -81,109 +80,111 @@ export function createLane<J extends Job>(options: LaneOptions<J>): Lane<J> {
     line.splice(place, 0, job);
   }
 
-  function pump(): void {
-    while (mayStart()) {
-      const key = ready.pop();
+  /** Starts nothing more, waits for attempts under way, calls off those that take longer than `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    for (const timer of this.#timers) clearTimeout(timer);
+    const grace = setTimeout(() => this.#calledOff.abort(), graceMs);
+    await Promise.all(this.#running);
+    clearTimeout(grace);
+  }
+
+  #pump(): void {
+    while (this.#mayStart()) {
+      const key = this.#ready.pop();
       if (key === undefined) return;
-      const run: Promise<void> = work(key).finally(() => {
-        running.delete(run);
-        pump();
+      const run: Promise<void> = this.#work(key).finally(() => {
+        this.#running.delete(run);
+        this.#pump();
       });
-      running.add(run);
+      this.#running.add(run);
     }
   }
 
-  function mayStart(): boolean {
-    return !stopping.signal.aborted && away === null && running.size < options.concurrency;
+  #mayStart(): boolean {
+    return !this.#stopping.signal.aborted && this.#away === null && this.#running.size < this.#options.concurrency;
   }
 
-  async function work(key: string): Promise<void> {
-    const job = lines.get(key)?.[0];
+  async #work(key: string): Promise<void> {
+    const job = this.#lines.get(key)?.[0];
     if (job === undefined) return;
-    const outcome = await options.attempt(job, calledOff.signal);
+    const outcome = await this.#options.attempt(job, this.#calledOff.signal);
     if (outcome.kind === 'stopped') return;
     job.attempts += 1;
-    const next = decide(job, outcome);
-    options.report(job, outcome, next);
-    if (next.kind !== 'retry') return leave(key);
-    if (next.inMs === null) {
-      comeBack(key);
-      if (away === null) void waitForPort(outcome);
-      return;
+    const next = this.#decide(job, outcome);
+    this.#options.report(job, outcome, next);
+    if (next.kind !== 'retry') this.#leave(key);
+    else if (next.inMs !== null) this.#comeBackLater(key, next.inMs);
+    else {
+      this.#comeBack(key);
+      if (this.#away === null) void this.#waitForPort(outcome);
     }
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      comeBack(key);
-      pump();
-    }, next.inMs);
-    timers.add(timer);
   }
 
-  function decide(job: J, outcome: Outcome): Next {
+  #decide(job: J, outcome: Outcome): Next {
     if (outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300) return { kind: 'delivered' };
     if (job.once) return { kind: 'given_up' };
-    const inMs = outcome.kind === 'unconnected' ? null : backOff(job.attempts);
-    return isOver(job, now() + (inMs ?? 0)) ? { kind: 'given_up' } : { kind: 'retry', inMs };
+    const inMs = outcome.kind === 'unconnected' ? null : this.#backOff(job.attempts);
+    return this.#isOver(job, this.#options.now() + (inMs ?? 0)) ? { kind: 'given_up' } : { kind: 'retry', inMs };
   }
 
   /** Full jitter: anything between nothing and the doubled wait, so that deliveries that failed together do not return together. */
-  function backOff(attempts: number): number {
-    const longest = Math.min(retry.longestMs, retry.firstMs * 2 ** Math.min(attempts - 1, 30));
-    return Math.round(options.random() * longest);
+  #backOff(attempts: number): number {
+    const { firstMs, longestMs } = this.#options.retry;
+    const longest = Math.min(longestMs, firstMs * 2 ** Math.min(attempts - 1, 30));
+    return Math.round(this.#options.random() * longest);
   }
 
-  function isOver(job: J, at: number): boolean {
-    return retry.giveUpAfterMs !== null && at - job.since >= retry.giveUpAfterMs;
+  #isOver(job: J, at: number): boolean {
+    const { giveUpAfterMs } = this.#options.retry;
+    return giveUpAfterMs !== null && at - job.since >= giveUpAfterMs;
   }
 
-  function comeBack(key: string): void {
-    const first = lines.get(key)?.[0];
-    if (first !== undefined) ready.push(first.forward, key);
+  #comeBack(key: string): void {
+    const first = this.#lines.get(key)?.[0];
+    if (first !== undefined) this.#ready.push(first.forward, key);
+  }
+
+  #comeBackLater(key: string, inMs: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#comeBack(key);
+      this.#pump();
+    }, inMs);
+    this.#timers.add(timer);
   }
 
   /** The first in line is done. */
-  function leave(key: string): void {
-    const line = lines.get(key);
+  #leave(key: string): void {
+    const line = this.#lines.get(key);
     line?.shift();
-    if (line?.length === 0) lines.delete(key);
-    comeBack(key);
+    if (line?.length === 0) this.#lines.delete(key);
+    this.#comeBack(key);
   }
 
   /** While nobody listens, only the port is tried: a hundred waiting deliveries must not knock a hundred times. */
-  async function waitForPort(outcome: Outcome): Promise<void> {
-    away = outcome;
-    while (!stopping.signal.aborted) {
-      giveUpOnTheOld(outcome);
-      await wait(retry.portPollMs, null, { signal: stopping.signal }).catch(() => null);
-      if (!stopping.signal.aborted && (await options.listens())) break;
+  async #waitForPort(outcome: Outcome): Promise<void> {
+    const { signal } = this.#stopping;
+    this.#away = outcome;
+    while (!signal.aborted) {
+      this.#giveUpOnTheOld(outcome);
+      await wait(this.#options.retry.portPollMs, null, { signal }).catch(() => null);
+      if (!signal.aborted && (await this.#options.listens())) break;
     }
-    away = null;
-    pump();
+    this.#away = null;
+    this.#pump();
   }
 
-  function giveUpOnTheOld(outcome: Outcome): void {
-    for (let key = ready.peek(); key !== undefined; key = ready.peek()) {
-      const job = lines.get(key)?.[0];
-      if (job !== undefined && !isOver(job, now())) return;
-      ready.pop();
+  #giveUpOnTheOld(outcome: Outcome): void {
+    for (let key = this.#ready.peek(); key !== undefined; key = this.#ready.peek()) {
+      const job = this.#lines.get(key)?.[0];
+      if (job !== undefined && !this.#isOver(job, this.#options.now())) return;
+      this.#ready.pop();
       if (job === undefined) continue;
-      options.report(job, outcome, { kind: 'given_up' });
-      leave(key);
+      this.#options.report(job, outcome, { kind: 'given_up' });
+      this.#leave(key);
     }
   }
-
-  async function stop(graceMs: number): Promise<number> {
-    stopping.abort();
-    for (const timer of timers) clearTimeout(timer);
-    const grace = setTimeout(() => calledOff.abort(), graceMs);
-    await Promise.all(running);
-    clearTimeout(grace);
-    let left = 0;
-    for (const line of lines.values()) left += line.length;
-    return left;
-  }
-
-  return { add, stop };
 }
 
 function isLater(queued: Job | undefined, job: Job): boolean {

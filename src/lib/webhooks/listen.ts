@@ -7,7 +7,7 @@ import { aborted } from './exposure.ts';
 import { assemble, close, open } from './listener.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { enrol } from './listeners.ts';
-import { createMomentQueue } from './moment-queue.ts';
+import { MomentQueue } from './moment-queue.ts';
 import type { Moment } from './moments.ts';
 
 export type { ListenOptions } from './listen-options.ts';
@@ -19,9 +19,11 @@ const HEARTBEAT_MS = 5000;
  * @throws Failure when it cannot become ready: port taken, registration refused, self-test lost.
  */
 export async function* listen(options: ListenOptions): AsyncGenerator<Moment, void, undefined> {
-  const queue = createMomentQueue();
+  const queue = new MomentQueue();
   const leave = new AbortController();
-  const story = tell(options, AbortSignal.any([options.signal, leave.signal]), queue.say).finally(queue.end);
+  const story = tell(options, AbortSignal.any([options.signal, leave.signal]), (moment) => queue.say(moment)).finally(
+    () => queue.end(),
+  );
   // Awaited below; until then a failure must not count as unhandled.
   story.catch(() => {});
   try {

@@ -2,14 +2,14 @@
 import { describeChaos } from './chaos.ts';
 import { type Endpoint, findCandidate, obtainEndpoint, remove } from './endpoint.ts';
 import { type Exposure, openExposure } from './exposure.ts';
-import { createForwarding } from './forwarding.ts';
-import { createInbox } from './inbox.ts';
+import { Forwarding } from './forwarding.ts';
+import { Inbox } from './inbox.ts';
 import type { RetryTimes } from './lane.ts';
 import type { ListenOptions } from './listen-options.ts';
 import type { Enrolment, Leftover } from './listeners.ts';
-import type { ClosedMoment, Counts, Moment } from './moments.ts';
+import type { ClosedMoment, Counts, Moment, ReadyMoment } from './moments.ts';
 import { openReceiver, type Receiver, type ReceiverOptions } from './receiver.ts';
-import { createReception } from './reception.ts';
+import { Reception } from './reception.ts';
 import { createSelfTest } from './self-test.ts';
 import { routing } from './targets.ts';
 
@@ -29,9 +29,9 @@ export function assemble(options: ListenOptions, enrolment: Enrolment, say: (mom
   const { store, scope, now, random, environment, record } = options;
   const ticks = options.ticks ?? now;
   const counts: Counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
-  const inbox = createInbox({ store, scope, owner: enrolment.id, dedupe: options.dedupe ?? true });
+  const inbox = new Inbox({ store, scope, owner: enrolment.id, dedupe: options.dedupe ?? true });
   const ways = routing(options.forward, options.routes ?? []);
-  const forwarding = createForwarding({
+  const forwarding = new Forwarding({
     inbox,
     environment,
     now,
@@ -48,7 +48,7 @@ export function assemble(options: ListenOptions, enrolment: Enrolment, say: (mom
       counts[state === 'delivered' ? 'forwarded' : 'failed'] += 1;
     },
   });
-  const reception = createReception({
+  const reception = new Reception({
     inbox,
     forwarding,
     environment,
@@ -96,21 +96,25 @@ export async function open(
     signal: parts.closing.signal,
   });
   const leftovers = enrolment.takeOver(ways.route);
-  parts.say({
+  const told = { url, port, events, targets: ways.targets, leftover: leftovers.length, self_test_ms: selfTestMs };
+  parts.say(readyMoment(options, endpoint, told));
+  return leftovers;
+}
+
+function readyMoment(
+  options: ListenOptions,
+  { id, adopted }: Endpoint,
+  told: Pick<ReadyMoment, 'url' | 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms'>,
+): ReadyMoment {
+  return {
     type: 'ready',
     at: new Date(options.now()).toISOString(),
-    endpoint_id: endpoint.id,
-    url,
-    port,
-    events,
-    targets: ways.targets,
-    leftover: leftovers.length,
-    adopted: endpoint.adopted,
-    self_test_ms: selfTestMs,
+    endpoint_id: id,
+    ...told,
+    adopted,
     unverified: options.skipVerify === true,
     chaos: options.chaos === undefined ? null : describeChaos(options.chaos.settings),
-  });
-  return leftovers;
+  };
 }
 
 /** The port asked for, else the one a dead listener's senders know, else any. */
@@ -132,7 +136,7 @@ async function openDoor(
       const { endpoint } = parts.opened;
       return [...(endpoint === null ? [] : [endpoint.secret]), ...(options.secrets?.() ?? [])];
     },
-    onRejected: parts.reception.refuse,
+    onRejected: (incoming, verdict) => parts.reception.refuse(incoming, verdict),
     onDelivery: (incoming, verdict) =>
       parts.selfTest.recognise(incoming.deliveryId) ? Promise.resolve(200) : parts.reception.take(incoming, verdict),
   };
@@ -151,11 +155,11 @@ export async function close(options: ListenOptions, enrolment: Enrolment, parts:
   const graceMs = options.graceMs ?? 3000;
   const trouble = endpoint === null ? null : await remove(options.endpoints, endpoint.id);
   if (trouble === null) enrolment.forgetEndpoint(enrolment.id);
-  await receiver?.close(graceMs);
+  await Promise.all([receiver?.close(graceMs), parts.forwarding.stop(graceMs)]);
   parts.closing.abort();
   await (opened.watching ?? opened.exposure?.close());
-  const waiting = await parts.forwarding.stop(graceMs);
   parts.inbox.flush();
+  const waiting = enrolment.waiting();
   enrolment.end();
   const at = new Date(options.now()).toISOString();
   return { type: 'closed', at, ...parts.counts, waiting, endpoint_removed: trouble === null, detail: trouble };

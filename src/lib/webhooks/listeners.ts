@@ -51,6 +51,8 @@ export interface Enrolment {
   noteEndpoint(endpoint: Omit<LeftEndpoint, 'listener'>): void;
   /** Takes over what dead and ended listeners have not delivered, in the order it came in. */
   takeOver(route: (eventType: string | null) => readonly string[]): Leftover[];
+  /** How many forwards of this listener are still to be made. */
+  waiting(): number;
   /** "Still here." To be said every few seconds. */
   seen(): void;
   /** Leaves. What is still waiting is there for the next one. */
@@ -84,6 +86,7 @@ export function enrol(options: EnrolOptions): Enrolment {
       ).run({ ...endpoint, events: JSON.stringify(endpoint.events), id });
     },
     takeOver: (route) => takeOver(db, { scope, owner: id, gone: gone(), now: now() }, route),
+    waiting: () => countWaiting(db, scope, id),
     seen: () => {
       try {
         db.prepare('UPDATE listeners SET seen_at = ? WHERE id = ?').run(now(), id);
@@ -96,6 +99,14 @@ export function enrol(options: EnrolOptions): Enrolment {
       if (db.isOpen) db.prepare('UPDATE listeners SET ended_at = ? WHERE id = ?').run(now(), id);
     },
   };
+}
+
+function countWaiting(db: DatabaseSync, scope: string, owner: number): number {
+  if (!db.isOpen) return 0;
+  const row = db
+    .prepare("SELECT count(*) AS n FROM forwards WHERE scope = ? AND state = 'waiting' AND owner = ?")
+    .get(scope, owner);
+  return Number(row?.['n'] ?? 0);
 }
 
 /** Endpoints that dead listeners left behind, newest first, for whoever lists or removes them. */

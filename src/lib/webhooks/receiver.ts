@@ -77,65 +77,69 @@ const DEFAULT_LIMITS: ReceiverLimits = {
 export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const path = Buffer.from(options.path);
-  const judge = createJudge(options, limits);
-  const takeBody = createIntake(limits);
-  const server = createServer(
-    {
-      requestTimeout: limits.requestMs,
-      headersTimeout: limits.requestMs,
-      connectionsCheckingInterval: Math.min(1000, limits.requestMs),
-    },
-    (request, response) => {
-      if (request.method !== 'POST' || !sameText(request.url ?? '', path)) refuse(response, 404);
-      else void handle(request, response);
-    },
-  );
+  const server = createServer({
+    requestTimeout: limits.requestMs,
+    headersTimeout: limits.requestMs,
+    connectionsCheckingInterval: Math.min(1000, limits.requestMs),
+  });
+  const handle = createHandler(options, limits, server);
+  server.on('request', (request, response) => {
+    if (request.method !== 'POST' || !sameText(request.url ?? '', path)) refuse(response, 404);
+    else void handle(request, response);
+  });
   server.maxConnections = limits.connections;
   server.keepAliveTimeout = 15_000;
   server.on('clientError', (_error, socket) => socket.destroy());
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const taken = await takeBody(request);
-    if (typeof taken === 'number') return refuse(response, taken);
-    const { body, release } = taken;
-    try {
-      answer(response, await admit(request, body), server);
-    } catch {
-      // Not stored, so not acknowledged: the sender comes again. Details went to whoever threw.
-      answer(response, 503, server);
-    } finally {
-      release();
-    }
-  }
-
-  async function admit(request: IncomingMessage, body: Buffer): Promise<number> {
-    await options.known;
-    const incoming: Incoming = {
-      receivedAt: options.now(),
-      method: 'POST',
-      headers: request.rawHeaders,
-      deliveryId: single(request.headers[DELIVERY_HEADER]),
-      body,
-    };
-    const verdict = judge(single(request.headers[SIGNATURE_HEADER]), body);
-    if (verdict !== null && !verdict.valid) {
-      options.onRejected(incoming, verdict);
-      return 400;
-    }
-    return options.onDelivery(incoming, verdict);
-  }
-
   await listenOn(server, options.port);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
   return { port, url: `http://127.0.0.1:${port}${options.path}`, close: (graceMs) => close(server, graceMs) };
 }
 
-/** Verifies; while refusals come in floods, their causes are not looked for, so that genuine deliveries are not held up. */
-function createJudge(
+/** One request at the right path, from its first body byte to its answer. */
+function createHandler(
   options: ReceiverOptions,
   limits: ReceiverLimits,
-): (header: string | null, body: Buffer) => SignatureVerdict | null {
+  server: Server,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const judge = createJudge(options, limits);
+  const takeBody = createIntake(limits);
+  return async (request, response) => {
+    const taken = await takeBody(request);
+    if (typeof taken === 'number') return refuse(response, taken);
+    const { body, release } = taken;
+    try {
+      await options.known;
+      answer(response, await admit(options, request, body, judge), server);
+    } catch {
+      // Not stored, so not acknowledged: the sender comes again. Details went to whoever threw.
+      answer(response, 503, server);
+    } finally {
+      release();
+    }
+  };
+}
+
+/** @returns the status for the sender. */
+async function admit(options: ReceiverOptions, request: IncomingMessage, body: Buffer, judge: Judge): Promise<number> {
+  const incoming: Incoming = {
+    receivedAt: options.now(),
+    method: 'POST',
+    headers: request.rawHeaders,
+    deliveryId: single(request.headers[DELIVERY_HEADER]),
+    body,
+  };
+  const verdict = judge(single(request.headers[SIGNATURE_HEADER]), body);
+  if (verdict === null || verdict.valid) return options.onDelivery(incoming, verdict);
+  options.onRejected(incoming, verdict);
+  return 400;
+}
+
+/** Null when signatures are not looked at. */
+type Judge = (header: string | null, body: Buffer) => SignatureVerdict | null;
+
+/** Verifies; while refusals come in floods, their causes are not looked for, so that genuine deliveries are not held up. */
+function createJudge(options: ReceiverOptions, limits: ReceiverLimits): Judge {
   let second = 0;
   let spent = 0;
   return (header, body) => {

@@ -5,11 +5,11 @@ import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
 import type { RefusedSignature, SignatureVerdict } from '../contract/signature.ts';
 import { Failure } from '../failure.ts';
 import { eventFacts, type EventFacts } from './event-facts.ts';
-import type { Outcome } from './forward.ts';
+import type { Message, Outcome } from './forward.ts';
 import type { Forwarding, Parcel } from './forwarding.ts';
 import type { Inbox, Stored, StoredForward } from './inbox.ts';
 import type { Leftover } from './listeners.ts';
-import type { Counts, Moment, Subject } from './moments.ts';
+import type { Counts, Moment, RejectedMoment, Subject } from './moments.ts';
 import { deliveryRecord } from './records.ts';
 import type { Incoming } from './receiver.ts';
 
@@ -29,130 +29,130 @@ export interface ReceptionOptions {
   counts: Counts;
 }
 
-export interface Reception {
-  /** @returns the status for the sender. @throws Failure when the delivery could not be stored. */
-  take(incoming: Incoming, verdict: SignatureVerdict | null): Promise<number>;
-  refuse(incoming: Incoming, verdict: RefusedSignature): void;
-  /** Sends on what an earlier listener left. */
-  resume(leftover: Leftover): void;
+/** What was stored, on its way to the lanes. */
+interface Arrival {
+  subject: Subject;
+  facts: EventFacts;
+  warnings: readonly string[];
+  message: Message;
 }
 
-export function createReception(options: ReceptionOptions): Reception {
-  const { inbox, forwarding, say, counts, now } = options;
-  const write = (incoming: Incoming, facts: EventFacts | null, status: number, note: string | null): void =>
-    options.record(deliveryRecord({ incoming, facts, status, note, environment: options.environment, now: now() }));
+export class Reception {
+  readonly #options: ReceptionOptions;
 
-  async function take(incoming: Incoming, verdict: SignatureVerdict | null): Promise<number> {
-    const facts = eventFacts(incoming.body);
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the status for the sender. @throws Failure when the delivery could not be stored. */
+  async take(incoming: Incoming, verdict: SignatureVerdict | null): Promise<number> {
+    const { ack, counts, say } = this.#options;
+    const { receivedAt, headers, body } = incoming;
+    const facts = eventFacts(body);
     const warnings = verdict?.valid === true ? verdict.warnings : [];
-    const wanted = options.events.some((pattern) => pattern === '*' || eventMatches(pattern, facts.eventType ?? ''));
-    const targets = wanted ? options.route(facts.eventType) : [];
-    const { receivedAt, deliveryId, method, headers, body } = incoming;
+    const targets = this.#targetsOf(facts.eventType);
     const judged = verdict === null ? 'unverified' : ['valid', ...warnings].join(':');
-    const stored = await inbox
-      .store({ ...facts, receivedAt, deliveryId, method, headers, body, verdict: judged }, targets)
-      .catch((error: unknown) => {
-        write(incoming, facts, 503, 'not stored');
-        sayUnstored(incoming, error);
-        throw error;
-      });
+    const stored = await this.#store(incoming, facts, judged, targets);
     counts.received += 1;
     const subject = subjectOf(stored.id, incoming, facts);
     say({ type: 'received', at: iso(receivedAt), ...subject, bytes: body.length, warnings, targets });
-    const sent = sendOn(stored, subject, { facts, warnings, message: { headers, body } });
-    const status = options.ack === 'stored' ? 200 : ((await sent).find((one) => one >= 300) ?? (await sent)[0] ?? 200);
-    write(incoming, facts, status, null);
+    const arrival = { subject, facts, warnings, message: { headers, body } };
+    const sent = Promise.all(stored.forwards.map((forward) => this.#sendOn(forward, arrival)));
+    const status = ack === 'stored' ? 200 : worstOf(await sent);
+    this.#write(incoming, facts, status, null);
     return status;
   }
 
-  /** @returns what each target makes of it, as a status; known at once unless the sender waits for the app. */
-  function sendOn(
-    stored: Stored,
-    subject: Subject,
-    about: {
-      facts: EventFacts;
-      warnings: readonly string[];
-      message: { headers: readonly string[]; body: Uint8Array };
-    },
-  ): Promise<number[]> {
-    const { facts, warnings, message } = about;
-    return Promise.all(
-      stored.forwards.map((forward) => {
-        if (forward.state === 'duplicate') return repeated(forward, subject);
-        const parcel: Parcel = {
-          forward: forward.id,
-          target: forward.target,
-          subject,
-          warnings,
-          message,
-          attempts: 0,
-          orderKey: facts.orderKey,
-          created: facts.created,
-        };
-        if (options.ack === 'stored') {
-          forwarding.send(parcel);
-          return 200;
-        }
-        return new Promise<number>((resolve) => {
-          forwarding.send({ ...parcel, settled: (outcome) => resolve(statusFor(outcome)) });
-        });
-      }),
-    );
+  refuse(incoming: Incoming, verdict: RefusedSignature): void {
+    const { cause, also, detail } = verdict;
+    this.#write(incoming, null, 400, `bad signature: ${cause}`);
+    this.#sayRejected(incoming, {
+      status: 400,
+      cause,
+      also,
+      skew_seconds: verdict.skewSeconds ?? null,
+      detail,
+      ...SIGNATURE_ADVICE[cause],
+    });
   }
 
-  function repeated(forward: StoredForward, subject: Subject): number {
+  /** Sends on what an earlier listener left. */
+  resume(leftover: Leftover): void {
+    const { forward, target, orderKey, created, attempts, delivery } = leftover;
+    const subject = {
+      inbox_id: delivery,
+      event_id: leftover.eventId,
+      event_type: leftover.eventType,
+      delivery_id: leftover.deliveryId,
+      resource_id: leftover.resourceId,
+    };
+    const { forwarding } = this.#options;
+    forwarding.send({ forward, target, subject, orderKey, created, attempts, warnings: [], message: null });
+  }
+
+  #targetsOf(eventType: string | null): string[] {
+    const { events, route } = this.#options;
+    const wanted = events.some((pattern) => pattern === '*' || eventMatches(pattern, eventType ?? ''));
+    return wanted ? route(eventType) : [];
+  }
+
+  async #store(incoming: Incoming, facts: EventFacts, verdict: string, targets: readonly string[]): Promise<Stored> {
+    try {
+      return await this.#options.inbox.store({ ...facts, ...incoming, verdict }, targets);
+    } catch (error) {
+      this.#write(incoming, facts, 503, 'not stored');
+      this.#sayRejected(incoming, {
+        status: 503,
+        cause: error instanceof Failure && error.facts.code === 'inbox_full' ? 'inbox_full' : 'inbox_unwritable',
+        also: [],
+        skew_seconds: null,
+        detail: null,
+        meaning: error instanceof Failure ? error.message : 'the delivery could not be stored',
+        next: 'the sender was told to come again; make room, or start the app so that the inbox empties',
+      });
+      throw error;
+    }
+  }
+
+  /** @returns what the target makes of it, as a status; known at once unless the sender waits for the app. */
+  #sendOn(forward: StoredForward, { subject, facts, warnings, message }: Arrival): number | Promise<number> {
+    const { forwarding } = this.#options;
+    if (forward.state === 'duplicate') return this.#repeated(forward, subject);
+    const { orderKey, created } = facts;
+    const { id, target } = forward;
+    const parcel: Parcel = { forward: id, target, subject, warnings, message, orderKey, created, attempts: 0 };
+    if (this.#options.ack === 'stored') {
+      forwarding.send(parcel);
+      return 200;
+    }
+    return new Promise((resolve) => {
+      forwarding.send({ ...parcel, settled: (outcome) => resolve(statusFor(outcome)) });
+    });
+  }
+
+  #repeated(forward: StoredForward, subject: Subject): number {
+    const { counts, say, now } = this.#options;
     counts.duplicates += 1;
     say({ type: 'duplicate', at: iso(now()), ...subject, target: forward.target });
     // Still under way: the sender shall ask again, when the outcome is known.
     return forward.earlier === 'waiting' ? 503 : 200;
   }
 
-  function sayUnstored(incoming: Incoming, error: unknown): void {
+  #sayRejected(incoming: Incoming, why: Omit<RejectedMoment, 'type' | 'at' | 'delivery_id' | 'bytes'>): void {
+    const { counts, say } = this.#options;
+    const { receivedAt, deliveryId, body } = incoming;
     counts.rejected += 1;
-    const cause = error instanceof Failure && error.facts.code === 'inbox_full' ? 'inbox_full' : 'inbox_unwritable';
-    const { deliveryId, body } = incoming;
-    say({
-      type: 'rejected',
-      at: iso(incoming.receivedAt),
-      status: 503,
-      delivery_id: deliveryId,
-      bytes: body.length,
-      cause,
-      also: [],
-      skew_seconds: null,
-      detail: null,
-      meaning: error instanceof Failure ? error.message : 'the delivery could not be stored',
-      next: 'the sender was told to come again; make room, or start the app so that the inbox empties',
-    });
+    say({ type: 'rejected', at: iso(receivedAt), delivery_id: deliveryId, bytes: body.length, ...why });
   }
 
-  return {
-    take,
-    refuse(incoming, verdict) {
-      counts.rejected += 1;
-      write(incoming, null, 400, `bad signature: ${verdict.cause}`);
-      const { deliveryId, body } = incoming;
-      say({
-        type: 'rejected',
-        at: iso(incoming.receivedAt),
-        status: 400,
-        delivery_id: deliveryId,
-        bytes: body.length,
-        cause: verdict.cause,
-        also: verdict.also,
-        skew_seconds: verdict.skewSeconds ?? null,
-        detail: verdict.detail,
-        ...SIGNATURE_ADVICE[verdict.cause],
-      });
-    },
-    resume(leftover) {
-      const { forward, target, orderKey, created, attempts, delivery, eventId, eventType, deliveryId, resourceId } =
-        leftover;
-      const ids = { event_id: eventId, event_type: eventType, delivery_id: deliveryId, resource_id: resourceId };
-      const subject = { inbox_id: delivery, ...ids };
-      forwarding.send({ forward, target, subject, orderKey, created, attempts, warnings: [], message: null });
-    },
-  };
+  #write(incoming: Incoming, facts: EventFacts | null, status: number, note: string | null): void {
+    const { environment, now, record } = this.#options;
+    record(deliveryRecord({ incoming, facts, status, note, environment, now: now() }));
+  }
+}
+
+function worstOf(statuses: readonly number[]): number {
+  return statuses.find((status) => status >= 300) ?? statuses[0] ?? 200;
 }
 
 function subjectOf(id: number, incoming: Incoming, facts: EventFacts): Subject {

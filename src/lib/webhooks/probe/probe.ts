@@ -60,7 +60,7 @@ const DEFAULT_LIMIT_MS = 10_000;
 /** A handler that hangs is not asked another sixty times. */
 const MAX_TIMEOUTS = 3;
 
-/** The number of checks in the battery. */
+/** The battery; one more, about speed, follows from all of them. */
 export const CHECKS: readonly Check[] = [...genuineChecks, ...forgedChecks];
 
 /** Plays the battery. @throws Failure `unavailable` when nothing listens at the target, `interrupted` when stopped. */
@@ -72,6 +72,7 @@ export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment 
   const judge = createJudge(limitMs);
   const at = (): string => new Date(options.now()).toISOString();
   const count = { passed: 0, failed: 0, skipped: 0 };
+  const of = CHECKS.length + 1;
   let slowest = 0;
   try {
     for (const [index, check] of CHECKS.entries()) {
@@ -79,29 +80,14 @@ export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment 
       const outcomes = skip === null ? await check.play(kit) : [];
       if (signal.aborted) throw new Failure('interrupted', 'stopped before the battery was done');
       if (index === 0) expectListener(outcomes, target);
-      const result =
-        skip === null ? judge.look(check, outcomes) : { verdict: 'skipped' as const, explanation: skip, next: null };
-      count[result.verdict] += 1;
-      const latency_ms = Math.max(0, ...outcomes.map((outcome) => ('latencyMs' in outcome ? outcome.latencyMs : 0)));
-      if (check.wants === 'accepted') slowest = Math.max(slowest, latency_ms);
-      const { name, group, wants } = check;
-      const statuses = outcomes.map((outcome) => (outcome.kind === 'answered' ? outcome.status : null));
-      yield {
-        type: 'check',
-        at: at(),
-        number: index + 1,
-        of: CHECKS.length + 1,
-        name,
-        group,
-        wants,
-        statuses,
-        latency_ms,
-        ...result,
-      };
+      const told = describe(check, outcomes, skip === null ? judge.look(check, outcomes) : skipped(skip));
+      count[told.verdict] += 1;
+      if (check.wants === 'accepted') slowest = Math.max(slowest, told.latency_ms);
+      yield { type: 'check', at: at(), number: index + 1, of, ...told };
     }
     const last = paceOf(slowest, limitMs);
     count[last.verdict] += 1;
-    yield { type: 'check', at: at(), number: CHECKS.length + 1, of: CHECKS.length + 1, ...last };
+    yield { type: 'check', at: at(), number: of, of, ...last };
     const score = Math.floor((count.passed * 100) / Math.max(1, count.passed + count.failed));
     yield { type: 'score', at: at(), ...count, score, slowest_ms: slowest };
   } finally {
@@ -109,8 +95,20 @@ export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment 
   }
 }
 
+type Told = Omit<CheckMoment, 'type' | 'at' | 'number' | 'of'>;
+
+function describe({ name, group, wants }: Check, outcomes: readonly Outcome[], result: Result): Told {
+  const statuses = outcomes.map((outcome) => (outcome.kind === 'answered' ? outcome.status : null));
+  const latency_ms = Math.max(0, ...outcomes.map((outcome) => ('latencyMs' in outcome ? outcome.latencyMs : 0)));
+  return { name, group, wants, statuses, latency_ms, ...result };
+}
+
+function skipped(explanation: string): Result {
+  return { verdict: 'skipped', explanation, next: null };
+}
+
 /** The last check: how fast genuine deliveries were acknowledged. */
-function paceOf(slowest: number, limitMs: number): Omit<CheckMoment, 'type' | 'at' | 'number' | 'of'> {
+function paceOf(slowest: number, limitMs: number): Told {
   const late = slowest >= limitMs / 2;
   return {
     name: 'speed of acknowledgement',
@@ -127,7 +125,7 @@ function paceOf(slowest: number, limitMs: number): Omit<CheckMoment, 'type' | 'a
 }
 
 interface Result {
-  verdict: 'passed' | 'failed';
+  verdict: CheckMoment['verdict'];
   explanation: string | null;
   next: string | null;
 }

@@ -99,7 +99,18 @@ export function readNgrok(line: string): string | null {
   return /"url":"(https:\/\/[^"\s]+)"/.exec(line)?.[1] ?? null;
 }
 
-/** The system's own ssh, with the user's own configuration and keys; it never asks, because nobody would see the question. */
+const SSH_ARGS: readonly string[] = [
+  '-N',
+  '-T',
+  // Nobody would see a question.
+  ...['-o', 'BatchMode=yes', '-o', 'ExitOnForwardFailure=yes', '-o', 'ConnectTimeout=3'],
+  // Silence of three seconds is an outage: waiting longer only makes the time longer in which nothing arrives.
+  ...['-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=3'],
+  // With -v the forwarding is also confirmed when the port is a fixed one.
+  '-v',
+];
+
+/** The system's own ssh, with the user's own configuration and keys. */
 function sshTunnel(
   to: { user: string | undefined; host: string; port: string | undefined },
   options: TunnelOptions,
@@ -109,13 +120,7 @@ function sshTunnel(
     via: 'ssh',
     command: 'ssh',
     args: [
-      '-N',
-      '-T',
-      ...['-o', 'BatchMode=yes', '-o', 'ExitOnForwardFailure=yes', '-o', 'ConnectTimeout=3'],
-      // Silence of three seconds is an outage: waiting longer only makes the time longer in which nothing arrives.
-      ...['-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=3'],
-      // With -v the forwarding is also confirmed when the port is a fixed one.
-      '-v',
+      ...SSH_ARGS,
       ...['-R', `${remotePort}:127.0.0.1:${port}`],
       ...(to.port === undefined ? [] : ['-p', to.port]),
       ...(options.sshArgs ?? []),
