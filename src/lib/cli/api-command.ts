@@ -8,6 +8,7 @@ import type { EndpointName, Yield } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { usage } from '../failure.ts';
 import { BaseCommand } from './command.ts';
+import { confirmLive } from './confirm.ts';
 import { during } from './progress.ts';
 import { object, type Result } from './result.ts';
 
@@ -70,17 +71,8 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
 
   /** On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line contract §5). */
   protected async confirmLive(summary: string): Promise<void> {
-    const session = await this.session();
-    if (session.identity.environment.value !== 'live' || this.writeFlags.yes) return;
-    if (!this.mayAsk) {
-      throw usage(`this would ${summary} on live`, {
-        code: 'live_needs_yes',
-        next: 'add --yes if that is what you want',
-      });
-    }
-    const { askYes } = await import('./prompt.ts');
-    if (!(await askYes(this.context, `LIVE: ${summary}?`)))
-      throw usage('not confirmed; nothing was sent', { code: 'not_confirmed' });
+    const { yes } = this.writeFlags;
+    await confirmLive(this.context, await this.session(), { summary, yes, mayAsk: this.mayAsk });
   }
 
   protected keyed(operation: Operation): Operation {
