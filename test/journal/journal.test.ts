@@ -312,7 +312,7 @@ describe('journal, several processes', () => {
 describe('journal, bounds', () => {
   it('keeps the newest of too many, and a follower is shown the gap', async () => {
     const store = open();
-    const journal = journalOn(store, { maxEntries: 300 });
+    const journal = journalOn(store, { limits: { maxEntries: 300 } });
     const moments = follow({ store, since: NOW, follow: true, pollMs: 5 });
     journal.write(record({ note: '1' }));
     journal.close();

@@ -8,7 +8,7 @@ import { sleep } from '../../src/lib/api/sleep.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import type { JournalMoment } from '../../src/lib/journal/follow.ts';
-import { followRemote, type RemoteOptions } from '../../src/lib/journal/remote.ts';
+import { followRemote, readRemote, type RemoteOptions } from '../../src/lib/journal/remote.ts';
 import { readServerEvents, type ServerEvent } from '../../src/lib/journal/server-events.ts';
 import { serve, type Served } from '../../src/lib/sandbox/server.ts';
 import { type RudeServer, startRudeServer } from '../support/rude-server.ts';
@@ -198,6 +198,24 @@ describe('a sandbox elsewhere', () => {
     transport.send({ method: 'GET', url: served.url + path, headers: { authorization: 'Bearer sk_test_local' } });
   const from = (base: string, more: Partial<RemoteOptions> = {}) =>
     followRemote({ base, stream: transport.stream, sleep: (_, signal) => sleep(5, signal), since: 0, ...more });
+
+  it('is read once, oldest first, filtered, without following', async () => {
+    const own = await sandbox('read once');
+    await visit(`${own.url}/partner/v1/applications`);
+    await visit(`${own.url}/partner/v1/applications/app_none`);
+    const read = (more: Partial<RemoteOptions>) =>
+      take(readRemote({ base: own.url, stream: transport.stream, sleep, ...more }), 100);
+    const all = await read({});
+    const [first, second] = [all.indexOf('/partner/v1/applications'), all.indexOf('/partner/v1/applications/app_none')];
+    assert.ok(first !== -1 && first < second, all.join(' '));
+    assert.deepEqual(
+      new Set(await read({ filter: { status: '404' } })),
+      new Set(['/partner/v1/applications/app_none']),
+    );
+    await own.close();
+    const refused = readRemote({ base: served.url, sleep, stream: answering(403) });
+    assert.equal(await kindOf(refused), 'auth');
+  });
   it('shows what was, then what comes, and loses nothing over broken connections', async (t) => {
     const road = await fragileRoad(Number(new URL(served.url).port));
     t.after(() => {

@@ -1,85 +1,81 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { entryLine } from '../../lib/cli/log-line.ts';
-import { type Result, stream } from '../../lib/cli/result.ts';
-import { usage } from '../../lib/failure.ts';
-import type { JournalFilter } from '../../lib/journal/follow.ts';
+import { filterFlags, filterOf } from '../../lib/cli/log-flags.ts';
+import { momentLine } from '../../lib/cli/log-line.ts';
+import { remoteBase } from '../../lib/cli/log-source.ts';
+import { type Column, type Result, stream } from '../../lib/cli/result.ts';
+import type { JournalMoment } from '../../lib/journal/follow.ts';
 
 /** Without --since, so many of the latest entries are shown first. */
 const LATEST = 20;
 
 export default class LogsTail extends BaseCommand<typeof LogsTail> {
-  static override summary = 'follow the calls and deliveries seen on this machine';
+  static override summary = 'follow the calls and deliveries seen on this machine, or by a sandbox on another';
   static override description = `Shows what was written since --since (or the latest ${LATEST} entries), then what comes, from every process of yours. Secrets were
-taken out before anything was written. Ends on Ctrl-C.`;
+taken out before anything was written. --json always has the bodies. With --from, the host shows its log where it was started with
+CREDICORP_SANDBOX_LOG_TOKEN; set the same value here. Ends on Ctrl-C.`;
   static override examples = [
     '<%= config.bin %> logs tail --since 10m --status 4xx',
     `<%= config.bin %> logs tail --since 1h --no-follow --json | jq -r 'select(.status>=400).request_id'`,
+    '<%= config.bin %> logs tail --from http://127.0.0.1:4010 --since 1h --bodies --no-follow',
   ];
   static override endsOnSignal = true;
   static override flags = {
     since: instant({ summary: 'begin here: 10m ago, 2026-06-29, or an instant' }),
-    status: Flags.string({
-      helpValue: '<status>',
-      summary: 'only this status or class: 429, 4xx',
-      parse: async (text) =>
-        /^[1-5](\d\d|xx)$/i.test(text) ? text.toLowerCase() : notA(text, 'status', 'write 429 or 4xx'),
+    ...filterFlags,
+    bodies: Flags.boolean({ summary: 'show what was sent and what came back, redacted' }),
+    from: Flags.string({
+      helpValue: '<url>',
+      summary: 'follow a sandbox on another host: http://host:4010',
+      parse: async (text) => remoteBase(text),
     }),
-    method: Flags.string({
-      helpValue: '<method>',
-      summary: 'only this method',
-      parse: async (text) => text.toUpperCase(),
-    }),
-    path: Flags.string({ helpValue: '<glob>', summary: "only paths like this: '/applications*'" }),
-    'request-id': Flags.string({ helpValue: '<id>', summary: 'only this request' }),
-    source: Flags.option({
-      options: ['cli', 'sandbox', 'proxy', 'listener'] as const,
-      summary: 'only what this one saw',
-    })(),
     'no-follow': Flags.boolean({ summary: 'end after what is there' }),
   };
 
   async run(): Promise<Result> {
-    return stream(this.entries(), COLUMNS, (entry) =>
-      entryLine(entry, this.view.color && this.context.stdout.isTTY === true),
+    const look = { colour: await this.hasColour(), bodies: this.flags.bodies };
+    return stream(this.moments(), this.flags.bodies ? [...COLUMNS, ...BODIES] : COLUMNS, (moment) =>
+      momentLine(moment, look),
     );
   }
 
-  private async *entries(): AsyncGenerator<unknown> {
-    const session = await this.session();
-    const [{ follow }, { entryDocument }] = await Promise.all([
-      import('../../lib/journal/follow.ts'),
-      import('../../lib/cli/log-line.ts'),
+  private async hasColour(): Promise<boolean> {
+    const { wantsColour } = await import('../../lib/cli/colour.ts');
+    return wantsColour(this.context, this.context.stdout, this.view.color);
+  }
+
+  private async *moments(): AsyncGenerator<unknown> {
+    const { momentDocument } = await import('../../lib/cli/log-line.ts');
+    for await (const moment of await this.source()) yield momentDocument(moment);
+  }
+
+  private async source(): Promise<AsyncGenerator<JournalMoment, void, undefined>> {
+    const { since, from } = this.flags;
+    const [session, { localMoments, remoteMoments }] = await Promise.all([
+      this.session(),
+      import('../../lib/cli/log-source.ts'),
     ]);
-    const { since } = this.flags;
-    const moments = follow({
-      store: session.store(),
-      filter: this.filter(),
+    const wanted = {
+      filter: filterOf(this.flags),
       follow: !this.flags['no-follow'],
-      signal: this.context.signal,
-      ...(since === undefined ? { last: LATEST } : { since }),
-    });
-    for await (const moment of moments) yield moment.type === 'entry' ? entryDocument(moment.entry) : moment;
-  }
-
-  private filter(): JournalFilter {
-    const { flags } = this;
-    const filter = {
-      status: flags.status,
-      method: flags.method,
-      path: flags.path,
-      requestId: flags['request-id'],
-      source: flags.source,
+      ...(since === undefined ? {} : { since }),
     };
-    return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+    return from === undefined
+      ? localMoments(this.context, session, { ...wanted, latest: LATEST })
+      : remoteMoments(this.context, session, { ...wanted, base: from });
   }
 }
 
-const COLUMNS = ['at', 'source', 'method', 'path', 'status', 'latency_ms', 'request_id', 'error_code', 'note'].map(
-  (path) => ({ path }),
-);
-
-function notA(text: string, what: string, next: string): never {
-  throw usage(`${JSON.stringify(text.slice(0, 40))} is not a ${what}`, { next });
-}
+const COLUMNS: Column[] = [
+  'at',
+  'source',
+  'method',
+  'path',
+  'status',
+  'latency_ms',
+  'request_id',
+  'error_code',
+  'note',
+].map((path) => ({ path }));
+const BODIES: Column[] = [{ path: 'request_body' }, { path: 'response_body' }];

@@ -4,6 +4,7 @@
  */
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
+import { problemEntry } from '../contract/problem.ts';
 import { redactBody, redactHeaders } from '../contract/secrets.ts';
 import type { Tables } from '../store/tables.ts';
 
@@ -39,6 +40,7 @@ export const JOURNAL: Tables = {
     ) STRICT;
     CREATE INDEX journal_at ON journal (at);
     CREATE INDEX journal_request_id ON journal (request_id) WHERE request_id IS NOT NULL;`,
+    'CREATE TABLE journal_limits (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT',
   ],
   trim: 'DELETE FROM journal WHERE seq IN (SELECT seq FROM journal ORDER BY seq LIMIT ?)',
 };
@@ -124,7 +126,7 @@ export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
     eventType: text('event_type'),
     deliveryId: text('delivery_id'),
     resourceId: text('resource_id'),
-    errorType: text('error_type'),
+    errorType: text('error_type') ?? typeOfCode(text('error_code')),
     errorCode: text('error_code'),
     errorParam: text('error_param'),
     note: text('note'),
@@ -133,6 +135,11 @@ export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
     responseHeaders: headersOf(text('response_headers')),
     responseBody: text('response_body'),
   };
+}
+
+/** Not everybody who writes knows the type; the code does (partner API §13). */
+export function typeOfCode(code: string | null): string | null {
+  return code === null ? null : (problemEntry(code)?.type ?? null);
 }
 
 function headersText(headers: Record<string, string>, known: readonly string[]): string {

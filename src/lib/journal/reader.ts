@@ -70,10 +70,14 @@ export class Reader {
   }
 }
 
-/** Every entry of one request id, oldest first: its tries, and both ends of it when both were seen on this machine. */
-export function show(store: Store, requestId: string): JournalEntry[] {
-  const found = store.db.prepare('SELECT * FROM journal WHERE request_id = ? ORDER BY seq LIMIT 1000').all(requestId);
-  return found.map(entryOf);
+/**
+ * Every entry of one request, delivery or event, oldest first: its tries, and both ends of it when both were seen on this machine.
+ * @param id `req_…`, `whd_…` or `evt_…`
+ */
+export function show(store: Store, id: string): JournalEntry[] {
+  const sql =
+    'SELECT * FROM journal WHERE request_id = ?1 OR delivery_id = ?1 OR event_id = ?1 ORDER BY seq LIMIT 1000';
+  return store.db.prepare(sql).all(id).map(entryOf);
 }
 
 function inodeOf(file: string): bigint | null {

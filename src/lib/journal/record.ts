@@ -7,6 +7,7 @@ import type { WriteDown } from '../contract/exchange.ts';
 import { sqliteCode } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import { INSERT, rowOf } from './entries.ts';
+import { type Limits, limitsOf, prune } from './limits.ts';
 
 export interface JournalOptions {
   /** Lends the store when the first record is to be written. Whoever lends it closes it, after `close`. */
@@ -15,10 +16,8 @@ export interface JournalOptions {
   now: () => number;
   /** Live secret values, asked for with each record. */
   secrets?: () => readonly string[];
-  /** Older entries go, in milliseconds. Default 14 days. */
-  maxAgeMs?: number;
-  /** More entries than this push out the oldest. Default 100,000. */
-  maxEntries?: number;
+  /** Instead of those that rest in the store (`limits`). */
+  limits?: Partial<Limits>;
   /** Told once why records cannot be written. */
   onTrouble?: (error: unknown) => void;
 }
@@ -29,7 +28,6 @@ export interface Journal {
   close(): void;
 }
 
-const FOURTEEN_DAYS_MS = 14 * 24 * 60 * 60 * 1000;
 /** Records are written together, at most this much later. */
 const FLUSH_MS = 10;
 const FLUSH_ROWS = 200;
@@ -49,7 +47,7 @@ class Recorder {
   #rows: SQLInputValue[][] = [];
   #characters = 0;
   #timer: NodeJS.Timeout | null = null;
-  #opened: { store: Store; insert: StatementSync } | null = null;
+  #opened: { store: Store; insert: StatementSync; maxBytes: number } | null = null;
   #restUntil = 0;
   #told = false;
 
@@ -78,15 +76,15 @@ class Recorder {
     this.#characters = 0;
     if (rows.length === 0) return;
     try {
-      const { store, insert } = (this.#opened ??= this.#open());
+      const { store, insert, maxBytes } = (this.#opened ??= this.#open());
       try {
         this.#insert(store, insert, rows);
       } catch (error) {
         // A file at its limit has room again once the oldest entries are gone.
-        if (sqliteCode(error) !== 'full' || store.bound() === 0) throw error;
+        if (sqliteCode(error) !== 'full' || store.bound(maxBytes) === 0) throw error;
         this.#insert(store, insert, rows);
       }
-      store.bound();
+      store.bound(maxBytes);
     } catch (error) {
       this.#fail(error);
     }
@@ -104,23 +102,16 @@ class Recorder {
       if (own && store.db.isTransaction) store.db.exec('ROLLBACK');
       throw error;
     }
-    if (last % PRUNE_EVERY < rows.length) this.#prune(store);
+    if (last % PRUNE_EVERY < rows.length) prune(store, this.#limits(store), this.#options.now());
   }
 
-  #open(): { store: Store; insert: StatementSync } {
+  #open(): { store: Store; insert: StatementSync; maxBytes: number } {
     const store = this.#options.open();
-    return { store, insert: store.db.prepare(INSERT) };
+    return { store, insert: store.db.prepare(INSERT), maxBytes: this.#limits(store).maxBytes };
   }
 
-  /** Always a whole beginning of the journal, so that a reader can tell by the first number what is gone. */
-  #prune(store: Store): void {
-    const { now, maxAgeMs = FOURTEEN_DAYS_MS, maxEntries = 100_000 } = this.#options;
-    // By number, not by time: several processes write, and an early time may bear a late number. The `+` keeps to that order.
-    const young = 'SELECT seq FROM journal WHERE +at >= ? ORDER BY seq LIMIT 1';
-    const first = store.db.prepare(young).get(now() - maxAgeMs);
-    const last = store.db.prepare('SELECT max(seq) AS seq FROM journal').get();
-    const keepFrom = Math.max(Number(first?.['seq'] ?? 0), Number(last?.['seq'] ?? 0) - maxEntries + 1);
-    store.db.prepare('DELETE FROM journal WHERE seq < ?').run(keepFrom);
+  #limits(store: Store): Limits {
+    return { ...limitsOf(store), ...this.#options.limits };
   }
 
   #fail(error: unknown): void {

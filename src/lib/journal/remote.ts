@@ -5,10 +5,10 @@
 import type { HttpRequest } from '../contract/exchange.ts';
 import { isRecord } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
-import type { JournalEntry } from './entries.ts';
+import { type JournalEntry, typeOfCode } from './entries.ts';
 import { type JournalFilter, matches } from './filter.ts';
 import type { JournalMoment } from './follow.ts';
-import { readServerEvents } from './server-events.ts';
+import { readLines, readServerEvents } from './server-events.ts';
 
 export interface RemoteOptions {
   /** Scheme, host and port of the sandbox. */
@@ -53,6 +53,17 @@ export async function* followRemote(options: RemoteOptions): AsyncGenerator<Jour
   }
 }
 
+/** What the sandbox still holds, oldest first, without following. @throws Failure `auth`, `not_found`, `unavailable`. */
+export async function* readRemote(options: RemoteOptions): AsyncGenerator<JournalMoment, void, undefined> {
+  const request = requestOf(options, '/_sandbox/requests', 'application/x-ndjson');
+  const { status, body } = await options.stream(request, CONNECT_MS);
+  if (status !== 200) throw refusal(status);
+  for await (const line of readLines(body)) {
+    const entry = entryOf(line, options.base);
+    if (entry && matches(entry, options.filter ?? {}, options.since ?? null)) yield { type: 'entry', entry };
+  }
+}
+
 /** The number seen last; null while nothing was seen and nothing before now is wanted. */
 interface Place {
   last: number | null;
@@ -63,7 +74,9 @@ function isOver(options: RemoteOptions): boolean {
 }
 
 async function* connection(options: RemoteOptions, place: Place): AsyncGenerator<JournalMoment, void, undefined> {
-  const { status, body } = await options.stream(requestOf(options, place), IDLE_MS);
+  const request = requestOf(options, '/_sandbox/requests/stream', 'text/event-stream');
+  if (place.last !== null) request.headers['last-event-id'] = String(place.last);
+  const { status, body } = await options.stream(request, IDLE_MS);
   if (status !== 200) throw refusal(status);
   for await (const { event, data, id } of readServerEvents(body)) {
     const number = /^\d{1,15}$/.test(id) ? Number(id) : null;
@@ -82,11 +95,10 @@ async function* connection(options: RemoteOptions, place: Place): AsyncGenerator
   }
 }
 
-function requestOf(options: RemoteOptions, place: Place): HttpRequest {
-  const headers: Record<string, string> = { accept: 'text/event-stream' };
+function requestOf(options: RemoteOptions, path: string, accept: string): HttpRequest {
+  const headers: Record<string, string> = { accept };
   if (options.token !== undefined) headers['authorization'] = `Bearer ${options.token}`;
-  if (place.last !== null) headers['last-event-id'] = String(place.last);
-  const url = `${new URL(options.base).origin}/_sandbox/requests/stream`;
+  const url = `${new URL(options.base).origin}${path}`;
   return { method: 'GET', url, headers, timeoutMs: CONNECT_MS, ...(options.signal ? { signal: options.signal } : {}) };
 }
 
@@ -131,7 +143,7 @@ function entryOf(data: string, base: string): JournalEntry | null {
     eventType: null,
     deliveryId: null,
     resourceId: resourceId ?? null,
-    errorType: null,
+    errorType: typeOfCode(text('error_code')),
     errorCode: text('error_code'),
     errorParam: null,
     note: note ?? null,

@@ -1,0 +1,56 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { id } from '../../lib/cli/flags.ts';
+import { object, type Result, text } from '../../lib/cli/result.ts';
+import { Failure } from '../../lib/failure.ts';
+import type { JournalEntry } from '../../lib/journal/entries.ts';
+
+export default class LogsShow extends BaseCommand<typeof LogsShow> {
+  static override summary = 'print one call whole: request and response, redacted';
+  static override description =
+    'Takes a request id, or the id of a delivery or an event. A call that was tried several times, or seen at both ends, is shown each time.';
+  static override examples = [
+    '<%= config.bin %> logs show req_7Hs2bV9k4LmQ',
+    '<%= config.bin %> logs show req_7Hs2bV9k4LmQ --har | jq ".log.entries[0].response.status"',
+    '<%= config.bin %> logs show req_7Hs2bV9k4LmQ --curl',
+  ];
+  static override args = { id: id({ description: 'request id, delivery id or event id', required: true }) };
+  static override flags = {
+    curl: Flags.boolean({
+      summary: 'as a line for a shell; the credential is a command, not a value',
+      exclusive: ['har'],
+    }),
+    har: Flags.boolean({ summary: 'as an HTTP archive (HAR 1.2)' }),
+  };
+
+  async run(): Promise<Result> {
+    const session = await this.session();
+    const { show } = await import('../../lib/journal/reader.ts');
+    const entries = show(session.store(), this.args.id);
+    const last = lastSeen(entries);
+    if (last === null) {
+      throw new Failure('not_found', `the log of this machine has no ${this.args.id}`, {
+        code: 'not_in_log',
+        next: 'see what it has: credicorp logs tail --since 1d --no-follow',
+      });
+    }
+    if (this.flags.curl) {
+      const { asCurl } = await import('../../lib/journal/export.ts');
+      const curl = asCurl(last);
+      return text(curl, { request_id: last.requestId, curl });
+    }
+    if (this.flags.har) {
+      const { asHar } = await import('../../lib/journal/export.ts');
+      const har = asHar(entries, this.config.version);
+      return text(JSON.stringify(har, null, 2), har);
+    }
+    const { entryDocument, wholeText } = await import('../../lib/cli/log-line.ts');
+    const document = { request_id: last.requestId, entries: entries.map(entryDocument) };
+    return object(document, { id: last.requestId, human: wholeText(entries) });
+  }
+}
+
+/** The last try, as the end saw it that sent it. */
+function lastSeen(entries: readonly JournalEntry[]): JournalEntry | null {
+  return entries.findLast(({ source }) => source === 'cli' || source === 'proxy') ?? entries.at(-1) ?? null;
+}
