@@ -31,7 +31,7 @@ before(async () => {
   const wrapper = `#!/bin/sh
 case "$*" in
   *--no-follow*|*--background*|*' -b'*) ;;
-  'webhooks listen '*|'logs tail'*|'sandbox start'*) exec timeout --preserve-status -s INT 2 '${process.execPath}' '${join(root, 'bin/run.js')}' "$@" ;;
+  'webhooks listen '*|'logs tail'*|'sandbox start'*|'proxy start'*) exec timeout --preserve-status -s INT 2 '${process.execPath}' '${join(root, 'bin/run.js')}' "$@" ;;
 esac
 exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
 `;
@@ -43,7 +43,10 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
   const base = (await shell('credicorp sandbox start --background --port 0 --field base_url')).stdout.trim();
   const id = (await shell('credicorp apps create --company 16093826 --quiet')).stdout.trim();
   assert.equal((await shell(`credicorp decisions get ${id} --wait --quiet`)).status, 0);
+  const newest = 'logs tail --no-follow --source cli --path /applications --field request_id';
+  const request = (await shell(`credicorp ${newest} | tail -n 1`)).stdout.trim();
   for (const [name, value] of [
+    ['req_7Hs2bV9k4LmQ', request],
     ['app_8Kd2c9Qm', id],
     ['http://127.0.0.1:4010', base],
     ['localhost:3000/hook', `127.0.0.1:${port}/hook`],
