@@ -2,6 +2,7 @@
  * Where the rooms meet: who we are, a client, a store, a journal, each opened when first asked for. The rooms do not know each
  * other; this file hands one to the other as a function.
  */
+import { existsSync } from 'node:fs';
 import type { Client } from '../api/client.ts';
 import type { Transport } from '../api/transport.ts';
 import { resolveIdentity } from '../auth/credentials.ts';
@@ -9,18 +10,19 @@ import type { Flags, Identity, VaultKind } from '../auth/identity.ts';
 import { findPin } from '../auth/pin.ts';
 import { readConfig } from '../auth/profiles.ts';
 import { findProvider } from '../auth/providers/provider.ts';
+import { secretOf } from '../auth/stored-secret.ts';
 import type { TokenEntry } from '../auth/token-entry.ts';
 import { type TokenSource, tokenSource } from '../auth/token.ts';
-import { openVault, type Vault } from '../auth/vault.ts';
+import { openVault, type Vault, vaultPath } from '../auth/vault.ts';
 import type { ExchangeRecord, Send, WriteDown } from '../contract/exchange.ts';
-import { createJournal, type Journal } from '../journal/record.ts';
-import type { Store } from '../store/store.ts';
 import { usage } from '../failure.ts';
+import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
-import { openLocalStore } from './local-store.ts';
 import { note } from './output.ts';
+import { Records } from './records.ts';
 import { runningSandbox } from './running.ts';
 import { traceLines } from './trace-lines.ts';
+import { Wire } from './wire.ts';
 
 /** What the global flags say about a session. */
 export interface SessionFlags extends Flags {
@@ -38,11 +40,15 @@ export interface Session {
   /** A valid token; `refused` is one the server turned down. */
   token(ask: { refused: string | null }): Promise<string>;
   transport(): Promise<Transport>;
-  /** The token with its end, minted if need be; null with a secret key. */
+  /** Sends without a credential of its own, repeats what may be repeated, and writes down: for the token plane. */
+  plainSend(environment: string): Promise<Send>;
+  /** The token with its end, minted if need be; null where there are no tokens. */
   currentToken(): Promise<TokenEntry | null>;
   /** Where this identity's token and webhook secrets rest. */
   vault(): Vault;
   vaultOfKind(kind: VaultKind): Vault;
+  /** The client's own secret, for introspection. */
+  secret(): Promise<string>;
   store(): Store;
   writeDown(): WriteDown;
   /** Takes this value out of everything that is written from here on. */
@@ -58,7 +64,8 @@ export async function openSession(
   identity?: Identity,
 ): Promise<Session> {
   const running = await runningSandbox(context);
-  return new OpenSession(context, flags, version, running?.base_url ?? null, identity);
+  const base = running?.provider === 'credicorp' ? running.base_url : null;
+  return new OpenSession(context, flags, version, base, identity);
 }
 
 class OpenSession implements Session {
@@ -69,9 +76,8 @@ class OpenSession implements Session {
   readonly #hidden: string[] = [];
   #identity: Identity | undefined;
   readonly #vaults = new Map<VaultKind, Vault>();
-  #store: Store | undefined;
-  #journal: Journal | undefined;
-  #transport: Promise<Transport> | undefined;
+  readonly #records: Records;
+  readonly #wire: Wire;
   #source: TokenSource | undefined;
 
   constructor(context: Context, flags: SessionFlags, version: string, running: string | null, identity?: Identity) {
@@ -79,7 +85,9 @@ class OpenSession implements Session {
     this.#flags = flags;
     this.#running = running;
     this.#identity = identity;
+    this.#records = new Records(context, () => this.#hidden);
     this.userAgent = `credicorp-cli/${version}`;
+    this.#wire = new Wire(context, flags, this.userAgent);
   }
 
   get identity(): Identity {
@@ -98,13 +106,20 @@ class OpenSession implements Session {
   async client(options?: { signal: AbortSignal }): Promise<Client> {
     const { identity } = this;
     // The keychain's helper starts while undici loads.
-    this.#tokens().prefetch();
-    const [{ createClient }, transport] = await Promise.all([import('../api/client.ts'), this.transport()]);
+    if (identity.mode !== 'headers') this.#tokens().prefetch();
+    const [{ createClient }, transport, pace] = await Promise.all([
+      import('../api/client.ts'),
+      this.transport(),
+      this.#wire.pace(),
+    ]);
     const { now, random, uuid, signal } = this.#context;
     return createClient({
       base: identity.base.value,
       userAgent: this.userAgent,
-      token: (ask) => this.token(ask),
+      ...(identity.mode === 'headers'
+        ? { token: null, credentials: () => this.#headerCredentials() }
+        : { token: (ask) => this.token(ask) }),
+      keys: identity.provider.idempotency,
       send: transport.send,
       newKey: uuid,
       timeoutMs: this.#flags.timeoutMs,
@@ -113,38 +128,37 @@ class OpenSession implements Session {
       random,
       environment: identity.environment.value,
       signal: options?.signal ?? signal,
+      pace,
       record: this.writeDown(),
-      onWait: ({ reason, ms, attempt }) => {
-        if (ms >= 1000)
-          note(
-            this.#context,
-            `${reason.replaceAll('_', ' ')}: trying again in ${Math.ceil(ms / 1000)} s (try ${attempt + 1})`,
-          );
-      },
+      onWait: this.#wire.tellWait,
       secrets: () => this.#hidden,
       ...(this.#flags.debug ? { onTrace: (record: ExchangeRecord) => note(this.#context, traceLines(record)) } : {}),
     });
   }
 
   async token(ask: { refused: string | null }): Promise<string> {
+    const { mode, provider } = this.identity;
+    if (mode === 'headers') {
+      throw usage(`${provider.title} has no tokens: its credentials travel as headers on each call`, {
+        code: 'no_tokens',
+        next: 'use credicorp api METHOD PATH, which sends them',
+      });
+    }
     const token = await this.#tokens().lend(ask);
     this.hide(token);
     return token;
   }
 
   transport(): Promise<Transport> {
-    const { env } = this.#context;
-    this.#transport ??= import('../api/transport.ts').then(({ createTransport }) =>
-      createTransport({
-        timeoutMs: this.#flags.timeoutMs,
-        userAgent: this.userAgent,
-        proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
-      }),
-    );
-    return this.#transport;
+    return this.#wire.transport();
+  }
+
+  plainSend(environment: string): Promise<Send> {
+    return this.#wire.plainSend(environment, this.writeDown());
   }
 
   async currentToken(): Promise<TokenEntry | null> {
+    if (this.identity.mode === 'headers') return null;
     const entry = await this.#tokens().current();
     if (entry) this.hide(entry.token);
     return entry;
@@ -167,23 +181,20 @@ class OpenSession implements Session {
     return open;
   }
 
+  async secret(): Promise<string> {
+    const { secret: place } = this.identity;
+    const vault = place.where === 'vault' ? this.vaultOfKind(place.store) : this.vault();
+    const secret = await secretOf(this.identity, vault);
+    this.hide(secret);
+    return secret;
+  }
+
   store(): Store {
-    this.#store ??= openLocalStore(this.#context);
-    return this.#store;
+    return this.#records.store();
   }
 
   writeDown(): WriteDown {
-    this.#journal ??= createJournal({
-      open: () => this.store(),
-      now: this.#context.now,
-      secrets: () => this.#hidden,
-      onTrouble: (error) =>
-        note(
-          this.#context,
-          `warning: the journal cannot be written: ${error instanceof Error ? error.message : 'unknown'}`,
-        ),
-    });
-    return this.#journal.write;
+    return this.#records.writeDown();
   }
 
   hide(secret: string): void {
@@ -195,7 +206,7 @@ class OpenSession implements Session {
     this.#source ??= tokenSource({
       identity: this.identity,
       vault: this.vault(),
-      send: async (request) => (await this.#plainSend())(request),
+      send: async (request) => (await this.plainSend(this.identity.environment.value))(request),
       now: this.#context.now,
       lockFolder: this.#context.paths.state,
       notice: (text) => note(this.#context, `note: ${text}`),
@@ -204,20 +215,11 @@ class OpenSession implements Session {
     return this.#source;
   }
 
-  async #plainSend(): Promise<Send> {
-    const [{ createPlainSend }, { sleep }, transport] = await Promise.all([
-      import('../api/plain-send.ts'),
-      import('../api/sleep.ts'),
-      this.transport(),
-    ]);
-    const { now, random, signal } = this.#context;
-    const { timeoutMs, maxRetries } = this.#flags;
-    return createPlainSend({
-      ...{ send: transport.send, now, random, signal, sleep },
-      limits: { maxRetries, totalMs: timeoutMs * (maxRetries + 1), maxWaitMs: 60_000 },
-      record: this.writeDown(),
-      environment: this.identity.environment.value,
-    });
+  async #headerCredentials(): Promise<Record<string, string>> {
+    const { clientId, provider } = this.identity;
+    const { clientId: idHeader, clientSecret: secretHeader } = provider.headers;
+    if (clientId === null || idHeader === null || secretHeader === null) return {};
+    return { [idHeader]: clientId.value, [secretHeader]: await this.secret() };
   }
 
   /** The encrypted file's passphrase: from the environment, else asked for. */
@@ -227,13 +229,12 @@ class OpenSession implements Session {
     if (!this.#flags.mayAsk) {
       throw usage('the encrypted file needs its passphrase', { next: 'set CREDICORP_STORE_PASSPHRASE' });
     }
-    const { askSecret } = await import('./prompt.ts');
-    return askSecret(this.#context, 'Passphrase of the encrypted file');
+    const { askPassphrase } = await import('./prompt.ts');
+    return askPassphrase(this.#context, existsSync(vaultPath('file', this.#context.paths.config)));
   }
 
   async close(): Promise<void> {
-    this.#journal?.close();
-    this.#store?.close();
-    await (await this.#transport)?.close();
+    this.#records.close();
+    await this.#wire.close();
   }
 }

@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
 import { migrate, type Tables } from './tables.ts';
-import { isDamage, setAside, sqliteCode } from './damage.ts';
+import { condemn, isCondemned, isDamage, setAside, sqliteCode } from './damage.ts';
 import { createWalSync } from './wal-sync.ts';
 
 export interface StoreOptions {
@@ -36,6 +36,8 @@ export interface Store {
   bound(maxBytes?: number): number;
   /** Resolves once all that was committed before would outlive a power cut. Calls that overlap share one wait for the disk. */
   sync(): Promise<void>;
+  /** Damage was met while the store was in use: the next one to open it sets it aside. */
+  condemn(): void;
   close(): void;
 }
 
@@ -62,6 +64,7 @@ export function openStore(options: StoreOptions): Store {
 
 /** The file, checked and migrated; null when what lies there is damaged or is no store. */
 function open(options: StoreOptions): DatabaseSync | null {
+  if (isCondemned(options.path)) return null;
   createUnlessPresent(options.path);
   let db: DatabaseSync | undefined;
   try {
@@ -120,6 +123,7 @@ function finish(db: DatabaseSync, options: StoreOptions, aside: string | null): 
     setAside: aside,
     bound: (maxBytes = Infinity) => bound(db, options.tables, Math.min(maxPages, Math.ceil(maxBytes / PAGE_BYTES))),
     sync: wal.sync,
+    condemn: () => condemn(options.path),
     close: () => {
       if (db.isOpen) db.close();
       wal.close();
