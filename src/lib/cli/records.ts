@@ -1,16 +1,11 @@
 /** The store and the journal of a session: opened when first needed, and opened anew when the file turns out to be damaged. */
-import { join } from 'node:path';
 import type { WriteDown } from '../contract/exchange.ts';
-import { JOURNAL } from '../journal/entries.ts';
 import { createJournal, type Journal } from '../journal/record.ts';
 import { isDamage } from '../store/damage.ts';
-import { openStore, type Store } from '../store/store.ts';
-import { inboxTables } from '../webhooks/inbox-tables.ts';
+import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { openLocalStore } from './local-store.ts';
 import { note } from './output.ts';
-
-/** What the rooms above the store keep in it. */
-const TABLES = [JOURNAL, inboxTables];
 
 export class Records {
   readonly #context: Context;
@@ -26,13 +21,7 @@ export class Records {
 
   /** @throws Failure `usage` when the state folder cannot be used */
   store(): Store {
-    if (this.#store) return this.#store;
-    const { now, paths } = this.#context;
-    this.#store = openStore({ path: join(paths.state, 'store.db'), now, tables: TABLES });
-    const aside = this.#store.setAside;
-    if (aside !== null) {
-      note(this.#context, `warning: the local store was damaged; it was set aside as ${aside} and a new one begun`);
-    }
+    this.#store ??= openLocalStore(this.#context);
     return this.#store;
   }
 
