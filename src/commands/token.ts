@@ -13,6 +13,8 @@ export default class Token extends ApiCommand<typeof Token> {
   async run(): Promise<Result> {
     const session = await this.session();
     const token = await session.token({ refused: null });
-    return text(token, { access_token: token, token_type: 'Bearer' });
+    const entry = await session.currentToken();
+    const end = entry === null ? {} : { scope: entry.granted, expires_at: new Date(entry.expiresAt).toISOString() };
+    return text(token, { access_token: token, token_type: 'Bearer', ...end });
   }
 }

@@ -1,7 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import type { Source } from '../lib/auth/identity.ts';
-import { vaultPath } from '../lib/auth/vault.ts';
+import { findProfile, readConfig } from '../lib/auth/profiles.ts';
 import { ApiCommand } from '../lib/cli/api-command.ts';
+import { during } from '../lib/cli/progress.ts';
+import { secretWords, sourceWords, vaultWords } from '../lib/cli/places.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Session } from '../lib/cli/session.ts';
 
@@ -10,13 +11,12 @@ export default class Whoami extends ApiCommand<typeof Whoami> {
   static override description =
     'Reads nothing from the keychain and sends nothing, unless --check asks to prove the credential now.';
   static override examples = ['<%= config.bin %> whoami', '<%= config.bin %> whoami --check --field environment'];
-  static override flags = { check: Flags.boolean({ summary: 'prove the credential now: get a token' }) };
+  static override flags = { check: Flags.boolean({ summary: 'prove the credential now by a call to the API' }) };
 
   async run(): Promise<Result> {
     const session = await this.session();
     const { identity } = session;
     const { profile, clientId, scopes, tokenUrl } = identity;
-    const checked = this.flags.check ? await session.currentToken() : null;
     const document = {
       profile: profile?.value ?? null,
       environment: identity.environment.value,
@@ -26,55 +26,43 @@ export default class Whoami extends ApiCommand<typeof Whoami> {
       mode: identity.mode,
       client_id: clientId?.value ?? null,
       scopes: scopes.value.length === 0 ? 'all granted' : scopes.value.join(' '),
-      ...(this.flags.check
-        ? { checked: true, granted: checked?.granted ?? null, token_expires_at: isoOrNull(checked?.expiresAt) }
-        : {}),
-      secret_in: secretPlace(session, this.context.paths.config),
-      token_in: identity.mode === 'secret_key' ? null : place(identity.vault, this.context.paths.config),
+      ...(this.flags.check ? await this.checked(session) : {}),
+      ...this.secretPlaces(session),
       sources: {
-        profile: profile ? sourceText(profile.source) : null,
-        environment: sourceText(identity.environment.source),
-        base: sourceText(identity.base.source),
-        token_url: tokenUrl ? sourceText(tokenUrl.source) : null,
-        client_id: clientId ? sourceText(clientId.source) : null,
-        scopes: sourceText(scopes.source),
+        profile: profile ? sourceWords(profile.source) : null,
+        environment: sourceWords(identity.environment.source),
+        base: sourceWords(identity.base.source),
+        token_url: tokenUrl ? sourceWords(tokenUrl.source) : null,
+        client_id: clientId ? sourceWords(clientId.source) : null,
+        scopes: sourceWords(scopes.source),
       },
     };
     return object(document, { id: profile?.value ?? null });
   }
-}
 
-function secretPlace(session: Session, folder: string): string {
-  const { secret } = session.identity;
-  if (secret.where === 'variable') return `environment variable ${secret.name}`;
-  if (secret.where === 'built_in') return "built in: the embedded sandbox's own, known to everybody";
-  return place(secret.store, folder);
-}
-
-function place(kind: string, folder: string): string {
-  if (kind === 'os') return 'the keychain of this system, under credicorp-cli';
-  if (kind === 'file') return `encrypted file ${vaultPath('file', folder)}`;
-  if (kind === 'local') return `file ${vaultPath('local', folder)}: it opens nothing but the embedded sandbox`;
-  return 'memory: it ends with the command';
-}
-
-function sourceText(source: Source): string {
-  switch (source.from) {
-    case 'flag':
-      return `flag ${source.name}`;
-    case 'variable':
-      return `environment variable ${source.name}`;
-    case 'pin':
-      return `directory pin ${source.name}`;
-    case 'profile':
-      return `profile ${source.name}`;
-    case 'sandbox':
-      return 'the running sandbox';
-    case 'default':
-      return 'default';
+  private async checked(session: Session): Promise<Record<string, unknown>> {
+    const { proveNow } = await import('../lib/cli/proof.ts');
+    const { by, token } = await during(this.context, 'proving the credential', proveNow(session));
+    return {
+      checked: by !== 'nothing',
+      proven_by: by,
+      granted: token?.granted ?? null,
+      token_expires_at: token === null ? null : new Date(token.expiresAt).toISOString(),
+    };
   }
-}
 
-function isoOrNull(at: number | undefined): string | null {
-  return at === undefined ? null : new Date(at).toISOString();
+  private secretPlaces({ identity }: Session): Record<string, unknown> {
+    const folder = this.context.paths.config;
+    const own = identity.profile === null ? null : findProfile(readConfig(folder), identity.profile.value);
+    const kept = own?.keptIn?.map((store) => vaultWords(store, folder)) ?? [];
+    return {
+      secret_in: secretWords(identity, folder),
+      token_in: identity.mode === 'oauth' ? vaultWords(identity.vault, folder) : null,
+      webhook_secrets_in:
+        identity.webhookSecret === null
+          ? vaultWords(identity.vault, folder)
+          : `environment variable ${identity.webhookSecret.name}`,
+      ...(kept.length === 0 ? {} : { copies_in: kept }),
+    };
+  }
 }

@@ -30,7 +30,7 @@ before(async () => {
   mkdirSync(bin);
   const wrapper = `#!/bin/sh
 case "$*" in
-  *--no-follow*|*--background*|*' -b'*) ;;
+  *--no-follow*|*--background*|*' -b'*|*--exec*) ;;
   'webhooks listen '*|'logs tail'*|'sandbox start'*|'proxy start'*) exec timeout --preserve-status -s INT 2 '${process.execPath}' '${join(root, 'bin/run.js')}' "$@" ;;
 esac
 exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
@@ -77,8 +77,12 @@ for (const [id, { examples = [] }] of Object.entries(manifest.commands)) {
     const line = example.replaceAll('<%= config.bin %>', 'credicorp');
     if (EXCUSED.has(line)) continue;
     test(`help of ${id.replaceAll(':', ' ')}: ${line}`, async () => {
+      // An endpoint is deleted once; the others need theirs.
+      if (id === 'webhooks:endpoints:delete')
+        return inHomeOfItsOwn(line, 'credicorp webhooks endpoints create --url http://127.0.0.1:9/ -q');
       // What ends or changes the sandbox, or ends the sign-in, gets a home of its own.
-      if (/ sandbox (start|stop|reset|clock|faults)| logout/.test(line)) return inHomeOfItsOwn(line);
+      if (/ sandbox (start|stop|reset|clock|faults)| logout| profiles (pin|remove)/.test(line))
+        return inHomeOfItsOwn(line);
       const ended = await shell(real(line));
       assert.equal(ended.status, 0, ended.stderr);
     });
@@ -123,16 +127,32 @@ function real(line: string): string {
   return text;
 }
 
-async function inHomeOfItsOwn(line: string): Promise<void> {
+/** Lets a listener run for as long as it takes to receive one event, so that the inbox holds one and a secret is known. */
+async function receiveSomething(port: number): Promise<{ event: string; endpoint: string }> {
+  const trigger =
+    'credicorp webhooks trigger decision.completed -q && credicorp webhooks expect --type decision.completed';
+  const listened = await shell(`credicorp webhooks listen --forward ${port}/hook --exec '${trigger}'`);
+  assert.equal(listened.status, 0, listened.stderr);
+  const event = (await shell('credicorp events list --limit 1 --quiet')).stdout.trim();
+  const endpoint = await shell(
+    'credicorp webhooks endpoints create --url http://127.0.0.1:9/ --events enquiry.created -q',
+  );
+  return { event, endpoint: endpoint.stdout.trim() };
+}
+
+async function inHomeOfItsOwn(line: string, prepare = ''): Promise<void> {
   using own = freshHome();
   const env = { ...own.env, PATH: home.env['PATH'] ?? '' };
   const first = line.includes('sandbox start') ? '' : 'credicorp sandbox start --background --port 0 --quiet\n';
   const text = line === 'credicorp sandbox start' ? `${line} --port 0` : line;
-  const ended = await shell(`set -eu\n${first}${text}\n`, env);
+  const ready = prepare === '' ? text : text.replace('whend_3T8K1', `"$(${prepare})"`);
+  const ended = await shell(`set -eu\n${first}${ready}\n`, env);
   await shell('credicorp sandbox stop', env);
   assert.equal(ended.status, 0, ended.stderr);
 }
 
 function shell(script: string, env: Record<string, string> = home.env): Promise<Ended> {
-  return finish(spawn('bash', ['-o', 'pipefail', '-c', script], { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+  return finish(
+    spawn('bash', ['-o', 'pipefail', '-c', script], { env, cwd: env['HOME'], stdio: ['pipe', 'pipe', 'pipe'] }),
+  );
 }

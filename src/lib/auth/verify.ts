@@ -113,6 +113,20 @@ const WORDS: Record<VerifyCause, string> = {
   claim_missing: 'a claim every access token has is missing',
 };
 
+/** Whether the signature is not genuine, or a genuine token does not count. */
+const FORGED: ReadonlySet<VerifyCause> = new Set(['malformed', 'algorithm_refused', 'unknown_key', 'bad_signature']);
+
+/** A refusal as a failure: `bad_signature` where the signature does not hold, `auth` where the token is not for us or not for now. */
+export function verdictFailure({ cause, detail, keysFrom }: TokenVerdict & { valid: false }): Failure {
+  return new Failure(FORGED.has(cause) ? 'bad_signature' : 'auth', `the token is not valid: ${detail}`, {
+    code: cause,
+    next:
+      cause === 'expired'
+        ? 'credicorp token prints a fresh one'
+        : `the keys are those of ${keysFrom}; credicorp whoami shows which host that follows from`,
+  });
+}
+
 function causeOf(error: unknown): VerifyCause | null {
   if (error instanceof errors.JWTExpired) return 'expired';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm_refused';

@@ -20,12 +20,23 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
   /** One call, with a spinner when it takes long. @throws Failure */
   protected async call<N extends EndpointName>(name: N, operation: Operation = {}): Promise<Answer<Yield<N>>> {
     const [client, { operate }] = await Promise.all([this.client(), import('../api/operate.ts')]);
+    await this.markLive();
     return during(
       this.context,
       'waiting for the API',
       operate(client, name, { ...operation, signal: this.context.signal }),
     );
   }
+
+  /** On a terminal nobody takes live for the sandbox (command-line contract §5). */
+  protected async markLive(): Promise<void> {
+    const { identity } = await this.session();
+    if (this.#marked || identity.environment.value !== 'live' || this.context.stdout.isTTY !== true) return;
+    this.#marked = true;
+    if (!this.view.json && !this.view.quiet && this.view.field === null) this.note(`LIVE ${identity.base.value}`);
+  }
+
+  #marked = false;
 }
 
 export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<T> {

@@ -4,9 +4,10 @@ import { findProvider, type Provider } from '../auth/providers/provider.ts';
 import { provingIdentity, signIn as proveAndStore, signOut } from '../auth/sign-in.ts';
 import { discover } from '../auth/token-endpoint.ts';
 import type { Environment } from '../contract/environments.ts';
-import { Failure, usage } from '../failure.ts';
+import { usage } from '../failure.ts';
 import type { Context } from './context.ts';
 import { note } from './output.ts';
+import { proveByRead } from './proof.ts';
 import { runningSandbox } from './running.ts';
 import { openSession, type Session, type SessionFlags } from './session.ts';
 import { gatherCredential, profileOf, type Wanted } from './sign-in-questions.ts';
@@ -52,7 +53,7 @@ export async function signIn(
     notice,
     activate: true,
     keepFormer: wanted.keepFormer,
-    prove: () => proveByRead(session, provider, notice),
+    prove: () => proveKey(session, provider, notice),
     signal: context.signal,
   });
   if (done.token) session.hide(done.token.token);
@@ -132,17 +133,10 @@ async function withChosenScopes(
   return chosen.length === 0 || chosen.length === offered.length ? profile : { ...profile, scopes: chosen };
 }
 
-/** Where no token is minted, a read shows whether the credential is taken. Lacking a scope is no reason to refuse it. */
-async function proveByRead(session: Session, provider: Provider, notice: (text: string) => void): Promise<void> {
-  const path = provider.probePath;
-  if (path === null)
-    return notice(`nothing is known to prove a credential of ${provider.title} by; it is stored as it is`);
-  const client = await session.client();
-  try {
-    await client.call({ method: 'GET', path, anyBody: true });
-  } catch (error) {
-    if (!(error instanceof Failure && error.facts.code === 'insufficient_scope')) throw error;
-  }
+/** Where no token is minted, a read shows whether the credential is taken. */
+async function proveKey(session: Session, provider: Provider, notice: (text: string) => void): Promise<void> {
+  if (provider.probePath !== null) return proveByRead(session, provider.probePath);
+  notice(`nothing is known to prove a credential of ${provider.title} by; it is stored as it is`);
 }
 
 function formerLine({ store, removed }: NonNullable<SignedIn['moved_from']>): string {

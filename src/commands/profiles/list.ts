@@ -1,0 +1,42 @@
+import { readConfig } from '../../lib/auth/profiles.ts';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { vaultWords } from '../../lib/cli/places.ts';
+import { page, type Result } from '../../lib/cli/result.ts';
+
+export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
+  static override summary = 'list the accounts that are signed in';
+  static override description =
+    'Reads no secret. The active profile is the one that counts where nothing else is said; see whoami.';
+  static override examples = [
+    '<%= config.bin %> profiles list',
+    `<%= config.bin %> profiles list --json | jq -r '.data[] | select(.active).name'`,
+  ];
+
+  async run(): Promise<Result> {
+    const folder = this.context.paths.config;
+    const { active, profiles } = readConfig(folder);
+    const data = profiles.map((profile) => ({
+      // `id` is what --quiet prints.
+      id: profile.name,
+      name: profile.name,
+      active: profile.name === active,
+      provider: profile.provider,
+      environment: profile.environment,
+      base: profile.base,
+      token_url: profile.tokenUrl ?? null,
+      mode: profile.mode,
+      client_id: profile.clientId ?? null,
+      scopes: profile.scopes ?? null,
+      secret_in: vaultWords(profile.store, folder),
+    }));
+    const columns = [
+      { path: 'name' },
+      { path: 'active' },
+      { path: 'provider' },
+      { path: 'environment' },
+      { path: 'client_id', title: 'client id' },
+      { path: 'base' },
+    ];
+    return page({ data }, columns, 'no profiles yet; make one: credicorp login');
+  }
+}

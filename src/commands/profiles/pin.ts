@@ -1,0 +1,46 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { writePin } from '../../lib/auth/pin.ts';
+import { findProfile, readConfig, unknownProfile } from '../../lib/auth/profiles.ts';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { parseBase, parseTokenUrl } from '../../lib/contract/environments.ts';
+import { usage } from '../../lib/failure.ts';
+
+export default class ProfilesPin extends BaseCommand<typeof ProfilesPin> {
+  static override summary = 'make a profile count in this folder and below it';
+  static override description = `Writes .credicorp.json, which holds a profile name and perhaps hosts, never a secret: it may be shared. A host in it counts only where the
+profile's secret goes anyway, so that nobody can send it elsewhere by a file in a repository.`;
+  static override examples = ['<%= config.bin %> profiles pin', '<%= config.bin %> profiles pin local --field path'];
+  static override args = {
+    name: Args.string({ ignoreStdin: true, description: 'profile name [default: the active one]' }),
+  };
+  static override flags = {
+    'token-url': Flags.string({ helpValue: '<url>', summary: 'write this token URL into the pin as well' }),
+  };
+
+  async run(): Promise<Result> {
+    const config = readConfig(this.context.paths.config);
+    const name = this.args.name ?? this.flags.profile ?? config.active;
+    if (name === null)
+      throw usage('there is no active profile to pin', { next: 'name one, or sign in: credicorp login' });
+    const profile = findProfile(config, name);
+    if (profile === null) throw unknownProfile(config, name, 'there is no profile');
+    const { 'api-base': base, 'token-url': tokenUrl } = this.flags;
+    const pin = {
+      profile: name,
+      ...(base === undefined ? {} : { base: parseBase(base) }),
+      ...(tokenUrl === undefined ? {} : { tokenUrl: parseTokenUrl(tokenUrl) }),
+    };
+    if (pin.base !== undefined && pin.base !== profile.base) {
+      throw usage(`a pin cannot send the secret of profile ${name} to another host than ${profile.base}`, {
+        code: 'pin_refused',
+        param: '--api-base',
+        next: 'leave --api-base out, or sign in to a profile for that host',
+      });
+    }
+    const path = writePin(this.context.cwd, pin);
+    this.note(`profile ${name} counts in this folder and below it`);
+    return object({ path, profile: name, base: pin.base ?? null, token_url: pin.tokenUrl ?? null }, { id: name });
+  }
+}

@@ -1,0 +1,21 @@
+import * as Flags from '@oclif/core/flags';
+import { decodeToken } from '../../lib/auth/decode.ts';
+import { ApiCommand } from '../../lib/cli/api-command.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { tokenInQuestion } from '../../lib/cli/token-input.ts';
+
+export default class TokenShow extends ApiCommand<typeof TokenShow> {
+  static override summary = 'show what an access token says about itself, unverified';
+  static override description = 'Decodes header and claims. The signature is not shown, so the output opens nothing.';
+  static override examples = [
+    '<%= config.bin %> token show',
+    '<%= config.bin %> token | <%= config.bin %> token show --token-stdin --field claims.exp',
+  ];
+  static override flags = { 'token-stdin': Flags.boolean({ summary: 'read the token from stdin instead' }) };
+
+  async run(): Promise<Result> {
+    const { 'token-stdin': fromStdin } = this.flags;
+    const token = await tokenInQuestion(this.context, await this.session(), fromStdin);
+    return object(decodeToken(token), { id: null });
+  }
+}

@@ -1,0 +1,35 @@
+import * as Flags from '@oclif/core/flags';
+import { ApiCommand } from '../../lib/cli/api-command.ts';
+import { serverNow } from '../../lib/cli/proof.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { tokenInQuestion } from '../../lib/cli/token-input.ts';
+
+export default class TokenVerify extends ApiCommand<typeof TokenVerify> {
+  static override summary = "verify an access token against the server's published keys";
+  static override description = `Checks signature (ES256, RS256), issuer, audience and time on this machine. A key that is not known fetches the keys once more, since keys rotate.
+A signature that is not genuine ends with 7, a genuine token that does not count (expired, for another API) with 4.`;
+  static override examples = [
+    '<%= config.bin %> token verify',
+    '<%= config.bin %> token | <%= config.bin %> token verify --token-stdin --field claims.client_id',
+  ];
+  static override flags = { 'token-stdin': Flags.boolean({ summary: 'read the token from stdin instead' }) };
+
+  async run(): Promise<Result> {
+    const session = await this.session();
+    const { identity } = session;
+    const token = await tokenInQuestion(this.context, session, this.flags['token-stdin']);
+    // Loads jose, which only this needs.
+    const { tokenVerifier, verdictFailure } = await import('../../lib/auth/verify.ts');
+    const verifier = tokenVerifier({
+      identity,
+      send: await session.plainSend(identity.environment.value),
+      now: await serverNow(session, this.context.now()),
+      notice: (text) => this.note(`note: ${text}`),
+      signal: this.context.signal,
+    });
+    const verdict = await verifier.verify(token);
+    if (!verdict.valid) throw verdictFailure(verdict);
+    const { header, claims, keysFrom } = verdict;
+    return object({ valid: true, keys_from: keysFrom, header, claims }, { id: null });
+  }
+}
