@@ -15,6 +15,7 @@ const ROWS: Readonly<Record<string, number>> = {
   store: 2,
   webhooks: 3,
   journal: 3,
+  proxy: 3,
   inspector: 3,
   sandbox: 3,
   cli: 4,

@@ -32,7 +32,7 @@ export function trace(options: TraceOptions): Interceptor {
   };
 }
 
-function recordOf(
+export function recordOf(
   request: HttpRequest,
   ended: TransportAnswer | Failure,
   seen: Pick<ExchangeRecord, 'at' | 'attempt' | 'environment' | 'latencyMs'>,

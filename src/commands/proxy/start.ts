@@ -1,0 +1,86 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { count } from '../../lib/cli/flags.ts';
+import { type Result, stream } from '../../lib/cli/result.ts';
+import type { Session } from '../../lib/cli/session.ts';
+import { usage } from '../../lib/failure.ts';
+import type { Proxy } from '../../lib/proxy/proxy.ts';
+
+const PORT = 4020;
+const GRACE_MS = 2000;
+
+export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
+  static override summary = "record your app's own calls: a reverse proxy to the profile's host";
+  static override description =
+    'Point your app at the address it prints instead of the API, and logs tail shows each call. It adds nothing, passes errors on as they are, and answers on this machine only. Ends on Ctrl-C.';
+  static override examples = [
+    '<%= config.bin %> proxy start --port 0',
+    '<%= config.bin %> proxy start --port 0 --auth --json | jq -r \'select(.type=="ready").url\'',
+  ];
+  static override endsOnSignal = true;
+  static override flags = {
+    port: count({ summary: `port to listen on, 0 for any free one [default: ${PORT}]`, max: 65_535 }),
+    auth: Flags.boolean({
+      summary: "add the profile's token to calls without a credential: any program on this machine may then use it",
+    }),
+    yes: Flags.boolean({ char: 'y', summary: 'do not ask before --auth on live' }),
+  };
+
+  async run(): Promise<Result> {
+    const session = await this.session();
+    if (this.flags.auth) await this.confirmLive(session);
+    const { openProxy } = await import('../../lib/proxy/proxy.ts');
+    const { env, now, ticks } = this.context;
+    const { base, environment } = session.identity;
+    const proxy = await openProxy({
+      port: this.flags.port ?? PORT,
+      target: base.value,
+      environment: environment.value,
+      token: this.flags.auth ? (ask) => session.token(ask) : null,
+      record: session.writeDown(),
+      ...{ now, ticks, timeoutMs: this.sessionFlags.timeoutMs },
+      proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
+    });
+    const ready = {
+      type: 'ready',
+      url: proxy.url,
+      target: base.value,
+      environment: environment.value,
+      auth: this.flags.auth,
+    };
+    return stream(
+      untilStopped(this.context.signal, ready, proxy),
+      [{ path: 'type' }, { path: 'url' }, { path: 'target' }],
+      line,
+    );
+  }
+
+  /** A program without a credential would act on live with ours. */
+  private async confirmLive({ identity }: Session): Promise<void> {
+    if (identity.environment.value !== 'live' || this.flags.yes) return;
+    const what = 'lend the live token to every program on this machine that calls the proxy';
+    if (!this.mayAsk) {
+      throw usage(`--auth would ${what}`, { code: 'live_needs_yes', next: 'add --yes if that is what you want' });
+    }
+    const { askYes } = await import('../../lib/cli/prompt.ts');
+    if (!(await askYes(this.context, `LIVE: ${what}?`)))
+      throw usage('not confirmed; nothing was started', { code: 'not_confirmed' });
+  }
+}
+
+async function* untilStopped(signal: AbortSignal, ready: object, proxy: Proxy): AsyncGenerator<object> {
+  try {
+    yield ready;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    await proxy.close(GRACE_MS);
+  }
+  yield { type: 'closed', url: proxy.url, ...proxy.counts };
+}
+
+function line(moment: unknown): string {
+  const { type, url, target, environment, calls, failed } = moment as Record<string, string | number>;
+  if (type === 'closed') return `${calls} calls passed, ${failed} of them failed`;
+  const mark = environment === 'live' ? 'LIVE: ' : '';
+  return `${mark}recording ${url} -> ${target}\n  point your app at ${url}; see its calls with: credicorp logs tail --source proxy`;
+}

@@ -1,0 +1,145 @@
+/** One request on its way to the host and its answer on the way back, byte for byte and as they come. */
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from 'node:http';
+import { type NetworkTrouble, networkTrouble } from '../api/network-trouble.ts';
+import { asRecord, passedOn, valuesOf } from './headers.ts';
+import { KeptBody } from './kept-body.ts';
+
+export interface Road {
+  target: URL;
+  agent: Agent;
+  /** `http.request` or `https.request`. */
+  open: (options: RequestOptions) => ClientRequest;
+  /** Until the answer begins, and between two pieces of it, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** What passed: as much as was seen when it ended. */
+export interface Passed {
+  /** null when no answer began. */
+  status: number | null;
+  requestHeaders: Record<string, string>;
+  requestBody: string | null;
+  responseHeaders: Record<string, string>;
+  responseBody: string | null;
+  /** Why it did not come to its end. */
+  trouble: NetworkTrouble | null;
+}
+
+/** @param extra headers to add, names and values in turn @returns when the exchange is over; never throws */
+export function pass(
+  road: Road,
+  request: IncomingMessage,
+  response: ServerResponse,
+  extra: readonly string[] = [],
+): Promise<Passed> {
+  return new Promise((resolve) => new Passage(road, request, response, resolve).start(extra));
+}
+
+class Passage {
+  readonly #road: Road;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #resolve: (passed: Passed) => void;
+  readonly #sent = new KeptBody();
+  readonly #got = new KeptBody();
+  #headers: string[] = [];
+  #answer: IncomingMessage | null = null;
+  #onward: ClientRequest | null = null;
+  #over = false;
+
+  constructor(road: Road, request: IncomingMessage, response: ServerResponse, resolve: (passed: Passed) => void) {
+    this.#road = road;
+    this.#request = request;
+    this.#response = response;
+    this.#resolve = resolve;
+  }
+
+  start(extra: readonly string[]): void {
+    const { method = 'GET', rawHeaders } = this.#request;
+    const own = passedOn(rawHeaders, (name) => name === 'host');
+    this.#headers = ['Host', this.#road.target.host, ...own, ...extra];
+    // Without a length or chunks there is no body (RFC 9112 §6.3); left alone, Node would announce chunks.
+    const framed = ['content-length', 'transfer-encoding'].some((name) => valuesOf(own, name).length > 0);
+    if (!framed && !/^(?:GET|HEAD|DELETE|OPTIONS|TRACE)$/.test(method)) this.#headers.push('Content-Length', '0');
+    this.#request.on('data', this.#sent.add).on('error', () => undefined);
+    this.#response.once('close', () => this.#end({ code: 'hung_up', message: 'the app hung up' }));
+    this.#send(framed, true);
+  }
+
+  /** @param again an idle connection may be closed by the other end just now; what has no body is then sent once more */
+  #send(framed: boolean, again: boolean): void {
+    const { target, agent, open, timeoutMs } = this.#road;
+    const { method = 'GET', url = '/' } = this.#request;
+    const { hostname, port, protocol } = target;
+    const onward = open({
+      ...{ agent, protocol, method, path: url, headers: this.#headers, timeout: timeoutMs },
+      hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
+      ...(port === '' ? {} : { port }),
+    });
+    this.#onward = onward;
+    onward.on('response', (answer) => this.#receive(answer));
+    onward.on('timeout', () => onward.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
+    onward.on('error', (error) => {
+      const idle = onward.reusedSocket && !framed && /^(?:GET|HEAD)$/.test(method) && this.#answer === null;
+      if (again && idle && !this.#over) this.#send(framed, false);
+      // Once the answer came it speaks for itself: the host may stop reading a body it has refused already.
+      else if (this.#answer === null) this.#fail(error);
+    });
+    if (framed) this.#request.pipe(onward);
+    else onward.end();
+  }
+
+  #receive(answer: IncomingMessage): void {
+    this.#answer = answer;
+    const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
+    this.#response.sendDate = false;
+    this.#response.writeHead(statusCode, statusMessage, passedOn(rawHeaders));
+    // What comes later may come much later: the head does not wait for it.
+    this.#response.flushHeaders();
+    answer.on('data', this.#got.add);
+    answer.once('error', (error) => this.#fail(error));
+    answer.once('end', () => this.#end(null));
+    answer.pipe(this.#response);
+  }
+
+  /** No answer: said as a gateway says it (RFC 9110 §15.6.3, §15.6.5). Half an answer: cut, as the host cut it. */
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    const trouble = networkTrouble(error, this.#road.target);
+    if (this.#response.headersSent) this.#response.destroy();
+    else
+      sayNo(
+        this.#response,
+        trouble.code === 'timeout' ? 504 : 502,
+        `no answer from ${this.#road.target.host}: ${trouble.message}`,
+      );
+    this.#end(trouble);
+  }
+
+  #end(trouble: NetworkTrouble | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (trouble !== null) this.#onward?.destroy();
+    const [requestHeaders, responseHeaders] = [asRecord(this.#headers), asRecord(this.#answer?.rawHeaders ?? [])];
+    this.#resolve({
+      status: this.#answer?.statusCode ?? null,
+      requestHeaders,
+      requestBody: this.#sent.text(requestHeaders),
+      responseHeaders,
+      responseBody: this.#got.text(responseHeaders),
+      trouble,
+    });
+  }
+}
+
+/** An answer of the proxy's own, marked as such. */
+export function sayNo(response: ServerResponse, status: number, why: string): void {
+  const body = `credicorp proxy: ${why}\n`;
+  response
+    .writeHead(status, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': Buffer.byteLength(body),
+      'Proxy-Status': 'credicorp',
+    })
+    .end(body);
+}

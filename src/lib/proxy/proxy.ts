@@ -1,0 +1,150 @@
+/**
+ * A recording reverse proxy in front of one host. An app is pointed at it by changing its base URL; it adds nothing, passes
+ * errors on as they are, and hands every exchange over to be written down. It answers on loopback only.
+ */
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { networkFailure } from '../api/network-trouble.ts';
+import { recordOf } from '../api/trace.ts';
+import type { WriteDown } from '../contract/exchange.ts';
+import { Failure, usage } from '../failure.ts';
+import { refusalOf } from './guard.ts';
+import { pass, type Passed, type Road, sayNo } from './pass.ts';
+
+export interface ProxyOptions {
+  /** 0 takes any free port. */
+  port: number;
+  /** Scheme, host and port of the real thing. */
+  target: string;
+  environment: string | null;
+  /**
+   * Lends the bearer for calls that carry no `Authorization` of their own; `refused` is one the host turned down. null: nothing
+   * is ever added.
+   */
+  token: ((ask: { refused: string | null }) => Promise<string>) | null;
+  record: WriteDown;
+  /** Milliseconds since the epoch, and on a clock that never jumps. */
+  now: () => number;
+  ticks: () => number;
+  /** Until an answer begins, and between two pieces of it, in milliseconds. */
+  timeoutMs: number;
+  /** `HTTPS_PROXY` and `NO_PROXY`. */
+  proxy?: { https: string | undefined; none: string | undefined };
+}
+
+export interface Proxy {
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+  counts: { calls: number; failed: number };
+  /** Takes no further connection, waits for running calls up to `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+}
+
+const MOST_CONNECTIONS = 512;
+const KEEP_ALIVE_MS = 30_000;
+
+/** @throws Failure `usage` (`port_in_use`, `port_forbidden`) */
+export async function openProxy(options: ProxyOptions): Promise<Proxy> {
+  const road = roadTo(options);
+  const counts = { calls: 0, failed: 0 };
+  const lend = createLender(options.token);
+  const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    const refusal = refusalOf(request);
+    if (refusal) return sayNo(response, refusal.status, refusal.why);
+    void serve(request, response);
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  server.on('clientError', (_error, socket) => socket.destroy());
+
+  async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const [at, began] = [options.now(), options.ticks()];
+    try {
+      const added = request.headers.authorization === undefined ? await lend.token() : null;
+      const extra = added === null ? [] : ['Authorization', `Bearer ${added}`];
+      const passed = await pass(road, request, response, extra);
+      if (passed.status === 401 && added !== null) lend.refused(added);
+      counts.calls += 1;
+      if (passed.status === null || passed.status >= 400) counts.failed += 1;
+      options.record({ ...recordFor(request, passed, options), at, latencyMs: options.ticks() - began });
+    } catch (error) {
+      // No token was to be had. The words are ours and carry no secret.
+      counts.failed += 1;
+      sayNo(response, 502, error instanceof Failure ? error.message : 'no token could be had');
+    }
+  }
+
+  await listening(server, options.port);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  return { url: `http://127.0.0.1:${port}`, counts, close: (graceMs) => closed(server, road.agent, graceMs) };
+}
+
+function roadTo({ target, proxy, timeoutMs }: ProxyOptions): Road {
+  const url = new URL(target);
+  const secure = url.protocol === 'https:';
+  const settings = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' as const };
+  // Plain http goes to loopback only, and never through a proxy.
+  const through = secure && proxy?.https ? { proxyEnv: { HTTPS_PROXY: proxy.https, NO_PROXY: proxy.none } } : {};
+  const agent = secure ? new https.Agent({ ...settings, ...through }) : new http.Agent(settings);
+  return { target: url, agent, open: secure ? https.request : http.request, timeoutMs };
+}
+
+/** A token the host turned down is not lent again. */
+function createLender(lend: ProxyOptions['token']): { token(): Promise<string | null>; refused(token: string): void } {
+  let refused: string | null = null;
+  return {
+    token: async () => (lend === null ? null : lend({ refused })),
+    refused: (token) => (refused = token),
+  };
+}
+
+function recordFor(request: http.IncomingMessage, passed: Passed, { target, environment }: ProxyOptions) {
+  const { method = 'GET', url = '/' } = request;
+  const { status, trouble } = passed;
+  const absolute = new URL(target).origin + url;
+  const sent = {
+    method,
+    url: URL.canParse(absolute) ? absolute : target,
+    headers: passed.requestHeaders,
+    ...(passed.requestBody === null ? {} : { body: passed.requestBody }),
+  };
+  const ended =
+    status === null
+      ? networkFailure(trouble ?? { code: 'network', message: '' }, new URL(target))
+      : {
+          status,
+          headers: passed.responseHeaders,
+          text: passed.responseBody ?? '',
+          ...(trouble ? { broken: trouble } : {}),
+        };
+  const seen = { at: 0, attempt: 1, environment, latencyMs: 0 };
+  return { ...recordOf(sent, ended, seen), source: 'proxy' as const, responseBody: passed.responseBody };
+}
+
+function listening(server: http.Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(
+        usage(taken ? `port ${port} is taken` : `port ${port} cannot be had`, {
+          code: taken ? 'port_in_use' : 'port_forbidden',
+          param: '--port',
+          next: 'choose another with --port, or any free one with --port 0',
+        }),
+      );
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+}
+
+function closed(server: http.Server, agent: http.Agent, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      agent.destroy();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

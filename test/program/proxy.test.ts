@@ -1,0 +1,123 @@
+/** The recording proxy with the built program, between an app and the sandbox. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
+
+const home = freshHome();
+const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+
+before(async () => {
+  const started = await run('sandbox', 'start', '--background', '--port', '0', '--quiet');
+  assert.equal(started.status, 0, started.stderr);
+});
+after(async () => {
+  await run('sandbox', 'stop');
+  home[Symbol.dispose]();
+});
+
+async function proxy(args: string[], env: Record<string, string> = home.env): Promise<{ child: Child; url: string }> {
+  const child = start('bin/run.js', ['proxy', 'start', '--port', '0', '--json', ...args], env);
+  const ready = JSON.parse(await seen(child.stdout, '\n')) as { type: string; url: string };
+  assert.equal(ready.type, 'ready');
+  return { child, url: ready.url };
+}
+
+async function logged(): Promise<Record<string, unknown>[]> {
+  const { stdout } = await run('logs', 'tail', '--since', '1h', '--no-follow', '--source', 'proxy', '--json');
+  return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]));
+}
+
+it("an app's calls are in the log, redacted, and the app sees what the host said", async () => {
+  const { child, url } = await proxy([]);
+  const refused = await fetch(`${url}/partner/v1/applications`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer sk_test_local', 'idempotency-key': 'order_1' },
+    body: JSON.stringify({ term_months: 12, client_secret: 'csk_sbx_planted' }),
+  });
+  assert.equal(refused.status, 400);
+  const { error } = (await refused.json()) as { error: { code: string; request_id: string } };
+  const without = await fetch(`${url}/partner/v1/applications`);
+  assert.equal(without.status, 401, 'no credential is added');
+  const foreign = await fetch(`${url}/partner/v1/applications`, { headers: { origin: 'https://evil.example' } });
+  assert.equal(foreign.status, 403);
+  const closed = seen(child.stdout, '"closed"');
+  child.kill('SIGINT');
+  assert.deepEqual(JSON.parse(await closed), { type: 'closed', url, calls: 2, failed: 2 });
+  assert.equal((await finish(child)).status, 0);
+  const entries = await logged();
+  assert.equal(entries.length, 2, 'what was refused at the door is no call');
+  const [first] = entries;
+  assert.deepEqual(
+    [
+      first?.['status'],
+      first?.['error_code'],
+      first?.['request_id'],
+      first?.['idempotency_key'],
+      first?.['environment'],
+    ],
+    [400, error.code, error.request_id, 'order_1', 'local'],
+  );
+  assert.match(JSON.stringify(first?.['request_headers']), /Bearer sk_test_\[redacted\]/);
+  assert.doesNotMatch(JSON.stringify(entries), /sk_test_local|planted/);
+});
+
+it('--auth lends the token to an app without credentials', async () => {
+  const { child, url } = await proxy(['--auth']);
+  const answer = await fetch(`${url}/partner/v1/applications?limit=1`);
+  assert.equal(answer.status, 200);
+  child.kill('SIGTERM');
+  assert.equal((await finish(child)).status, 0);
+  assert.doesNotMatch(JSON.stringify(await logged()), /eyJ/);
+});
+
+it('--auth on live needs a yes; without --auth nothing is asked', async () => {
+  const env = { ...home.env, CC_SECRET_KEY: 'sk_live_planted123', CC_BASE: 'https://api.credicorp.co.uk' };
+  const refused = await runScript('bin/run.js', ['proxy', 'start', '--port', '0', '--auth', '--json'], env);
+  assert.deepEqual([refused.status, refused.stdout], [2, '']);
+  assert.match(refused.stderr, /live_needs_yes.*--yes/);
+  assert.doesNotMatch(refused.stderr, /planted/);
+  for (const args of [[], ['--auth', '--yes']]) {
+    const { child } = await proxy(args, env);
+    child.kill('SIGINT');
+    assert.equal((await finish(child)).status, 0);
+  }
+});
+
+it('speaks TLS to the host, and checks its certificate', async () => {
+  const [key, cert] = [join(home.path, 'key.pem'), join(home.path, 'cert.pem')];
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...names], { stdio: 'ignore' });
+  const host = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) =>
+    response.end(`${request.headers.host} ${request.url}`),
+  );
+  await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+  const { port } = host.address() as AddressInfo;
+  const env = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: `https://localhost:${port}` };
+  const trusting = await proxy([], { ...env, NODE_EXTRA_CA_CERTS: cert });
+  assert.equal(await (await fetch(`${trusting.url}/a?b=1`)).text(), `localhost:${port} /a?b=1`);
+  const wary = await proxy([], env);
+  const answer = await fetch(`${wary.url}/a`);
+  assert.equal(answer.status, 502);
+  assert.match(await answer.text(), /the TLS connection failed/);
+  for (const { child } of [trusting, wary]) {
+    child.kill('SIGINT');
+    assert.equal((await finish(child)).status, 0);
+  }
+  host.close();
+  host.closeAllConnections();
+});
+
+it('a port that is taken is a usage error', async () => {
+  const { child, url } = await proxy([]);
+  const second = await run('proxy', 'start', '--port', new URL(url).port);
+  assert.equal(second.status, 2);
+  assert.match(second.stderr, /port \d+ is taken/);
+  child.kill('SIGINT');
+  await finish(child);
+});
