@@ -45,7 +45,18 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
   assert.equal((await shell(`credicorp decisions get ${id} --wait --quiet`)).status, 0);
   const newest = 'logs tail --no-follow --source cli --path /applications --field request_id';
   const request = (await shell(`credicorp ${newest} | tail -n 1`)).stdout.trim();
+  const { event, endpoint } = await receiveSomething(port);
+  const [secret, body] = ['secret.txt', 'body.json'].map((name) => join(home.path, name));
+  writeFileSync(secret ?? '', 'whsec_EXAMPLE_alpha\n');
+  writeFileSync(body ?? '', '{"id":"evt_1","type":"payment.settled"}');
   for (const [name, value] of [
+    ['"$HEADER"', '"$(credicorp webhooks sign body.json --secret-file secret.txt)"'],
+    ['"$SECRET"', '"$(cat secret.txt)"'],
+    ['secret.txt', secret ?? ''],
+    ['body.json', body ?? ''],
+    ['--dotenv .env', `--dotenv ${join(home.path, '.env')}`],
+    ['evt_7Q2M9XaB', event],
+    ['whend_3T8K1', endpoint],
     ['req_7Hs2bV9k4LmQ', request],
     ['app_8Kd2c9Qm', id],
     ['http://127.0.0.1:4010', base],

@@ -1,127 +1,89 @@
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import * as Flags from '@oclif/core/flags';
+import { setTimeout as pause } from 'node:timers/promises';
+import { colourOf } from '../../lib/cli/colour.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { count, duration } from '../../lib/cli/flags.ts';
-import { endpointActs } from '../../lib/cli/listening.ts';
-import { momentLine } from '../../lib/cli/moment-line.ts';
+import { confirmLive } from '../../lib/cli/confirm.ts';
+import { type Beside, runBeside } from '../../lib/cli/exec.ts';
+import { listenFlags } from '../../lib/cli/listen-flags.ts';
+import { listenOptions, type Prepared } from '../../lib/cli/listen-options.ts';
+import { calmLines } from '../../lib/cli/moment-view.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
-import { usage } from '../../lib/failure.ts';
-import type { ListenOptions } from '../../lib/webhooks/listen.ts';
 import type { Moment } from '../../lib/webhooks/moments.ts';
 
 export default class WebhooksListen extends BaseCommand<typeof WebhooksListen> {
   static override summary = 'receive signed webhooks, verify them, and forward them to your app';
   static override description = `Registers an endpoint, proves with a signed self-test that deliveries arrive, and removes the endpoint on the way out. Each delivery is verified over its raw
 bytes and stored before it is acknowledged; your app gets it byte for byte, again and again until it answers 2xx. What is left at the end is delivered by the
-next listen. Ends on Ctrl-C.`;
+next listen. The API must reach this machine: the embedded sandbox does, hosted ones need --tunnel or --public-url. Ends on Ctrl-C, or with --exec.`;
   static override examples = [
     '<%= config.bin %> webhooks listen --forward localhost:3000/hook',
     `<%= config.bin %> webhooks listen --forward 3000/hook --json | jq -r 'select(.type=="forwarded").event_type'`,
+    `<%= config.bin %> webhooks listen --forward 3000/hook --exec '<%= config.bin %> webhooks trigger decision.completed'`,
   ];
   static override endsOnSignal = true;
-  static override flags = {
-    forward: Flags.string({
-      helpValue: '<target>',
-      summary: 'where deliveries go: localhost:3000/hook, 3000/hook or a URL',
-    }),
-    route: Flags.string({
-      helpValue: '<type=target>',
-      summary: "another target for some types: 'payment.*=localhost:4000/pay'",
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
-    events: Flags.string({
-      helpValue: '<types>',
-      summary: 'only these types: decision.*,payment.settled [default: all]',
-    }),
-    port: count({ summary: 'loopback port to receive on [default: any free one]', min: 1, max: 65_535 }),
-    'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
-    ack: Flags.option({
-      options: ['stored', 'forwarded'] as const,
-      summary: 'answer the sender once stored, or with the status of your app [default: stored]',
-    })(),
-    concurrency: count({ summary: 'requests under way at one target [default: 8]', min: 1, max: 256 }),
-    ordered: Flags.option({
-      options: ['resource', 'all'] as const,
-      summary: 'keep the order: of each resource, or of all; --ordered alone means resource',
-    })(),
-    'no-dedupe': Flags.boolean({ summary: 'forward an event id again that your app already took' }),
-    'give-up-after': duration({ summary: 'stop retrying a delivery after this long [default: never]' }),
-    timeout: duration({ summary: 'limit for one attempt at your app [default: 10s]' }),
-    tolerance: count({
-      helpValue: '<seconds>',
-      summary: 'greatest age of a signature [default: 300]',
-      min: 1,
-      max: 86_400,
-    }),
-    'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready moment there' }),
-  };
+  static override flags = listenFlags;
   static override bareFlags = { ordered: 'resource' };
 
   async run(): Promise<Result> {
-    const options = await this.options();
-    const { listen } = await import('../../lib/webhooks/listen.ts');
-    const columns = ['at', 'type', 'event_type', 'event_id', 'target', 'status', 'latency_ms', 'attempt', 'cause'].map(
-      (path) => ({ path }),
-    );
-    return stream(this.told(listen(options)), columns, momentLine);
-  }
-
-  private async *told(moments: AsyncGenerator<Moment>): AsyncGenerator<Moment> {
-    for await (const moment of moments) {
-      if (moment.type === 'ready' && this.flags['ready-file'] !== undefined) {
-        await writeFile(resolve(this.context.cwd, this.flags['ready-file']), `${JSON.stringify(moment)}\n`, {
-          mode: 0o600,
-        });
-      }
-      yield moment;
-    }
-  }
-
-  private async options(): Promise<ListenOptions> {
-    const { flags, context } = this;
-    const { parseRoute, parseTarget } = await import('../../lib/webhooks/targets.ts');
-    const targets = { allowRemote: flags['allow-remote'] };
-    if (flags.forward === undefined && flags.route === undefined) {
-      throw usage('no target to forward to', {
-        param: '--forward',
-        next: 'for example: --forward localhost:3000/hook',
-      });
-    }
-    const forward = flags.forward === undefined ? null : parseTarget(flags.forward, targets);
-    const routes = (flags.route ?? []).map((text) => parseRoute(text, targets));
+    const { context, flags } = this;
+    const leave = new AbortController();
     const session = await this.session();
-    const { environment, account } = session.identity;
-    if (environment.value !== 'local') {
-      throw usage(`the ${environment.value} API cannot reach a port on this machine`, {
-        code: 'not_reachable',
-        next: 'listen against the embedded sandbox: credicorp sandbox start',
-      });
+    const prepared = await listenOptions(context, session, flags, AbortSignal.any([context.signal, leave.signal]));
+    const summary = 'register a webhook endpoint';
+    await confirmLive(context, session, { summary, yes: flags.yes, mayAsk: this.mayAsk });
+    const moments = this.told(prepared, () => leave.abort());
+    if (context.stdout.isTTY !== true || this.view.json || this.view.field !== null || this.view.quiet)
+      return stream(moments, COLUMNS);
+    const paint = await colourOf(context, context.stdout, this.view.color);
+    const lines = calmLines(moments, { width: context.stdout.columns || 80, paint });
+    return stream(lines, COLUMNS, String);
+  }
+
+  private async *told(prepared: Prepared, leave: () => void): AsyncGenerator<Moment> {
+    const { listen } = await import('../../lib/webhooks/listen.ts');
+    const { options } = prepared;
+    const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
+    let beside: Beside | null = null;
+    try {
+      for await (const moment of listen(options)) {
+        if (moment.type === 'ready') {
+          await this.writeReady(moment);
+          // Other secrets only explain: a slow keychain must not hold the listener up.
+          await Promise.race([again(), pause(500)]);
+        }
+        // A secret may have been rotated or made since.
+        if (moment.type === 'rejected' && SECRET_CAUSES.has(moment.cause)) void again();
+        yield moment;
+        if (moment.type === 'ready') beside = this.startBeside(prepared, leave);
+      }
+    } finally {
+      await beside?.stop();
     }
-    return {
-      ...{
-        store: session.store(),
-        scope: `${account}/${environment.value}`,
-        environment: environment.value,
-        forward,
-        routes,
-      },
-      ...{ signal: context.signal, now: context.now, ticks: context.ticks, random: context.random, pid: context.pid },
-      endpoints: endpointActs(context, session),
-      token: () => randomBytes(24).toString('base64url'),
-      isAlive: (pid) => context.signalProcess(pid, 0),
-      record: session.writeDown(),
-      events: flags.events?.split(',').map((type) => type.trim()) ?? ['*'],
-      ack: flags.ack ?? 'stored',
-      order: flags.ordered ?? 'none',
-      dedupe: !flags['no-dedupe'],
-      concurrency: flags.concurrency ?? 8,
-      timeoutMs: flags.timeout ?? 10_000,
-      tolerance: flags.tolerance ?? 300,
-      ...(flags['give-up-after'] === undefined ? {} : { retry: { giveUpAfterMs: flags['give-up-after'] } }),
-      ...(flags.port === undefined ? {} : { port: flags.port }),
-    };
+  }
+
+  private async writeReady(moment: Moment): Promise<void> {
+    const file = this.flags['ready-file'];
+    if (file !== undefined)
+      await writeFile(resolve(this.context.cwd, file), `${JSON.stringify(moment)}\n`, { mode: 0o600 });
+  }
+
+  /** The user's own command gets the secret as its app would, and its end is ours. */
+  private startBeside({ secrets, options }: Prepared, leave: () => void): Beside | null {
+    const { exec } = this.flags;
+    if (exec === undefined) return null;
+    const secret = secrets.own ?? options.secrets?.()[0] ?? '';
+    const beside = runBeside(this.context, exec, { CC_WEBHOOK_SECRET: secret });
+    void beside.ended.then((status) => {
+      this.endWith(status);
+      leave();
+    });
+    return beside;
   }
 }
+
+const SECRET_CAUSES = new Set(['wrong_secret', 'secret_other_endpoint', 'secret_other_environment']);
+
+const COLUMNS = ['at', 'type', 'event_type', 'event_id', 'target', 'status', 'latency_ms', 'attempt', 'cause'].map(
+  (path) => ({ path }),
+);

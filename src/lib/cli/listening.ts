@@ -5,35 +5,58 @@ import type { EndpointActs } from '../webhooks/endpoint.ts';
 import type { Context } from './context.ts';
 import { note } from './output.ts';
 import type { Session } from './session.ts';
+import { forgetSecret, keepLastSecret, keepSecret, secretOf } from './webhook-secrets.ts';
+
+/** The secrets of a running listener, as they become known. */
+export interface ListenerSecrets {
+  /** Of the endpoint itself; null until it is registered. */
+  own: string | null;
+  endpoint: string | null;
+}
 
 /** The one-time secret goes into the vault and is printed once, on stderr: stdout is for moments. */
-export function endpointActs(context: Context, session: Session): EndpointActs {
-  const account = (id: string): string => `${session.identity.account}/webhook/${id}`;
+export function endpointActs(context: Context, session: Session, secrets: ListenerSecrets): EndpointActs {
+  const kept = async (id: string, secret: string, keep: () => Promise<void>): Promise<void> => {
+    secrets.own = secret;
+    secrets.endpoint = id;
+    session.hide(secret);
+    await keep().catch((error: unknown) => {
+      if (!(error instanceof Failure)) throw error;
+      note(
+        context,
+        `warning: the signing secret could not be kept (${error.message}); a crash will cost this endpoint`,
+      );
+    });
+  };
   return {
     async register({ url, events }) {
       const client = await session.client();
       const body = { url, enabled_events: events, description: 'credicorp webhooks listen' };
       const { data } = await operate(client, 'webhooks.create', { body });
-      if (!data.secret) throw new Failure('unavailable', 'the API made an endpoint without telling its secret');
-      await session.vault().set(account(data.id), data.secret);
-      session.hide(data.secret);
-      note(context, `signing secret: ${data.secret}   (shown once; put it into your app's configuration)`);
-      return { id: data.id, secret: data.secret };
+      const { id, secret } = data;
+      if (!secret) throw new Failure('unavailable', 'the API made an endpoint without telling its secret');
+      await kept(id, secret, async () => {
+        await keepSecret(context, session, id, secret);
+        await keepLastSecret(context, session, secret);
+      });
+      note(context, `signing secret: ${secret}   (shown once; put it into your app's configuration)`);
+      return { id, secret };
     },
     async unregister(id) {
       // The way out must not be stopped by the signal that led to it.
       const client = await session.client({ signal: AbortSignal.timeout(3000) });
       await operate(client, 'webhooks.delete', { id }).catch(ignoreAbsent);
-      await session.vault().remove(account(id));
+      await forgetSecret(context, session, id);
     },
-    recall: async (id) => {
-      const secret = await session.vault().get(account(id));
-      if (secret !== null) session.hide(secret);
-      return secret;
-    },
+    recall: (id) => secretOf(session, id),
     async update(id, { url, events }) {
       const client = await session.client();
       await operate(client, 'webhooks.update', { id, body: { url, enabled_events: events, status: 'enabled' } });
+      const secret = await secretOf(session, id);
+      if (secret !== null && secrets.endpoint === null) {
+        await kept(id, secret, () => keepLastSecret(context, session, secret));
+        note(context, 'signing secret: the same as before; see: credicorp webhooks secret');
+      }
     },
   };
 }

@@ -1,48 +1,158 @@
-/** A listener's moment as one calm line, readable at 80 columns. */
+/** A listener's moment as one calm line with aligned columns, readable at 80; what needs words gets them once, indented below. */
 import type { Moment } from '../webhooks/moments.ts';
+import type { Paint } from './colour.ts';
 import { localTime } from './render.ts';
-import { plainLine } from './text.ts';
+import { cut, plainLine } from './text.ts';
 
-export function momentLine(item: unknown): string {
-  const moment = item as Moment;
-  return plainLine(`${localTime(moment.at).slice(11, 19)} ${moment.type.padEnd(9)} ${told(moment)}`);
+/** Before the second column: `10:14:02 forwarded `. */
+const INDENT = 19;
+const TYPE_WIDTH = 24;
+const ID_WIDTH = 12;
+
+export interface LineView {
+  /** Columns of the terminal. */
+  width: number;
+  paint: Paint;
+  /** What was explained already is not explained again. */
+  explained: Set<string>;
 }
 
-function told(moment: Moment): string {
+/** The line of a moment, and the lines below it. */
+export function momentLines(moment: Moment, view: LineView): string[] {
+  const { main, words } = tell(moment);
+  const fresh = words.filter((text) => !view.explained.has(text));
+  for (const text of fresh) view.explained.add(text);
+  return [line(moment.at, moment.type, main, view), ...fresh.flatMap((text) => below(text, view))];
+}
+
+/** `10:14:02 received  …`, cut to the terminal; the second column is painted by what it says. */
+export function line(at: string, word: string, main: string, { width, paint }: LineView): string {
+  const time = localTime(at).slice(11, 19);
+  const colour = PAINTS[word] ?? 'dim';
+  return `${time} ${paint[colour](word.padEnd(9))} ${cut(plainLine(main), width - INDENT)}`.trimEnd();
+}
+
+const PAINTS: Record<string, keyof Paint | undefined> = {
+  ready: 'good',
+  forwarded: 'good',
+  rejected: 'bad',
+  failed: 'bad',
+  retrying: 'warn',
+  closed: 'bold',
+};
+
+interface Told {
+  main: string;
+  /** Sentences, each told once. */
+  words: string[];
+}
+
+function tell(moment: Moment): Told {
   switch (moment.type) {
-    case 'ready': {
-      const leftover = moment.leftover > 0 ? `; ${moment.leftover} stored deliveries go first` : '';
-      return `${moment.events.join(',')} → ${moment.targets.join(', ')} (endpoint ${moment.endpoint_id}${leftover}); Ctrl-C ends`;
-    }
+    case 'ready':
+      return tellReady(moment);
     case 'received':
-      return [moment.event_type ?? '-', moment.event_id ?? '', ...moment.warnings].join(' ');
+      return just(columns(moment.event_type, moment.event_id, `${moment.bytes} B`, ...moment.warnings));
     case 'rejected':
-      return `${moment.cause}${moment.skew_seconds === null ? '' : ` (${moment.skew_seconds} s)`}: ${moment.meaning}; ${moment.next}`;
+      return tellRejected(moment);
     case 'forwarded':
     case 'failed':
-    case 'retrying': {
-      const answer = moment.status ?? moment.error?.replaceAll('_', ' ') ?? 'no answer';
-      const again =
-        moment.type === 'retrying'
-          ? moment.retry_in_ms === null
-            ? '; again when the port opens'
-            : `; again in ${moment.retry_in_ms} ms`
-          : '';
-      const hint = moment.hint === null ? '' : `; ${moment.hint}`;
-      return `${moment.event_type ?? '-'} ${moment.event_id ?? ''} ${answer} ${Math.round(moment.latency_ms)}ms ${path(moment.target)}${again}${hint}`;
-    }
+    case 'retrying':
+      return tellAttempt(moment);
     case 'duplicate':
-      return `${moment.event_type ?? '-'} ${moment.event_id ?? ''} ${path(moment.target)} already has it`;
+      return just(columns(moment.event_type, moment.event_id, 'already there', short(moment.target)));
     case 'tunnel':
-      return [moment.via, moment.state, moment.url ?? '', moment.detail ?? ''].join(' ');
-    case 'closed': {
-      const left = moment.waiting > 0 ? `, ${moment.waiting} wait for the next listen` : '';
-      const kept = moment.endpoint_removed ? '' : `; the endpoint is still registered: ${moment.detail ?? ''}`;
-      return `${moment.received} received, ${moment.forwarded} forwarded, ${moment.rejected} rejected, ${moment.duplicates} duplicates, ${moment.failed} failed${left}${kept}`;
-    }
+      return tellTunnel(moment);
+    case 'closed':
+      return tellClosed(moment);
   }
 }
 
-function path(target: string): string {
+function just(main: string): Told {
+  return { main, words: [] };
+}
+
+function columns(type: string | null, id: string | null, ...rest: string[]): string {
+  return [(type ?? '-').padEnd(TYPE_WIDTH), (id ?? '').padEnd(ID_WIDTH), ...rest].join(' ').trimEnd();
+}
+
+function tellReady(moment: Extract<Moment, { type: 'ready' }>): Told {
+  const to = moment.targets.length === 0 ? 'kept here, forwarded nowhere' : moment.targets.map(short).join(', ');
+  const left = moment.leftover;
+  const words = [
+    `endpoint ${moment.endpoint_id}${moment.adopted ? ', taken over from a listener that crashed' : ''}; Ctrl-C ends`,
+    left > 0 ? `${left} stored ${left === 1 ? 'delivery goes' : 'deliveries go'} first` : '',
+    moment.unverified ? 'SIGNATURES ARE NOT CHECKED (--skip-verify): anybody who finds the address can forge' : '',
+    moment.chaos === null ? '' : `CHAOS on purpose: ${moment.chaos}`,
+  ];
+  return { main: `${moment.events.join(',')} → ${to}`, words: words.filter((text) => text !== '') };
+}
+
+function tellRejected(moment: Extract<Moment, { type: 'rejected' }>): Told {
+  const skew = moment.skew_seconds;
+  const age = skew === null ? '' : `${Math.abs(skew)} s ${skew < 0 ? 'ahead' : 'old'}`;
+  const main = [moment.cause.padEnd(TYPE_WIDTH), moment.delivery_id ?? 'no delivery id', age].filter(Boolean).join(' ');
+  const detail = moment.detail === null ? '' : ` (${moment.detail})`;
+  return { main, words: [`${moment.cause}: ${moment.meaning}${detail}; ${moment.next}`] };
+}
+
+function tellAttempt(moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>): Told {
+  const answer = String(moment.status ?? ERRORS[moment.error ?? ''] ?? moment.error ?? 'none').padEnd(7);
+  const time = `${Math.round(moment.latency_ms)} ms`.padStart(8);
+  const again =
+    moment.type === 'retrying'
+      ? moment.retry_in_ms === null
+        ? 'when it opens'
+        : `in ${waiting(moment.retry_in_ms)}`
+      : '';
+  const chaos = moment.chaos === null ? '' : `[${moment.chaos}]`;
+  const rest = moment.type === 'retrying' ? [again, chaos, short(moment.target)] : [time, chaos, short(moment.target)];
+  const main = columns(moment.event_type, moment.event_id, answer, ...rest.filter(Boolean));
+  return { main, words: moment.hint === null ? [] : [moment.hint] };
+}
+
+const ERRORS: Record<string, string | undefined> = { connection_refused: 'refused' };
+
+function waiting(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function tellTunnel(moment: Extract<Moment, { type: 'tunnel' }>): Told {
+  const blind = moment.blind_ms === null ? '' : `nothing could arrive for ${waiting(moment.blind_ms)}`;
+  const again = moment.retry_in_ms === null ? '' : `again in ${waiting(moment.retry_in_ms)}`;
+  const parts = [`${moment.via} ${moment.state}`, moment.url ?? '', again, blind];
+  return { main: parts.filter(Boolean).join('; '), words: moment.detail === null ? [] : [moment.detail] };
+}
+
+function tellClosed(moment: Extract<Moment, { type: 'closed' }>): Told {
+  const counts = [
+    `${moment.received} received`,
+    `${moment.forwarded} forwarded`,
+    ...(['rejected', 'duplicates', 'failed', 'waiting'] as const)
+      .filter((name) => moment[name] > 0)
+      .map((name) => `${moment[name]} ${name}`),
+  ];
+  const words = [
+    moment.waiting > 0 ? `${moment.waiting} stored ${moment.waiting === 1 ? 'waits' : 'wait'} for the next listen` : '',
+    moment.endpoint_removed ? '' : `the endpoint is still registered: ${moment.detail ?? 'unknown'}`,
+  ];
+  return { main: counts.join(', '), words: words.filter((text) => text !== '') };
+}
+
+function short(target: string): string {
   return target.replace(/^https?:\/\//, '');
+}
+
+/** A sentence below its line, wrapped at words. */
+function below(text: string, { width, paint }: LineView): string[] {
+  const room = Math.max(20, width - INDENT);
+  const lines: string[] = [];
+  let current = '';
+  for (const word of plainLine(text).split(' ')) {
+    if (current !== '' && current.length + 1 + word.length > room) {
+      lines.push(current);
+      current = word;
+    } else current = current === '' ? word : `${current} ${word}`;
+  }
+  return [...lines, current].map((piece) => `${' '.repeat(INDENT)}${paint.dim(piece)}`);
 }

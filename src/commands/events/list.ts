@@ -1,0 +1,43 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { count, instant } from '../../lib/cli/flags.ts';
+import { INBOX_COLUMNS, inboxScope } from '../../lib/cli/inbox.ts';
+import { page, type Result } from '../../lib/cli/result.ts';
+
+export default class EventsList extends BaseCommand<typeof EventsList> {
+  static override summary = 'list the webhook deliveries in the local inbox, newest first';
+  static override description =
+    'What listeners of this profile received, verified and stored on this machine, and what became of each at your app.';
+  static override examples = [
+    '<%= config.bin %> events list --type decision.completed',
+    `<%= config.bin %> events list --state failed --json | jq -r '.data[].event_id'`,
+  ];
+  static override flags = {
+    type: Flags.string({ helpValue: '<type>', summary: 'an event type, or a family: payment.*' }),
+    state: Flags.option({
+      options: ['waiting', 'delivered', 'failed', 'duplicate'] as const,
+      summary: 'only what stands so at an app',
+    })(),
+    since: instant({ summary: 'received from here on: 10m ago, or an instant' }),
+    limit: count({ summary: 'so many [default: 50]', min: 1, max: 1000 }),
+    before: count({ helpValue: '<no>', summary: 'only older than this number: the next page' }),
+  };
+
+  async run(): Promise<Result> {
+    const { type, state, since, limit, before } = this.flags;
+    const session = await this.session();
+    const { listEntries } = await import('../../lib/webhooks/inbox-read.ts');
+    const most = limit ?? 50;
+    const given = Object.entries({ type, state, since, before }).filter(([, value]) => value !== undefined);
+    const query = { scope: inboxScope(session.identity), limit: most + 1, ...Object.fromEntries(given) };
+    const entries = listEntries(session.store(), query);
+    const data = entries.slice(0, most).map((entry) => ({ id: entry.event_id, ...entry }));
+    const more = entries.length > most;
+    const document = { data, has_more: more, next_before: more ? (data.at(-1)?.inbox_id ?? null) : null };
+    return page(
+      document,
+      INBOX_COLUMNS,
+      'nothing received yet; listen: credicorp webhooks listen --forward localhost:3000/hook',
+    );
+  }
+}

@@ -1,0 +1,67 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { deliver, DELIVERED_COLUMNS, newDeliveryId, taken } from '../../lib/cli/delivering.ts';
+import { duration } from '../../lib/cli/flags.ts';
+import { findDelivery, type Found, inboxScope } from '../../lib/cli/inbox.ts';
+import { editedBody, targetsOf } from '../../lib/cli/replaying.ts';
+import { type Result, stream } from '../../lib/cli/result.ts';
+import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
+
+export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
+  static override summary = 'send deliveries of the local inbox to your app again, signed freshly';
+  static override description = `The same event id and bytes (with --edit: what you make of them) under a new delivery id, signed with the secret of the running or last listener. They go where
+they went before, or to --forward.`;
+  static override examples = [
+    '<%= config.bin %> events replay evt_7Q2M9XaB --forward localhost:3000/hook',
+    `<%= config.bin %> events replay $(<%= config.bin %> events list --state delivered --limit 2 --quiet) --exit-status --field status`,
+  ];
+  static override args = {
+    ids: Args.string({
+      ignoreStdin: true,
+      multiple: true,
+      required: true,
+      description: 'event ids, delivery ids, or numbers in the inbox',
+    }),
+  };
+  static override flags = {
+    forward: Flags.string({ helpValue: '<target>', summary: 'your app: localhost:3000/hook, 3000/hook or a URL' }),
+    'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
+    edit: Flags.boolean({ summary: 'change the event in $VISUAL or $EDITOR first' }),
+    timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
+    'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx to all' }),
+    ...secretFlags,
+  };
+
+  async run(): Promise<Result> {
+    return stream(this.replays(), DELIVERED_COLUMNS);
+  }
+
+  private async *replays(): AsyncGenerator<unknown> {
+    const { flags } = this;
+    const session = await this.session();
+    // All are looked up before the first is sent: a mistyped id must not leave half of them done.
+    const found = this.args.ids.map((id) => findDelivery(session.store(), inboxScope(session.identity), id));
+    const { parseTarget } = await import('../../lib/webhooks/targets.ts');
+    const allowed = { allowRemote: flags['allow-remote'] };
+    const forward = flags.forward === undefined ? null : parseTarget(flags.forward, allowed);
+    const plans = found.map((one) => ({ one, targets: forward === null ? targetsOf(one) : [forward] }));
+    const secrets = await signingSecrets(this.context, session, flags);
+    for (const { one, targets } of plans) yield* this.replay(one, targets, secrets);
+  }
+
+  private async *replay(found: Found, targets: readonly URL[], secrets: readonly string[]): AsyncGenerator<unknown> {
+    const { flags, context } = this;
+    const { resignedMessage } = await import('../../lib/webhooks/send.ts');
+    const body = flags.edit ? await editedBody(context, found) : found.body;
+    for (const target of targets) {
+      const deliveryId = newDeliveryId();
+      const t = Math.floor(context.now() / 1000);
+      const message = resignedMessage(found, { body, secrets, t, deliveryId });
+      const timeoutMs = flags.timeout ?? 10_000;
+      const sent = await deliver(context, await this.session(), { target, message, deliveryId, timeoutMs });
+      if (flags['exit-status'] && !taken(sent)) this.endWith(9);
+      yield { id: sent.event_id, ...sent };
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import { ApiCommand } from '../../../lib/cli/api-command.ts';
+import { id } from '../../../lib/cli/flags.ts';
+import { object, type Result } from '../../../lib/cli/result.ts';
+
+export default class WebhooksEndpointsGet extends ApiCommand<typeof WebhooksEndpointsGet> {
+  static override summary = 'show one webhook endpoint';
+  static override examples = [
+    '<%= config.bin %> webhooks endpoints get whend_3T8K1',
+    '<%= config.bin %> webhooks endpoints get whend_3T8K1 --field status',
+  ];
+  static override args = { id: id({ description: 'id of the endpoint', required: true }) };
+
+  async run(): Promise<Result> {
+    return object((await this.call('webhooks.get', { id: this.args.id })).json);
+  }
+}

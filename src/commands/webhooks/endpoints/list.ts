@@ -1,0 +1,36 @@
+import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/endpoints.ts';
+import { ListCommand, listFlags } from '../../../lib/cli/list-command.ts';
+import type { Result } from '../../../lib/cli/result.ts';
+
+export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEndpointsList> {
+  static override summary = 'list the webhook endpoints of the account';
+  static override description =
+    'Endpoints that crashed listeners of this machine left behind are named, and on a terminal their removal is offered.';
+  static override examples = [
+    '<%= config.bin %> webhooks endpoints list',
+    `<%= config.bin %> webhooks endpoints list --all --json | jq -r 'select(.status=="disabled").id'`,
+  ];
+  static override flags = { ...listFlags };
+
+  async run(): Promise<Result> {
+    await this.offerRemoval();
+    return this.list(
+      'webhooks.list',
+      {},
+      ENDPOINT_COLUMNS,
+      'no webhook endpoints; make one: credicorp webhooks listen',
+    );
+  }
+
+  private async offerRemoval(): Promise<void> {
+    const session = await this.session();
+    const { left } = leftovers(this.context, session);
+    if (left.length === 0) return;
+    const ids = left.map(({ endpointId }) => endpointId).join(', ');
+    this.note(`left by listeners that crashed: ${ids}; remove them: credicorp webhooks endpoints delete --leftovers`);
+    if (!this.mayAsk) return;
+    const { askYes } = await import('../../../lib/cli/prompt.ts');
+    if (await askYes(this.context, left.length === 1 ? 'Remove it now?' : `Remove these ${left.length} now?`))
+      await removeLeftovers(this.context, session, await this.client());
+  }
+}

@@ -1,0 +1,50 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { deliver, newDeliveryId, taken } from '../../lib/cli/delivering.ts';
+import { duration } from '../../lib/cli/flags.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/signing.ts';
+
+export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
+  static override summary = 'sign a body of your own and post it to your app, once';
+  static override description =
+    'The bytes go out as they are, with the two headers of a real delivery. The secret is that of the running or last listener unless another is given.';
+  static override examples = [
+    '<%= config.bin %> webhooks send body.json --forward localhost:3000/hook --secret-file secret.txt',
+    `printf '{"id":"evt_1","type":"payment.settled"}' | <%= config.bin %> webhooks send --forward 3000/hook --secret-file secret.txt --exit-status --field status`,
+  ];
+  static override args = {
+    body: Args.string({ ignoreStdin: true, default: '-', description: 'file of the raw body, - for stdin' }),
+  };
+  static override flags = {
+    forward: Flags.string({
+      helpValue: '<target>',
+      required: true,
+      summary: 'your app: localhost:3000/hook, 3000/hook or a URL',
+    }),
+    'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
+    at: unixTime({ summary: 'the signed time [default: now]' }),
+    'delivery-id': Flags.string({ helpValue: '<id>', summary: 'value of Credicorp-Delivery [default: a new one]' }),
+    timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
+    'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx' }),
+    ...secretFlags,
+  };
+
+  async run(): Promise<Result> {
+    const { flags, context } = this;
+    const [{ parseTarget }, { signedMessage }] = await Promise.all([
+      import('../../lib/webhooks/targets.ts'),
+      import('../../lib/webhooks/send.ts'),
+    ]);
+    const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
+    const session = await this.session();
+    const secrets = await signingSecrets(context, session, flags);
+    const body = await readBody(context, this.args.body);
+    const deliveryId = flags['delivery-id'] ?? newDeliveryId();
+    const message = signedMessage({ body, secrets, t: flags.at ?? Math.floor(context.now() / 1000), deliveryId });
+    const sent = await deliver(context, session, { target, message, deliveryId, timeoutMs: flags.timeout ?? 10_000 });
+    if (flags['exit-status'] && !taken(sent)) this.endWith(9);
+    return object(sent, { id: sent.delivery_id });
+  }
+}

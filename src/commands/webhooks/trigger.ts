@@ -1,0 +1,81 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { deliver, DELIVERED_COLUMNS, newDeliveryId } from '../../lib/cli/delivering.ts';
+import { count, duration, pair } from '../../lib/cli/flags.ts';
+import { object, type Result, stream } from '../../lib/cli/result.ts';
+import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
+import { checkedType, composeEvent, orderEvents, setsOf } from '../../lib/cli/triggering.ts';
+import { isRecord } from '../../lib/contract/json.ts';
+import { usage } from '../../lib/failure.ts';
+
+export default class WebhooksTrigger extends BaseCommand<typeof WebhooksTrigger> {
+  static override summary = 'make an event happen: a real one on the embedded sandbox, or a signed sample to your app';
+  static override description = `Without --forward the embedded sandbox sends a real event through its delivery machinery, retries included. With --forward a sample is signed here and posted
+once. Values given with --set are JSON where they can be, text otherwise.`;
+  static override examples = [
+    '<%= config.bin %> webhooks trigger decision.completed --set data.outcome=declined',
+    '<%= config.bin %> webhooks trigger payment.settled --forward localhost:3000/hook --secret-file secret.txt --count 3 --field status',
+  ];
+  static override args = {
+    type: Args.string({
+      ignoreStdin: true,
+      required: true,
+      description: 'event type: decision.completed, payment.settled, …',
+    }),
+  };
+  static override flags = {
+    set: pair({
+      helpValue: '<path=value>',
+      summary: 'change a value: data.outcome=declined',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    count: count({ summary: 'so many events [default: 1]', min: 1, max: 1000 }),
+    object: Flags.string({ helpValue: '<id>', summary: 'about this object of the sandbox', exclusive: ['forward'] }),
+    endpoint: Flags.string({
+      helpValue: '<id>',
+      summary: 'to this endpoint only, subscribed or not',
+      exclusive: ['forward'],
+    }),
+    forward: Flags.string({ helpValue: '<target>', summary: 'sign a sample here and post it to this app' }),
+    'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
+    timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
+    ...secretFlags,
+  };
+
+  async run(): Promise<Result> {
+    const { flags, context } = this;
+    const type = checkedType(this.args.type);
+    const set = setsOf(flags.set);
+    if (flags.forward !== undefined) return stream(this.samples(flags.forward, set), DELIVERED_COLUMNS);
+    if (flags['secret-stdin'] || flags['secret-file'] !== undefined)
+      throw usage('the sandbox signs with its own secrets', { next: 'add --forward to sign and post from here' });
+    const { count: wanted, object: object_id, endpoint } = flags;
+    const order = { type, set, object_id, endpoint, ...(wanted === undefined ? {} : { count: wanted }) };
+    const document = await orderEvents(context, await this.session(), order);
+    const events = isRecord(document) && Array.isArray(document['events']) ? document['events'] : null;
+    if (events === null) return object(document);
+    const columns = ['id', 'type', 'created'].map((path) => ({ path }));
+    return { kind: 'page', document, items: events, columns, empty: 'no events' };
+  }
+
+  private async *samples(forward: string, set: Record<string, unknown>): AsyncGenerator<unknown> {
+    const { flags, context } = this;
+    const [{ parseTarget }, { signedMessage }] = await Promise.all([
+      import('../../lib/webhooks/targets.ts'),
+      import('../../lib/webhooks/send.ts'),
+    ]);
+    const target = parseTarget(forward, { allowRemote: flags['allow-remote'] });
+    const session = await this.session();
+    const secrets = await signingSecrets(context, session, flags);
+    const timeoutMs = flags.timeout ?? 10_000;
+    for (let n = 0; n < (flags.count ?? 1); n += 1) {
+      const body = Buffer.from(JSON.stringify(composeEvent(context, this.args.type, set)));
+      const deliveryId = newDeliveryId();
+      const message = signedMessage({ body, secrets, t: Math.floor(context.now() / 1000), deliveryId });
+      const sent = await deliver(context, session, { target, message, deliveryId, timeoutMs });
+      yield { id: sent.event_id, ...sent };
+    }
+  }
+}

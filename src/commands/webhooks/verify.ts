@@ -1,0 +1,58 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { count } from '../../lib/cli/flags.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { givenSecrets, noSecret, readBody, secretFlags, unixTime } from '../../lib/cli/signing.ts';
+import { badSignature, genuine, knownSecrets } from '../../lib/cli/verifying.ts';
+import { verify } from '../../lib/contract/signature.ts';
+
+export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
+  static override summary = 'check the signature of one delivery offline, and say why it fails';
+  static override description = `Takes the raw body from a file or from stdin and the Credicorp-Signature header as it came. The secret comes from --secret-file, --secret-stdin or
+CC_WEBHOOK_SECRET, else it is that of the running or last listener. Other secrets known here are used only to explain a failure. A signature that is not valid ends with 7.`;
+  static override examples = [
+    `<%= config.bin %> webhooks verify body.json --secret-file secret.txt --header "$(<%= config.bin %> webhooks sign body.json --secret-file secret.txt)"`,
+    `printf %s "$SECRET" | <%= config.bin %> webhooks verify body.json --secret-stdin --header "$HEADER" --field valid`,
+  ];
+  static override args = {
+    body: Args.string({ ignoreStdin: true, default: '-', description: 'file of the raw body, - for stdin' }),
+  };
+  static override flags = {
+    header: Flags.string({
+      helpValue: '<value>',
+      summary: 'value of the Credicorp-Signature header; leave out if there was none',
+    }),
+    endpoint: Flags.string({ helpValue: '<id>', summary: 'use the stored secret of this endpoint' }),
+    at: unixTime({ summary: 'the time of the check [default: now]' }),
+    tolerance: count({
+      helpValue: '<seconds>',
+      summary: 'greatest age of a signature [default: 300]',
+      min: 1,
+      max: 86_400,
+    }),
+    ...secretFlags,
+  };
+
+  async run(): Promise<Result> {
+    const { flags, context } = this;
+    const session = await this.session();
+    const given = await givenSecrets(context, flags);
+    const known = await knownSecrets(context, session, flags.endpoint ?? null);
+    const secrets = given.length > 0 ? given : known.own;
+    if (secrets.length === 0) throw noSecret();
+    const now = flags.at ?? Math.floor(context.now() / 1000);
+    const verdict = verify({
+      header: flags.header?.replace(/^credicorp-signature:[ \t]*/i, ''),
+      body: await readBody(context, this.args.body),
+      secrets,
+      now,
+      tolerance: flags.tolerance ?? 300,
+      otherEnvironmentSecrets: known.others.environment,
+      otherEndpointSecrets: known.others.endpoint,
+    });
+    if (!verdict.valid) throw badSignature(verdict);
+    const { document, human } = genuine(verdict, now, secrets.length);
+    return object(document, { id: null, human });
+  }
+}

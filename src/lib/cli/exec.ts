@@ -1,0 +1,49 @@
+/** A command of the user's that runs beside us, in a shell. */
+import { spawn } from 'node:child_process';
+import type { Context } from './context.ts';
+
+export interface Beside {
+  /** Resolves with its status as a shell would give it: 128 and the signal's number where a signal ended it. */
+  ended: Promise<number>;
+  /** Asks it to end, and insists after 3 s. */
+  stop(): Promise<void>;
+}
+
+/** Its output goes to stderr: stdout is ours, and is data. @param extra variables it gets besides ours */
+export function runBeside(context: Context, command: string, extra: Readonly<Record<string, string>>): Beside {
+  const child = spawn(command, {
+    shell: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...context.env, ...extra } as NodeJS.ProcessEnv,
+    cwd: context.cwd,
+    // A group of its own, so that what the shell started ends with it.
+    detached: context.platform !== 'win32',
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => context.stderr.write(chunk));
+  const ended = new Promise<number>((resolve) => {
+    child.once('close', (status, signal) => resolve(status ?? 128 + (NUMBERS[signal ?? ''] ?? 0)));
+    child.once('error', () => resolve(127));
+  });
+  const send = (signal: NodeJS.Signals): void => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    context.signalProcess(context.platform === 'win32' ? child.pid : -child.pid, signal);
+  };
+  return {
+    ended,
+    async stop() {
+      send('SIGTERM');
+      const insist = setTimeout(() => send('SIGKILL'), 3000);
+      await ended;
+      clearTimeout(insist);
+    },
+  };
+}
+
+const NUMBERS: Record<string, number | undefined> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGTERM: 15,
+  SIGSEGV: 11,
+  SIGABRT: 6,
+};

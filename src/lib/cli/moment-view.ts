@@ -1,0 +1,108 @@
+/**
+ * A listener's moments on a terminal. A burst folds: in each second the first lines are shown, the rest is counted in one line, so that
+ * a thousand deliveries do not scroll the useful away. What is rare and matters is always shown.
+ */
+import type { Moment } from '../webhooks/moments.ts';
+import { line, type LineView, momentLines } from './moment-line.ts';
+
+/** Lines in one second before the rest of it folds. */
+const CALM = 12;
+
+export interface MomentView extends Omit<LineView, 'explained'> {
+  /** Silence after which a fold is told, in milliseconds. Default 1000. */
+  silenceMs?: number;
+}
+
+/** The lines to print, as they become due. */
+export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentView): AsyncGenerator<string> {
+  const lines: LineView = { width: view.width, paint: view.paint, explained: new Set() };
+  const fold = createFold(lines);
+  const causes = new Set<string>();
+  for await (const moment of withSilence(moments, view.silenceMs ?? 1000, fold.holds)) {
+    if (moment === null) {
+      yield* fold.tell();
+      continue;
+    }
+    const rare = isRare(moment, causes);
+    yield* fold.turnTo(moment.at);
+    if (rare) yield* fold.tell();
+    if (rare || fold.admits()) yield* momentLines(moment, lines);
+    else fold.add(moment);
+  }
+  yield* fold.tell();
+}
+
+/** The first of each cause counts as rare; anybody can cause the rest. */
+function isRare(moment: Moment, causes: Set<string>): boolean {
+  if (moment.type === 'ready' || moment.type === 'tunnel' || moment.type === 'closed') return true;
+  if (moment.type !== 'rejected' && moment.type !== 'failed') return false;
+  const cause = moment.type === 'rejected' ? moment.cause : `failed ${moment.status ?? moment.error}`;
+  if (causes.has(cause)) return false;
+  causes.add(cause);
+  return true;
+}
+
+function createFold(view: LineView) {
+  let second = -1;
+  let shown = 0;
+  let last = '';
+  let folded = new Map<string, number>();
+  function* tell(): Generator<string> {
+    if (folded.size === 0) return;
+    const counts = [...folded].map(([type, n]) => `${n} ${type}`).join(', ');
+    folded = new Map();
+    yield line(last, 'and', `${counts}; all are in: credicorp events list`, view);
+  }
+  return {
+    tell,
+    holds: () => folded.size > 0,
+    /** A new second begins anew; while a burst goes on it is only counted. */
+    *turnTo(at: string): Generator<string> {
+      const now = Math.floor(Date.parse(at) / 1000);
+      last = at;
+      if (now === second) return;
+      const total = [...folded.values()].reduce((sum, n) => sum + n, 0);
+      shown = total > CALM ? CALM : 0;
+      second = now;
+      yield* tell();
+    },
+    admits: () => (shown += 1) <= CALM,
+    add(moment: Moment): void {
+      folded.set(moment.type, (folded.get(moment.type) ?? 0) + 1);
+    },
+  };
+}
+
+/** The moments, and null after a silence in which something is folded. */
+async function* withSilence(
+  moments: AsyncIterable<Moment>,
+  silenceMs: number,
+  holds: () => boolean,
+): AsyncGenerator<Moment | null> {
+  const source = moments[Symbol.asyncIterator]();
+  try {
+    let next: Promise<IteratorResult<Moment>> | null = null;
+    for (;;) {
+      next ??= source.next();
+      const outcome: IteratorResult<Moment> | null = holds() ? await soon(next, silenceMs) : await next;
+      if (outcome === null) yield null;
+      else if (outcome.done === true) return;
+      else {
+        next = null;
+        yield outcome.value;
+      }
+    }
+  } finally {
+    await source.return?.();
+  }
+}
+
+async function soon<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

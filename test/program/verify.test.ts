@@ -1,0 +1,160 @@
+/** Every published signature case through `webhooks verify`, and through a live listener. */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { startSandbox, type RunningSandbox } from '../support/embedded.ts';
+import { post, receive, type Receiving } from '../support/receiving.ts';
+import { freshHome, runScript } from '../support/spawn.ts';
+import { type SignatureCase, signatureCases } from '../support/vectors.ts';
+import { command, type Said } from '../support/world.ts';
+
+const home = freshHome();
+let sandbox: RunningSandbox;
+before(async () => {
+  sandbox = await startSandbox(home.path, '--seed', 'verify');
+});
+after(async () => {
+  await sandbox.stop();
+  home[Symbol.dispose]();
+});
+
+test('there are 98 cases', () => assert.equal(signatureCases.length, 98));
+
+/** A home in which the case's other secrets are stored, as if endpoints of this and of another profile had been made there. */
+function storeOthers(vector: SignatureCase, folder: string): void {
+  const config = join(folder, '.config', 'credicorp');
+  const state = join(folder, '.local', 'state', 'credicorp');
+  const rows = [
+    ...(vector.other_endpoint_secrets ?? []).map((secret) => ({ secret, account: 'local', environment: 'local' })),
+    ...(vector.other_environment_secrets ?? []).map((secret) => ({ secret, account: 'acme', environment: 'sandbox' })),
+  ].map((row, n) => ({ ...row, id: `whend_${n}`, vault: 'local' }));
+  for (const path of [config, state]) mkdirSync(path, { recursive: true });
+  const secrets = Object.fromEntries(rows.map(({ account, id, secret }) => [`${account}/webhook/${id}`, secret]));
+  writeFileSync(join(config, 'local-sandbox.json'), JSON.stringify(secrets));
+  writeFileSync(join(state, 'webhook-endpoints.json'), JSON.stringify(rows.map(({ secret: _, ...listed }) => listed)));
+}
+
+/** Files of a case: its body, its secrets, and the flags that name them. */
+function filesOf(vector: SignatureCase, folder: string): string[] {
+  writeFileSync(join(folder, 'body'), Buffer.from(vector.body_base64, 'base64'));
+  const secrets = vector.secrets.flatMap((secret, n) => {
+    // One line end belongs to the file, whatever the secret itself ends in.
+    writeFileSync(join(folder, `secret-${n}`), `${secret}\n`);
+    return ['--secret-file', join(folder, `secret-${n}`)];
+  });
+  const header = vector.header === null ? [] : [`--header=${vector.header}`];
+  return [join(folder, 'body'), ...secrets, ...header, '--at', String(vector.now)];
+}
+
+/** A profile `local` without a running sandbox: verifying is offline. */
+function pinLocal(folder: string, base = 'http://127.0.0.1:9'): void {
+  const config = join(folder, '.config', 'credicorp');
+  mkdirSync(config, { recursive: true });
+  const profile = {
+    ...{ name: 'local', provider: 'credicorp', environment: 'local', base },
+    ...{ mode: 'oauth', clientId: 'cid_sbx_local', store: 'local' },
+  };
+  writeFileSync(join(config, 'config.json'), JSON.stringify({ version: 1, active: 'local', profiles: [profile] }));
+}
+
+function judge(
+  vector: SignatureCase,
+  { status, stdout, stderr }: Pick<Said, 'stdout' | 'stderr'> & { status: number | null },
+): void {
+  if (vector.expected === 'valid') {
+    assert.deepEqual([status, stderr], [0, '']);
+    const verdict = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual([verdict['valid'], verdict['warnings']], [true, vector.warnings ?? []]);
+    assert.deepEqual(
+      [verdict['timestamp'], verdict['age_seconds']],
+      [vector.timestamp, vector.now - (vector.timestamp ?? 0)],
+    );
+    return;
+  }
+  assert.deepEqual([status, stdout], [7, '']);
+  const { error } = JSON.parse(stderr) as {
+    error: { kind: string; code: string; next: string; last: Record<string, unknown> };
+  };
+  assert.deepEqual([error.kind, error.code], ['bad_signature', vector.expected]);
+  assert.deepEqual(error.last['also'], vector.also ?? []);
+  if (vector.skew_seconds !== undefined) assert.equal(error.last['skew_seconds'], vector.skew_seconds);
+  assert.ok(error.next.length > 0);
+  for (const secret of vector.secrets) assert.ok(!stderr.includes(secret.trim()));
+}
+
+describe('offline', () => {
+  for (const vector of signatureCases) {
+    test(vector.name, async () => {
+      using own = freshHome();
+      pinLocal(own.path);
+      storeOthers(vector, own.path);
+      judge(vector, await command({ home: own.path }, 'webhooks', 'verify', ...filesOf(vector, own.path), '--json'));
+    });
+  }
+});
+
+describe('by the built program', () => {
+  const chosen = ['single_v1', 'secret_trailing_newline', 'secret_of_other_endpoint', 'secret_of_other_environment'];
+  for (const vector of signatureCases.filter(({ name }) => chosen.includes(name))) {
+    test(vector.name, async () => {
+      using own = freshHome();
+      pinLocal(own.path);
+      storeOthers(vector, own.path);
+      judge(
+        vector,
+        await runScript('bin/run.js', ['webhooks', 'verify', ...filesOf(vector, own.path), '--json'], own.env),
+      );
+    });
+  }
+});
+
+describe('by a live listener', () => {
+  // Cases with the same secrets share a listener.
+  const groups = new Map<string, SignatureCase[]>();
+  for (const vector of signatureCases) {
+    const key = JSON.stringify([vector.secrets, vector.other_endpoint_secrets, vector.other_environment_secrets]);
+    groups.set(key, [...(groups.get(key) ?? []), vector]);
+  }
+  for (const vectors of groups.values()) {
+    const [first] = vectors;
+    test(`${vectors.length} cases with the secrets of ${first?.name}`, async () => {
+      using own = freshHome();
+      assert.ok(first);
+      pinLocal(own.path, sandbox.url);
+      storeOthers(first, own.path);
+      let now: number | null = null;
+      const world = { home: own.path, now: () => now ?? Date.now() };
+      const secrets = filesOf(first, own.path).filter(
+        (word, n, all) => word === '--secret-file' || all[n - 1] === '--secret-file',
+      );
+      const listener = receive(world, '--no-forward', ...secrets);
+      try {
+        const { url } = await listener.next('ready');
+        for (const vector of vectors) {
+          now = vector.now * 1000;
+          await knock(listener, url, vector);
+        }
+      } finally {
+        now = null;
+        assert.equal(await listener.stop(), 0);
+      }
+    });
+  }
+});
+
+async function knock(listener: Receiving, url: string, vector: SignatureCase): Promise<void> {
+  const { name, header, expected } = vector;
+  const delivery = `whd_${name}`;
+  const headers = { 'credicorp-delivery': delivery, ...(header === null ? {} : { 'credicorp-signature': header }) };
+  const status = await post(url, headers, Buffer.from(vector.body_base64, 'base64'));
+  if (expected === 'valid') {
+    assert.equal(status, 200, name);
+    assert.deepEqual((await listener.next('received')).warnings, vector.warnings ?? [], name);
+    return;
+  }
+  assert.equal(status, 400, name);
+  const { cause, also, skew_seconds, delivery_id } = await listener.next('rejected');
+  assert.deepEqual([delivery_id, cause, also], [delivery, expected, vector.also ?? []]);
+  if (vector.skew_seconds !== undefined) assert.equal(skew_seconds, vector.skew_seconds, name);
+}
