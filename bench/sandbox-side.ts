@@ -1,5 +1,4 @@
 /** The two programs that `sandbox.ts` compares, each as a process of its own: `bare` is a hono app that answers a constant, `ours` the sandbox. */
-import { createServer } from 'node:http';
 import { Hono } from 'hono';
 import { serve } from '../src/lib/sandbox/server.ts';
 
@@ -7,6 +6,19 @@ const [side = ''] = process.argv.slice(2);
 const tell = (message: object): void => void process.send?.(message);
 process.once('SIGINT', () => process.exit(0));
 process.on('message', () => tell({ rss: process.memoryUsage.rss() }));
+
+/** hono's own adapter, which only this comparison needs: `npm install --no-save @hono/node-server`. */
+interface Adapter {
+  serve(
+    options: { fetch: Hono['fetch']; hostname: string; port: number },
+    listening: (address: { port: number }) => void,
+  ): void;
+}
+
+async function loadAdapter(): Promise<Adapter> {
+  const name = '@hono/node-server';
+  return import(name);
+}
 
 if (side === 'bare') {
   const constant = JSON.stringify({ id: 'app_8Kd2c9Qm', status: 'created', note: 'x'.repeat(500) });
@@ -17,23 +29,8 @@ if (side === 'bare') {
     await c.req.json();
     return c.body(constant, 201, headers);
   });
-  const server = createServer(async (request, response) => {
-    const init = { method: request.method ?? 'GET', headers: request.headers as Record<string, string> };
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = chunks.length > 0 ? { body: Buffer.concat(chunks) } : {};
-    const answer = await app.fetch(new Request(`http://127.0.0.1${request.url ?? '/'}`, { ...init, ...body }));
-    const text = await answer.text();
-    response.writeHead(answer.status, {
-      ...Object.fromEntries(answer.headers),
-      'Content-Length': Buffer.byteLength(text),
-    });
-    response.end(text);
-  });
-  server.listen(0, '127.0.0.1', () => {
-    const address = server.address();
-    if (typeof address === 'object' && address !== null) tell({ url: `http://127.0.0.1:${address.port}` });
-  });
+  const { serve: listen } = await loadAdapter();
+  listen({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => tell({ url: `http://127.0.0.1:${port}` }));
 } else {
   const { url } = await serve({
     host: '127.0.0.1',

@@ -4,7 +4,7 @@
  */
 import { PROBLEMS, type ProblemEntry, type ProblemType } from './problem-table.ts';
 
-export { PROBLEMS, type ProblemEntry, type ProblemRetry, type ProblemType } from './problem-table.ts';
+export { PROBLEMS, type ProblemEntry, type ProblemType } from './problem-table.ts';
 
 export type ProblemCode = keyof typeof PROBLEMS;
 

@@ -18,7 +18,7 @@ export const SCOPES = [
 export type Scope = (typeof SCOPES)[number];
 
 /** Other spellings the documents use. */
-export const SCOPE_ALIASES: Readonly<Record<string, Scope>> = {
+const SCOPE_ALIASES: Readonly<Record<string, Scope>> = {
   'apply:write': 'applications:write',
   'decision:read': 'decisions:read',
   'accounts.read': 'accounts:read',

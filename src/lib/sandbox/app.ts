@@ -21,7 +21,6 @@ import { createWorld, type World } from './world.ts';
 import type { ReservedCompany } from './objects.ts';
 
 export type { SandboxOptions } from './settings.ts';
-export type { ReservedCompany } from './objects.ts';
 
 export interface Peer {
   /** Address of the other end; a loopback address opens the admin routes. */

@@ -14,6 +14,7 @@ export class OpenCall implements Call {
   idempotencyKey: string | null = null;
   replayed = false;
   faultId: string | null = null;
+  errorType: string | null = null;
   errorCode: string | null = null;
   errorParam: string | null = null;
   secretive = false;

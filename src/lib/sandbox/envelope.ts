@@ -19,5 +19,6 @@ export function refusalAnswer(call: Call, error: unknown): Answer {
     ...(details === undefined ? {} : { details }),
     ...(status === undefined ? {} : { status }),
   });
+  call.errorType = told.body.error.type;
   return json(told.status, told.body, headers);
 }

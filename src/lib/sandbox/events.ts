@@ -7,7 +7,7 @@ import { newId, save, type World } from './world.ts';
 /** Events kept beyond those that still wait for a delivery. */
 const KEPT = 2000;
 
-export interface EmitFacts {
+interface EmitFacts {
   project: ProjectName;
   type: string;
   data: Record<string, unknown>;
@@ -16,7 +16,7 @@ export interface EmitFacts {
 }
 
 /** Records an event and opens its deliveries. */
-export function emit(world: World, facts: EmitFacts): EventKept {
+function emit(world: World, facts: EmitFacts): EventKept {
   const envelope: EventEnvelope = {
     id: newId(world, 'events'),
     type: facts.type,

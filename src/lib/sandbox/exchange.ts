@@ -11,7 +11,7 @@ export interface Incoming {
   /** Lower-case names; those that carry credentials are left out, so that no log can hold them. */
   headers: Readonly<Record<string, string>>;
   authorization: string | undefined;
-  /** null when there was none; `too_large` when it went over the cap and was not read. */
+  /** null when there was none, and once it was logged; `too_large` when it went over the cap and was not read. */
   body: Uint8Array | null | 'too_large';
   /** Address of the other end. */
   peer: string;
@@ -72,6 +72,7 @@ export interface Call {
   idempotencyKey: string | null;
   replayed: boolean;
   faultId: string | null;
+  errorType: string | null;
   errorCode: string | null;
   errorParam: string | null;
   /** The bodies hold a secret that was asked for: they are redacted before they are kept. */

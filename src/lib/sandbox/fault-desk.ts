@@ -55,8 +55,8 @@ function ordered(fault: HttpFault): Refusal {
   return new Refusal(code, fault.message ?? 'This error was ordered by a fault.', { status, headers });
 }
 
-export async function waitAsAsked(fault: HttpFault | null): Promise<void> {
-  if (fault?.kind === 'latency' && fault.delay_ms > 0) await sleep(fault.delay_ms);
+export function waitAsAsked(fault: HttpFault | null): void | Promise<void> {
+  return fault?.kind === 'latency' && fault.delay_ms > 0 ? sleep(fault.delay_ms) : undefined;
 }
 
 /** What becomes of an answer that was executed and kept. */

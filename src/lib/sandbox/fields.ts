@@ -40,7 +40,7 @@ export const list: Kind = {
 
 export const email: Kind = matching(/^[^\s@]+@[^\s@]+$/, 'an e-mail address', { format: 'email' });
 
-export const pairs: Kind = {
+const pairs: Kind = {
   says: 'an object of strings',
   test: (value) => isObject(value) && Object.values(value).every((member) => typeof member === 'string'),
   schema: { type: 'object', additionalProperties: { type: 'string' }, maxProperties: 20 },
@@ -108,7 +108,7 @@ export function upTo(most: number, name: string, least = 0): (value: unknown) =>
 }
 
 /** Up to 20 pairs, keys up to 40 and values up to 500 characters (partner API §7.1). */
-export function metadataRange(value: unknown): Miss | null {
+function metadataRange(value: unknown): Miss | null {
   const entries = isObject(value) ? Object.entries(value) : [];
   if (entries.length > 20) return { code: 'validation_error', message: 'metadata holds at most 20 pairs.' };
   const long = entries.some(([key, member]) => key.length > 40 || String(member).length > 500);
@@ -121,11 +121,22 @@ export const metadata: Field = { path: 'metadata', is: pairs, range: metadataRan
 /** The value at a dotted path; undefined when absent or null. */
 export function at(body: unknown, path: string): unknown {
   let value = body;
-  for (const key of path.split('.')) {
+  for (const key of keysOf(path)) {
     if (!isObject(value) || !Object.hasOwn(value, key)) return undefined;
     value = value[key];
   }
   return value ?? undefined;
+}
+
+/** Paths are those of the field rules, so this holds a few dozen. */
+const KEYS = new Map<string, readonly string[]>();
+
+function keysOf(path: string): readonly string[] {
+  const known = KEYS.get(path);
+  if (known) return known;
+  const keys = path.split('.');
+  KEYS.set(path, keys);
+  return keys;
 }
 
 /** Both passes. @throws Refusal 400 or 422 */
@@ -163,7 +174,7 @@ export function judgeRanges(body: unknown, fields: readonly Field[], more: reado
 /** Names of top-level members no rule knows, for the request log. */
 export function unknownMembers(body: unknown, fields: readonly Field[]): string[] {
   if (!isObject(body)) return [];
-  const known = new Set(fields.map((field) => field.path.split('.')[0]));
+  const known = new Set(fields.map((field) => keysOf(field.path)[0]));
   return Object.keys(body).filter((key) => !known.has(key));
 }
 
@@ -183,9 +194,8 @@ function add(details: ProblemDetail[], param: string, code: ProblemCode, message
 
 /** The first parent on the way to a nested field that is there and is no object. */
 function blockedParent(body: unknown, path: string): string | null {
-  const keys = path.split('.');
-  for (let depth = 1; depth < keys.length; depth++) {
-    const parent = keys.slice(0, depth).join('.');
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const parent = path.slice(0, dot);
     const value = at(body, parent);
     if (value !== undefined && !isObject(value)) return parent;
   }

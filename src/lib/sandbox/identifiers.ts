@@ -40,35 +40,52 @@ export interface Identifiers {
 
 export function createIdentifiers(seed: string, counters = new Map<string, number>()): Identifiers {
   const mac = createMac(seed);
-  const digest = (name: string): Buffer => {
-    const n = (counters.get(name) ?? 0) + 1;
-    counters.set(name, n);
-    return mac(`${name}:${n}`);
-  };
-  const token = (name: string): string => {
-    const bytes = digest(name);
+  const make = (name: string, n: number): string => {
+    const bytes = mac(`${name}:${n}`);
     const length = LENGTHS[name] ?? 8;
     for (let i = 0; i < length; i++) bytes[i] = ALPHABET[(bytes[i] ?? 0) % 62] ?? 0;
     // One flat text: built up sign by sign it would stay a chain of parts in memory.
     return bytes.toString('latin1', 0, length);
   };
+  const advance = (name: string): number => {
+    const n = (counters.get(name) ?? 0) + 1;
+    counters.set(name, n);
+    return n;
+  };
+  const requests = createStock((n) => `req_${make('req_', n)}`);
   return {
     counters,
     next(prefix, taken = () => false) {
+      if (prefix === 'req_') return requests(advance(prefix));
       for (;;) {
-        const id = prefix + token(prefix);
+        const id = prefix + make(prefix, advance(prefix));
         if (!taken(id)) return id;
       }
     },
-    bare: (kind) => token(kind),
-    adminRequest: () => `req_${token('req_admin')}`,
-    draw: () => digest('draw').readUInt32BE(0) / 2 ** 32,
+    bare: (kind) => make(kind, advance(kind)),
+    adminRequest: () => `req_${make('req_admin', advance('req_admin'))}`,
+    draw: () => mac(`draw:${advance('draw')}`).readUInt32BE(0) / 2 ** 32,
+  };
+}
+
+/** How many request ids are made at once: made one by one, between other work, each costs three times as much. */
+const STOCK = 64;
+
+function createStock(make: (n: number) => string): (n: number) => string {
+  let first = 0;
+  let made: string[] = [];
+  return (n) => {
+    if (n < first || n >= first + made.length) {
+      first = n;
+      made = Array.from({ length: STOCK }, (_, i) => make(n + i));
+    }
+    return made[n - first] ?? make(n);
   };
 }
 
 /**
- * HMAC-SHA256 (RFC 2104 §2) of short texts under one key. Each request draws an id: an `Hmac` object for each would cost more than
- * all the rest of a read, two plain hashes over prepared pads cost little.
+ * HMAC-SHA256 (RFC 2104 §2) of short texts under one key: two plain hashes over prepared pads, which spares an object with a
+ * life of its own for each id.
  */
 function createMac(key: string): (text: string) => Buffer {
   const bytes = Buffer.byteLength(key) > BLOCK ? hash('sha256', key, 'buffer') : Buffer.from(key);

@@ -1,35 +1,36 @@
 /** Exchanges and delivery attempts as the user's journal takes them. */
 import type { ExchangeRecord } from '../contract/exchange.ts';
 import type { Attempted } from './courier.ts';
-import type { Call } from './exchange.ts';
-import type { KeptEntry } from './log-entry.ts';
+import type { LoggedExchange } from './log-entry.ts';
 
 /** `startedAt` in real milliseconds. */
-export function exchangeRecord(baseUrl: string, call: Call, entry: KeptEntry, startedAt: number): ExchangeRecord {
+export function exchangeRecord(baseUrl: string, entry: LoggedExchange, startedAt: number): ExchangeRecord {
+  const { call, status } = entry;
+  const { method, path, query, headers } = call.request;
   return {
     at: startedAt,
     source: 'sandbox',
     environment: 'local',
-    method: entry.method,
-    path: entry.query === '' ? entry.path : `${entry.path}?${entry.query}`,
+    method,
+    path: query === '' ? path : `${path}?${query}`,
     origin: baseUrl,
-    status: entry.status === 0 ? null : entry.status,
-    latencyMs: entry.duration_ms,
+    status: status === 0 ? null : status,
+    latencyMs: entry.durationMs,
     attempt: 1,
-    requestId: entry.request_id,
-    idempotencyKey: entry.idempotency_key,
+    requestId: call.requestId,
+    idempotencyKey: call.idempotencyKey,
     eventId: null,
     eventType: null,
     deliveryId: null,
-    resourceId: entry.resource_ids[0] ?? null,
-    errorType: null,
-    errorCode: entry.error_code,
+    resourceId: call.resourceIds[0] ?? null,
+    errorType: call.errorType,
+    errorCode: call.errorCode,
     errorParam: call.errorParam,
-    note: entry.status === 0 ? 'connection dropped by a fault' : (entry.notes[0] ?? null),
-    requestHeaders: { ...entry.request_headers },
-    requestBody: entry.request_body,
-    responseHeaders: { ...entry.response_headers },
-    responseBody: entry.response_body,
+    note: status === 0 ? 'connection dropped by a fault' : (call.notes[0] ?? null),
+    requestHeaders: { ...headers },
+    requestBody: entry.requestBody,
+    responseHeaders: { ...entry.responseHeaders },
+    responseBody: entry.responseBody,
   };
 }
 

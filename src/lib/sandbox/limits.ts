@@ -49,11 +49,17 @@ class Bucket {
   }
 }
 
+/** Requests per second of one route; the burst is the same number. */
+export interface SubLimit {
+  route: string;
+  perSecond: number;
+}
+
 export interface Limits {
   /** Figures of a project's bucket, nothing taken. */
   show(project: ProjectName): RateFigures;
   /** Takes one request of a project and, where the route has one, of its sub-limit. @throws Refusal 429 */
-  take(project: ProjectName, sub?: { route: string; perSecond: number }): RateFigures;
+  take(project: ProjectName, sub: SubLimit | undefined): RateFigures;
   /** One token mint; the token plane has a bucket of its own. Null when there is none left. */
   mint(project: ProjectName): { figures: RateFigures; wait: number | null };
   /** A keyless route, per address and route. @throws Refusal 429 */

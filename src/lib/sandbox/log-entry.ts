@@ -33,69 +33,81 @@ export interface LogEntry {
   response_body: string | null;
 }
 
-/** As it is kept: nothing is formatted or searched for secrets before somebody asks to see it. */
-export interface KeptEntry extends Omit<LogEntry, 'at' | 'request_headers' | 'response_headers'> {
-  /** Sandbox milliseconds. */
-  at: number;
-  request_headers: Readonly<Record<string, string>>;
-  response_headers: Readonly<Record<string, string>>;
-}
-
-export interface EntryFacts {
+export interface ExchangeFacts {
   seq: number;
+  /** Sandbox milliseconds. */
   at: number;
   durationMs: number;
 }
 
-/** What is kept of an exchange. Credential headers are not in it; bodies that hold a secret by design are redacted here. */
-export function describe(call: Call, outgoing: Outgoing, facts: EntryFacts): KeptEntry {
-  const { request, credential } = call;
-  const answer = outgoing === DROPPED ? null : outgoing;
-  return {
-    seq: facts.seq,
-    at: facts.at,
-    request_id: call.requestId,
-    method: request.method,
-    path: request.path,
-    query: request.query,
-    status: answer?.status ?? 0,
-    duration_ms: facts.durationMs,
-    project: credential?.project ?? null,
-    credential: credential?.shown ?? null,
-    scope: call.scope,
-    idempotency_key: call.idempotencyKey,
-    replayed: call.replayed,
-    error_code: call.errorCode,
-    rate_limit_remaining: call.rate?.remaining ?? 0,
-    resource_ids: call.resourceIds,
-    notes: call.notes,
-    fault_id: call.faultId,
-    user_agent: request.headers['user-agent'] ?? null,
-    request_headers: request.headers,
-    request_body: request.body instanceof Uint8Array ? kept(textOf(request.body), call.secretive) : null,
-    response_headers: answer?.headers ?? {},
-    response_body: answer === null || answer.stream ? null : kept(answer.body, call.secretive),
-  };
-}
+/** An exchange as it is kept: nothing is formatted or searched for secrets before somebody asks to see it. */
+export class LoggedExchange {
+  readonly kind = 'request';
+  readonly id: number;
+  readonly call: Call;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly requestBody: string | null;
+  readonly responseHeaders: Readonly<Record<string, string>>;
+  readonly responseBody: string | null;
+  readonly #at: number;
 
-/** The entry as it may be shown. */
-export function show(entry: KeptEntry): LogEntry {
-  return {
-    ...entry,
-    at: isoSeconds(entry.at),
-    path: redactText(entry.path),
-    query: maskQuery(entry.query),
-    request_headers: redactHeaders(entry.request_headers),
-    request_body: entry.request_body === null ? null : redactBody(entry.request_body, BODY_LIMIT + 100),
-    response_headers: redactHeaders(entry.response_headers),
-    response_body: entry.response_body === null ? null : redactBody(entry.response_body, BODY_LIMIT + 100),
-  };
+  constructor(call: Call, outgoing: Outgoing, { seq, at, durationMs }: ExchangeFacts) {
+    const answer = outgoing === DROPPED ? null : outgoing;
+    const { body } = call.request;
+    this.id = seq;
+    this.call = call;
+    this.status = answer?.status ?? 0;
+    this.durationMs = durationMs;
+    this.requestBody = body instanceof Uint8Array ? kept(textOf(body), call.secretive) : null;
+    this.responseHeaders = answer?.headers ?? {};
+    this.responseBody = answer === null || answer.stream ? null : kept(answer.body, call.secretive);
+    this.#at = at;
+    // A small body can hold on to the 64 KiB the socket read it into.
+    call.request.body = null;
+    call.body = undefined;
+  }
+
+  text(): string {
+    return JSON.stringify(this.show());
+  }
+
+  /** The entry as it may be shown. */
+  show(): LogEntry {
+    const { request, credential } = this.call;
+    return {
+      seq: this.id,
+      at: isoSeconds(this.#at),
+      request_id: this.call.requestId,
+      method: request.method,
+      path: redactText(request.path),
+      query: maskQuery(request.query),
+      status: this.status,
+      duration_ms: this.durationMs,
+      project: credential?.project ?? null,
+      credential: credential?.shown ?? null,
+      scope: this.call.scope,
+      idempotency_key: this.call.idempotencyKey,
+      replayed: this.call.replayed,
+      error_code: this.call.errorCode,
+      rate_limit_remaining: this.call.rate?.remaining ?? 0,
+      resource_ids: this.call.resourceIds,
+      notes: this.call.notes.map((note) => redactText(note)),
+      fault_id: this.call.faultId,
+      user_agent: request.headers['user-agent'] ?? null,
+      request_headers: redactHeaders(request.headers),
+      request_body: this.requestBody === null ? null : redactBody(this.requestBody, BODY_LIMIT + 100),
+      response_headers: redactHeaders(this.responseHeaders),
+      response_body: this.responseBody === null ? null : redactBody(this.responseBody, BODY_LIMIT + 100),
+    };
+  }
 }
 
 function textOf(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
 }
 
+/** Bodies that hold a secret by design are redacted before they are kept. */
 function kept(body: string, secretive: boolean): string {
   return secretive || body.length > BODY_LIMIT ? redactBody(body, BODY_LIMIT) : body;
 }

@@ -13,6 +13,7 @@ import type { Faults } from './faults.ts';
 import { bodyOf, nameOf, readKey } from './idempotency.ts';
 import { rateHeaders, type Limits } from './limits.ts';
 import type { KeptAnswer } from './objects.ts';
+import { andThen, thenAlways } from './maybe-later.ts';
 import { refuse, Refusal } from './refusal.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Found, PlacedRoute, RouteTable } from './router.ts';
@@ -74,10 +75,11 @@ function finishHeaders(limits: Limits, call: Call, { headers }: Answer): void {
   }
 }
 
-async function answer(parts: PipelineParts, call: Call, found: Found): Promise<Outgoing> {
+function answer(parts: PipelineParts, call: Call, found: Found): Outgoing | Promise<Outgoing> {
   try {
     if (!('params' in found)) throw unrouted(call, found.allow);
-    return await pass(parts, call, found.route);
+    const outgoing = pass(parts, call, found.route);
+    return outgoing instanceof Promise ? outgoing.catch((error: unknown) => refusalAnswer(call, error)) : outgoing;
   } catch (error) {
     return refusalAnswer(call, error);
   }
@@ -93,7 +95,7 @@ function unrouted({ request }: Call, allow: string | undefined): Refusal {
   });
 }
 
-async function pass(parts: PipelineParts, call: Call, route: PlacedRoute): Promise<Outgoing> {
+function pass(parts: PipelineParts, call: Call, route: PlacedRoute): Outgoing | Promise<Outgoing> {
   if (route.plane === 'admin') return admit(parts, call, route);
   const fault = takeFault(parts.faults, call);
   const instead = fault && answerInstead(call, fault);
@@ -102,62 +104,57 @@ async function pass(parts: PipelineParts, call: Call, route: PlacedRoute): Promi
   if (route.plane === 'public') call.rate = parts.limits.visit(call.request.peer, route.path);
   if (route.plane === 'page') guardPage(parts.world, call);
   if (call.request.body === 'too_large') throw tooLarge();
-  if (fault) await waitAsAsked(fault);
-  return spoil(fault, await route.handle(call));
+  return andThen(
+    andThen(waitAsAsked(fault), () => route.handle(call)),
+    (given) => spoil(fault, given),
+  );
 }
 
-async function passPartner(
+function passPartner(
   parts: PipelineParts,
   call: Call,
   route: PlacedRoute,
   fault: HttpFault | null,
-): Promise<Outgoing> {
+): Outgoing | Promise<Outgoing> {
   const { world, limits } = parts;
   const credential = world.gate.admit(call.request.authorization, world.clock.now());
   const { project } = credential;
   call.credential = credential;
   call.scope = route.scope;
-  call.rate = limits.show(project);
-  const sub =
-    route.perSecond === null ? undefined : { route: `${route.method} ${route.path}`, perSecond: route.perSecond };
-  call.rate = limits.take(project, sub);
+  call.rate = limits.take(project, route.sub);
   limits.enter(project);
-  try {
-    if (route.scope !== null && !credential.scopes.has(route.scope)) throw lacking(route.scope);
-    return await execute(parts, call, route, fault);
-  } finally {
-    limits.leave(project);
-  }
+  return thenAlways(
+    () => {
+      if (route.scope !== null && !credential.scopes.has(route.scope)) throw lacking(route.scope);
+      return execute(parts, call, route, fault);
+    },
+    () => limits.leave(project),
+  );
 }
 
 /** Idempotency, then the body, then the handler; the answer is kept before anything spoils it. */
-async function execute(
+function execute(
   parts: PipelineParts,
   call: Call,
   route: PlacedRoute,
   fault: HttpFault | null,
-): Promise<Outgoing> {
+): Outgoing | Promise<Outgoing> {
   const { body } = call.request;
   if (body === 'too_large') throw tooLarge();
-  const writes = route.method !== 'GET';
-  call.idempotencyKey = writes ? readKey(call) : null;
-  const turn = call.idempotencyKey === null ? null : claimKey(parts.world, call, call.idempotencyKey, body);
-  if (turn !== null && 'kept' in turn) return spoil(fault, replay(call, turn.kept));
-  let done: Answer | null = null;
-  try {
-    if (fault) await waitAsAsked(fault);
-    const given = await performed(call, route, body);
-    done = given === DROPPED ? null : given;
-    return spoil(fault, given);
-  } finally {
-    turn?.claim.settle(done, call.resourceIds);
-  }
+  const perform = (): Outgoing | Promise<Outgoing> => andThen(waitAsAsked(fault), () => performed(call, route, body));
+  call.idempotencyKey = route.method === 'GET' ? null : readKey(call);
+  if (call.idempotencyKey === null) return andThen(perform(), (given) => spoil(fault, given));
+  const turn = claimKey(parts.world, call, call.idempotencyKey, body);
+  if ('kept' in turn) return spoil(fault, replay(call, turn.kept));
+  const settle = (given: Outgoing | null): void =>
+    turn.claim.settle(given === DROPPED ? null : given, call.resourceIds);
+  return andThen(thenAlways(perform, settle), (given) => spoil(fault, given));
 }
 
-async function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): Promise<Outgoing> {
+function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): Outgoing | Promise<Outgoing> {
   try {
     if (route.method === 'POST' || route.method === 'PATCH') call.body = parseBody(body);
-    return await route.handle(call);
+    return route.handle(call);
   } catch (error) {
     return refusalAnswer(call, error);
   }
@@ -177,7 +174,7 @@ function replay(call: Call, kept: KeptAnswer): Answer {
 }
 
 /** Judged as JSON whatever `Content-Type` says (partner API §5). Undefined for no body. @throws Refusal 400 */
-export function parseBody(body: Uint8Array | null | 'too_large'): unknown {
+function parseBody(body: Uint8Array | null | 'too_large'): unknown {
   if (body === 'too_large') throw tooLarge();
   if (body === null || body.length === 0) return undefined;
   try {
@@ -191,7 +188,7 @@ export function parseBody(body: Uint8Array | null | 'too_large'): unknown {
 }
 
 /** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox page §8). */
-async function admit(parts: PipelineParts, call: Call, route: PlacedRoute): Promise<Outgoing> {
+function admit(parts: PipelineParts, call: Call, route: PlacedRoute): Outgoing | Promise<Outgoing> {
   const { request } = call;
   const isLog = route.path.startsWith('/_sandbox/requests');
   if (!isLocalCaller(request) && !(isLog && bearsToken(request, parts.world.settings.logToken))) {

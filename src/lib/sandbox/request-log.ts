@@ -5,10 +5,11 @@ import type { WriteDown } from '../contract/exchange.ts';
 import type { Attempted } from './courier.ts';
 import type { Call, Outgoing } from './exchange.ts';
 import { deliveryRecord, exchangeRecord } from './journal-record.ts';
-import { describe, show, type KeptEntry, type LogEntry } from './log-entry.ts';
+import { LoggedExchange, type LogEntry } from './log-entry.ts';
 import type { World } from './world.ts';
 
 const RING = 1000;
+
 export type MessageKind = 'request' | 'webhook_event' | 'delivery' | 'clock';
 
 export interface Message {
@@ -37,7 +38,7 @@ export interface RequestLog {
 }
 
 export function createRequestLog(world: World, record: WriteDown | undefined): RequestLog {
-  const entries = new Ring<KeptEntry>(RING);
+  const entries = new Ring<LoggedExchange>(RING);
   const feed = new Ring<Message>(RING);
   const listeners = new Set<(message: Message | null) => void>();
   let seq = 0;
@@ -48,22 +49,22 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
       say('delivery', () => text);
     },
   });
-  const say = (kind: MessageKind, text: () => string): void => {
-    const message = { id: ++seq, kind, text };
+  const publish = (message: Message): void => {
     feed.push(message);
     for (const hear of listeners) hear(message);
   };
+  const say = (kind: MessageKind, text: () => string): void => publish({ id: ++seq, kind, text });
   return {
     say,
     write(call, outgoing, startedAt) {
       const durationMs = Math.max(0, Math.round(world.settings.now() - startedAt));
-      const entry = describe(call, outgoing, { seq: seq + 1, at: world.clock.now(), durationMs });
+      const entry = new LoggedExchange(call, outgoing, { seq: ++seq, at: world.clock.now(), durationMs });
       entries.push(entry);
-      say('request', () => JSON.stringify(show(entry)));
-      record?.(exchangeRecord(world.settings.baseUrl, call, entry, startedAt));
+      publish(entry);
+      record?.(exchangeRecord(world.settings.baseUrl, entry, startedAt));
     },
     writeAttempt: (attempt) => record?.(deliveryRecord(attempt)),
-    entries: () => entries.all().map(show),
+    entries: () => entries.all().map((entry) => entry.show()),
     messages: () => feed.all(),
     watch(hear) {
       listeners.add(hear);

@@ -2,6 +2,7 @@
 import { PatternRouter } from 'hono/router/pattern-router';
 import { partnerRoute, type Scope } from '../contract/scopes.ts';
 import type { Call, Outgoing } from './exchange.ts';
+import type { SubLimit } from './limits.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -23,8 +24,8 @@ export interface Route {
 
 export interface PlacedRoute extends Route {
   scope: Scope | null;
-  /** Sub-limit in requests per second; null where only the tier counts. */
-  perSecond: number | null;
+  /** The limit of this route alone, where it has one (partner API §6). */
+  sub: SubLimit | undefined;
 }
 
 export type Found =
@@ -69,10 +70,12 @@ function choose(methods: Methods, method: string, found: Readonly<Record<string,
 }
 
 function place(route: Route): PlacedRoute {
-  if (route.plane !== 'partner') return { ...route, scope: null, perSecond: null };
+  if (route.plane !== 'partner') return { ...route, scope: null, sub: undefined };
   const row = partnerRoute(route.method, route.path);
   if (row === null) throw new Error(`${route.method} ${route.path} is not in the inventory of partner routes`);
-  return { ...route, scope: row.scope, perSecond: row.perSecond ?? null };
+  const { scope, perSecond } = row;
+  const sub = perSecond === undefined ? undefined : { route: `${route.method} ${route.path}`, perSecond };
+  return { ...route, scope, sub };
 }
 
 function allowed(methods: Methods): string {

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
 import type { Answer } from './exchange.ts';
+import { keepHeapSmall } from './frugal.ts';
 import { announcesTooMuch, readIncoming, writeOutgoing } from './wire.ts';
 
 /** Real milliseconds running requests get at the end (sandbox page §1). */
@@ -50,7 +51,15 @@ export async function serve(options: ServeOptions): Promise<Served> {
     const sandbox = createSandbox({ ...rest, baseUrl: url });
     const quiet = attach(server, sandbox);
     sandbox.start();
-    return { url, sandbox, close: () => close(server, sandbox, quiet) };
+    const stopLooking = keepHeapSmall();
+    return {
+      url,
+      sandbox,
+      async close() {
+        stopLooking();
+        await close(server, sandbox, quiet);
+      },
+    };
   } catch (error) {
     server.close();
     throw error;
@@ -74,14 +83,14 @@ function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
   let running = 0;
   let idle = (): void => {};
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // Errors of a socket that went away concern nobody.
-    response.on('error', () => {});
+    response.on('error', ignore);
     running += 1;
     response.on('close', () => {
       running -= 1;
       if (running === 0) idle();
     });
-    const incoming = await readIncoming(request);
+    const reading = readIncoming(request);
+    const incoming = reading instanceof Promise ? await reading : reading;
     if (incoming !== null) writeOutgoing(request, response, await sandbox.handle(incoming));
   };
   const track = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response);
@@ -102,6 +111,9 @@ function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
   return () => (running === 0 ? Promise.resolve() : new Promise((resolve) => (idle = resolve)));
 }
 
+/** Errors of a socket that went away concern nobody. */
+function ignore(): void {}
+
 const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
   HPE_HEADER_OVERFLOW: [431, 'The request headers are over 16 KiB.'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.'],
@@ -115,7 +127,7 @@ function writeRaw(socket: Duplex, answer: Answer): void {
     Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n${lines.join('')}\r\n`;
-  socket.on('error', () => {});
+  socket.on('error', ignore);
   socket.end(head + answer.body, () => socket.destroy());
 }
 

@@ -7,7 +7,12 @@ import { BODY_LIMIT } from './fetch.ts';
 const DRAIN_LIMIT = 64 * 1_048_576;
 
 /** Null when the client went away before its body was whole. */
-export async function readIncoming(request: IncomingMessage): Promise<Incoming | null> {
+export function readIncoming(request: IncomingMessage): Incoming | Promise<Incoming | null> {
+  if (!hasBody(request)) return incomingOf(request, null);
+  return readBody(request).then((body) => (body === 'gone' ? null : incomingOf(request, body)));
+}
+
+function incomingOf(request: IncomingMessage, body: Incoming['body']): Incoming {
   const target = request.url ?? '/';
   // Absolute form, as a proxy would send it (RFC 9112 §3.2.2).
   const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*/i, '');
@@ -18,8 +23,6 @@ export async function readIncoming(request: IncomingMessage): Promise<Incoming |
     if (value !== undefined && !CREDENTIAL_HEADERS.has(name))
       headers[name] = typeof value === 'string' ? value : value.join(', ');
   }
-  const body = hasBody(request) ? await readBody(request) : null;
-  if (body === 'gone') return null;
   return {
     method: request.method ?? 'GET',
     path: mark < 0 ? local : local.slice(0, mark),

@@ -24,7 +24,7 @@ import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import { newId, plan, save, stamp, type World } from '../world.ts';
 
-export const STATUSES: readonly ApplicationStatus[] = [
+const STATUSES: readonly ApplicationStatus[] = [
   'created',
   'submitted',
   'in_review',
@@ -233,7 +233,7 @@ function readInstant(value: string | null): number {
 }
 
 /** @throws Refusal 404 */
-export function findApplication(world: World, call: Call, id = call.params['id'] ?? ''): ApplicationKept {
+function findApplication(world: World, call: Call, id = call.params['id'] ?? ''): ApplicationKept {
   const kept = world.applications.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such application: ${id.slice(0, 64)}.`, 'id');
   call.resourceIds = [kept.resource.id];
