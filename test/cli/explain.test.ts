@@ -30,7 +30,7 @@ for (const [kind, status] of TABLE) {
     assert.deepEqual([words.status, words.stdout], [status, '']);
     assert.match(
       words.stderr,
-      /^error: the term is out of range\n.*422 term_out_of_range · param term_months · request req_7Hs2bV9k4LmQ\n.*use --term 3 to 60\n$/,
+      /^error: the term is out of range\n.*422 term_out_of_range · param term_months · request req_7Hs2bV9k4LmQ\n.*use --term 3 to 60 · more: credicorp errors explain term_out_of_range\n {2}credicorp support report req_7Hs2bV9k4LmQ\n$/,
     );
     const json = await command({ home: '/nonexistent', root: frame }, 'refuse', '--kind', kind, '--json');
     assert.deepEqual([json.status, json.stdout], [status, '']);
@@ -94,6 +94,28 @@ test('what a server says cannot write to the terminal', () => {
   // oxlint-disable-next-line no-control-regex
   assert.doesNotMatch(lines, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
   assert.equal(lines.split('\n').length, 3);
+});
+
+test('the last line is a ticket for the request id, unless the id is no id', () => {
+  const rows: [requestId: string, last: RegExp][] = [
+    ['req_7Hs2bV9k4LmQ', /\n {2}credicorp support report req_7Hs2bV9k4LmQ\n$/],
+    ['req_1; rm -rf ~', /\n {2}try again\n$/],
+    ['$(id)', /\n {2}try again\n$/],
+    ['--output=x', /\n {2}try again\n$/],
+    ['', /\n {2}try again\n$/],
+  ];
+  for (const [requestId, last] of rows) {
+    const failure = new Failure('unavailable', 'no', { status: 500, requestId, next: 'try again' });
+    assert.match(errorLines(failure, bare), last, requestId);
+  }
+});
+
+test('a code of the table names its page; our own codes and unknown ones do not', () => {
+  const line = (code: string, status?: number): string =>
+    errorLines(new Failure('refused', 'no', { code, next: 'do this', ...(status ? { status } : {}) }), bare);
+  assert.match(line('state_conflict', 409), /do this · more: credicorp errors explain state_conflict\n/);
+  for (const other of [line('not_signed_in'), line('toString', 409), line('unheard_of', 409), line('state_conflict')])
+    assert.match(other, /\n {2}do this\n$/);
 });
 
 test('a flag parser’s failure keeps its own words behind oclif’s wrapping', () => {

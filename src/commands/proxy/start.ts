@@ -1,13 +1,14 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
+import { confirmLive } from '../../lib/cli/confirm.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
-import type { Session } from '../../lib/cli/session.ts';
-import { usage } from '../../lib/failure.ts';
 import type { Proxy } from '../../lib/proxy/proxy.ts';
 
 const PORT = 4020;
 const GRACE_MS = 2000;
+/** A program without a credential would act with ours. */
+const LENDS = 'lend the token to every program on this machine that calls the proxy';
 
 export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
   static override summary = "record your app's own calls: a reverse proxy to the profile's host";
@@ -28,7 +29,10 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
 
   async run(): Promise<Result> {
     const session = await this.session();
-    if (this.flags.auth) await this.confirmLive(session);
+    if (this.flags.auth) {
+      const { yes } = this.flags;
+      await confirmLive(this.context, session, { summary: LENDS, yes, mayAsk: this.mayAsk });
+    }
     const { openProxy } = await import('../../lib/proxy/proxy.ts');
     const { env, now, ticks } = this.context;
     const { base, environment } = session.identity;
@@ -53,18 +57,6 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
       [{ path: 'type' }, { path: 'url' }, { path: 'target' }],
       line,
     );
-  }
-
-  /** A program without a credential would act on live with ours. */
-  private async confirmLive({ identity }: Session): Promise<void> {
-    if (identity.environment.value !== 'live' || this.flags.yes) return;
-    const what = 'lend the live token to every program on this machine that calls the proxy';
-    if (!this.mayAsk) {
-      throw usage(`--auth would ${what}`, { code: 'live_needs_yes', next: 'add --yes if that is what you want' });
-    }
-    const { askYes } = await import('../../lib/cli/prompt.ts');
-    if (!(await askYes(this.context, `LIVE: ${what}?`)))
-      throw usage('not confirmed; nothing was started', { code: 'not_confirmed' });
   }
 }
 

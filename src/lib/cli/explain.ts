@@ -1,4 +1,5 @@
 /** From whatever was thrown to an exit status and to words: one line what happened, one what is known, one what to do. */
+import { problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { plainLine } from './text.ts';
@@ -41,12 +42,20 @@ export function errorDocument(failure: Failure): { error: Record<string, unknown
   };
 }
 
-/** Up to three lines for people. What came from the server is made safe for a terminal. */
+/**
+ * What happened, what is known, what to do next, for people; last, where there is a request id, the command that makes a ticket of
+ * it. What came from the server is made safe for a terminal.
+ */
 export function errorLines(failure: Failure, paint: { bad(text: string): string; dim(text: string): string }): string {
   const lines = [`${paint.bad('error:')} ${plainLine(redactText(failure.message))}`];
   const known = knownLine(failure.facts);
   if (known !== '') lines.push(paint.dim(`  ${plainLine(redactText(known))}`));
-  if (failure.facts.next) lines.push(`  ${plainLine(failure.facts.next)}`);
+  const next = nextLine(failure.facts);
+  if (next !== '') lines.push(`  ${plainLine(next)}`);
+  const { requestId } = failure.facts;
+  // The line is there to be pasted into a shell: an id that is more than an id is not in it.
+  if (requestId !== undefined && /^\w[\w-]{0,63}$/.test(requestId))
+    lines.push(`  credicorp support report ${requestId}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -72,6 +81,12 @@ export function asFailure(error: unknown, command: string): Failure {
     },
     error,
   );
+}
+
+/** A code of the API's table has a page of its own. */
+function nextLine({ next = '', code = '', status }: FailureFacts): string {
+  const page = status !== undefined && problemEntry(code) ? `credicorp errors explain ${code}` : '';
+  return [next, page].filter((part) => part !== '').join(' · more: ');
 }
 
 function knownLine(facts: FailureFacts): string {

@@ -1,0 +1,49 @@
+import * as Args from '@oclif/core/args';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { colourOf } from '../../lib/cli/colour.ts';
+import { nearest } from '../../lib/cli/nearest.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { EXPLAINED, type ProblemPage, problemPage } from '../../lib/contract/problem-page.ts';
+import { usage } from '../../lib/failure.ts';
+
+export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
+  static override summary = 'what an error code means, whether to repeat the call, what to change';
+  static override description = 'Knows every documented code, offline.';
+  static override examples = [
+    '<%= config.bin %> errors explain term_out_of_range',
+    '<%= config.bin %> errors explain rate_limit_exceeded --field retry',
+  ];
+  static override args = {
+    code: Args.string({ required: true, ignoreStdin: true, description: 'error.code of the answer' }),
+  };
+
+  async run(): Promise<Result> {
+    const code = this.args.code.trim().toLowerCase();
+    const page = problemPage(code);
+    if (page === null) {
+      const like = nearest(code, EXPLAINED);
+      throw usage(`there is no page for the code ${JSON.stringify(code.slice(0, 60))}`, {
+        code: 'unknown_code',
+        next: like
+          ? `did you mean: credicorp errors explain ${like}`
+          : 'treat it by its type, else by its status: 4xx correct the call, 429 wait, 5xx repeat with the same idempotency key',
+      });
+    }
+    const paint = await colourOf(this.context, this.context.stdout, this.view.color);
+    return object(page, { id: code, human: pageText(page, paint) });
+  }
+}
+
+function pageText(page: ProblemPage, paint: { bold(text: string): string; dim(text: string): string }): string {
+  const { code, status, type, meaning, retry, change, command, doc_url: docUrl, at_token_endpoint: token } = page;
+  const rows: [string, string][] = [
+    ['means', meaning],
+    ['repeat?', retry],
+    ['change', change],
+    ['helps', command],
+    ['online', docUrl],
+  ];
+  if (token) rows.push(['at the token endpoint', `${token.meaning}; ${token.change}`]);
+  const lines = rows.map(([name, text]) => `  ${paint.dim(name.padEnd(8))}  ${text}`);
+  return `${paint.bold(code)}  ${[status.join(' or '), type].filter(Boolean).join(' ')}\n${lines.join('\n')}\n`;
+}
