@@ -28,11 +28,12 @@ function storeOthers(vector: SignatureCase, folder: string): void {
   const rows = [
     ...(vector.other_endpoint_secrets ?? []).map((secret) => ({ secret, account: 'local', environment: 'local' })),
     ...(vector.other_environment_secrets ?? []).map((secret) => ({ secret, account: 'acme', environment: 'sandbox' })),
-  ].map((row, n) => ({ ...row, id: `whend_${n}`, vault: 'local' }));
+  ].map((row, n) => ({ ...row, id: `whend_${n}` }));
   for (const path of [config, state]) mkdirSync(path, { recursive: true });
   const secrets = Object.fromEntries(rows.map(({ account, id, secret }) => [`${account}/webhook/${id}`, secret]));
+  const list = rows.map(({ account, environment, id }) => ({ account, environment, id, vault: 'local' }));
   writeFileSync(join(config, 'local-sandbox.json'), JSON.stringify(secrets));
-  writeFileSync(join(state, 'webhook-endpoints.json'), JSON.stringify(rows.map(({ secret: _, ...listed }) => listed)));
+  writeFileSync(join(state, 'webhook-endpoints.json'), JSON.stringify(list));
 }
 
 /** Files of a case: its body, its secrets, and the flags that name them. */

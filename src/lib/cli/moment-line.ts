@@ -15,11 +15,13 @@ export interface LineView {
   paint: Paint;
   /** What was explained already is not explained again. */
   explained: Set<string>;
+  /** Where something went is worth a column only if there is more than one place. */
+  several: boolean;
 }
 
 /** The line of a moment, and the lines below it. */
 export function momentLines(moment: Moment, view: LineView): string[] {
-  const { main, words } = tell(moment);
+  const { main, words } = tell(moment, view.several);
   const fresh = words.filter((text) => !view.explained.has(text));
   for (const text of fresh) view.explained.add(text);
   return [line(moment.at, moment.type, main, view), ...fresh.flatMap((text) => below(text, view))];
@@ -47,7 +49,7 @@ interface Told {
   words: string[];
 }
 
-function tell(moment: Moment): Told {
+function tell(moment: Moment, several: boolean): Told {
   switch (moment.type) {
     case 'ready':
       return tellReady(moment);
@@ -58,9 +60,11 @@ function tell(moment: Moment): Told {
     case 'forwarded':
     case 'failed':
     case 'retrying':
-      return tellAttempt(moment);
+      return tellAttempt(moment, several);
     case 'duplicate':
-      return just(columns(moment.event_type, moment.event_id, 'already there', short(moment.target)));
+      return just(
+        columns(moment.event_type, moment.event_id, 'already there', ...(several ? [short(moment.target)] : [])),
+      );
     case 'tunnel':
       return tellTunnel(moment);
     case 'closed':
@@ -96,17 +100,13 @@ function tellRejected(moment: Extract<Moment, { type: 'rejected' }>): Told {
   return { main, words: [`${moment.cause}: ${moment.meaning}${detail}; ${moment.next}`] };
 }
 
-function tellAttempt(moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>): Told {
+function tellAttempt(moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>, several: boolean): Told {
   const answer = String(moment.status ?? ERRORS[moment.error ?? ''] ?? moment.error ?? 'none').padEnd(7);
   const time = `${Math.round(moment.latency_ms)} ms`.padStart(8);
-  const again =
-    moment.type === 'retrying'
-      ? moment.retry_in_ms === null
-        ? 'when it opens'
-        : `in ${waiting(moment.retry_in_ms)}`
-      : '';
+  const again = moment.type === 'retrying' && moment.retry_in_ms === null ? 'when it opens' : '';
+  const next = moment.type === 'retrying' && moment.retry_in_ms !== null ? `in ${waiting(moment.retry_in_ms)}` : '';
   const chaos = moment.chaos === null ? '' : `[${moment.chaos}]`;
-  const rest = moment.type === 'retrying' ? [again, chaos, short(moment.target)] : [time, chaos, short(moment.target)];
+  const rest = [moment.type === 'retrying' ? again + next : time, chaos, several ? short(moment.target) : ''];
   const main = columns(moment.event_type, moment.event_id, answer, ...rest.filter(Boolean));
   return { main, words: moment.hint === null ? [] : [moment.hint] };
 }

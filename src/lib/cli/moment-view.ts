@@ -8,14 +8,14 @@ import { line, type LineView, momentLines } from './moment-line.ts';
 /** Lines in one second before the rest of it folds. */
 const CALM = 12;
 
-export interface MomentView extends Omit<LineView, 'explained'> {
+export interface MomentView extends Pick<LineView, 'width' | 'paint'> {
   /** Silence after which a fold is told, in milliseconds. Default 1000. */
   silenceMs?: number;
 }
 
 /** The lines to print, as they become due. */
 export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentView): AsyncGenerator<string> {
-  const lines: LineView = { width: view.width, paint: view.paint, explained: new Set() };
+  const lines: LineView = { width: view.width, paint: view.paint, explained: new Set(), several: false };
   const fold = createFold(lines);
   const causes = new Set<string>();
   for await (const moment of withSilence(moments, view.silenceMs ?? 1000, fold.holds)) {
@@ -23,6 +23,7 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
       yield* fold.tell();
       continue;
     }
+    if (moment.type === 'ready') lines.several = moment.targets.length > 1;
     const rare = isRare(moment, causes);
     yield* fold.turnTo(moment.at);
     if (rare) yield* fold.tell();

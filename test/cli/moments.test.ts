@@ -1,0 +1,146 @@
+/** The terminal view of a listener: one calm line per moment at 80 columns, what needs words once, bursts folded. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Paint } from '../../src/lib/cli/colour.ts';
+import { calmLines } from '../../src/lib/cli/moment-view.ts';
+import type { Moment } from '../../src/lib/webhooks/moments.ts';
+
+process.env['TZ'] = 'UTC';
+const same = (text: string): string => text;
+const paint: Paint = { dim: same, bold: same, good: same, bad: same, warn: same };
+const START = Date.parse('2026-07-04T10:14:02.000Z');
+const at = (ms: number): string => new Date(START + ms).toISOString();
+
+const subject = {
+  ...{ inbox_id: 1, event_id: 'evt_7Q2M9XaB', event_type: 'decision.completed', delivery_id: 'whd_3KqaP9Zx' },
+  resource_id: 'dec_5H2N8kQz',
+};
+const attempt = {
+  ...subject,
+  ...{ target: 'http://127.0.0.1:3000/hook', attempt: 1, latency_ms: 12, answer: 'ok', hint: null, chaos: null },
+};
+const received = (ms: number, type = 'decision.completed'): Moment => ({
+  ...{ ...subject, event_type: type },
+  ...{ type: 'received', at: at(ms), bytes: 257, warnings: [], targets: [attempt.target] },
+});
+const forwarded = (ms: number): Moment => ({ ...attempt, type: 'forwarded', at: at(ms), status: 200, error: null });
+const rejected = (ms: number, cause: 'wrong_secret' | 'stale_timestamp'): Moment => ({
+  ...{ type: 'rejected', at: at(ms), status: 400, delivery_id: 'whd_1', bytes: 20, cause, also: [] },
+  ...{ skew_seconds: cause === 'stale_timestamp' ? 612 : null, detail: null, meaning: 'it is wrong', next: 'mend it' },
+});
+const ready: Moment = {
+  ...{ type: 'ready', at: at(0), endpoint_id: 'whend_3T8K1', url: 'http://127.0.0.1:40000/x', port: 40_000 },
+  ...{ events: ['*'], targets: ['http://127.0.0.1:3000/hook'], leftover: 2, adopted: false, self_test_ms: 3 },
+  ...{ unverified: true, chaos: 'drop 1%' },
+};
+const closed = (ms: number): Moment => ({
+  ...{ type: 'closed', at: at(ms), received: 3, forwarded: 2, rejected: 1, duplicates: 0, failed: 0, waiting: 1 },
+  ...{ endpoint_removed: false, detail: 'the API did not answer' },
+});
+
+async function shown(moments: Iterable<Moment>, width = 80): Promise<string[]> {
+  async function* source(): AsyncGenerator<Moment> {
+    yield* moments;
+  }
+  return Array.fromAsync(calmLines(source(), { width, paint }));
+}
+
+test('each moment is a line with aligned columns; what needs words stands below, once', async () => {
+  const retrying: Moment = {
+    ...{ ...attempt, type: 'retrying', at: at(40), status: null, error: 'connection_refused', retry_in_ms: null },
+    hint: 'nothing listens on 127.0.0.1:3000, but [::1]:3000 does: forward to [::1]:3000 or to localhost',
+  };
+  const lines = await shown([
+    ready,
+    received(10),
+    forwarded(22),
+    rejected(30, 'stale_timestamp'),
+    rejected(31, 'stale_timestamp'),
+    retrying,
+    { ...retrying, retry_in_ms: 1500, at: at(41) },
+    { ...subject, type: 'duplicate', at: at(50), target: attempt.target },
+    closed(60),
+  ]);
+  assert.deepEqual(lines, [
+    '10:14:02 ready     * → 127.0.0.1:3000/hook',
+    '                   endpoint whend_3T8K1; Ctrl-C ends',
+    '                   2 stored deliveries go first',
+    '                   SIGNATURES ARE NOT CHECKED (--skip-verify): anybody who finds',
+    '                   the address can forge',
+    '                   CHAOS on purpose: drop 1%',
+    '10:14:02 received  decision.completed       evt_7Q2M9XaB 257 B',
+    '10:14:02 forwarded decision.completed       evt_7Q2M9XaB 200        12 ms',
+    '10:14:02 rejected  stale_timestamp          whd_1 612 s old',
+    '                   stale_timestamp: it is wrong; mend it',
+    '10:14:02 rejected  stale_timestamp          whd_1 612 s old',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused when it opens',
+    '                   nothing listens on 127.0.0.1:3000, but [::1]:3000 does:',
+    '                   forward to [::1]:3000 or to localhost',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused in 1.5 s',
+    '10:14:02 duplicate decision.completed       evt_7Q2M9XaB already there',
+    '10:14:02 closed    3 received, 2 forwarded, 1 rejected, 1 waiting',
+    '                   1 stored waits for the next listen',
+    '                   the endpoint is still registered: the API did not answer',
+  ]);
+});
+
+test('with several targets each line says which one', async () => {
+  const targets = ['http://127.0.0.1:3000/hook', 'http://127.0.0.1:4000/pay'];
+  const lines = await shown([{ ...ready, targets, chaos: null, unverified: false }, forwarded(1)], 100);
+  assert.match(lines[0] ?? '', /\* → 127\.0\.0\.1:3000\/hook, 127\.0\.0\.1:4000\/pay$/);
+  assert.match(lines.at(-1) ?? '', /200 +12 ms 127\.0\.0\.1:3000\/hook$/);
+});
+
+test('the longest known type, hostile text and a narrow terminal keep the columns', async () => {
+  const hostile = 'a\u001b[31m\nb\u202e';
+  for (const width of [80, 60, 132]) {
+    const lines = await shown([ready, received(1, 'identity.check.completed'), received(2, hostile)], width);
+    for (const line of lines) {
+      assert.ok([...line].length <= width, line);
+      // oxlint-disable-next-line no-control-regex
+      assert.doesNotMatch(line, /[\u0000-\u001f\u202e]/);
+    }
+  }
+});
+
+test('a burst of a thousand folds into a few lines that say how many; what matters is still shown', async () => {
+  const burst = Array.from({ length: 500 }, (_, n) => [received(n * 3), forwarded(n * 3 + 1)]).flat();
+  const lines = await shown([ready, ...burst, rejected(1600, 'wrong_secret'), closed(1700)]);
+  assert.ok(lines.length < 30, `${lines.length} lines`);
+  const folded = lines.filter((line) => line.includes(' and '));
+  const counted = [...folded.join(' ').matchAll(/(\d+) (?:received|forwarded)/g)].map(([, n]) => Number(n));
+  const single = lines.filter((line) => /^\S+ (received|forwarded) /.test(line)).length;
+  assert.equal(counted.reduce((sum, n) => sum + n, 0) + single, 1000, 'nothing is lost from the count');
+  assert.ok(lines.some((line) => line.includes('rejected  wrong_secret')));
+  assert.match(lines.at(-3) ?? '', /closed/);
+});
+
+test('after a burst the calm comes back, and a fold is told when silence falls', async () => {
+  const { promise: later, resolve } = Promise.withResolvers<void>();
+  async function* source(): AsyncGenerator<Moment> {
+    for (let n = 0; n < 100; n += 1) yield received(n);
+    await later;
+    yield received(5000);
+    yield received(5001);
+  }
+  const lines: string[] = [];
+  for await (const line of calmLines(source(), { width: 80, paint, silenceMs: 5 })) {
+    lines.push(line);
+    if (line.includes(' and ')) resolve();
+  }
+  assert.equal(lines.length, 12 + 1 + 2);
+  assert.match(lines[12] ?? '', /and +88 received; all are in: credicorp events list/);
+});
+
+test('a reader that stops lets the listener tidy up', async () => {
+  let tidied = false;
+  async function* source(): AsyncGenerator<Moment> {
+    try {
+      for (;;) yield forwarded(0);
+    } finally {
+      tidied = true;
+    }
+  }
+  for await (const _line of calmLines(source(), { width: 80, paint })) break;
+  assert.equal(tidied, true);
+});
