@@ -57,7 +57,7 @@ test('duplicates, drops, delays and wrong order reach the app, nothing is lost, 
   );
   assert.ok(listening.of('forwarded').some((moment) => moment.chaos === 'duplicate'));
   assert.ok(listening.of('forwarded').some((moment) => moment.chaos === null || moment.chaos.startsWith('delayed')));
-  const rows = store.db.prepare('SELECT state, count(*) AS n FROM forwards GROUP BY state').all();
+  const rows = store.db.prepare('SELECT state, count(*) AS n FROM inbox_forwards GROUP BY state').all();
   assert.deepEqual(
     rows.map((row) => [row['state'], row['n']]),
     [['delivered', 100]],

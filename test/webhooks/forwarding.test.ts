@@ -175,7 +175,7 @@ describe('routes', () => {
       [0, 0, 1],
     );
     assert.equal((await listening.close()).waiting, 0);
-    assert.equal(store.db.prepare('SELECT count(*) AS n FROM deliveries').get()?.['n'], 3);
+    assert.equal(store.db.prepare('SELECT count(*) AS n FROM inbox_deliveries').get()?.['n'], 3);
     assert.equal(app.seen.length, 1);
   });
 });
@@ -192,7 +192,7 @@ describe('duplicates', () => {
     const closed = await listening.close();
     assert.deepEqual([closed.received, closed.duplicates, closed.forwarded], [4, 2, 2]);
     assert.deepEqual(app.seen.map(idOf), ['evt_1', 'evt_2']);
-    assert.equal(store.db.prepare('SELECT count(*) AS n FROM deliveries').get()?.['n'], 4);
+    assert.equal(store.db.prepare('SELECT count(*) AS n FROM inbox_deliveries').get()?.['n'], 4);
     const again = await startListening({ store, forward: app.url });
     await openSender(again.url).send({ id: 'evt_1' });
     await again.until('duplicate');
@@ -313,6 +313,6 @@ test('what the app answered is kept with the delivery', async () => {
   await openSender(listening.url).send({ id: 'evt_1' });
   await listening.until('forwarded');
   await listening.close();
-  const row = store.db.prepare('SELECT state, status, attempts, answer, error FROM forwards').get();
+  const row = store.db.prepare('SELECT state, status, attempts, answer, error FROM inbox_forwards').get();
   assert.deepEqual({ ...row }, { state: 'delivered', status: 202, attempts: 1, answer: 'got it', error: null });
 });

@@ -126,7 +126,7 @@ test(`killed twice while the app is away: ${DELIVERIES} of ${DELIVERIES} arrive,
 
   await listener.end('SIGTERM');
   assert.equal(desk.endpoints.size, 0, 'no endpoint is left behind');
-  const rows = openInbox(path).db.prepare('SELECT state, count(*) AS n FROM forwards GROUP BY state').all();
+  const rows = openInbox(path).db.prepare('SELECT state, count(*) AS n FROM inbox_forwards GROUP BY state').all();
   const states = new Map(rows.map((row) => [row['state'], row['n']]));
   assert.equal(states.get('delivered'), DELIVERIES);
   assert.equal(states.get('waiting'), undefined);

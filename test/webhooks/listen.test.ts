@@ -132,7 +132,7 @@ test('a refused delivery reaches neither inbox nor app', async () => {
   assert.equal(await sender.send({ id: 'evt_1' }, { secret: 'whsec_other' }), 400);
   assert.equal(await sender.send({ id: 'evt_2' }, { t: 1 }), 400);
   assert.equal((await listening.until('rejected', (moment) => moment.cause === 'stale_timestamp')).status, 400);
-  assert.equal(store.db.prepare('SELECT count(*) AS n FROM deliveries').get()?.['n'], 0);
+  assert.equal(store.db.prepare('SELECT count(*) AS n FROM inbox_deliveries').get()?.['n'], 0);
   assert.deepEqual(
     records.map((record) => [record.status, record.note]),
     [
@@ -201,7 +201,7 @@ describe('an app that is away', () => {
     assert.equal((await listening.until('failed')).error, 'connection_refused');
     const closed = await listening.close();
     assert.deepEqual([closed.failed, closed.waiting], [1, 0]);
-    assert.equal(store.db.prepare('SELECT state FROM forwards').get()?.['state'], 'failed');
+    assert.equal(store.db.prepare('SELECT state FROM inbox_forwards').get()?.['state'], 'failed');
   });
 });
 
@@ -311,7 +311,7 @@ test('leaving waits for what is under way, and puts back what takes too long', a
   setTimeout(() => release?.(), 30);
   const closed = await listening.close();
   assert.deepEqual([closed.forwarded, closed.waiting], [1, 1]);
-  const states = store.db.prepare('SELECT event_id, state FROM forwards ORDER BY id').all();
+  const states = store.db.prepare('SELECT event_id, state FROM inbox_forwards ORDER BY id').all();
   assert.deepEqual(
     states.map((row) => [row['event_id'], row['state']]),
     [
@@ -406,7 +406,7 @@ describe('without verification', () => {
     assert.equal(listening.of('ready')[0]?.unverified, true);
     assert.equal(await openSender(listening.url).send({ id: 'evt_1' }, { secret: 'whsec_other' }), 200);
     await listening.until('received');
-    assert.equal(store.db.prepare('SELECT verdict FROM deliveries').get()?.['verdict'], 'unverified');
+    assert.equal(store.db.prepare('SELECT verdict FROM inbox_deliveries').get()?.['verdict'], 'unverified');
   });
 
   test('there is no listening on live', async () => {

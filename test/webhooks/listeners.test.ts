@@ -84,7 +84,7 @@ test('an inbox that turns out damaged refuses, says so, and is set aside by the 
   const store = openInbox(path);
   for (let n = 0; n < 200; n += 1) {
     store.db
-      .prepare('INSERT INTO listeners (scope, pid, started_at, seen_at, url) VALUES (?, 1, 1, 1, ?)')
+      .prepare('INSERT INTO inbox_listeners (scope, pid, started_at, seen_at, url) VALUES (?, 1, 1, 1, ?)')
       .run('x', 'u'.repeat(200));
   }
   const listening = await startListening({ store });

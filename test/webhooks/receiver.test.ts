@@ -224,5 +224,5 @@ test('an inbox that is full refuses with 503 and says so; nothing is acknowledge
   assert.equal(status, 503);
   const told = await listening.until('rejected');
   assert.deepEqual([told.cause, told.status], ['inbox_full', 503]);
-  assert.equal(store.db.prepare('SELECT count(*) AS n FROM deliveries').get()?.['n'], acknowledged);
+  assert.equal(store.db.prepare('SELECT count(*) AS n FROM inbox_deliveries').get()?.['n'], acknowledged);
 });

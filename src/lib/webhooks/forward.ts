@@ -78,6 +78,25 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
   };
 }
 
+interface TargetParts {
+  origin: string;
+  host: string;
+  /** With its query. */
+  path: string;
+}
+
+const parts = new Map<string, TargetParts>();
+
+/** The parts of a target, read once: there are few targets and many deliveries. */
+export function partsOf(target: string): TargetParts {
+  const found = parts.get(target);
+  if (found !== undefined) return found;
+  const { origin, host, pathname, search } = new URL(target);
+  const fresh = { origin, host, path: pathname + search };
+  if (parts.size < 1000) parts.set(target, fresh);
+  return fresh;
+}
+
 type End =
   | { kind: 'answered'; status: number; answer: string; headers: Record<string, string> }
   | { kind: 'failed'; error: unknown }
@@ -107,9 +126,9 @@ function exchange(
     }
     if (signal.aborted) return finish({ kind: 'stopped' });
     signal.addEventListener('abort', stop, { once: true });
-    const { pathname, search, host } = new URL(target);
+    const { path, host } = partsOf(target);
     const headers = endToEnd(message.headers, host);
-    pool.dispatch({ method: 'POST', path: pathname + search, headers, body: message.body }, handler);
+    pool.dispatch({ method: 'POST', path, headers, body: message.body }, handler);
   });
 }
 

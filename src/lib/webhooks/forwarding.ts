@@ -1,7 +1,7 @@
 /** Everything between the inbox and the apps: one lane for each app, outcomes kept, written down and told. */
 import type { WriteDown } from '../contract/exchange.ts';
 import { type ChaosSettings, createHolding, drawMischief, type Holding, type Mischief } from './chaos.ts';
-import { createForwarder, type Forwarder, type Message, type Outcome } from './forward.ts';
+import { createForwarder, type Forwarder, type Message, type Outcome, partsOf } from './forward.ts';
 import { listensOn } from './connect.ts';
 import type { ForwardState, Inbox } from './inbox.ts';
 import { type Job, Lane, type Next, type RetryTimes } from './lane.ts';
@@ -89,7 +89,7 @@ export class Forwarding {
     if (this.#stopped) return;
     this.#kept += parcel.message?.body.length ?? 0;
     if (this.#kept > KEPT_BYTES) this.#release(parcel);
-    this.#laneFor(new URL(parcel.target).origin).add({
+    this.#laneFor(partsOf(parcel.target).origin).add({
       forward: parcel.forward,
       // A copy shares its row with the original, and must not share its place in line.
       orderKey: parcel.copy === true ? `copy ${parcel.forward}` : orderKeyOf(this.#options.order, parcel),

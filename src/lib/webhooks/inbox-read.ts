@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import { type ForwardState, readHeaders } from './inbox.ts';
+import { FORWARDS_PER_DELIVERY as PER } from './inbox-tables.ts';
 
 /** One delivery as `events list --json` prints it: members are added, never renamed. */
 export interface InboxEntry {
@@ -50,7 +51,7 @@ export function listEntries(store: Store, query: InboxQuery): InboxEntry[] {
   const { where, values } = conditions(query);
   const order = query.after === undefined ? 'DESC' : 'ASC';
   const rows = store.db
-    .prepare(`SELECT *, length(body) AS bytes FROM deliveries AS d WHERE ${where} ORDER BY id ${order} LIMIT ?`)
+    .prepare(`SELECT *, length(body) AS bytes FROM inbox_deliveries AS d WHERE ${where} ORDER BY id ${order} LIMIT ?`)
     .all(...values, query.limit ?? 50);
   return rows.map((row) => readEntry(store.db, row));
 }
@@ -64,7 +65,7 @@ export function findEntry(
   const number = /^\d{1,15}$/.test(id) ? Number(id) : -1;
   const row = store.db
     .prepare(
-      `SELECT *, length(body) AS bytes FROM deliveries
+      `SELECT *, length(body) AS bytes FROM inbox_deliveries
        WHERE scope = ? AND (id = ? OR event_id = ? OR delivery_id = ?) ORDER BY id DESC LIMIT 1`,
     )
     .get(scope, number, id, id);
@@ -136,13 +137,19 @@ function conditions(query: InboxQuery): { where: string; values: SQLInputValue[]
     clauses.push(['event_type = ?', query.type]);
   }
   if (query.state !== undefined) {
-    clauses.push(['EXISTS (SELECT 1 FROM forwards WHERE delivery = d.id AND state = ?)', query.state]);
+    clauses.push([
+      `EXISTS (SELECT 1 FROM inbox_forwards WHERE id >= d.id * ${PER} AND id < (d.id + 1) * ${PER} AND state = ?)`,
+      query.state,
+    ]);
   }
   return { where: clauses.map(([sql]) => sql).join(' AND '), values: clauses.map(([, value]) => value) };
 }
 
 function readEntry(db: DatabaseSync, row: Record<string, unknown>): InboxEntry {
-  const forwards = db.prepare('SELECT * FROM forwards WHERE delivery = ? ORDER BY id').all(Number(row['id']));
+  const first = Number(row['id']) * PER;
+  const forwards = db
+    .prepare('SELECT * FROM inbox_forwards WHERE id >= ? AND id < ? ORDER BY id')
+    .all(first, first + PER);
   return {
     inbox_id: Number(row['id']),
     received_at: iso(row['received_at']),

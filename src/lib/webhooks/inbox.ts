@@ -8,6 +8,7 @@ import { Failure } from '../failure.ts';
 import { sqliteCode } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import type { EventFacts } from './event-facts.ts';
+import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
 export interface NewDelivery extends EventFacts {
   receivedAt: number;
@@ -65,6 +66,8 @@ interface Waiting {
 /** How often, in commits, the size of the file is looked at. */
 const BOUND_EVERY = 512;
 const RETRY_MS = 100;
+const REST_MS = 2;
+const SETTLE_MS = 5;
 
 export class Inbox {
   readonly #store: Store;
@@ -73,13 +76,15 @@ export class Inbox {
   #arrivals: Waiting[] = [];
   #settlements: [number, Settlement][] = [];
   #due: NodeJS.Immediate | null = null;
+  #resting: NodeJS.Timeout | null = null;
+  #settling: NodeJS.Timeout | undefined;
   #commits = 0;
 
   constructor(options: InboxOptions) {
     const { db } = options.store;
     this.#store = options.store;
     this.#writer = createWriter(db, options);
-    this.#read = db.prepare('SELECT headers, body FROM deliveries WHERE id = ?');
+    this.#read = db.prepare('SELECT headers, body FROM inbox_deliveries WHERE id = ?');
   }
 
   /**
@@ -89,14 +94,14 @@ export class Inbox {
   store(delivery: NewDelivery, targets: readonly string[]): Promise<Stored> {
     return new Promise((resolve, reject) => {
       this.#arrivals.push({ delivery, targets, resolve, reject });
-      this.#schedule();
+      this.#soon();
     });
   }
 
-  /** Written with the next commit, which follows within this turn of the event loop. */
+  /** Written with the next commit, which follows within milliseconds. */
   settle(forward: number, settlement: Settlement): void {
     this.#settlements.push([forward, settlement]);
-    this.#schedule();
+    this.#later(SETTLE_MS);
   }
 
   /** The bytes of a stored delivery; null when it is gone. */
@@ -110,15 +115,18 @@ export class Inbox {
   flush(): void {
     if (this.#due !== null) clearImmediate(this.#due);
     this.#due = null;
+    clearTimeout(this.#settling);
+    this.#settling = undefined;
     const group = { arrivals: this.#arrivals, settlements: this.#settlements };
     this.#arrivals = [];
     this.#settlements = [];
     if (group.arrivals.length + group.settlements.length === 0) return;
+    if (group.arrivals.length > 0) this.#rest();
     const stored = commitGroup(this.#store, this.#writer, group);
     if (stored === null) {
       // The outcomes are still true; they go with a later commit. Arrivals were refused, and their senders come again.
       this.#settlements = [...group.settlements, ...this.#settlements];
-      setTimeout(() => this.#schedule(), RETRY_MS).unref();
+      this.#later(RETRY_MS);
     } else if (stored.length > 0) {
       void releaseWhenSafe(group.arrivals, stored, this.#store);
     }
@@ -126,8 +134,20 @@ export class Inbox {
     if (this.#commits % BOUND_EVERY === 0 && this.#store.db.isOpen) this.#store.bound();
   }
 
-  #schedule(): void {
-    if (this.#store.db.isOpen) this.#due ??= setImmediate(() => this.flush());
+  #soon(): void {
+    if (this.#store.db.isOpen && this.#resting === null) this.#due ??= setImmediate(() => this.flush());
+  }
+
+  #later(ms: number): void {
+    if (this.#store.db.isOpen) this.#settling ??= setTimeout(() => this.flush(), ms);
+  }
+
+  /** After a commit the next one waits a moment: a busy listener then makes few big commits instead of many small ones. */
+  #rest(): void {
+    this.#resting ??= setTimeout(() => {
+      this.#resting = null;
+      if (this.#arrivals.length > 0) this.flush();
+    }, REST_MS);
   }
 }
 
@@ -181,29 +201,30 @@ interface Writer {
 function createWriter(db: DatabaseSync, options: InboxOptions): Writer {
   const { scope, owner } = options;
   const addDelivery = db.prepare(
-    `INSERT INTO deliveries (scope, received_at, delivery_id, event_id, event_type, resource_id, order_key, created, method, headers, body, verdict)
+    `INSERT INTO inbox_deliveries (scope, received_at, delivery_id, event_id, event_type, resource_id, order_key, created, method, headers, body, verdict)
      VALUES ($scope, $receivedAt, $deliveryId, $eventId, $eventType, $resourceId, $orderKey, $created, $method, $headers, $body, $verdict)`,
   );
   const addForward = db.prepare(
-    'INSERT INTO forwards (delivery, scope, event_id, target, state, owner, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO inbox_forwards (id, scope, event_id, target, state, owner, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const earlier = db.prepare(
-    `SELECT state FROM forwards WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ?
+    `SELECT state FROM inbox_forwards WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ?
      ORDER BY state LIMIT 1`,
   );
   const update = db.prepare(
-    `UPDATE forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ? WHERE id = ?`,
+    `UPDATE inbox_forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ? WHERE id = ?`,
   );
   return {
     add(d, targets) {
       const { lastInsertRowid } = addDelivery.run({ ...d, scope, headers: JSON.stringify(d.headers) });
       const id = Number(lastInsertRowid);
-      const forwards = targets.map((target): StoredForward => {
+      const forwards = targets.map((target, place): StoredForward => {
         const twin = options.dedupe === false || d.eventId === null ? null : earlier.get(d.eventId, target, scope);
         const state = twin === null || twin === undefined ? 'waiting' : 'duplicate';
         const twinState = twin?.['state'] === 'delivered' ? 'delivered' : 'waiting';
-        const { lastInsertRowid: row } = addForward.run(id, scope, d.eventId, target, state, owner, d.receivedAt);
-        return { id: Number(row), target, state, earlier: state === 'duplicate' ? twinState : null };
+        const forward = id * FORWARDS_PER_DELIVERY + place;
+        addForward.run(forward, scope, d.eventId, target, state, owner, d.receivedAt);
+        return { id: forward, target, state, earlier: state === 'duplicate' ? twinState : null };
       });
       return { id, forwards };
     },

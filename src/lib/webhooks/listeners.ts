@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Store } from '../store/store.ts';
+import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
 export interface EnrolOptions {
   store: Store;
@@ -68,7 +69,7 @@ export function enrol(options: EnrolOptions): Enrolment {
   const place = db.location() ?? '';
   const id = Number(
     db
-      .prepare('INSERT INTO listeners (scope, pid, started_at, seen_at) VALUES (?, ?, ?, ?)')
+      .prepare('INSERT INTO inbox_listeners (scope, pid, started_at, seen_at) VALUES (?, ?, ?, ?)')
       .run(scope, options.pid, now(), now()).lastInsertRowid,
   );
   own.add(`${place}#${id}`);
@@ -77,11 +78,11 @@ export function enrol(options: EnrolOptions): Enrolment {
     id,
     leftEndpoints: () => leftEndpoints(db, gone()),
     forgetEndpoint: (listener) => {
-      if (db.isOpen) db.prepare('UPDATE listeners SET endpoint_gone = 1 WHERE id = ?').run(listener);
+      if (db.isOpen) db.prepare('UPDATE inbox_listeners SET endpoint_gone = 1 WHERE id = ?').run(listener);
     },
     noteEndpoint: (endpoint) => {
       db.prepare(
-        `UPDATE listeners SET endpoint_id = $endpointId, url = $url, port = $port, path = $path, events = $events
+        `UPDATE inbox_listeners SET endpoint_id = $endpointId, url = $url, port = $port, path = $path, events = $events
          WHERE id = $id`,
       ).run({ ...endpoint, events: JSON.stringify(endpoint.events), id });
     },
@@ -89,14 +90,14 @@ export function enrol(options: EnrolOptions): Enrolment {
     waiting: () => countWaiting(db, scope, id),
     seen: () => {
       try {
-        db.prepare('UPDATE listeners SET seen_at = ? WHERE id = ?').run(now(), id);
+        db.prepare('UPDATE inbox_listeners SET seen_at = ? WHERE id = ?').run(now(), id);
       } catch {
         // Busy, full, or closed: one missed beat says nothing, and the next one comes.
       }
     },
     end: () => {
       own.delete(`${place}#${id}`);
-      if (db.isOpen) db.prepare('UPDATE listeners SET ended_at = ? WHERE id = ?').run(now(), id);
+      if (db.isOpen) db.prepare('UPDATE inbox_listeners SET ended_at = ? WHERE id = ?').run(now(), id);
     },
   };
 }
@@ -104,7 +105,7 @@ export function enrol(options: EnrolOptions): Enrolment {
 function countWaiting(db: DatabaseSync, scope: string, owner: number): number {
   if (!db.isOpen) return 0;
   const row = db
-    .prepare("SELECT count(*) AS n FROM forwards WHERE scope = ? AND state = 'waiting' AND owner = ?")
+    .prepare("SELECT count(*) AS n FROM inbox_forwards WHERE scope = ? AND state = 'waiting' AND owner = ?")
     .get(scope, owner);
   return Number(row?.['n'] ?? 0);
 }
@@ -118,7 +119,7 @@ export function abandonedEndpoints(options: EnrolOptions): LeftEndpoint[] {
 export function latestEndpoint(options: EnrolOptions): { endpointId: string; url: string; running: boolean } | null {
   const row = options.store.db
     .prepare(
-      `SELECT id, endpoint_id, url FROM listeners WHERE scope = ? AND endpoint_id IS NOT NULL
+      `SELECT id, endpoint_id, url FROM inbox_listeners WHERE scope = ? AND endpoint_id IS NOT NULL
        ORDER BY ended_at IS NOT NULL, id DESC LIMIT 1`,
     )
     .get(options.scope);
@@ -132,7 +133,7 @@ function goneListeners(options: EnrolOptions, except: number): number[] {
   const place = db.location() ?? '';
   const lapsed = options.now() - (options.lapseMs ?? 30_000);
   const rows = db
-    .prepare('SELECT id, pid, seen_at, ended_at FROM listeners WHERE scope = ? AND id <> ?')
+    .prepare('SELECT id, pid, seen_at, ended_at FROM inbox_listeners WHERE scope = ? AND id <> ?')
     .all(options.scope, except);
   return rows.flatMap((row) => {
     const listener = Number(row['id']);
@@ -146,7 +147,7 @@ function goneListeners(options: EnrolOptions, except: number): number[] {
 function leftEndpoints(db: DatabaseSync, gone: readonly number[]): LeftEndpoint[] {
   const rows = db
     .prepare(
-      `SELECT id, endpoint_id, url, port, path, events FROM listeners
+      `SELECT id, endpoint_id, url, port, path, events FROM inbox_listeners
        WHERE endpoint_id IS NOT NULL AND endpoint_gone = 0 AND id IN (SELECT value FROM json_each(?)) ORDER BY id DESC`,
     )
     .all(JSON.stringify(gone));
@@ -176,9 +177,9 @@ function takeOver(db: DatabaseSync, heir: Heir, route: (eventType: string | null
   try {
     const rows = db
       .prepare(
-        `SELECT f.id, f.delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
+        `SELECT f.id, d.id AS delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
                 d.created, d.received_at
-         FROM forwards AS f JOIN deliveries AS d ON d.id = f.delivery
+         FROM inbox_forwards AS f JOIN inbox_deliveries AS d ON d.id = f.id / ${FORWARDS_PER_DELIVERY}
          WHERE f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner IN (SELECT value FROM json_each(?)))
          ORDER BY f.id`,
       )
@@ -201,10 +202,10 @@ function takeOver(db: DatabaseSync, heir: Heir, route: (eventType: string | null
 /** The app may have moved to another port since: what waits goes where the routes point now, once per event and target. */
 function readdresser(db: DatabaseSync, heir: Heir): (leftover: Leftover, target: string) => boolean {
   const twin = db.prepare(
-    `SELECT 1 FROM forwards
+    `SELECT 1 FROM inbox_forwards
      WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ? AND id <> ? LIMIT 1`,
   );
-  const own = db.prepare('UPDATE forwards SET owner = ?, target = ?, state = ?, updated_at = ? WHERE id = ?');
+  const own = db.prepare('UPDATE inbox_forwards SET owner = ?, target = ?, state = ?, updated_at = ? WHERE id = ?');
   return (leftover, target) => {
     const moved = target !== leftover.target;
     const repeated =

@@ -1,7 +1,7 @@
 /** What the listener hands to the journal: one line for each delivery that came in and one for each attempt to forward it. */
 import type { ExchangeRecord } from '../contract/exchange.ts';
 import type { EventFacts } from './event-facts.ts';
-import type { Message, Outcome } from './forward.ts';
+import { type Message, type Outcome, partsOf } from './forward.ts';
 import type { Parcel } from './forwarding.ts';
 import type { Incoming } from './receiver.ts';
 
@@ -44,12 +44,12 @@ export function attemptRecord(input: {
   environment: string | null;
 }): ExchangeRecord {
   const { parcel, outcome, message } = input;
-  const url = new URL(parcel.target);
+  const url = partsOf(parcel.target);
   const answered = outcome.kind === 'answered' ? outcome : null;
   return {
     ...blank(input.environment),
     at: input.at - outcome.latencyMs,
-    path: url.pathname + url.search,
+    path: url.path,
     origin: url.origin,
     status: answered?.status ?? null,
     latencyMs: outcome.latencyMs,
@@ -94,19 +94,22 @@ function blank(environment: string | null): ExchangeRecord {
   };
 }
 
+/** One delivery is written down several times: as it came in, and for each attempt. Its headers are read once. */
+const read = new WeakMap<readonly string[], Record<string, string>>();
+
 function headerRecord(headers: readonly string[]): Record<string, string> {
-  const record: Record<string, string> = {};
+  const found = read.get(headers);
+  if (found !== undefined) return found;
+  const entries = new Map<string, string>();
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] ?? '').toLowerCase();
+    const earlier = entries.get(name);
     const value = headers[i + 1] ?? '';
-    // A header named `__proto__` must stay a header.
-    Object.defineProperty(record, name, {
-      value: Object.hasOwn(record, name) ? `${record[name]}, ${value}` : value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    entries.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
   }
+  // Unlike assignment this keeps a header named `__proto__` a header.
+  const record = Object.fromEntries(entries);
+  read.set(headers, record);
   return record;
 }
 

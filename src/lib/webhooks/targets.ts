@@ -76,11 +76,21 @@ export interface Routing {
   route: (eventType: string | null) => string[];
 }
 
-/** @param forward takes what no route wants; null leaves such events in the inbox. */
+const MAX_TARGETS = 100;
+
+/** @param forward takes what no route wants; null leaves such events in the inbox. @throws Failure `usage` beyond 100 targets. */
 export function routing(forward: URL | null, routes: readonly Route[]): Routing {
   const all = [...routes.map((route) => route.target.href), ...(forward === null ? [] : [forward.href])];
+  const targets = [...new Set(all)];
+  if (targets.length > MAX_TARGETS) {
+    throw usage(`${targets.length} targets are more than one listener serves`, {
+      code: 'too_many_targets',
+      param: '--route',
+      next: `name at most ${MAX_TARGETS}`,
+    });
+  }
   return {
-    targets: [...new Set(all)],
+    targets,
     route(eventType) {
       const wanted = routes.filter((route) => route.pattern === '*' || eventMatches(route.pattern, eventType ?? ''));
       if (wanted.length > 0) return [...new Set(wanted.map((route) => route.target.href))];
