@@ -1,5 +1,6 @@
 /** The offline page of an error code: what it means, whether to repeat the call, what to change, which command helps. */
-import { OAUTH_PROBLEMS, problemEntry, PROBLEMS, type ProblemRetry } from './problem.ts';
+import type { ProblemRetry } from './problem-table.ts';
+import { OAUTH_PROBLEMS, problemEntry, PROBLEMS } from './problem.ts';
 
 export interface ProblemPage {
   code: string;
