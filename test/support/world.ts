@@ -60,6 +60,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
       }
     },
     paths: placesOf(env, world.home, 'linux'),
+    nodeVersion: process.version,
     pid: process.pid,
     root: world.root ?? root,
     fromSource: true,

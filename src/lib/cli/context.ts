@@ -40,6 +40,8 @@ export interface Context {
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
   readonly paths: { readonly config: string; readonly state: string };
+  /** `v24.15.0` */
+  readonly nodeVersion: string;
   /** This process's own number. */
   readonly pid: number;
   /** Folder of the installed package: its package.json, manifest and built files. */
@@ -96,6 +98,7 @@ export function realContext({ root, script, helper, fromSource = false }: Start)
     interrupt,
     signalProcess,
     paths: placesOf(env, homedir(), process.platform),
+    nodeVersion: process.version,
     pid: process.pid,
     root,
     fromSource,

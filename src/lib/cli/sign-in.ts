@@ -97,7 +97,7 @@ export async function forget(
 }
 
 /** What a store is, in words for people. */
-export const PLACES: Readonly<Record<Store, string>> = {
+const PLACES: Readonly<Record<Store, string>> = {
   os: 'the keychain of this system, under credicorp-cli',
   file: 'an encrypted file, protected by your passphrase and nothing else',
   local: "nowhere: it is the embedded sandbox's own, known to everybody",

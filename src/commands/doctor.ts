@@ -1,0 +1,45 @@
+import { BaseCommand } from '../lib/cli/command.ts';
+import { colourOf, type Paint } from '../lib/cli/colour.ts';
+import type { Check } from '../lib/cli/doctor/check.ts';
+import { STATUS } from '../lib/cli/explain.ts';
+import { during } from '../lib/cli/progress.ts';
+import { object, type Result } from '../lib/cli/result.ts';
+import { plainLine } from '../lib/cli/text.ts';
+
+export default class Doctor extends BaseCommand<typeof Doctor> {
+  static override summary = 'check this machine and the way to the API, with a cure for what is broken';
+  static override description = `Looks at Node, configuration, write rights, store, keychain (with a probe entry that is removed again), ports, proxy variables, DNS, TLS, clock, a freshly
+minted token and the keys it is signed with. Ends with 9 when something is broken; a warning is no reason.`;
+  static override examples = [
+    '<%= config.bin %> doctor',
+    `<%= config.bin %> doctor --json | jq -r '.checks[] | select(.state=="broken").next'`,
+  ];
+
+  async run(): Promise<Result> {
+    const session = await this.session();
+    const [{ machineChecks }, { networkChecks }] = await Promise.all([
+      import('../lib/cli/doctor/machine.ts'),
+      import('../lib/cli/doctor/network.ts'),
+    ]);
+    const look = async (): Promise<Check[]> => [
+      ...(await machineChecks(this.context, session)),
+      ...(await networkChecks(this.context, session)),
+    ];
+    const checks = await during(this.context, 'looking', look());
+    const ill = checks.filter(({ state }) => state === 'broken');
+    if (ill.length > 0) this.endWith(STATUS.unmet);
+    const paint = await colourOf(this.context, this.context.stdout, this.view.color);
+    const human = checks.map((check) => line(check, paint)).join('');
+    const document = { ok: ill.length === 0, checks };
+    if (this.context.stdout.isTTY === true) return object(document, { id: null, human });
+    const columns = [{ path: 'name' }, { path: 'state' }, { path: 'detail' }, { path: 'next' }];
+    return { kind: 'page', document, items: checks, columns, empty: '' };
+  }
+}
+
+/** The word says how it stands; colour only repeats it. */
+function line({ name, state, detail, next }: Check, paint: Paint): string {
+  const tint = { ok: paint.good, warning: paint.warn, broken: paint.bad, skipped: paint.dim }[state];
+  const cure = next === null ? '' : `\n${' '.repeat(24)}${plainLine(next)}`;
+  return `${tint(state.padEnd(8))} ${name.padEnd(14)} ${plainLine(detail)}${cure}\n`;
+}
