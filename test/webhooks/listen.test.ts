@@ -416,3 +416,20 @@ describe('without verification', () => {
     );
   });
 });
+
+test('a secret that was rotated elsewhere is found when the first delivery needs it', async () => {
+  const endpoints = fakeEndpoints();
+  let kept = SECRET;
+  let asked = 0;
+  const recall = async (): Promise<string> => {
+    asked += 1;
+    return kept;
+  };
+  const listening = await startListening({ endpoints: { ...endpoints, recall } });
+  const sender = openSender(listening.url);
+  kept = 'whsec_rotated';
+  assert.equal(await sender.send({ id: 'evt_1' }, { secret: kept }), 200);
+  // Forgeries do not make it ask again and again.
+  for (let n = 0; n < 5; n += 1) assert.equal(await sender.send({ id: 'evt_2' }, { secret: 'whsec_forged' }), 400);
+  assert.equal(asked, 1);
+});

@@ -3,7 +3,8 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import type { Store } from '../store/store.ts';
-import { type ForwardState, readHeaders } from './inbox.ts';
+import { readHeaders } from './inbox.ts';
+import type { ForwardState } from './inbox-writer.ts';
 import { FORWARDS_PER_DELIVERY as PER } from './inbox-tables.ts';
 
 /** One delivery as `events list --json` prints it: members are added, never renamed. */

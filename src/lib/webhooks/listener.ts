@@ -15,6 +15,9 @@ import { routing } from './targets.ts';
 
 const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: null };
 
+/** At most this often a stored secret is asked for. */
+const RENEW_MS = 10_000;
+
 export type Parts = ReturnType<typeof assemble>;
 
 interface Opened {
@@ -136,6 +139,7 @@ async function openDoor(
       const { endpoint } = parts.opened;
       return [...(endpoint === null ? [] : [endpoint.secret]), ...(options.secrets?.() ?? [])];
     },
+    renew: createRenewal(options, parts.opened),
     onRejected: (incoming, verdict) => parts.reception.refuse(incoming, verdict),
     onDelivery: (incoming, verdict) =>
       parts.selfTest.recognise(incoming.deliveryId) ? Promise.resolve(200) : parts.reception.take(incoming, verdict),
@@ -146,6 +150,21 @@ async function openDoor(
     if (options.port !== undefined || door.usualPort === 0) throw error;
     return openReceiver({ ...settings, port: 0 });
   }
+}
+
+/** A secret may be rotated while this listener runs, by whomever: the place it is kept is asked again, though not for every forgery. */
+function createRenewal(options: ListenOptions, opened: Opened): () => Promise<boolean> {
+  let asked = -RENEW_MS;
+  return async () => {
+    const { endpoint } = opened;
+    const { recall } = options.endpoints;
+    if (endpoint === null || recall === undefined || options.now() - asked < RENEW_MS) return false;
+    asked = options.now();
+    const secret = await recall(endpoint.id).catch(() => null);
+    if (secret === null || secret === endpoint.secret) return false;
+    endpoint.secret = secret;
+    return true;
+  };
 }
 
 /** The way out: no more from the sender, what is under way ends or is put back, and the books are closed. */

@@ -60,6 +60,8 @@ export interface Enrolment {
   end(): void;
 }
 
+const KEPT_MS = 30 * 86_400_000;
+
 /** Listeners of this very process: two of them share a pid, and a pid that comes again is not the same listener. */
 const own = new Set<string>();
 
@@ -73,10 +75,12 @@ export function enrol(options: EnrolOptions): Enrolment {
       .run(scope, options.pid, now(), now()).lastInsertRowid,
   );
   own.add(`${place}#${id}`);
-  const gone = (): number[] => goneListeners(options, id);
+  // Rows of listeners that ended tidily long ago are of no use to anybody.
+  db.prepare('DELETE FROM inbox_listeners WHERE endpoint_gone = 1 AND ended_at < ?').run(now() - KEPT_MS);
+  const living = (): number[] => livingListeners(options).concat(id);
   return {
     id,
-    leftEndpoints: () => leftEndpoints(db, gone()),
+    leftEndpoints: () => leftEndpoints(db, scope, living()),
     forgetEndpoint: (listener) => {
       if (db.isOpen) db.prepare('UPDATE inbox_listeners SET endpoint_gone = 1 WHERE id = ?').run(listener);
     },
@@ -86,7 +90,7 @@ export function enrol(options: EnrolOptions): Enrolment {
          WHERE id = $id`,
       ).run({ ...endpoint, events: JSON.stringify(endpoint.events), id });
     },
-    takeOver: (route) => takeOver(db, { scope, owner: id, gone: gone(), now: now() }, route),
+    takeOver: (route) => takeOver(db, { scope, owner: id, living: living(), now: now() }, route),
     waiting: () => countWaiting(db, scope, id),
     seen: () => {
       try {
@@ -112,7 +116,7 @@ function countWaiting(db: DatabaseSync, scope: string, owner: number): number {
 
 /** Endpoints that dead listeners left behind, newest first, for whoever lists or removes them. */
 export function abandonedEndpoints(options: EnrolOptions): LeftEndpoint[] {
-  return leftEndpoints(options.store.db, goneListeners(options, 0));
+  return leftEndpoints(options.store.db, options.scope, livingListeners(options));
 }
 
 /** The endpoint of the listener that runs, else of the last one that ran; null when none ever did in this scope. */
@@ -124,33 +128,33 @@ export function latestEndpoint(options: EnrolOptions): { endpointId: string; url
     )
     .get(options.scope);
   if (row === undefined) return null;
-  const running = !goneListeners(options, 0).includes(Number(row['id']));
+  const running = livingListeners(options).includes(Number(row['id']));
   return { endpointId: String(row['endpoint_id']), url: String(row['url']), running };
 }
 
-function goneListeners(options: EnrolOptions, except: number): number[] {
+function livingListeners(options: EnrolOptions): number[] {
   const { db } = options.store;
   const place = db.location() ?? '';
   const lapsed = options.now() - (options.lapseMs ?? 30_000);
   const rows = db
-    .prepare('SELECT id, pid, seen_at, ended_at FROM inbox_listeners WHERE scope = ? AND id <> ?')
-    .all(options.scope, except);
+    .prepare('SELECT id, pid FROM inbox_listeners WHERE scope = ? AND ended_at IS NULL AND seen_at >= ?')
+    .all(options.scope, lapsed);
   return rows.flatMap((row) => {
     const listener = Number(row['id']);
-    const ended = row['ended_at'] !== null || Number(row['seen_at']) < lapsed;
     const pid = Number(row['pid']);
     const runs = pid === options.pid ? own.has(`${place}#${listener}`) : options.isAlive(pid);
-    return ended || !runs ? [listener] : [];
+    return runs ? [listener] : [];
   });
 }
 
-function leftEndpoints(db: DatabaseSync, gone: readonly number[]): LeftEndpoint[] {
+function leftEndpoints(db: DatabaseSync, scope: string, living: readonly number[]): LeftEndpoint[] {
   const rows = db
     .prepare(
       `SELECT id, endpoint_id, url, port, path, events FROM inbox_listeners
-       WHERE endpoint_id IS NOT NULL AND endpoint_gone = 0 AND id IN (SELECT value FROM json_each(?)) ORDER BY id DESC`,
+       WHERE scope = ? AND endpoint_id IS NOT NULL AND endpoint_gone = 0 AND id NOT IN (SELECT value FROM json_each(?))
+       ORDER BY id DESC`,
     )
-    .all(JSON.stringify(gone));
+    .all(scope, JSON.stringify(living));
   return rows.map((row) => {
     const events: unknown = JSON.parse(String(row['events']));
     return {
@@ -167,7 +171,8 @@ function leftEndpoints(db: DatabaseSync, gone: readonly number[]): LeftEndpoint[
 interface Heir {
   scope: string;
   owner: number;
-  gone: readonly number[];
+  /** Listeners whose rows are not to be touched. */
+  living: readonly number[];
   now: number;
 }
 
@@ -180,10 +185,10 @@ function takeOver(db: DatabaseSync, heir: Heir, route: (eventType: string | null
         `SELECT f.id, d.id AS delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
                 d.created, d.received_at
          FROM inbox_forwards AS f JOIN inbox_deliveries AS d ON d.id = f.id / ${FORWARDS_PER_DELIVERY}
-         WHERE f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner IN (SELECT value FROM json_each(?)))
+         WHERE f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner NOT IN (SELECT value FROM json_each(?)))
          ORDER BY f.id`,
       )
-      .all(heir.scope, JSON.stringify(heir.gone));
+      .all(heir.scope, JSON.stringify(heir.living));
     const readdress = readdresser(db, heir);
     const taken = rows.flatMap((row) => {
       const leftover = readLeftover(row);

@@ -34,6 +34,8 @@ export interface ReceiverOptions {
   secrets: () => readonly string[];
   /** Deliveries wait for this before they are judged: an endpoint may be called before its secret is known here. */
   known?: Promise<void>;
+  /** A signature matched no secret: looks whether there is a newer one. Resolves to true when there is. */
+  renew?: () => Promise<boolean>;
   /** Known secrets that explain a mismatch and never make one valid. */
   otherSecrets?: () => { environment: readonly string[]; endpoint: readonly string[] };
   /** Milliseconds since the epoch. */
@@ -129,7 +131,11 @@ async function admit(options: ReceiverOptions, request: IncomingMessage, body: B
     deliveryId: single(request.headers[DELIVERY_HEADER]),
     body,
   };
-  const verdict = judge(single(request.headers[SIGNATURE_HEADER]), body);
+  const header = single(request.headers[SIGNATURE_HEADER]);
+  let verdict = judge(header, body);
+  if (verdict?.valid === false && verdict.cause === 'wrong_secret' && (await options.renew?.()) === true) {
+    verdict = judge(header, body);
+  }
   if (verdict === null || verdict.valid) return options.onDelivery(incoming, verdict);
   options.onRejected(incoming, verdict);
   return 400;
