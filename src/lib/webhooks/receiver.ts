@@ -128,7 +128,8 @@ async function admit(options: ReceiverOptions, request: IncomingMessage, body: B
     receivedAt: options.now(),
     method: 'POST',
     headers: request.rawHeaders,
-    deliveryId: single(request.headers[DELIVERY_HEADER]),
+    // The whole header is kept with the others; as an id it need not be longer than ids are.
+    deliveryId: single(request.headers[DELIVERY_HEADER])?.slice(0, 255) ?? null,
     body,
   };
   const header = single(request.headers[SIGNATURE_HEADER]);
