@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, duration, instant, pair } from '../../lib/cli/flags.ts';
-import { eventOf, fitsAll, INBOX_COLUMNS, inboxScope } from '../../lib/cli/inbox.ts';
+import { eventOf, INBOX_COLUMNS, inboxScope } from '../../lib/cli/inbox.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 
 /** So that what came between starting the job and asking for its events counts. */
@@ -35,19 +35,19 @@ that fits. For pipelines: start webhooks listen, do something, then expect its e
   private async *seen(): AsyncGenerator<unknown> {
     const { flags, context } = this;
     const session = await this.session();
-    const [{ expectEntries, findEntry }, { eventMatches }] = await Promise.all([
+    const [{ expectEntries, findEntry }, { eventFits }] = await Promise.all([
       import('../../lib/webhooks/inbox-read.ts'),
-      import('../../lib/contract/events.ts'),
+      import('../../lib/webhooks/event-match.ts'),
     ]);
     const store = session.store();
     const scope = inboxScope(session.identity);
+    const where = (flags.where ?? []).map(({ key, value }) => ({ path: key.trim(), value }));
     // A sender may repeat itself: one event counts once.
     const known = new Set<string | null>();
     const entries = expectEntries({
       ...{ store, scope, ticks: context.ticks, signal: context.signal },
       fits: (body, entry) => {
-        if (!eventMatches(flags.type, entry.event_type ?? '') || known.has(entry.event_id)) return false;
-        if (!fitsAll(eventOf(body), flags.where ?? [])) return false;
+        if (known.has(entry.event_id) || !eventFits(body, [flags.type], where)) return false;
         if (entry.event_id !== null) known.add(entry.event_id);
         return true;
       },

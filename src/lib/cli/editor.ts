@@ -28,12 +28,16 @@ export async function edited(context: Context, name: string, text: string): Prom
 
 function ended(context: Context, editor: string, file: string): Promise<number> {
   // What the editor writes belongs to the terminal, not to the result: stderr.
-  const child = spawn(`${editor} "$1"`, ['credicorp', file], {
-    shell: '/bin/sh',
+  const [shell, ...words] =
+    context.platform === 'win32'
+      ? ['cmd.exe', '/d', '/s', '/c', `"${editor} "${file}""`]
+      : ['/bin/sh', '-c', `${editor} "$1"`, 'credicorp', file];
+  const child = spawn(shell, words, {
     stdio: ['inherit', 2, 2],
     env: context.env as NodeJS.ProcessEnv,
     cwd: context.cwd,
     signal: context.signal,
+    windowsVerbatimArguments: true,
   });
   return new Promise((resolve) => {
     child.once('exit', (status) => resolve(status ?? 1));

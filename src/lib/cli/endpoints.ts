@@ -3,7 +3,7 @@ import { operate } from '../api/operate.ts';
 import type { Client } from '../api/client.ts';
 import { isRecord } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
-import { enrol, type LeftEndpoint } from '../webhooks/listeners.ts';
+import { abandonedEndpoints, enrol, type EnrolOptions, type LeftEndpoint } from '../webhooks/listeners.ts';
 import type { Context } from './context.ts';
 import { inboxScope } from './inbox.ts';
 import { note } from './output.ts';
@@ -43,31 +43,34 @@ function placeOf(session: Session): string {
   return vault === 'os' ? 'in the keychain as well' : 'on this machine as well';
 }
 
-/** Endpoints of listeners of this profile that ended without removing them. Runs beside listeners without disturbing them. */
-export function leftovers(
-  context: Context,
-  session: Session,
-): { left: LeftEndpoint[]; forget(listener: number): void } {
-  const enrolment = enrol({
+/** Endpoints of listeners of this profile that ended without removing them. */
+export function leftovers(context: Context, session: Session): LeftEndpoint[] {
+  return abandonedEndpoints(lookout(context, session));
+}
+
+/** Removes what crashed listeners left. @returns the ids. @throws Failure */
+export async function removeLeftovers(context: Context, session: Session, client: Client): Promise<string[]> {
+  const enrolment = enrol(lookout(context, session));
+  try {
+    const left = enrolment.leftEndpoints();
+    for (const { endpointId, listener } of left) {
+      await removeEndpoint(context, session, client, endpointId).catch(ignoreAbsent);
+      enrolment.forgetEndpoint(listener);
+    }
+    return left.map(({ endpointId }) => endpointId);
+  } finally {
+    enrolment.end();
+  }
+}
+
+function lookout(context: Context, session: Session): EnrolOptions {
+  return {
     store: session.store(),
     scope: inboxScope(session.identity),
     pid: context.pid,
     isAlive: (pid) => context.signalProcess(pid, 0),
     now: context.now,
-  });
-  const left = enrolment.leftEndpoints();
-  enrolment.end();
-  return { left, forget: (listener) => enrolment.forgetEndpoint(listener) };
-}
-
-/** Removes what crashed listeners left. @returns the ids. @throws Failure */
-export async function removeLeftovers(context: Context, session: Session, client: Client): Promise<string[]> {
-  const { left, forget } = leftovers(context, session);
-  for (const { endpointId, listener } of left) {
-    await removeEndpoint(context, session, client, endpointId).catch(ignoreAbsent);
-    forget(listener);
-  }
-  return left.map(({ endpointId }) => endpointId);
+  };
 }
 
 /** @throws Failure */

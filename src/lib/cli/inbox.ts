@@ -1,11 +1,9 @@
 /** The local inbox as commands show it. */
 import type { Identity } from '../auth/identity.ts';
-import { parseJson, scalarText } from '../contract/json.ts';
+import { parseJson } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import { findEntry, type InboxEntry } from '../webhooks/inbox-read.ts';
-import type { Pair } from './flags.ts';
-import { valuesAt } from './render.ts';
 
 /** Deliveries of different profiles and environments do not mix. */
 export function inboxScope({ account, environment }: Identity): string {
@@ -28,11 +26,6 @@ export function eventOf(body: Uint8Array): unknown {
   } catch {
     return null;
   }
-}
-
-/** Whether every path holds the value, compared as text. */
-export function fitsAll(event: unknown, wanted: readonly Pair[]): boolean {
-  return wanted.every(({ key, value }) => valuesAt(event, key).some((found) => scalarText(found) === value));
 }
 
 export interface Found {

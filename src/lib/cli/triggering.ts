@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { sampleEvent } from '../contract/event-samples.ts';
 import { EVENT_TYPES, type EventEnvelope, isEventType, setInEvent } from '../contract/events.ts';
+import { parseJson } from '../contract/json.ts';
 import { isoSeconds } from '../contract/time.ts';
 import { usage } from '../failure.ts';
 import type { Context } from './context.ts';
@@ -17,7 +18,7 @@ export function setsOf(pairs: readonly Pair[] | undefined): Record<string, unkno
 
 function valueOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }

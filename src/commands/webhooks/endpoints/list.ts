@@ -24,7 +24,7 @@ export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEn
 
   private async offerRemoval(): Promise<void> {
     const session = await this.session();
-    const { left } = leftovers(this.context, session);
+    const left = leftovers(this.context, session);
     if (left.length === 0) return;
     const ids = left.map(({ endpointId }) => endpointId).join(', ');
     this.note(`left by listeners that crashed: ${ids}; remove them: credicorp webhooks endpoints delete --leftovers`);
