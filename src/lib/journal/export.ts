@@ -7,12 +7,13 @@ const LEFT_OUT = /^(?:host|content-length|connection|accept-encoding|transfer-en
 /**
  * The call as a curl line. The credential is a command, never a value; the idempotency key stays, so that pasting it repeats the
  * call and not its effect.
+ * @param credential what stands for it, within double quotes of a shell
  */
-export function asCurl(entry: JournalEntry): string {
+export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp token)'): string {
   const parts = [`curl --include -X ${entry.method} ${quoted(`${entry.origin ?? ''}${entry.path}`)}`];
   for (const [name, value] of Object.entries(entry.requestHeaders)) {
     const lower = name.toLowerCase();
-    if (lower === 'authorization') parts.push('-H "Authorization: Bearer $(credicorp token)"');
+    if (lower === 'authorization') parts.push(`-H "Authorization: ${credential}"`);
     else if (!LEFT_OUT.test(lower)) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
   }
   if (entry.requestBody !== null) parts.push(`--data-raw ${quoted(entry.requestBody)}`);

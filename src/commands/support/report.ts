@@ -1,0 +1,97 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { id, instant } from '../../lib/cli/flags.ts';
+import { object, type Result, text } from '../../lib/cli/result.ts';
+import { adviceLines, completed, isEndpoint, withFlags, withPrefix } from '../../lib/cli/ticket.ts';
+import { isoSeconds } from '../../lib/contract/time.ts';
+import { usage } from '../../lib/failure.ts';
+import { type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
+
+export default class SupportReport extends BaseCommand<typeof SupportReport> {
+  static override summary = 'make the ticket that support asks for, redacted';
+  static override description =
+    'Takes what the log of this machine knows of the request, and asks on a terminal for what is missing. Prints it; --copy puts it into the clipboard, --output into a file. Nothing is sent.';
+  static override examples = [
+    "<%= config.bin %> support report req_7Hs2bV9k4LmQ --expected '201 Created'",
+    '<%= config.bin %> support report req_7Hs2bV9k4LmQ --no-input --json | jq -r .tickets[0].actual',
+  ];
+  static override args = { id: id({ required: true, multiple: true, description: 'request ids' }) };
+  static override flags = {
+    expected: Flags.string({ helpValue: '<text>', summary: 'what you expected, in one line' }),
+    actual: Flags.string({ helpValue: '<text>', summary: 'what came [default: from the log]' }),
+    severity: Flags.option({
+      options: ['1', '2', '3'] as const,
+      summary: 'SEV-1 live is down, SEV-2 a part of it, SEV-3 all else',
+    })(),
+    env: Flags.option({
+      options: ['sandbox', 'live', 'local'] as const,
+      summary: 'where the call went [default: from the log]',
+    })(),
+    endpoint: Flags.string({
+      helpValue: "<'METHOD path'>",
+      summary: 'which call it was [default: from the log]',
+      parse: async (given) => {
+        const judged = isEndpoint(given);
+        if (judged === true) return given;
+        throw usage('that is not a method and a path', { next: judged });
+      },
+    }),
+    time: instant({ summary: 'when it was [default: from the log]' }),
+    copy: Flags.boolean({ summary: 'into the clipboard', exclusive: ['output'] }),
+    output: Flags.string({ char: 'o', helpValue: '<file>', summary: 'into a file' }),
+  };
+
+  async run(): Promise<Result> {
+    const tickets = await this.tickets();
+    const written = tickets.map((ticket) => ticketText(ticket)).join(`\n\n${'-'.repeat(60)}\n\n`);
+    const document = { tickets: tickets.map(documentOf), text: written };
+    if (!this.view.json && this.view.field === null) for (const line of adviceLines(tickets)) this.note(line);
+    const ids = tickets.map(({ requestId }) => requestId).join(', ');
+    if (this.flags.output !== undefined) {
+      const file = resolve(this.context.cwd, this.flags.output);
+      await writeFile(file, `${written}\n`, { mode: 0o600 }).catch((error: unknown) => {
+        throw usage(`the file cannot be written: ${file}`, { param: '--output', next: 'choose another place' }, error);
+      });
+      return object({ ...document, file }, { id: file, human: `the ticket for ${ids} is in ${file}\n` });
+    }
+    if (this.flags.copy) {
+      const { copy } = await import('../../lib/cli/clipboard.ts');
+      const by = await copy(this.context, written);
+      const how =
+        by === 'program'
+          ? 'is in the clipboard'
+          : 'was handed to the terminal for its clipboard; not every terminal takes it';
+      return object({ ...document, copied_by: by }, { id: ids, human: `the ticket for ${ids} ${how}\n` });
+    }
+    return text(written, document);
+  }
+
+  private async tickets(): Promise<Ticket[]> {
+    const session = await this.session();
+    const { show } = await import('../../lib/journal/reader.ts');
+    const tickets: Ticket[] = [];
+    for (const requestId of [this.args.id].flat()) {
+      const known = withPrefix(withFlags(ticketOf(requestId, show(session.store(), requestId)), this.flags), session);
+      tickets.push(await completed(this.context, known, this.mayAsk));
+    }
+    return tickets;
+  }
+}
+
+function documentOf(ticket: Ticket): Record<string, unknown> {
+  return {
+    request_id: ticket.requestId,
+    severity: ticket.severity === null ? null : `SEV-${ticket.severity}`,
+    environment: ticket.environment,
+    key_prefix: ticket.keyPrefix,
+    endpoint: ticket.endpoint,
+    time: ticket.at === null ? null : isoSeconds(ticket.at),
+    expected: ticket.expected,
+    actual: ticket.actual,
+    idempotency_key: ticket.idempotencyKey,
+    error_code: ticket.errorCode,
+    curl: ticket.curl,
+  };
+}
