@@ -6,9 +6,9 @@ import * as z from 'zod';
 import { isKeptNumber } from './json.ts';
 
 /** A number, or the kept text of one that a double cannot hold (`json`). */
-const numeric = z.union([z.number(), z.custom<object>(isKeptNumber)]);
+const numeric = z.union([z.number(), z.custom<object>(isKeptNumber)]).meta({ title: 'number' });
 /** ISO 8601 text; epoch seconds are read too (partner API §18). */
-const instant = z.union([z.string(), z.number()]);
+const instant = z.union([z.string(), z.number()]).meta({ title: 'instant' });
 const text = z.string().nullish();
 const metadata = z.record(z.string(), z.unknown()).nullish();
 

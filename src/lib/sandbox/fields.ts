@@ -13,6 +13,8 @@ export interface Field {
   is: Kind;
   /** Range and eligibility; looked at only when every field has its type. Returns the failure, if any. */
   range?: (value: unknown) => Miss | null;
+  /** The range as JSON Schema, for the OpenAPI document. */
+  bounds?: Record<string, unknown>;
 }
 
 export interface Miss {
@@ -99,7 +101,7 @@ function isDay(value: string): boolean {
 }
 
 /** Length limit; `most` in characters. */
-export function upTo(most: number, name: string, least = 0): (value: unknown) => Miss | null {
+function upTo(most: number, name: string, least = 0): (value: unknown) => Miss | null {
   const words = least > 0 ? `${least} to ${most} characters` : `at most ${most} characters`;
   return (value) =>
     typeof value === 'string' && (value.length > most || value.length < least)
@@ -117,6 +119,16 @@ function metadataRange(value: unknown): Miss | null {
 }
 
 export const metadata: Field = { path: 'metadata', is: pairs, range: metadataRange };
+
+/** A text of limited length. */
+export function textField(path: string, most: number, least = 0): Field {
+  return {
+    path,
+    is: text,
+    range: upTo(most, path, least),
+    bounds: { maxLength: most, ...(least > 0 ? { minLength: least } : {}) },
+  };
+}
 
 /** The value at a dotted path; undefined when absent or null. */
 export function at(body: unknown, path: string): unknown {

@@ -17,6 +17,7 @@ import { endpointRoutes } from './routes/endpoints.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { linkRoutes } from './routes/links.ts';
 import { publicRoutes } from './routes/open.ts';
+import { referenceRoutes } from './routes/reference.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { tokenRoutes } from './routes/token.ts';
 import type { World } from './world.ts';
@@ -38,6 +39,7 @@ export function routesOf(world: World, tools: RouteTools): Route[] {
     ...endpointRoutes(world),
     ...publicRoutes(),
     ...homeRoutes(world),
+    ...referenceRoutes(world),
     ...journeyRoutes(world),
     ...payRoutes(world, tools.faults),
     ...adminRoutes(world, tools),

@@ -1,28 +1,14 @@
 /** Applications (partner API §7). */
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import { cutPage, readPage } from '../cursors.ts';
-import {
-  at,
-  email,
-  integer,
-  judgeRanges,
-  judgeTypes,
-  matching,
-  metadata,
-  oneOf,
-  returnUri,
-  text,
-  unknownMembers,
-  upTo,
-  type Field,
-  type Miss,
-} from '../fields.ts';
+import { at, judgeRanges, judgeTypes, unknownMembers, type Field } from '../fields.ts';
 import { submit, withdraw } from '../lifecycle.ts';
 import type { ApplicationKept, ApplicationObject, ApplicationStatus, Metadata } from '../objects.ts';
 import { WAITS } from '../outcomes.ts';
 import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import { newId, plan, save, stamp, type World } from '../world.ts';
+import { applicationFields, companyRange, PURPOSES } from './application-fields.ts';
 
 const STATUSES: readonly ApplicationStatus[] = [
   'created',
@@ -37,7 +23,7 @@ const STATUSES: readonly ApplicationStatus[] = [
 const LIST = '/partner/v1/applications';
 
 export function applicationRoutes(world: World): Route[] {
-  const fields = createFields(world);
+  const fields = applicationFields((number) => companyRange(world.companies, number));
   return [
     { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, fields, call) },
     { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(world, call) },
@@ -50,58 +36,6 @@ export function applicationRoutes(world: World): Route[] {
     { method: 'POST', path: `${LIST}/:id/submit`, plane: 'partner', handle: (call) => submitted(world, call) },
     { method: 'POST', path: `${LIST}/:id/withdraw`, plane: 'partner', handle: (call) => withdrawn(world, call) },
   ];
-}
-
-/** The two inputs a decision is made on; a refresh takes them too (partner API §8). */
-export const AMOUNT_AND_TERM: readonly Field[] = [
-  { path: 'amount_pence', required: true, is: integer, range: amountRange },
-  { path: 'term_months', required: true, is: integer, range: termRange },
-];
-
-const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'];
-
-/** The rows of partner API §7.1, in its order. */
-function createFields(world: World): Field[] {
-  return [
-    ...AMOUNT_AND_TERM,
-    {
-      path: 'business.company_number',
-      required: true,
-      is: matching(/^[A-Za-z0-9]{8}$/, '8 letters or digits', { pattern: '^[A-Za-z0-9]{8}$' }),
-      range: (value) => companyRange(world, String(value)),
-    },
-    { path: 'purpose', is: oneOf(...PURPOSES) },
-    { path: 'applicant.email', is: email },
-    { path: 'applicant.first_name', is: text, range: upTo(100, 'applicant.first_name') },
-    { path: 'redirect_uri', is: returnUri },
-    { path: 'reference', is: text, range: upTo(128, 'reference') },
-    { path: 'introduction_id', is: text },
-    metadata,
-  ];
-}
-
-function amountRange(value: unknown): Miss | null {
-  if (Number(value) < 100_000)
-    return { code: 'amount_below_minimum', message: 'amount_pence is under 100000 (£1,000).' };
-  if (Number(value) <= 25_000_000) return null;
-  return { code: 'amount_above_maximum', message: 'amount_pence is over 25000000 (£250,000).' };
-}
-
-function termRange(value: unknown): Miss | null {
-  if (Number(value) >= 3 && Number(value) <= 60) return null;
-  return { code: 'term_out_of_range', message: 'term_months is outside 3 to 60.' };
-}
-
-function companyRange(world: World, number: string): Miss | null {
-  const company = world.companies.find(number.toUpperCase());
-  if (company?.effect === 'reject_not_eligible') {
-    return { code: 'company_not_eligible', message: 'Applicant must be a UK incorporated company or LLP.' };
-  }
-  if (company !== null && company.effect !== 'reject_not_found') return null;
-  const known = world.companies.all().map((row) => row.number);
-  const more = known.length > 20 ? ' and more' : '';
-  const message = `The number resolves to no active company. Reserved numbers: ${known.slice(0, 20).join(', ')}${more}.`;
-  return { code: 'company_not_found', message };
 }
 
 function create(world: World, fields: readonly Field[], call: Call): Answer {

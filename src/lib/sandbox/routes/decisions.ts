@@ -7,7 +7,7 @@ import { WAITS } from '../outcomes.ts';
 import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import { plan, save, stamp, type World } from '../world.ts';
-import { AMOUNT_AND_TERM } from './applications.ts';
+import { AMOUNT_AND_TERM } from './application-fields.ts';
 
 const LIST = '/partner/v1/decisions';
 

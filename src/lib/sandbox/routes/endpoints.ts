@@ -14,9 +14,8 @@ import {
   matching,
   metadata,
   oneOf,
-  text,
+  textField,
   unknownMembers,
-  upTo,
   type Field,
   type Kind,
 } from '../fields.ts';
@@ -36,19 +35,19 @@ const target: Kind = {
   schema: { type: 'string', format: 'uri' },
 };
 
-const PATCH_FIELDS: readonly Field[] = [
+export const PATCH_FIELDS: readonly Field[] = [
   { path: 'url', is: target },
   { path: 'enabled_events', is: list },
-  { path: 'description', is: text, range: upTo(500, 'description') },
+  textField('description', 500),
   metadata,
   { path: 'status', is: oneOf('enabled', 'disabled') },
 ];
 
-const CREATE_FIELDS: readonly Field[] = [
+export const ENDPOINT_FIELDS: readonly Field[] = [
   { path: 'url', required: true, is: target },
   { path: 'enabled_events', is: list },
   { path: 'events', is: list },
-  { path: 'description', is: text, range: upTo(500, 'description') },
+  textField('description', 500),
   { path: 'api_version', is: matching(/^\d{4}-\d{2}-\d{2}$/, 'a date as YYYY-MM-DD', { format: 'date' }) },
   metadata,
 ];
@@ -76,13 +75,14 @@ function isTarget(value: string): boolean {
 function create(world: World, call: Call): Answer {
   const { body } = call;
   const enabled = at(body, 'enabled_events') ?? at(body, 'events');
-  judgeTypes(body, CREATE_FIELDS, eventMistakes(body, enabled, true));
-  judgeRanges(body, CREATE_FIELDS);
+  judgeTypes(body, ENDPOINT_FIELDS, eventMistakes(body, enabled, true));
+  judgeRanges(body, ENDPOINT_FIELDS);
   const project = projectOf(call);
   if (world.webhook_endpoints.list(project).length >= MOST) {
     throw refuse('endpoint_limit_reached', `An account has at most ${MOST} webhook endpoints.`);
   }
-  for (const name of unknownMembers(body, CREATE_FIELDS)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  for (const name of unknownMembers(body, ENDPOINT_FIELDS))
+    call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
   const kept: EndpointKept = {
     n: world.webhook_endpoints.nextNumber(),
     project,

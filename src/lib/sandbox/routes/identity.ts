@@ -11,7 +11,7 @@ import {
   object,
   text,
   unknownMembers,
-  upTo,
+  textField,
   type Field,
 } from '../fields.ts';
 import type { IdentityKept } from '../objects.ts';
@@ -33,8 +33,8 @@ export function identityRoutes(world: World): Route[] {
 const SUBJECT = ['first_name', 'last_name', 'date_of_birth', 'address', 'email', 'company_number'];
 
 export const IDENTITY_FIELDS: readonly Field[] = [
-  { path: 'subject.first_name', required: true, is: text, range: upTo(100, 'subject.first_name', 1) },
-  { path: 'subject.last_name', required: true, is: text, range: upTo(100, 'subject.last_name', 1) },
+  { ...textField('subject.first_name', 100, 1), required: true },
+  { ...textField('subject.last_name', 100, 1), required: true },
   { path: 'subject.date_of_birth', is: day },
   { path: 'subject.address', is: object },
   ...['line1', 'city', 'postcode', 'country'].map((part) => ({ path: `subject.address.${part}`, is: text })),
@@ -44,7 +44,7 @@ export const IDENTITY_FIELDS: readonly Field[] = [
     is: matching(/^[A-Za-z0-9]{8}$/, '8 letters or digits', { pattern: '^[A-Za-z0-9]{8}$' }),
   },
   { path: 'application_id', is: text },
-  { path: 'reference', is: text, range: upTo(128, 'reference') },
+  textField('reference', 128),
   metadata,
 ];
 

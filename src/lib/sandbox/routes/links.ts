@@ -5,13 +5,12 @@ import {
   at,
   email,
   instant,
-  integer,
   judge,
   metadata,
   returnUri,
   text,
+  textField,
   unknownMembers,
-  upTo,
   type Field,
   type Miss,
 } from '../fields.ts';
@@ -20,7 +19,7 @@ import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import { newId, planAt, save, type World } from '../world.ts';
 import { metadataOf, optionalText } from './applications.ts';
-import { paymentAmount, sterling } from './payments.ts';
+import { AMOUNT, CURRENCY } from './payments.ts';
 
 const LIST = '/partner/v1/payments/links';
 const LIFE_MS = 7 * 86_400_000;
@@ -41,10 +40,10 @@ export function linkFields(now: () => number): Field[] {
       ? null
       : { code: 'validation_error', message: 'expires_at must lie in the future.' };
   return [
-    { path: 'amount', required: true, is: integer, range: paymentAmount },
-    { path: 'currency', is: text, range: sterling },
-    { path: 'reference', required: true, is: text, range: upTo(64, 'reference', 1) },
-    { path: 'payer.name', is: text, range: upTo(200, 'payer.name') },
+    AMOUNT,
+    CURRENCY,
+    { ...textField('reference', 64, 1), required: true },
+    textField('payer.name', 200),
     { path: 'payer.email', is: email },
     { path: 'application_id', is: text },
     { path: 'redirect_uri', is: returnUri },

@@ -10,7 +10,7 @@ import {
   oneOf,
   text,
   unknownMembers,
-  upTo,
+  textField,
   type Field,
   type Miss,
 } from '../fields.ts';
@@ -34,23 +34,34 @@ export function paymentRoutes(world: World): Route[] {
   ];
 }
 
-/** Pence; the rows of partner API §9.1. */
+/** Pence. */
+export const AMOUNT: Field = {
+  path: 'amount',
+  required: true,
+  is: integer,
+  range: paymentAmount,
+  bounds: { minimum: 1, maximum: 25_000_000 },
+};
+
+export const CURRENCY: Field = { path: 'currency', is: text, range: sterling, bounds: { const: 'GBP' } };
+
+/** The rows of partner API §9.1. */
 export const PAYMENT_FIELDS: readonly Field[] = [
-  { path: 'amount', required: true, is: integer, range: paymentAmount },
-  { path: 'currency', required: true, is: text, range: sterling },
+  AMOUNT,
+  { ...CURRENCY, required: true },
   { path: 'scheme', required: true, is: oneOf('pisp', 'direct_debit') },
-  { path: 'reference', is: text, range: upTo(64, 'reference') },
+  textField('reference', 64),
   { path: 'application_id', is: text },
   { path: 'mandate_id', is: text },
   metadata,
 ];
 
-export function paymentAmount(value: unknown): Miss | null {
+function paymentAmount(value: unknown): Miss | null {
   if (Number(value) >= 1 && Number(value) <= 25_000_000) return null;
   return { code: 'validation_error', message: 'amount must be 1 to 25000000 pence.' };
 }
 
-export function sterling(value: unknown): Miss | null {
+function sterling(value: unknown): Miss | null {
   return value === 'GBP' ? null : { code: 'validation_error', message: 'currency must be GBP.' };
 }
 

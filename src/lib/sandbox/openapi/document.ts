@@ -1,0 +1,223 @@
+/** The OpenAPI 3.1 document of every partner route (sandbox page §1). */
+import { partnerRoute, SCOPES } from '../../contract/scopes.ts';
+import { examples, TOKEN_EXAMPLE, type Examples } from './examples.ts';
+import { OPERATIONS, type OperationRow } from './operations.ts';
+import { componentSchemas, ref, type Schema } from './schemas.ts';
+
+const STATUSES: Readonly<Record<number, string>> = {
+  400: 'Absent or malformed field, bad cursor, or a body that is not JSON',
+  401: 'Credential absent, unknown, expired or revoked',
+  403: 'Scope absent',
+  404: 'No such object, or it belongs to another project',
+  409: 'Not allowed in the present state, or the idempotency key says otherwise',
+  413: 'Body over 64 KiB',
+  422: 'Value out of range, or not eligible',
+  429: 'Rate limit hit; wait for Retry-After',
+  500: 'Fault of the service',
+  503: 'Overload or maintenance',
+};
+
+const TAGS: Readonly<Record<string, string>> = {
+  Applications: 'Credit applications of UK companies and LLPs',
+  Decisions: 'What became of an application',
+  Payments: 'Collections, drawdowns and payment links',
+  Identity: 'Checks of a person',
+  Accounts: 'Funded applications and their repayment',
+  Webhooks: 'Where events are sent',
+  OAuth: 'Access tokens',
+};
+
+/** `baseUrl` is the origin without a slash. */
+export function openapiDocument(facts: { baseUrl: string; version: string }): Schema {
+  const paths: Record<string, Record<string, Schema>> = {};
+  const shown = examples();
+  for (const row of OPERATIONS) {
+    const path = `/partner/v1${row.path}`;
+    paths[path] = { ...paths[path], [row.method.toLowerCase()]: operation(row, shown) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Credicorp Partner API (embedded sandbox)',
+      version: facts.version,
+      description: 'An offline imitation. Nothing here is real, no money moves, and all figures are fictional.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: facts.baseUrl, description: 'This sandbox' }],
+    security: [{ oauth: [] }, { secretKey: [] }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths: { ...paths, ...oauthPaths() },
+    components: {
+      schemas: componentSchemas(),
+      parameters: PARAMETERS,
+      headers: HEADERS,
+      responses: refusals(),
+      securitySchemes: securitySchemes(facts.baseUrl),
+    },
+  };
+}
+
+function operation(row: OperationRow, shown: Examples): Schema {
+  const { scope, perSecond } = partnerRoute(row.method, row.path) ?? {};
+  const limit = perSecond === undefined ? '' : ` At most ${perSecond} a second, on top of the limit of the project.`;
+  const writes = row.method !== 'GET';
+  return {
+    operationId: row.id,
+    summary: row.summary,
+    description: `Needs the scope \`${scope}\`.${limit}`,
+    tags: [row.tag],
+    security: [{ oauth: [scope] }, { secretKey: [] }],
+    parameters: parametersOf(row, writes),
+    ...(row.body === undefined ? {} : { requestBody: requestBody(row.body) }),
+    responses: { [row.answer.status]: success(row, shown), ...refusalRefs(row, writes) },
+  };
+}
+
+function parametersOf(row: OperationRow, writes: boolean): Schema[] {
+  const names = [
+    ...(row.path.includes('{id}') ? ['id'] : []),
+    ...(row.query ?? []),
+    ...(writes ? ['IdempotencyKey'] : []),
+  ];
+  return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}
+
+function requestBody(body: NonNullable<OperationRow['body']>): Schema {
+  return {
+    required: body.required,
+    content: { 'application/json': { schema: ref(body.name), example: body.example } },
+  };
+}
+
+function success({ answer }: OperationRow, shown: Examples): Schema {
+  const headers = Object.fromEntries(
+    Object.keys(HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+  if (answer.schema === undefined) return { description: 'Done', headers };
+  const example = shown[answer.schema];
+  return {
+    description: 'Done',
+    headers,
+    content: {
+      'application/json': { schema: ref(answer.schema), ...(example === undefined ? {} : { example }) },
+    },
+  };
+}
+
+function refusalRefs(row: OperationRow, writes: boolean): Schema {
+  const withId = row.path.includes('{id}') ? [404] : [];
+  const onWrite = writes ? [409, 413] : [];
+  const statuses = new Set([400, 401, 403, ...withId, ...onWrite, ...(row.refusals ?? []), 429, 500, 503]);
+  return Object.fromEntries(
+    [...statuses].sort((a, b) => a - b).map((status) => [status, { $ref: `#/components/responses/E${status}` }]),
+  );
+}
+
+function refusals(): Record<string, Schema> {
+  return Object.fromEntries(
+    Object.entries(STATUSES).map(([status, description]) => [
+      `E${status}`,
+      { description, content: { 'application/json': { schema: ref('Error') } } },
+    ]),
+  );
+}
+
+const TEXT = { type: 'string' };
+
+function query(name: string, description: string, schema: Schema): Schema {
+  return { name, in: 'query', required: name === 'application', description, schema };
+}
+
+const PARAMETERS: Record<string, Schema> = {
+  id: { name: 'id', in: 'path', required: true, schema: TEXT },
+  status: query('status', 'Only objects in this state', TEXT),
+  created_after: query('created_after', 'A day (its 00:00 UTC) or an instant, inclusive', TEXT),
+  application_id: query('application_id', 'Only objects of this application', TEXT),
+  application: query('application', 'Id of the application', TEXT),
+  limit: query('limit', 'Length of the page', { type: 'integer', minimum: 1, maximum: 100, default: 25 }),
+  cursor: query('cursor', '`next_cursor` of the page before', TEXT),
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description: 'The same key gives the same answer for 24 hours',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  },
+};
+
+const WHOLE = { type: 'integer' };
+
+const HEADERS: Record<string, Schema> = {
+  'Credicorp-Request-Id': { description: 'Quote it to support', schema: TEXT },
+  'x-credicorp-request-id': { description: 'The same', schema: TEXT },
+  'RateLimit-Limit': { description: 'Size of the bucket', schema: WHOLE },
+  'RateLimit-Remaining': { description: 'Requests left in it', schema: WHOLE },
+  'RateLimit-Reset': { description: 'Seconds until it is full', schema: WHOLE },
+};
+
+function securitySchemes(baseUrl: string): Record<string, Schema> {
+  const scopes = Object.fromEntries(SCOPES.map((scope) => [scope, scope]));
+  return {
+    oauth: {
+      type: 'oauth2',
+      flows: { clientCredentials: { tokenUrl: `${baseUrl}/partner/v1/oauth/token`, scopes } },
+    },
+    secretKey: {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'A secret key such as sk_test_local, sent as the bearer itself',
+    },
+  };
+}
+
+function oauthPaths(): Record<string, Schema> {
+  const form = (properties: Record<string, Schema>, required: string[], example: object): Schema => ({
+    required: true,
+    content: { 'application/x-www-form-urlencoded': { schema: { type: 'object', required, properties }, example } },
+  });
+  const answers = (name: string, example?: object): Schema => ({
+    200: {
+      description: 'Done',
+      content: { 'application/json': { schema: ref(name), ...(example ? { example } : {}) } },
+    },
+    ...Object.fromEntries([400, 401, 429].map((status) => [status, OAUTH_REFUSAL])),
+  });
+  const client = { client_id: TEXT, client_secret: TEXT };
+  const local = { client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
+  const common = { tags: ['OAuth'], security: [] };
+  return {
+    '/partner/v1/oauth/token': {
+      post: {
+        ...common,
+        operationId: 'mintToken',
+        summary: 'Mint an access token by client credentials',
+        requestBody: form({ grant_type: { const: 'client_credentials' }, ...client, scope: TEXT }, ['grant_type'], {
+          grant_type: 'client_credentials',
+          ...local,
+        }),
+        responses: answers('TokenAnswer', TOKEN_EXAMPLE),
+      },
+    },
+    '/partner/v1/oauth/introspect': {
+      post: {
+        ...common,
+        operationId: 'introspectToken',
+        summary: 'Ask whether a token is good now',
+        requestBody: form({ token: TEXT, ...client }, ['token'], { token: 'EXAMPLE.ACCESS.TOKEN', ...local }),
+        responses: answers('Introspection', { active: false }),
+      },
+    },
+    '/partner/v1/oauth/jwks': {
+      get: {
+        ...common,
+        operationId: 'getKeys',
+        summary: 'The keys tokens are signed with',
+        responses: answers('Jwks'),
+      },
+    },
+  };
+}
+
+const OAUTH_REFUSAL = {
+  description: 'Refused (RFC 6749 §5.2)',
+  content: { 'application/json': { schema: ref('OAuthError') } },
+};

@@ -1,0 +1,164 @@
+/** Component schemas: answers from the zod schemas the client judges by, bodies from the field rules the sandbox judges by. */
+import * as z from 'zod';
+import {
+  Account,
+  Application,
+  Decision,
+  DecisionRefresh,
+  IdentityCheck,
+  Introspection,
+  Jwks,
+  pageOf,
+  Payment,
+  PaymentLink,
+  TokenAnswer,
+  WebhookEndpoint,
+} from '../../contract/resources.ts';
+import type { Field } from '../fields.ts';
+import { applicationFields } from '../routes/application-fields.ts';
+import { REFRESH_FIELDS } from '../routes/decisions.ts';
+import { ENDPOINT_FIELDS, PATCH_FIELDS } from '../routes/endpoints.ts';
+import { IDENTITY_FIELDS } from '../routes/identity.ts';
+import { linkFields } from '../routes/links.ts';
+import { PAYMENT_FIELDS } from '../routes/payments.ts';
+
+export type Schema = Record<string, unknown>;
+
+const ANSWERS = {
+  Application,
+  Decision,
+  DecisionRefresh,
+  Payment,
+  PaymentLink,
+  IdentityCheck,
+  Account,
+  WebhookEndpoint,
+  TokenAnswer,
+  Introspection,
+  Jwks,
+};
+
+/** Kinds that come in pages. */
+const PAGED = { Application, Decision, Payment, Account, WebhookEndpoint };
+
+export type AnswerName = keyof typeof ANSWERS;
+export type PagedName = keyof typeof PAGED;
+
+export const BODIES = {
+  ApplicationCreate: applicationFields(() => null),
+  DecisionRefreshCreate: REFRESH_FIELDS,
+  PaymentCreate: PAYMENT_FIELDS,
+  PaymentLinkCreate: linkFields(() => 0),
+  IdentityCheckCreate: IDENTITY_FIELDS,
+  WebhookEndpointCreate: ENDPOINT_FIELDS,
+  WebhookEndpointUpdate: PATCH_FIELDS,
+} satisfies Record<string, readonly Field[]>;
+
+export type BodyName = keyof typeof BODIES;
+
+/** Everything below `components.schemas`. */
+export function componentSchemas(): Record<string, Schema> {
+  const schemas: Record<string, Schema> = {};
+  for (const [name, schema] of Object.entries(ANSWERS)) schemas[name] = jsonSchema(schema);
+  for (const [name, schema] of Object.entries(PAGED)) schemas[`${name}Page`] = pageSchema(name, schema);
+  for (const [name, fields] of Object.entries(BODIES)) schemas[name] = bodySchema(fields);
+  schemas['Error'] = ERROR;
+  schemas['OAuthError'] = OAUTH_ERROR;
+  return schemas;
+}
+
+function jsonSchema(schema: z.ZodType): Schema {
+  const made = z.toJSONSchema(schema, {
+    unrepresentable: 'any',
+    // There are no floats on the wire, and an instant is always written as ISO 8601 (partner API §18).
+    override: ({ jsonSchema: part }) => {
+      if (part.title === 'number') replaceBy(part, { type: 'integer' });
+      if (part.title === 'instant') replaceBy(part, { type: 'string', format: 'date-time' });
+    },
+  });
+  // A schema with a name of its own is put among the definitions; here the names are given by the document.
+  const own: Schema = made.$ref === undefined ? made : { ...made.$defs?.[made.$ref.replace('#/$defs/', '')] };
+  const { $schema: _, $defs: __, id: ___, ...rest } = own;
+  return rest;
+}
+
+function replaceBy(made: object, by: Schema): void {
+  for (const key of Object.keys(made)) Reflect.deleteProperty(made, key);
+  Object.assign(made, by);
+}
+
+function pageSchema(name: string, item: z.ZodType): Schema {
+  const page = jsonSchema(pageOf(item));
+  const properties = { ...Object(page['properties']), data: { type: 'array', items: ref(name) } };
+  return { ...page, properties };
+}
+
+export function ref(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** Nested paths become nested objects; unknown members are allowed, as the sandbox allows them. */
+function bodySchema(fields: readonly Field[]): Schema {
+  const root: ObjectSchema = { type: 'object', properties: {} };
+  for (const { path, is, bounds, required } of fields) {
+    const keys = path.split('.');
+    let at = root;
+    for (const [depth, key] of keys.entries()) {
+      if (required) at.required = [...new Set([...(at.required ?? []), key])];
+      if (depth === keys.length - 1) at.properties[key] ??= { ...is.schema, ...bounds };
+      else at = child(at, key);
+    }
+  }
+  return { ...root };
+}
+
+interface ObjectSchema {
+  type: 'object';
+  properties: Record<string, Schema | ObjectSchema>;
+  required?: string[];
+}
+
+function child(parent: ObjectSchema, key: string): ObjectSchema {
+  const known = parent.properties[key];
+  const made: ObjectSchema = isObjectSchema(known) ? known : { type: 'object', properties: {} };
+  parent.properties[key] = made;
+  return made;
+}
+
+function isObjectSchema(schema: Schema | ObjectSchema | undefined): schema is ObjectSchema {
+  return schema !== undefined && 'properties' in schema;
+}
+
+const TEXT = { type: 'string' };
+
+/** Partner API §13. */
+const ERROR: Schema = {
+  type: 'object',
+  required: ['error', 'meta'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['type', 'code', 'message', 'request_id'],
+      properties: {
+        type: TEXT,
+        code: TEXT,
+        message: TEXT,
+        param: TEXT,
+        doc_url: { type: 'string', format: 'uri' },
+        request_id: TEXT,
+        details: {
+          type: 'array',
+          items: { type: 'object', properties: { param: TEXT, code: TEXT, message: TEXT } },
+        },
+      },
+    },
+    meta: { type: 'object', properties: { request_id: TEXT, environment: TEXT } },
+  },
+};
+
+/** RFC 6749 §5.2. */
+const OAUTH_ERROR: Schema = {
+  type: 'object',
+  required: ['error'],
+  properties: { error: TEXT, error_description: TEXT },
+};
