@@ -5,9 +5,9 @@
  * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so nobody ever meets a
  * half-made file, and the switch to WAL, which does not wait for locks, never happens on a file others can see.
  */
-import { chmodSync, closeSync, linkSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
 import { migrate, type Tables } from './tables.ts';
@@ -91,7 +91,8 @@ function createUnlessPresent(path: string): void {
     return;
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const fresh = `${path}.new-${crypto.randomUUID()}`;
+  const folder = mkdtempSync(`${path}.new-`);
+  const fresh = join(folder, 'store.db');
   closeSync(openSync(fresh, 'wx', 0o600));
   try {
     const db = connect(fresh, 0);
@@ -101,7 +102,7 @@ function createUnlessPresent(path: string): void {
     db.close();
     publish(fresh, path);
   } finally {
-    rmSync(fresh, { force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
