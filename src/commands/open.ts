@@ -1,0 +1,75 @@
+import * as Args from '@oclif/core/args';
+import { ApiCommand } from '../lib/cli/api-command.ts';
+import { openInBrowser } from '../lib/cli/browser.ts';
+import { homeBase } from '../lib/cli/home-base.ts';
+import { nearest } from '../lib/cli/nearest.ts';
+import { type Result, text } from '../lib/cli/result.ts';
+import { EXPLAINED, problemPage } from '../lib/contract/problem-page.ts';
+import { Failure, usage } from '../lib/failure.ts';
+
+const DOCS = 'https://dev.credicorp.co.uk/';
+const STATUS_PAGE = 'https://status.credicorp.co.uk/';
+const DASHBOARD = 'https://hub.credicorp.co.uk/';
+
+export default class Open extends ApiCommand<typeof Open> {
+  static override summary = 'print the address of a page, and open it on a terminal';
+  static override description = `docs, status, dashboard, error CODE (its entry in the errors reference), app ID (the applicant's journey).`;
+  static override examples = [
+    '<%= config.bin %> open error term_out_of_range',
+    '<%= config.bin %> open app app_8Kd2c9Qm --json | jq -r .url',
+  ];
+  static override args = {
+    page: Args.string({
+      required: true,
+      ignoreStdin: true,
+      options: ['docs', 'status', 'dashboard', 'error', 'app'],
+      description: 'which page',
+    }),
+    of: Args.string({ ignoreStdin: true, description: 'the code or the id, for error and app' }),
+  };
+
+  async run(): Promise<Result> {
+    const url = await this.address();
+    const opened = await openInBrowser(this.context, url);
+    return text(url, { url, opened });
+  }
+
+  private async address(): Promise<string> {
+    const { page, of } = this.args;
+    if ((page === 'error' || page === 'app') !== (of !== undefined)) {
+      throw usage(of === undefined ? `open ${page} needs one more word` : `open ${page} takes no other word`, {
+        next: 'write: credicorp open error CODE, or credicorp open app ID',
+      });
+    }
+    if (page === 'status') return STATUS_PAGE;
+    if (page === 'dashboard') return this.dashboard();
+    if (of === undefined) return DOCS;
+    return page === 'error' ? errorAddress(of) : this.journey(of);
+  }
+
+  /** The embedded sandbox has a page of its own in its place. */
+  private async dashboard(): Promise<string> {
+    const { base, environment } = homeBase(await this.session(), this.flags['api-base']);
+    return environment === 'local' ? `${base}/` : DASHBOARD;
+  }
+
+  private async journey(id: string): Promise<string> {
+    const { json } = await this.call('applications.get', { id });
+    const url: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, 'handoff_url') : null;
+    if (typeof url === 'string' && url !== '') return url;
+    throw new Failure('unavailable', `the application ${id} has no journey page`, {
+      code: 'no_page',
+      next: `look at it: credicorp apps get ${id}`,
+    });
+  }
+}
+
+function errorAddress(code: string): string {
+  const page = problemPage(code.toLowerCase());
+  if (page) return page.doc_url;
+  const like = nearest(code.toLowerCase(), EXPLAINED);
+  throw usage(`there is no page for the code ${JSON.stringify(code.slice(0, 60))}`, {
+    code: 'unknown_code',
+    next: like ? `did you mean: credicorp open error ${like}` : 'open the whole reference: credicorp open docs',
+  });
+}

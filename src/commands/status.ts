@@ -1,0 +1,74 @@
+import { BaseCommand } from '../lib/cli/command.ts';
+import { colourOf } from '../lib/cli/colour.ts';
+import { STATUS } from '../lib/cli/explain.ts';
+import { duration } from '../lib/cli/flags.ts';
+import { type HomeBase, homeBase } from '../lib/cli/home-base.ts';
+import { progress } from '../lib/cli/progress.ts';
+import { object, type Result } from '../lib/cli/result.ts';
+import { plainLine } from '../lib/cli/text.ts';
+import type { Platform } from '../lib/api/platform.ts';
+
+const PAUSES_MS = [500, 1000, 2000, 3000, 5000];
+
+export default class Status extends BaseCommand<typeof Status> {
+  static override summary = 'how the platform is: its own status, the worst component first; exit 6 when it is down';
+  static override description =
+    "Needs no credential. Asks the profile's host; with the profile local the embedded sandbox. --wait asks until it is up; out of time it ends with 8.";
+  static override examples = [
+    '<%= config.bin %> status',
+    '<%= config.bin %> status --wait=30s --field status && echo up',
+  ];
+  static override bareFlags = { wait: '5m' };
+  static override flags = {
+    wait: duration({ summary: 'ask until it is up; --wait alone means --wait=5m' }),
+  };
+
+  async run(): Promise<Result> {
+    const home = homeBase(await this.session(), this.flags['api-base']);
+    const platform = this.flags.wait === undefined ? await this.ask(home) : await this.waitUp(home, this.flags.wait);
+    const document = { ...platform, environment: home.environment, base: home.base };
+    if (platform.status === 'down') this.endWith(this.flags.wait === undefined ? STATUS.unavailable : STATUS.pending);
+    const paint = await colourOf(this.context, this.context.stdout, this.view.color);
+    const colour = platform.status === 'operational' ? paint.good : platform.status === 'down' ? paint.bad : paint.warn;
+    const lines = platform.components.map(({ name, status }) => `  ${plainLine(name)}: ${plainLine(status)}`);
+    if (platform.reason !== null) lines.push(`  ${plainLine(platform.reason)}`);
+    const human = `${colour(platform.status)}  ${home.base} (${home.environment})\n${lines.map((line) => `${line}\n`).join('')}`;
+    return object(document, { id: platform.status, human });
+  }
+
+  private async ask({ base, environment }: HomeBase): Promise<Platform> {
+    const [{ platformStatus }, { createPlainSend }, { sleep }] = await Promise.all([
+      import('../lib/api/platform.ts'),
+      import('../lib/api/plain-send.ts'),
+      import('../lib/api/sleep.ts'),
+    ]);
+    const session = await this.session();
+    const { now, random, signal } = this.context;
+    const { timeoutMs } = this.sessionFlags;
+    // Not repeated: that it does not answer is the answer.
+    const send = createPlainSend({
+      ...{ now, random, signal, sleep, environment, record: session.writeDown() },
+      send: (await session.transport()).send,
+      limits: { maxRetries: 0, totalMs: timeoutMs, maxWaitMs: 0 },
+    });
+    return platformStatus(send, base, { timeoutMs, signal });
+  }
+
+  /** Up is whatever is not down. */
+  private async waitUp(home: HomeBase, limitMs: number): Promise<Platform> {
+    const { ticks, signal } = this.context;
+    const { sleep } = await import('../lib/api/sleep.ts');
+    const end = ticks() + limitMs;
+    const spinner = progress(this.context, `waiting for ${new URL(home.base).host}`);
+    try {
+      for (let turn = 0; ; turn += 1) {
+        const platform = await this.ask(home);
+        const left = end - ticks();
+        if (platform.status !== 'down' || left <= 0) return platform;
+        await sleep(Math.min(left, PAUSES_MS[Math.min(turn, PAUSES_MS.length - 1)] ?? 0), signal);
+      }
+    } finally {
+      spinner.stop();
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/** The platform's own word on how it is (partner API §12): keyless, and the worst component decides, not the banner. */
+import type { Send } from '../contract/exchange.ts';
+import { isRecord, parseJson } from '../contract/json.ts';
+import { Failure } from '../failure.ts';
+
+/** `down`: it does not serve. Any word but `operational` counts as `degraded`. */
+export type PlatformStatus = 'operational' | 'degraded' | 'down';
+
+export interface Platform {
+  status: PlatformStatus;
+  /** One line where it is down or degraded; null where all is well. */
+  reason: string | null;
+  components: { name: string; status: string }[];
+}
+
+const MOST_COMPONENTS = 200;
+
+/** Asks for health and status at once. @throws Failure `interrupted`; `not_found` when the host knows neither route */
+export async function platformStatus(
+  send: Send,
+  base: string,
+  limits: { timeoutMs: number; signal: AbortSignal },
+): Promise<Platform> {
+  const ask = (path: string) =>
+    send({
+      method: 'GET',
+      url: `${new URL(base).origin}${path}`,
+      headers: { accept: 'application/json' },
+      ...limits,
+    }).catch((error: unknown) => {
+      if (error instanceof Failure && error.kind === 'unavailable') return error;
+      throw error;
+    });
+  const [health, status] = await Promise.all([ask('/public/v1/healthz'), ask('/public/v1/status')]);
+  if (health instanceof Failure) return { status: 'down', reason: health.message, components: [] };
+  const components = status instanceof Failure || status.status !== 200 ? null : componentsOf(status.text);
+  if (health.status >= 500) {
+    return { status: 'down', reason: `health was answered with ${health.status}`, components: components ?? [] };
+  }
+  if (health.status === 404 && !(status instanceof Failure) && status.status === 404) {
+    throw new Failure('not_found', 'this host does not say how it is', {
+      status: 404,
+      code: 'not_offered',
+      next: 'is it the API? `credicorp whoami` shows the base and where it comes from',
+    });
+  }
+  if (components === null) {
+    const what = status instanceof Failure ? status.message : `status was answered with ${status.status}`;
+    return { status: 'degraded', reason: `it serves, but does not say how its parts are: ${what}`, components: [] };
+  }
+  const worst = components.filter((component) => !isOperational(component.status));
+  if (worst.length === 0) return { status: 'operational', reason: null, components };
+  const names = worst.map((component) => `${component.name} ${component.status}`).join(', ');
+  return { status: 'degraded', reason: names, components };
+}
+
+/** The banner counts as one more component; null when the document cannot be read. */
+function componentsOf(text: string): Platform['components'] | null {
+  const document = read(text);
+  if (document === null) return null;
+  const rows = Array.isArray(document['components'])
+    ? document['components'].slice(0, MOST_COMPONENTS).filter(isRecord)
+    : [];
+  const components = rows.map((row) => ({
+    name: String(row['name'] ?? 'unnamed'),
+    status: String(row['status'] ?? 'unknown'),
+  }));
+  const banner = document['status'];
+  // A banner that is worse than what it sums up is believed.
+  if (typeof banner === 'string' && !isOperational(banner) && components.every(({ status }) => isOperational(status))) {
+    components.unshift({ name: 'platform', status: banner });
+  }
+  return components.length > 0 || typeof banner === 'string' ? components : null;
+}
+
+function isOperational(status: string): boolean {
+  return status.toLowerCase() === 'operational';
+}
+
+function read(text: string): Record<string, unknown> | null {
+  try {
+    const document = parseJson(text);
+    return isRecord(document) ? document : null;
+  } catch {
+    return null;
+  }
+}
