@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as Flags from '@oclif/core/flags';
 import { detach } from '../../lib/cli/background.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
+import { usage } from '../../lib/failure.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
 import { runningSandbox } from '../../lib/cli/running.ts';
@@ -23,6 +24,11 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
       summary: 'address to listen on; off loopback other machines can reach it [default: 127.0.0.1]',
     }),
     seed: Flags.string({ helpValue: '<text>', summary: 'the same seed gives the same ids [default: random]' }),
+    provider: Flags.option({
+      options: ['credicorp', 'acountpay'] as const,
+      summary:
+        'whose API to imitate; acountpay: its token and payment calls, profile acountpay-local [default: credicorp]',
+    })(),
     tier: Flags.option({
       options: ['build', 'launch', 'scale'] as const,
       summary: 'rate limits to rehearse [default: build]',
@@ -58,10 +64,12 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
 
   async run(): Promise<Result> {
     const running = await runningSandbox(this.context);
+    const wanted = this.flags.provider ?? 'credicorp';
+    if (running && running.provider !== wanted)
+      throw usage(`a sandbox of ${running.provider} runs already`, { next: 'end it first: credicorp sandbox stop' });
     if (running) {
-      this.note(
-        `the sandbox already runs at ${running.base_url} (process ${running.pid}); end it with: credicorp sandbox stop`,
-      );
+      const { base_url, pid } = running;
+      this.note(`the sandbox already runs at ${base_url} (process ${pid}); end it with: credicorp sandbox stop`);
       return object({ already_running: true, ...running });
     }
     if (this.flags.background) return object(await detach(this.context, this.argv), { id: null });

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { localProfile } from '../auth/choose-profile.ts';
 import { LOCAL_CLIENT } from '../auth/local-client.ts';
 import { findProfile, updateConfig, withProfile } from '../auth/profiles.ts';
+import { findProvider } from '../auth/providers/provider.ts';
 import { isLoopback } from '../contract/environments.ts';
 import type { WriteDown } from '../contract/exchange.ts';
 import { isRecord } from '../contract/json.ts';
@@ -18,6 +19,7 @@ export interface SandboxFlags {
   port?: number | undefined;
   host?: string | undefined;
   seed?: string | undefined;
+  provider?: 'credicorp' | 'acountpay' | undefined;
   tier?: 'build' | 'launch' | 'scale' | undefined;
   'no-rate-limit': boolean;
   'no-auto-submit': boolean;
@@ -46,7 +48,8 @@ export interface Ready {
   base_url: string;
   client_id: string;
   client_secret: string;
-  secret_key: string;
+  /** null where the API has none. */
+  secret_key: string | null;
   seed: string;
   pid: number;
   started_at: string;
@@ -64,10 +67,13 @@ export async function sandboxOptions(context: Context, flags: SandboxFlags, rand
   const speed = flags.speed === undefined ? 1 : Number(flags.speed);
   if (!(speed > 0 && speed <= 1_000_000))
     throw usage('the speed is not a factor above 0', { param: '--speed', next: 'write --speed 60' });
+  if (flags.provider === 'acountpay' && flags.data !== undefined)
+    throw usage('the AcountPay sandbox keeps nothing beyond its run', { param: '--data', next: 'leave --data out' });
   return {
     host: flags.host ?? '127.0.0.1',
     port: flags.port ?? 4010,
     seed: flags.seed ?? randomSeed,
+    provider: flags.provider ?? 'credicorp',
     tier: flags.tier ?? 'build',
     rateLimit: !flags['no-rate-limit'],
     clock: { ...(start === undefined ? {} : { start }), speed, frozen: flags['clock-frozen'] },
@@ -112,20 +118,25 @@ export async function serveSandbox(
 
 /** Leaves word for the other commands: the note, the profile `local`, the ready file. */
 export async function sandboxReady(context: Context, server: Server, prepared: Prepared): Promise<Ready> {
+  const provider = prepared.provider ?? 'credicorp';
+  const client = findProvider(provider, context.paths.config).localClient ?? LOCAL_CLIENT;
+  const profile = { ...localProfile(server.url), provider, clientId: client.id };
+  // `local` stays the profile of the usual sandbox.
+  const name = provider === 'credicorp' ? profile.name : `${provider}-${profile.name}`;
   const ready: Ready = {
     type: 'ready',
     base_url: server.url,
-    client_id: LOCAL_CLIENT.id,
-    client_secret: LOCAL_CLIENT.secret,
-    secret_key: 'sk_test_local',
+    client_id: client.id,
+    client_secret: client.secret,
+    secret_key: provider === 'credicorp' ? 'sk_test_local' : null,
     seed: prepared.seed,
     pid: context.pid,
     started_at: new Date(context.now()).toISOString(),
   };
   try {
-    leaveNote(context, { ...ready, provider: 'credicorp' });
+    leaveNote(context, { ...ready, provider });
     await updateConfig(context.paths.config, (config) =>
-      withProfile(config, { ...findProfile(config, 'local'), ...localProfile(server.url) }),
+      withProfile(config, { ...findProfile(config, name), ...profile, name }),
     );
     if (prepared.readyFile) await writeFile(prepared.readyFile, `${JSON.stringify(ready)}\n`, { mode: 0o600 });
   } catch (error) {
@@ -138,13 +149,17 @@ export async function sandboxReady(context: Context, server: Server, prepared: P
 /** The ready line for a terminal. */
 export function readyLine(moment: unknown): string {
   const ready = moment as Ready;
+  const next =
+    ready.secret_key === null
+      ? 'credicorp api POST /v1/partner/payments --profile acountpay-local --merchant test_merchant_success …'
+      : 'credicorp apps create --company 16093826';
   return [
     `sandbox ready at ${ready.base_url}`,
     `  client id      ${ready.client_id}`,
     `  client secret  ${ready.client_secret}`,
-    `  secret key     ${ready.secret_key}`,
+    ...(ready.secret_key === null ? [] : [`  secret key     ${ready.secret_key}`]),
     `  seed           ${ready.seed}`,
-    '  next           credicorp apps create --company 16093826   (in another terminal; Ctrl-C here ends the sandbox)',
+    `  next           ${next}   (in another terminal; Ctrl-C here ends the sandbox)`,
   ].join('\n');
 }
 

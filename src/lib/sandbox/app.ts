@@ -1,5 +1,6 @@
 /** The sandbox as a value with `fetch` (sandbox page): the partner API, its webhooks, its clock and its faults, without a port. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unbranded } from './acountpay/unbranded.ts';
 import { createCourier } from './courier.ts';
 import { openDataFile } from './data-file.ts';
 import { DROPPED, type Answer, type Incoming, type Outgoing } from './exchange.ts';
@@ -73,7 +74,8 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     log.clear();
   };
   const routes = createRouter(routesOf(world, { limits, faults, log, reset }));
-  const handle = createPipeline({ world, routes, limits, faults, log });
+  const pipeline = createPipeline({ world, routes, limits, faults, log });
+  const handle = settings.provider === 'acountpay' ? unbranded(pipeline) : pipeline;
   return {
     handle,
     async fetch(request, peer) {

@@ -1,4 +1,5 @@
 /** Every route of the sandbox. The order matters where two fit: `links` is never a payment id. */
+import { acountpayRoutes } from './acountpay/payments.ts';
 import type { Faults } from './faults.ts';
 import type { Limits } from './limits.ts';
 import { homeRoutes } from './pages/home.ts';
@@ -28,6 +29,19 @@ export interface RouteTools extends AdminTools {
 }
 
 export function routesOf(world: World, tools: RouteTools): Route[] {
+  const served =
+    world.settings.provider === 'acountpay' ? acountpayRoutes(world, tools.limits) : ownRoutes(world, tools);
+  return [
+    ...served,
+    ...adminRoutes(world, tools),
+    ...actRoutes(world, tools.faults),
+    ...adminEventRoutes(world),
+    ...faultRoutes(world, tools.faults),
+    ...logRoutes(world, tools.log),
+  ];
+}
+
+function ownRoutes(world: World, tools: RouteTools): Route[] {
   return [
     ...tokenRoutes(world, tools.limits),
     ...applicationRoutes(world),
@@ -42,10 +56,5 @@ export function routesOf(world: World, tools: RouteTools): Route[] {
     ...referenceRoutes(world),
     ...journeyRoutes(world),
     ...payRoutes(world, tools.faults),
-    ...adminRoutes(world, tools),
-    ...actRoutes(world, tools.faults),
-    ...adminEventRoutes(world),
-    ...faultRoutes(world, tools.faults),
-    ...logRoutes(world, tools.log),
   ];
 }

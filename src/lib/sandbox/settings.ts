@@ -11,6 +11,8 @@ export interface SandboxOptions {
   version: string;
   /** The same seed tells the same story (sandbox page §15). */
   seed: string;
+  /** Whose API it imitates; the admin routes, the clock and the faults are the same. Default `credicorp`. */
+  provider?: 'credicorp' | 'acountpay';
   /** Of project `local`. Default `build`. */
   tier?: TierName;
   /** false keeps the headers and never refuses. */
@@ -44,6 +46,7 @@ export interface Settings {
   baseUrl: string;
   version: string;
   seed: string;
+  provider: 'credicorp' | 'acountpay';
   tier: TierName;
   rateLimit: boolean;
   clock: { start: number | undefined; speed: number; frozen: boolean };
@@ -63,6 +66,7 @@ export function settle(options: SandboxOptions): Settings {
     baseUrl: options.baseUrl.replace(/\/+$/, ''),
     version: options.version,
     seed: options.seed,
+    provider: options.provider ?? 'credicorp',
     tier: options.tier ?? 'build',
     rateLimit: options.rateLimit ?? true,
     clock: { start: clock.start, speed: clock.speed ?? 1, frozen: clock.frozen ?? false },

@@ -1,0 +1,193 @@
+/** The second provider end to end: its sandbox, its sign-in, its payments, and the generation that has no tokens. */
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+
+const home = freshHome();
+const run = (args: string[], input = '', more: Record<string, string> = {}): Promise<Ended> =>
+  runScript('bin/run.js', args, { ...home.env, ...more }, input);
+const PATH = '/v1/partner/payments';
+let base = '';
+
+before(async () => {
+  const started = await run([
+    'sandbox',
+    'start',
+    '--provider',
+    'acountpay',
+    '-b',
+    '--port',
+    '0',
+    '--field',
+    'base_url',
+  ]);
+  assert.equal(started.status, 0, started.stderr);
+  base = started.stdout.trim();
+});
+after(async () => {
+  await run(['sandbox', 'stop']);
+  home[Symbol.dispose]();
+});
+
+test('signs in, and the profile says where everything is', async () => {
+  const signedIn = await run(['login', '--provider', 'acountpay', '--env', 'local', '--json']);
+  assert.equal(signedIn.status, 0, signedIn.stderr);
+  const { profile, granted } = JSON.parse(signedIn.stdout) as Record<string, string>;
+  assert.deepEqual([profile, granted], ['acountpay-local', 'payments:create payments:read']);
+  const who = JSON.parse((await run(['whoami', '--check', '--json'])).stdout) as Record<string, unknown>;
+  assert.deepEqual([who['provider'], who['base'], who['proven_by']], ['acountpay', base, 'mint']);
+  const shown = await run(['token', 'show', '--json']);
+  assert.match(shown.stdout, /"alg":"HS256"/);
+  const verified = await run(['token', 'verify']);
+  assert.equal(verified.status, 2);
+  assert.match(verified.stderr, /cannot be verified on this machine/);
+});
+
+test('a payment for a merchant, its amount to the digit, to its end', async () => {
+  const words = ['api', 'POST', PATH, '-F', 'amount=149.90', '-f', 'referenceNumber=ORDER-123'];
+  const made = await run([...words, '--merchant', 'merchant_abc123', '--json']);
+  assert.equal(made.status, 0, made.stderr);
+  assert.match(made.stdout, /^\{"id":"pay_\w+","status":"pending","amount":149\.90,"referenceNumber":"ORDER-123"\}\n$/);
+  const { id } = JSON.parse(made.stdout) as { id: string };
+  let status = '';
+  for (let tries = 0; tries < 50 && status !== 'completed'; tries += 1) {
+    status = (await run(['api', 'GET', `${PATH}/${id}`, '--field', 'status'])).stdout.trim();
+    if (status === 'pending') await pause(20);
+  }
+  assert.equal(status, 'completed');
+  const failing = await run([...words, '--merchant', 'test_merchant_fail', '--quiet']);
+  await run(['sandbox', 'clock', 'advance', '1m']);
+  assert.equal((await run(['api', 'GET', `${PATH}/${failing.stdout.trim()}`, '--field', 'status'])).stdout, 'failed\n');
+});
+
+test('what is missing is told before anything is sent, and what it refuses is told by its own code', async () => {
+  const none = await run(['api', 'POST', PATH, '-F', 'amount=1', '--json']);
+  assert.equal(none.status, 2);
+  assert.match(none.stderr, /"code":"merchant_missing"/);
+  const thirds = await run([
+    'api',
+    'POST',
+    PATH,
+    '-F',
+    'amount=1.005',
+    '-f',
+    'referenceNumber=X',
+    '--merchant',
+    'm',
+    '--json',
+  ]);
+  assert.equal(thirds.status, 1, thirds.stderr);
+  assert.match(thirds.stderr, /"code":"invalid_request"/);
+  const unknown = await run(['api', 'GET', '/v1/partner/refunds', '--json']);
+  assert.equal(unknown.status, 3);
+  assert.match(unknown.stderr, /"code":"not_offered".*AcountPay/);
+  const keyed = await run(['api', 'POST', PATH, '-F', 'amount=1', '--merchant', 'm', '--idempotency-key', 'k']);
+  assert.equal(keyed.status, 2);
+  const planned = await run(['api', 'POST', PATH, '-F', 'amount=1.10', '--merchant', 'm', '--dry-run', '--json']);
+  assert.match(planned.stdout, /"x-merchant-client-id":"m"/);
+  assert.doesNotMatch(planned.stdout, /Idempotency/i);
+});
+
+test('its sandbox is not taken for the other one', async () => {
+  const other = await run(['sandbox', 'start', '--port', '0']);
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /a sandbox of acountpay runs already/);
+  const local = await run(['apps', 'list', '--profile', 'local', '--max-retries', '0']);
+  assert.notEqual(local.status, 0, 'no profile local was made');
+});
+
+test('a wrong secret, a wrong grant and a token of somebody else are refused in its own words', async () => {
+  const wrong = await run(
+    [
+      'login',
+      '--provider',
+      'acountpay',
+      '--env',
+      'live',
+      '--api-base',
+      base,
+      '--client-id',
+      'x',
+      '--secret-stdin',
+      '--store',
+      'file',
+    ],
+    'secret-of-live\n',
+  );
+  assert.equal(wrong.status, 2, 'a live credential does not go to this machine');
+  const post = (path: string, body: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(base + path, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    });
+  const client = 'client_id=partner_local&client_secret=partner_secret_local';
+  for (const [body, status, error] of [
+    [`grant_type=password&${client}`, 400, 'invalid_grant'],
+    ['grant_type=client_credentials&client_id=partner_local&client_secret=no', 401, 'invalid_client'],
+  ] as const) {
+    const answer = await post('/oauth/token', body);
+    assert.deepEqual([answer.status, await answer.json()], [status, { error }]);
+    assert.equal(answer.headers.get('ratelimit-limit'), null);
+    assert.equal(answer.headers.get('credicorp-request-id'), null);
+  }
+  const unsigned = await post(PATH, '{}', { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' });
+  assert.deepEqual([unsigned.status, await unsigned.json()], [401, { error: 'invalid_token' }]);
+});
+
+test('generation 2 sends its credentials as headers, shows them nowhere, and has no token', async () => {
+  const seen: IncomingMessage['headers'][] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers);
+    const known = request.headers['x-partner-client-secret'] === 'partner-secret-two';
+    request
+      .resume()
+      .on('end', () =>
+        response
+          .writeHead(known ? 200 : 401, { 'content-type': 'application/json' })
+          .end(known ? '{"data":[]}' : '{"error":{"code":"invalid_client"}}'),
+      );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const two = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  const more = { CREDICORP_STORE_PASSPHRASE: 'a good passphrase' };
+  const words = [
+    'login',
+    '--provider',
+    'acountpay-v2',
+    '--env',
+    'sandbox',
+    '--api-base',
+    two,
+    '--client-id',
+    'two',
+    '--secret-stdin',
+    '--store',
+    'file',
+  ];
+  try {
+    assert.equal((await run(words, 'partner-secret-wrong\n', more)).status, 4);
+    const signedIn = await run(words, 'partner-secret-two\n', more);
+    assert.equal(signedIn.status, 0, signedIn.stderr);
+    assert.deepEqual([seen.at(-1)?.['x-partner-client-id'], seen.at(-1)?.authorization], ['two', undefined]);
+    const called = await run(
+      ['api', 'POST', '/partner/payments', '-F', 'amount=1.10', '--merchant', 'm', '--debug'],
+      '',
+      more,
+    );
+    assert.equal(called.status, 0, called.stderr);
+    assert.match(called.stderr, /x-partner-client-secret: \[redacted\]/);
+    assert.doesNotMatch(called.stderr + called.stdout, /partner-secret-two/);
+    const token = await run(['token'], '', more);
+    assert.deepEqual([token.status, token.stdout], [2, '']);
+    assert.match(token.stderr, /has no tokens/);
+    const log = await run(['logs', 'tail', '--no-follow', '--json'], '', more);
+    assert.doesNotMatch(log.stdout, /partner-secret-two/);
+  } finally {
+    server.close();
+    await run(['logout', '--profile', 'acountpay-v2'], '', more);
+  }
+});
