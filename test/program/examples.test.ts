@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
+import { right } from '../webhooks/probe/handlers/right.ts';
 
 interface Manifest {
   commands: Record<string, { examples?: string[]; hidden?: boolean }>;
@@ -21,6 +22,8 @@ const app = createServer((request, response) => {
   request.resume();
   request.on('end', () => response.end('ok'));
 });
+/** Does with signed deliveries what a handler should. */
+const handler = createServer(right('whsec_EXAMPLE_alpha'));
 /** What stands for something, and what it stands for. */
 const replaced = new Map<string, string>();
 
@@ -57,6 +60,8 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
     ['--dotenv .env', `--dotenv ${join(home.path, '.env')}`],
     ['evt_7Q2M9XaB', event],
     ['whend_3T8K1', endpoint],
+    ['webhooks test --forward localhost:3000/hook', `webhooks test --forward 127.0.0.1:${await startHandler()}/hook`],
+    ['report.xml', join(home.path, 'report.xml')],
     ['req_7Hs2bV9k4LmQ', request],
     ['app_8Kd2c9Qm', id],
     ['http://127.0.0.1:4010', base],
@@ -71,6 +76,8 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
 after(async () => {
   await shell('credicorp sandbox stop');
   app.close();
+  handler.close();
+  handler.closeAllConnections();
   home[Symbol.dispose]();
 });
 
@@ -136,6 +143,11 @@ function real(line: string): string {
   let text = line;
   for (const [name, value] of replaced) text = text.replaceAll(name, value);
   return text;
+}
+
+async function startHandler(): Promise<number> {
+  await new Promise<void>((resolve) => handler.listen(0, '127.0.0.1', resolve));
+  return (handler.address() as AddressInfo).port;
 }
 
 /** Lets a listener run for as long as it takes to receive one event, so that the inbox holds one and a secret is known. */

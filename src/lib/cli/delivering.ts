@@ -4,6 +4,7 @@ import { Failure } from '../failure.ts';
 import type { Message, Outcome } from '../webhooks/forward.ts';
 import type { Subject } from '../webhooks/moments.ts';
 import type { Context } from './context.ts';
+import { identityIfAny } from './identity-if-any.ts';
 import type { Session } from './session.ts';
 
 /** What came of one delivery, as these commands print it. */
@@ -53,24 +54,15 @@ export async function deliver(
     delivery_id: deliveryId,
     resource_id: facts.resourceId,
   };
+  // Sending to an app of one's own needs no credential.
+  const environment = identityIfAny(session)?.environment.value ?? null;
   const parcel = {
     ...{ forward: 0, target: target.href, subject, warnings: [], message },
     ...{ attempts: 0, orderKey: null, created: 0 },
   };
-  session.writeDown()(
-    attemptRecord({ at: context.now(), parcel, attempt: 1, outcome, message, environment: environmentOf(session) }),
-  );
+  session.writeDown()(attemptRecord({ at: context.now(), parcel, attempt: 1, outcome, message, environment }));
   const { event_id, event_type } = subject;
   return { event_id, event_type, delivery_id: deliveryId, target: target.href, ...told(outcome) };
-}
-
-/** Sending to an app of one's own needs no credential. */
-function environmentOf(session: Session): string | null {
-  try {
-    return session.identity.environment.value;
-  } catch {
-    return null;
-  }
 }
 
 function told(

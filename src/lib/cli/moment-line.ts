@@ -143,9 +143,14 @@ function short(target: string): string {
   return target.replace(/^https?:\/\//, '');
 }
 
-/** A sentence below its line, wrapped at words. */
+/** A sentence below its line. */
 function below(text: string, { width, paint }: LineView): string[] {
-  const room = Math.max(20, width - INDENT);
+  return wrapped(text, INDENT, width).map((piece) => `${' '.repeat(INDENT)}${paint.dim(piece.trimStart())}`);
+}
+
+/** Text on as many lines as it takes, broken at words, behind `indent` spaces. */
+export function wrapped(text: string, indent: number, width: number): string[] {
+  const room = Math.max(20, width - indent);
   const lines: string[] = [];
   let current = '';
   for (const word of plainLine(text).split(' ')) {
@@ -154,5 +159,5 @@ function below(text: string, { width, paint }: LineView): string[] {
       current = word;
     } else current = current === '' ? word : `${current} ${word}`;
   }
-  return [...lines, current].map((piece) => `${' '.repeat(INDENT)}${paint.dim(piece)}`);
+  return [...lines, current].map((piece) => ' '.repeat(indent) + piece);
 }

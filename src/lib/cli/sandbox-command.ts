@@ -4,6 +4,7 @@ import { isLoopback, parseBase } from '../contract/environments.ts';
 import { Failure, usage } from '../failure.ts';
 import { BaseCommand } from './command.ts';
 import type { Context } from './context.ts';
+import { identityIfAny } from './identity-if-any.ts';
 import { during } from './progress.ts';
 import { runningSandbox } from './running.ts';
 import type { Session } from './session.ts';
@@ -46,13 +47,8 @@ async function embeddedBase(context: Context, session: Session, given?: string):
 }
 
 function localBase(session: Session): string | null {
-  try {
-    const { environment, base } = session.identity;
-    return environment.value === 'local' ? base.value : null;
-  } catch {
-    // Nobody is signed in: no credential is needed here, only an address, and there is none.
-    return null;
-  }
+  const identity = identityIfAny(session);
+  return identity?.environment.value === 'local' ? identity.base.value : null;
 }
 
 /** One call to an admin route. @throws Failure */

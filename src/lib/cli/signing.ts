@@ -5,6 +5,7 @@ import * as Flags from '@oclif/core/flags';
 import { parseInstant } from '../contract/time.ts';
 import { Failure, usage } from '../failure.ts';
 import { contextOf, type Context } from './context.ts';
+import { identityIfAny } from './identity-if-any.ts';
 import type { Session } from './session.ts';
 import { secretOf } from './webhook-secrets.ts';
 
@@ -74,7 +75,7 @@ export async function signingSecrets(context: Context, session: Session, flags: 
   const given = await givenSecrets(context, flags);
   for (const secret of given) session.hide(secret);
   if (given.length > 0) return given;
-  const last = await secretOf(session);
+  const last = identityIfAny(session) === null ? null : await secretOf(session);
   if (last !== null) return [last];
   throw noSecret();
 }

@@ -3,6 +3,7 @@ import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
 import type { GenuineSignature, RefusedSignature } from '../contract/signature.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
+import { identityIfAny } from './identity-if-any.ts';
 import type { Session } from './session.ts';
 import { type OtherSecrets, otherSecrets, secretOf } from './webhook-secrets.ts';
 
@@ -12,20 +13,11 @@ export async function knownSecrets(
   session: Session,
   endpoint: string | null,
 ): Promise<{ own: string[]; others: OtherSecrets }> {
-  const me = identityOf(session);
+  const me = identityIfAny(session);
   const own = me === null ? null : await secretOf(session, endpoint ?? undefined).catch(() => null);
-  const others = await otherSecrets(context, session, me, endpoint ?? 'last');
+  const mine = me === null ? null : { account: me.account, environment: me.environment.value };
+  const others = await otherSecrets(context, session, mine, endpoint ?? 'last');
   return { own: own === null ? [] : [own], others };
-}
-
-/** Offline: whether anybody is signed in does not matter. */
-function identityOf(session: Session): { account: string; environment: string } | null {
-  try {
-    const { account, environment } = session.identity;
-    return { account, environment: environment.value };
-  } catch {
-    return null;
-  }
 }
 
 export function genuine(

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/command.ts';
+import { colourOf } from '../../lib/cli/colour.ts';
+import { duration } from '../../lib/cli/flags.ts';
+import { verdictLine } from '../../lib/cli/handler-test.ts';
+import { type Result, stream } from '../../lib/cli/result.ts';
+import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
+import { usage } from '../../lib/failure.ts';
+import type { CheckMoment, ScoreMoment } from '../../lib/webhooks/probe/probe.ts';
+
+export default class WebhooksTest extends BaseCommand<typeof WebhooksTest> {
+  static override summary = 'try your webhook handler with good, forged, stale, repeated and hostile deliveries';
+  static override description = `Posts a battery of deliveries straight to your handler and judges its answers: what is genuine must get 2xx, what is not must get 4xx, nothing may make it
+fail. Your handler must know the same secret: give it with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET, else it is that of the last listener. Ends with 9
+when a check fails.`;
+  static override examples = [
+    '<%= config.bin %> webhooks test --forward localhost:3000/hook --secret-file secret.txt',
+    `<%= config.bin %> webhooks test --forward localhost:3000/hook --secret-file secret.txt --junit report.xml --json | jq -r 'select(.verdict=="failed").name'`,
+  ];
+  static override flags = {
+    forward: Flags.string({
+      helpValue: '<target>',
+      required: true,
+      summary: 'your handler: localhost:3000/hook, 3000/hook or a URL',
+    }),
+    'allow-remote': Flags.boolean({ summary: 'allow a handler on another machine' }),
+    junit: Flags.string({ helpValue: '<file>', summary: 'write the verdicts there as JUnit XML as well' }),
+    timeout: duration({ summary: 'what the handler may take for an answer [default: 10s]' }),
+    ...secretFlags,
+  };
+
+  async run(): Promise<Result> {
+    const { color } = this.view;
+    const paint = await colourOf(this.context, this.context.stdout, color);
+    const width = this.context.stdout.columns || 80;
+    const columns = ['number', 'group', 'name', 'verdict', 'latency_ms', 'explanation'].map((path) => ({ path }));
+    return stream(this.verdicts(), columns, (item) => verdictLine(item, width, paint));
+  }
+
+  private async *verdicts(): AsyncGenerator<CheckMoment | ScoreMoment> {
+    const { flags, context } = this;
+    const [{ parseTarget }, { probe }] = await Promise.all([
+      import('../../lib/webhooks/targets.ts'),
+      import('../../lib/webhooks/probe/probe.ts'),
+    ]);
+    const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
+    const [secret = '', second] = await signingSecrets(context, await this.session(), flags);
+    if (second !== undefined) throw usage('one secret is enough: the handler is tried with rotated ones as well');
+    const checks: CheckMoment[] = [];
+    const moments = probe({
+      ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },
+      token: () => randomBytes(18).toString('base64url'),
+      timeoutMs: flags.timeout ?? 10_000,
+    });
+    for await (const moment of moments) {
+      if (moment.type === 'check') checks.push(moment);
+      else if (moment.failed > 0) this.endWith(9);
+      yield moment;
+    }
+    await this.report(target, checks);
+  }
+
+  private async report(target: URL, checks: readonly CheckMoment[]): Promise<void> {
+    if (this.flags.junit === undefined) return;
+    const { junit } = await import('../../lib/webhooks/probe/junit.ts');
+    await writeFile(resolve(this.context.cwd, this.flags.junit), junit(target.href, checks));
+  }
+}
