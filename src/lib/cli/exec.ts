@@ -20,25 +20,33 @@ export function runBeside(context: Context, command: string, extra: Readonly<Rec
     detached: context.platform !== 'win32',
   });
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => context.stderr.write(chunk));
-  const ended = new Promise<number>((resolve) => {
-    child.once('close', (status, signal) => resolve(status ?? 128 + (NUMBERS[signal ?? ''] ?? 0)));
-    child.once('error', () => resolve(127));
-  });
   const send = (signal: NodeJS.Signals): void => {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    context.signalProcess(context.platform === 'win32' ? child.pid : -child.pid, signal);
+    if (child.pid !== undefined) context.signalProcess(context.platform === 'win32' ? child.pid : -child.pid, signal);
   };
+  const ended = new Promise<number>((resolve) => {
+    child.once('error', () => resolve(127));
+    child.once('exit', (status, signal) => {
+      // What the shell left running (an app in the background) ends with it; its last words are waited for.
+      send('SIGTERM');
+      const insist = setTimeout(() => send('SIGKILL'), PATIENCE_MS);
+      child.once('close', () => {
+        clearTimeout(insist);
+        resolve(status ?? 128 + (NUMBERS[signal ?? ''] ?? 0));
+      });
+    });
+  });
   return {
     ended,
     async stop() {
       send('SIGTERM');
-      const insist = setTimeout(() => send('SIGKILL'), 3000);
+      const insist = setTimeout(() => send('SIGKILL'), PATIENCE_MS);
       await ended;
       clearTimeout(insist);
     },
   };
 }
 
+const PATIENCE_MS = 3000;
 const NUMBERS: Record<string, number | undefined> = {
   SIGHUP: 1,
   SIGINT: 2,
