@@ -13,6 +13,8 @@ export async function prepare(env, platform) {
   const warn = process.emitWarning;
   process.emitWarning = (warning, ...rest) => {
     if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite')) return;
+    // Node lets FORCE_COLOR win and says so; here NO_COLOR wins.
+    if (String(warning).includes("'NO_COLOR' env is ignored")) return;
     warn.call(process, warning, ...rest);
   };
   const { enableCompileCache } = await import('node:module');

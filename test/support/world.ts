@@ -52,6 +52,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     uuid: randomUUID,
     signal: controller.signal,
     interrupt: (why: Interruption) => controller.abort(why),
+    ownStreams: () => undefined,
     signalProcess: (pid, signal) => {
       try {
         return process.kill(pid, signal);

@@ -62,6 +62,8 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   override async init(): Promise<void> {
     const self = this.ctor as typeof BaseCommand;
+    this.context.ownStreams();
+    this.#ending.command = this.id?.replaceAll(':', ' ') ?? '';
     const { args, flags } = await this.parse(self, spelledOut(this.argv, self.bareFlags));
     this.flags = flags as FlagsOf<T>;
     this.args = args as ArgsOf<T>;
@@ -132,6 +134,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   /** A line for people, on stderr, under `--json` too. */
   protected note(line: string): void {
     note(this.context, line);
+  }
+
+  /** A command that ends of itself this time, whatever it does otherwise: Ctrl-C interrupts it. */
+  protected endsOfItself(): void {
+    this.#ending.endsOnSignal = false;
   }
 
   /** Ends with this status although the result is printed. */

@@ -3,8 +3,9 @@
  * file system's real places; a test makes its own value and runs commands with its own streams and clock.
  */
 import { randomUUID } from 'node:crypto';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { usage } from '../failure.ts';
 
 /** A place to write to; `isTTY` and `columns` as Node's own streams have them. */
 export interface Output {
@@ -15,7 +16,7 @@ export interface Output {
 }
 
 /** Why the program was asked to stop. `reader_gone`: nobody reads stdout any more (`| head -1`), which is not an error. */
-export type Interruption = 'SIGINT' | 'SIGTERM' | 'reader_gone';
+export type Interruption = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'reader_gone' | 'not_written';
 
 export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -36,6 +37,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Asks the program to stop. */
   interrupt(why: Interruption): void;
+  /** Takes back the streams' errors from whoever else listens for them: oclif throws what is not a closed pipe. */
+  ownStreams(): void;
   /** Sends a signal to another process, `0` only asks. @returns whether that process exists. */
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
@@ -78,14 +81,17 @@ export function realContext({ root, script, helper, fromSource = false }: Start)
   const env = process.env;
   const interrupt = (why: Interruption): void => controller.abort(why);
   listenForSignals(interrupt, controller.signal);
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') interrupt('reader_gone');
-  });
+  const onError = (error: NodeJS.ErrnoException): void =>
+    interrupt(error.code === 'EPIPE' ? 'reader_gone' : 'not_written');
+  process.stdout.on('error', onError);
   process.stderr.on('error', () => undefined);
+  const home = homeOf();
   return {
     env,
-    cwd: process.cwd(),
-    home: homedir(),
+    get cwd() {
+      return folderOf();
+    },
+    home,
     platform: process.platform,
     stdin: process.stdin,
     stdout: process.stdout,
@@ -96,8 +102,11 @@ export function realContext({ root, script, helper, fromSource = false }: Start)
     uuid: randomUUID,
     signal: controller.signal,
     interrupt,
+    ownStreams: () => {
+      process.stdout.removeAllListeners('error').on('error', onError);
+    },
     signalProcess,
-    paths: placesOf(env, homedir(), process.platform),
+    paths: placesOf(env, home, process.platform),
     nodeVersion: process.version,
     pid: process.pid,
     root,
@@ -140,9 +149,22 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+/** `HOME` may be empty or relative, and nobody's secrets shall land in whatever folder happens to be current. */
+function homeOf(): string {
+  return isAbsolute(homedir()) ? homedir() : userInfo().homedir;
+}
+
+function folderOf(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw usage('the current folder does not exist any more', { next: 'change to another one: cd' });
+  }
+}
+
 /** A second Ctrl-C leaves at once: whoever presses it twice has waited long enough. */
 function listenForSignals(interrupt: (why: Interruption) => void, signal: AbortSignal): void {
-  const on = (name: 'SIGINT' | 'SIGTERM', status: number): void => {
+  const on = (name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', status: number): void => {
     process.on(name, () => {
       if (signal.aborted) process.exit(status);
       interrupt(name);
@@ -150,4 +172,5 @@ function listenForSignals(interrupt: (why: Interruption) => void, signal: AbortS
   };
   on('SIGINT', 130);
   on('SIGTERM', 143);
+  on('SIGHUP', 129);
 }

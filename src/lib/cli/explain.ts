@@ -68,7 +68,7 @@ export function asFailure(error: unknown, command: string): Failure {
   if (isPromptExit(error)) return new Failure('interrupted', 'stopped at a prompt; nothing was sent');
   if (isOclifError(error)) {
     return new Failure('usage', mistake(error.message), {
-      next: `see: credicorp ${command} --help`.replace('  ', ' '),
+      next: `see: credicorp ${command}${command === '' ? '' : ' '}--help`,
     });
   }
   const name = error instanceof Error ? error.name : 'Error';
@@ -115,7 +115,10 @@ function mistake(message: string): string {
   const said = message
     .replace(/\nSee more help with --help$/, '')
     .replace(/^Nonexistent flags?:/, 'unknown flag')
-    .replace(/^Unexpected arguments?:/, 'not expected here:')
+    // What stands where nothing is expected may be a secret that was pasted there.
+    .replace(/^Unexpected arguments?:[\s\S]*/, 'there is an argument too many')
+    .replace(/^The following errors? occurred:\s*Missing required flag (\S+)/, '--$1 is missing')
+    .replace(/^Missing required flag (\S+)/, '--$1 is missing')
     .replace(/^Missing \d+ required args?:/, 'missing:')
     .replace(/^The following errors? occurred:/, '')
     .replace(/^Flag (--\S+) expects/, '$1 expects')

@@ -68,7 +68,9 @@ function unknownCommand(argv: readonly string[], config: Config): Error {
   if (words === '') return usage('no command given', { next: 'see: credicorp --help' });
   const known = config.commands.filter((command) => !command.hidden).map((command) => command.id.replaceAll(':', ' '));
   const guess = nearest(words, known);
-  return usage(`there is no command "${words}"`, {
+  // Only what can be the name of a command is repeated: anything else may be a secret.
+  const said = /^[a-z][a-z-]{0,20}( [a-z][a-z-]{0,20}){0,2}$/.test(words) ? `command "${words}"` : 'such command';
+  return usage(`there is no ${said}`, {
     next: guess ? `did you mean: credicorp ${guess}` : 'see: credicorp --help',
   });
 }

@@ -5,7 +5,7 @@
 import { scalarText, writeJson } from '../contract/json.ts';
 import { colourOf, type Paint } from './colour.ts';
 import type { Context, Output } from './context.ts';
-import { fieldLines, humanFields, humanTable, row, valuesAt } from './render.ts';
+import { fieldLines, humanFields, humanRow, humanTable, row, valuesAt } from './render.ts';
 import { idOf, type Result } from './result.ts';
 import { plain } from './text.ts';
 
@@ -44,7 +44,7 @@ async function textOf(
   if (view.field !== null) return fieldText(context, result.document, view.field);
   if (view.json) return jsonText(context, result.document, terminal ? 2 : undefined);
   if (result.kind === 'text') return `${terminal ? plain(result.text) : result.text}\n`;
-  if (view.quiet) return ids(result.kind === 'page' ? result.items.map(idOf) : [result.id]);
+  if (view.quiet) return ids(context, result.kind === 'page' ? result.items.map(idOf) : [result.id]);
   if (!terminal) {
     return result.kind === 'page'
       ? result.items.map((item) => row(item, result.columns)).join('')
@@ -73,12 +73,14 @@ async function emitStream(context: Context, view: View, result: Result & { kind:
         : view.json
           ? jsonText(context, item)
           : view.quiet
-            ? ids([idOf(item)])
+            ? ids(context, [idOf(item)])
             : terminal && result.line
               ? `${result.line(item)}\n`
-              : row(item, result.columns);
-    await send(context.stdout, line);
-    if (context.signal.aborted && context.signal.reason === 'reader_gone') return;
+              : terminal
+                ? humanRow(item, result.columns)
+                : row(item, result.columns);
+    await Promise.race([send(context.stdout, line), stuck(context.signal)]);
+    if (context.signal.aborted && unread(context.signal.reason)) return;
   }
 }
 
@@ -104,6 +106,24 @@ function escape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-function ids(found: readonly (string | null)[]): string {
-  return found.map((id) => (id === null ? '' : `${id}\n`)).join('');
+function ids(context: Context, found: readonly (string | null)[]): string {
+  const text = found.map((id) => (id === null ? '' : `${id}\n`)).join('');
+  return context.stdout.isTTY === true ? plain(text) : text;
+}
+
+/** Nothing more can be written. */
+function unread(why: unknown): boolean {
+  return why === 'reader_gone' || why === 'not_written';
+}
+
+/** How long a reader that does not read may hold up a program that was asked to stop. */
+const GRACE_MS = 500;
+
+/** Resolves a moment after the program was asked to stop; never before. */
+export function stuck(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const later = (): unknown => setTimeout(resolve, GRACE_MS).unref();
+    if (signal.aborted) later();
+    else signal.addEventListener('abort', later, { once: true });
+  });
 }

@@ -8,10 +8,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeJson } from '../contract/json.ts';
 import { redactText } from '../contract/secrets.ts';
+import { Failure } from '../failure.ts';
 import { colourOf } from './colour.ts';
 import { type Context, contextKey } from './context.ts';
 import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
-import { emit, send, type View } from './output.ts';
+import { emit, send, stuck, type View } from './output.ts';
 import type { Result } from './result.ts';
 
 /** What a command learned from its flags that the frame needs: set by the base command once flags are parsed. */
@@ -22,6 +23,8 @@ export interface Ending {
   endsOnSignal?: boolean;
   /** Closes what the command opened (connections, store). Called exactly once. */
   close?: () => Promise<void>;
+  /** The command's name as typed, for the help hint. */
+  command?: string;
   /** A status other than 0 for a result that is printed all the same (`--exit-status`). */
   status?: number;
 }
@@ -40,8 +43,19 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     status = await fail(error, argv, context, ending);
   }
   await ending.close?.().catch(() => undefined);
-  await Promise.all([flushed(context.stdout), flushed(context.stderr)]);
-  return status;
+  const flushing = Promise.all([flushed(context.stdout), flushed(context.stderr)]);
+  await (context.signal.aborted ? Promise.race([flushing, stuck(context.signal)]) : flushing);
+  return context.signal.reason === 'not_written' ? notWritten(context, ending, argv) : status;
+}
+
+/** What stdout is connected to refused the bytes: a full disk, a closed terminal. */
+async function notWritten(context: Context, ending: Ending, argv: readonly string[]): Promise<number> {
+  const failure = new Failure('unavailable', 'the result could not be written to stdout', {
+    code: 'not_written',
+    next: 'make room where stdout goes; what the command did stands: see credicorp logs tail --no-follow',
+  });
+  await tell(failure, argv, context, ending);
+  return STATUS.unavailable;
 }
 
 async function dispatch(argv: readonly string[], context: Context, ending: Ending): Promise<Result | undefined> {
@@ -68,25 +82,28 @@ async function versionOf(context: Pick<Context, 'root'>): Promise<string> {
 async function fail(error: unknown, argv: readonly string[], context: Context, ending: Ending): Promise<number> {
   const stopped = interruptedStatus(context, ending);
   if (stopped === 0) return 0;
-  const failure = asFailure(error, commandWords(argv));
-  if (stopped !== null) {
-    await send(context.stderr, 'stopped\n');
-    return stopped;
-  }
+  const failure = stopped === null ? asFailure(error, ending.command ?? '') : new Failure('interrupted', 'stopped');
+  await tell(failure, argv, context, ending);
+  return stopped ?? STATUS[failure.kind];
+}
+
+async function tell(failure: Failure, argv: readonly string[], context: Context, ending: Ending): Promise<void> {
   const json = ending.view?.json ?? asksForJson(argv);
   const color = ending.view?.color ?? !argv.includes('--no-color');
   const paint = await colourOf(context, context.stderr, color);
   await send(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
   if (ending.debug === true && failure.kind === 'bug')
     await send(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
-  return STATUS[failure.kind];
 }
+
+/** 128 and the number of the signal. */
+const SIGNALLED: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: STATUS.interrupted, SIGTERM: 143 };
 
 /** null when nothing interrupted the program. */
 function interruptedStatus(context: Context, ending: Ending): number | null {
   if (!context.signal.aborted) return null;
   if (context.signal.reason === 'reader_gone' || ending.endsOnSignal === true) return 0;
-  return context.signal.reason === 'SIGTERM' ? 143 : STATUS.interrupted;
+  return SIGNALLED[String(context.signal.reason)] ?? STATUS.interrupted;
 }
 
 function flushed(output: Context['stdout']): Promise<void> {
@@ -97,16 +114,6 @@ function flushed(output: Context['stdout']): Promise<void> {
 function asksForJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
-}
-
-/** The words before the first flag: enough to name the help page, and never a value. */
-function commandWords(argv: readonly string[]): string {
-  const words: string[] = [];
-  for (const word of argv) {
-    if (!/^[a-z][a-z-]{0,20}$/.test(word) || words.length === 3) break;
-    words.push(word);
-  }
-  return words.join(' ');
 }
 
 function stackOf(cause: unknown): string {

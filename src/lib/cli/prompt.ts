@@ -55,11 +55,26 @@ export async function askYes(context: Context, message: string, initial = false)
 
 async function ask<T>(context: Context, question: object): Promise<T> {
   const { default: inquirer } = await import('inquirer');
-  const prompt = inquirer.createPromptModule({
-    input: context.stdin,
-    output: context.stderr as unknown as NodeJS.WritableStream,
-    signal: context.signal,
-  });
-  const answers = (await prompt([{ ...question, name: 'answer' } as never])) as { answer: T };
-  return answers.answer;
+  const closed = new AbortController();
+  // A closed input settles nothing at a prompt and keeps nobody waiting: the program would end in the middle of it, with 0.
+  const close = (): void => closed.abort();
+  const onKeys = (keys: unknown): void => {
+    if (String(keys) === CTRL_D) close();
+  };
+  const open = setInterval(() => undefined, 60_000);
+  context.stdin.on('data', onKeys).once('end', close).once('close', close);
+  try {
+    const prompt = inquirer.createPromptModule({
+      input: context.stdin,
+      output: context.stderr as unknown as NodeJS.WritableStream,
+      signal: AbortSignal.any([context.signal, closed.signal]),
+    });
+    const answers = (await prompt([{ ...question, name: 'answer' } as never])) as { answer: T };
+    return answers.answer;
+  } finally {
+    clearInterval(open);
+    context.stdin.off('data', onKeys).off('end', close).off('close', close);
+  }
 }
+
+const CTRL_D = '\u0004';

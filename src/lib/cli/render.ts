@@ -52,6 +52,17 @@ export function humanFields(document: unknown, paint: (text: string) => string):
   return shown.map(([path, value]) => `${paint(plainLine(path).padEnd(width))}  ${humanValue(path, value)}\n`).join('');
 }
 
+/** One item of a list that is still coming, for a terminal: as in a table, but no column can wait for the widest. */
+export function humanRow(item: unknown, columns: readonly Column[]): string {
+  const cells = columns.map(({ path }) =>
+    valuesAt(item, path)
+      .map((value) => humanValue(path, value))
+      .join(', ')
+      .padEnd(10),
+  );
+  return `${cells.join('  ').trimEnd()}\n`;
+}
+
 /** A table for a terminal of `width` columns. */
 export async function humanTable(
   items: readonly unknown[],
