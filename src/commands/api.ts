@@ -63,7 +63,11 @@ export default class Api extends WriteCommand<typeof Api> {
     const reads = call.method === 'GET' || call.method === 'HEAD';
     if (key !== undefined && !identity.provider.idempotency)
       throw usage(`${identity.provider.title} knows no idempotency keys`, { param: '--idempotency-key' });
-    if (flags['dry-run']) return (await import('../lib/cli/dry-run.ts')).plannedCall(identity, keyed);
+    if (flags['dry-run'])
+      return (await import('../lib/cli/dry-run.ts')).plannedCall(identity, {
+        idempotencyKey: this.context.uuid(),
+        ...keyed,
+      });
     if (!reads) await this.confirmLive(`${call.method} ${call.path}`);
     await this.markLive();
     const client = await this.client();

@@ -45,7 +45,7 @@ const MISTAKES: [name: string, args: string[], says: RegExp][] = [
     ['payments', 'link', '--reference', 'X', '--amount', '1', '--amount-pence', '100'],
     /amount/,
   ],
-  ['no amount at all', ['payments', 'link', '--reference', 'X'], /an amount is needed/],
+  ['no amount at all', ['payments', 'link', '--reference', 'X'], /--amount is missing/],
   [
     'an e-mail address without @',
     ['apps', 'create', '--company', '16093826', '--email', 'ada'],

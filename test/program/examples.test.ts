@@ -52,6 +52,10 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
   const [secret, body] = ['secret.txt', 'body.json'].map((name) => join(home.path, name));
   writeFileSync(secret ?? '', 'whsec_EXAMPLE_alpha\n');
   writeFileSync(body ?? '', '{"id":"evt_1","type":"payment.settled"}');
+  const made = async (line: string): Promise<string> => (await shell(`credicorp ${line} --quiet`)).stdout.trim();
+  const folder = home.path;
+  writeFileSync(join(folder, 'companies.csv'), 'company,amount,term\n16093826,25000,12\n00000401,40000,24\n');
+  writeFileSync(join(folder, 'invoices.csv'), 'amount,reference\n450,INV-5512\n12.50,INV-5513\n');
   for (const [name, value] of [
     ['"$HEADER"', '"$(credicorp webhooks sign body.json --secret-file secret.txt)"'],
     ['"$SECRET"', '"$(cat secret.txt)"'],
@@ -62,6 +66,16 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
     ['whend_3T8K1', endpoint],
     ['webhooks test --forward localhost:3000/hook', `webhooks test --forward 127.0.0.1:${await startHandler()}/hook`],
     ['report.xml', join(home.path, 'report.xml')],
+    ['companies.csv', join(folder, 'companies.csv')],
+    ['invoices.csv', join(folder, 'invoices.csv')],
+    ['rejects.csv', join(folder, 'rejects.csv')],
+    ['results.ndjson', join(folder, 'results.ndjson')],
+    ['pay_7Tq1Zc4M', await made('payments create --amount 10')],
+    ['plink_2Vn8Rk0s', await made('payments link --amount 10 --reference X')],
+    ['idc_4Wm9Xb2Q', await made('identity check --first-name A --last-name B --date-of-birth 1990-01-01')],
+    ['acc_1Jx6Pz3T', await funded(base)],
+    ['app_5Rt2Kp8N', await made('apps create --company 00000408')],
+    ['app_6Ut3Lq9P', await made('apps create --company 00000408')],
     ['req_7Hs2bV9k4LmQ', request],
     ['app_8Kd2c9Qm', id],
     ['http://127.0.0.1:4010', base],
@@ -73,6 +87,14 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
     replaced.set(name, value);
   }
 });
+/** An account opens with the funding, which a person does (sandbox page §7). */
+async function funded(base: string): Promise<string> {
+  const id = (await shell('credicorp apps create --company 16093826 --wait --quiet')).stdout.trim();
+  const answer = await fetch(`${base}/_sandbox/applications/${id}/fund`, { method: 'POST' });
+  const { account } = (await answer.json()) as { account: { id: string } };
+  return account.id;
+}
+
 after(async () => {
   await shell('credicorp sandbox stop');
   app.close();
@@ -99,7 +121,7 @@ for (const [id, { examples = [] }] of Object.entries(manifest.commands)) {
       if (id === 'webhooks:endpoints:delete')
         return inHomeOfItsOwn(line, 'credicorp webhooks endpoints create --url http://127.0.0.1:9/ -q');
       // What ends or changes the sandbox, or ends the sign-in, gets a home of its own.
-      if (/ sandbox (start|stop|reset|clock|faults)| logout| profiles (pin|remove)/.test(line))
+      if (/ sandbox (start|stop|reset|clock|faults)| logout| profiles (pin|remove)|apps submit \S+$/.test(line))
         return inHomeOfItsOwn(line);
       const ended = await shell(real(line));
       assert.equal(ended.status, 0, ended.stderr);
@@ -166,9 +188,13 @@ async function receiveSomething(port: number): Promise<{ event: string; endpoint
 async function inHomeOfItsOwn(line: string, prepare = ''): Promise<void> {
   using own = freshHome();
   const env = { ...own.env, PATH: home.env['PATH'] ?? '' };
-  const first = line.includes('sandbox start') ? '' : 'credicorp sandbox start --background --port 0 --quiet\n';
+  const begin = `credicorp sandbox start --background --port 0 --quiet${line.includes('apps submit') ? ' --no-auto-submit' : ''}`;
+  const first = line.includes('sandbox start') ? '' : `${begin}\n`;
   const text = line === 'credicorp sandbox start' ? `${line} --port 0` : line;
-  const ready = prepare === '' ? text : text.replace('whend_3T8K1', `"$(${prepare})"`);
+  const ready = text
+    .replace(/whend_3T8K1/, (id) => (prepare === '' ? id : `"$(${prepare})"`))
+    // What nobody has submitted yet.
+    .replace('app_9Zz3Lw7T', '"$(credicorp apps create --company 16093826 --quiet)"');
   const ended = await shell(`set -eu\n${first}${ready}\n`, env);
   await shell('credicorp sandbox stop', env);
   assert.equal(ended.status, 0, ended.stderr);

@@ -1,55 +1,74 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { duration, email, metadataOf, pair, pence, pounds, uri } from '../../lib/cli/flags.ts';
-import type { Result } from '../../lib/cli/result.ts';
+import { linkBody } from '../../lib/cli/bodies.ts';
+import { bulkFlags } from '../../lib/cli/bulk-flags.ts';
+import { duration, pounds } from '../../lib/cli/flags.ts';
+import { linkFlags, type LinkRow, linkRow } from '../../lib/cli/link-flags.ts';
+import { askedFor } from '../../lib/cli/missing.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
-import { isoSeconds } from '../../lib/contract/time.ts';
-import { usage } from '../../lib/failure.ts';
 
 export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
-  static override summary = 'make a payment link that a payer opens to pay from their bank';
-  static override description = 'A link collects; it never pays out. The amount goes over the wire in pence.';
+  static override summary = 'make a payment link that a payer opens to pay from their bank, or many from a file';
+  static override description = `A link collects; it never pays out. The amount goes over the wire in pence. --from ends with the status of the worst row.`;
   static override examples = [
-    '<%= config.bin %> payments link --amount 450 --reference INV-5512',
+    '<%= config.bin %> payments link --amount 450 --reference INV-5512 --qr',
     'url=$(<%= config.bin %> payments link --amount-pence 45000 --reference INV-5512 --field url)',
+    '<%= config.bin %> payments link --from invoices.csv --field result.url',
   ];
   static override flags = {
-    amount: pounds({ summary: 'amount in pounds: 450 or 1,250.50', exclusive: ['amount-pence'] }),
-    'amount-pence': pence({ summary: 'amount in pence: 45000' }),
-    reference: Flags.string({
-      helpValue: '<text>',
-      summary: 'what the payer sees, 1 to 64 characters',
-      required: true,
+    ...linkFlags,
+    'expires-in': duration({
+      summary: 'how long the link can be paid: 24h, 7d [default: 7d]',
+      exclusive: ['expires-at', 'from'],
     }),
-    'payer-name': Flags.string({ helpValue: '<name>', summary: "the payer's name" }),
-    'payer-email': email({ summary: "the payer's e-mail address" }),
-    application: Flags.string({ helpValue: '<id>', summary: 'the application this repays' }),
-    'redirect-uri': uri({ summary: 'where the payer goes afterwards' }),
-    'expires-in': duration({ summary: 'how long the link can be paid: 24h, 7d [default: 7d]' }),
-    metadata: pair({ summary: 'a pair to keep with the link; up to 20', multiple: true, multipleNonGreedy: true }),
+    qr: Flags.boolean({ summary: 'draw the link as a QR code on the terminal' }),
+    open: Flags.boolean({ summary: 'open the payment page in a browser' }),
+    ...bulkFlags,
   };
 
   async run(): Promise<Result> {
     const { flags } = this;
-    const amount = flags['amount-pence'] ?? flags.amount;
-    if (amount === undefined)
-      throw usage('an amount is needed', {
-        param: '--amount',
-        next: 'pounds: --amount 450; pence: --amount-pence 45000',
-      });
-    const payer = { name: flags['payer-name'], email: flags['payer-email'] };
-    const expires = flags['expires-in'];
-    const body = {
-      amount,
-      currency: 'GBP',
-      reference: flags.reference,
-      payer: payer.name === undefined && payer.email === undefined ? undefined : payer,
-      application_id: flags.application,
-      redirect_uri: flags['redirect-uri'],
-      expires_at: expires === undefined ? undefined : isoSeconds(this.context.now() + expires),
-      metadata: metadataOf(flags.metadata),
-    };
-    const sent = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-    return this.write('links.create', { body: sent }, `make a payment link over ${formatPounds(amount)}`);
+    if (flags.from !== undefined) {
+      const rows = { columns: linkFlags, what: 'payment links', bodyOf: linkRow };
+      return this.many<LinkRow>('links.create', { ...flags, from: flags.from }, rows);
+    }
+    const { amount, reference } = await this.amountAndReference();
+    const expiresIn = flags['expires-in'];
+    const expiresAt = expiresIn === undefined ? flags['expires-at'] : this.context.now() + expiresIn;
+    const body = linkBody({ ...flags, amount, reference, currency: flags.currency ?? 'GBP', expiresAt });
+    const planned = await this.planned('links.create', { body });
+    if (planned) return planned;
+    const made = await this.sent('links.create', { body }, `make a payment link over ${formatPounds(amount)}`);
+    const { url, expires_at: until } = made.data;
+    if (flags.qr && url) await (await import('../../lib/cli/qr.ts')).showQr(this.context, url, this.view.color);
+    if (flags.open) await (await import('../../lib/cli/open-url.ts')).openPage(this.context, url);
+    if (this.context.stderr.isTTY === true) await this.sayWhat(amount, until);
+    return object(made.json, { pence: await this.penceMembers() });
+  }
+
+  private async amountAndReference(): Promise<{ amount: number; reference: string }> {
+    const { flags } = this;
+    const amount =
+      flags['amount-pence'] ??
+      flags.amount ??
+      (await askedFor(this.asking, {
+        ...{ flag: '--amount', reader: pounds(), message: 'Amount in pounds' },
+        example: '--amount 450 (pounds) or --amount-pence 45000 (pence)',
+      }));
+    const reference =
+      flags.reference ??
+      (await askedFor(this.asking, {
+        ...{ flag: '--reference', reader: linkFlags.reference, message: 'Reference that the payer sees' },
+        example: '--reference INV-5512',
+      }));
+    return { amount, reference };
+  }
+
+  /** The unit once more, in words: 450 pounds and 450 pence are one key apart. */
+  private async sayWhat(amount: number, until: unknown): Promise<void> {
+    const { localTime } = await import('../../lib/cli/render.ts');
+    const when = typeof until === 'string' ? `, to be paid until ${localTime(until)}` : '';
+    this.note(`a link over ${formatPounds(amount)} (${amount} pence)${when}`);
   }
 }

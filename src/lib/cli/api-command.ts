@@ -7,25 +7,59 @@ import type { Client } from '../api/client.ts';
 import type { EndpointName, Yield } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { usage } from '../failure.ts';
+import type { Job } from './bulk.ts';
+import type { BulkChoices } from './bulk-flags.ts';
 import { BaseCommand } from './command.ts';
 import { confirmLive } from './confirm.ts';
+import { eachId } from './each-id.ts';
+import type { Asking } from './missing.ts';
 import { during } from './progress.ts';
-import { object, type Result } from './result.ts';
+import type { Columns } from './row-values.ts';
+import { type Column, object, type Result } from './result.ts';
 
 export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T> {
-  protected async client(): Promise<Client> {
-    return (await this.session()).client();
+  #client: Promise<Client> | undefined;
+
+  /** One client for all calls of a command: its pace is shared. */
+  protected client(): Promise<Client> {
+    this.#client ??= this.session().then((session) => session.client());
+    return this.#client;
   }
 
   /** One call, with a spinner when it takes long. @throws Failure */
-  protected async call<N extends EndpointName>(name: N, operation: Operation = {}): Promise<Answer<Yield<N>>> {
+  protected call<N extends EndpointName>(name: N, operation: Operation = {}): Promise<Answer<Yield<N>>> {
+    return during(this.context, 'waiting for the API', this.callOnly(name, operation));
+  }
+
+  /** One call among many, whose progress is shown otherwise. @throws Failure */
+  protected async callOnly<N extends EndpointName>(name: N, operation: Operation): Promise<Answer<Yield<N>>> {
     const [client, { operate }] = await Promise.all([this.client(), import('../api/operate.ts')]);
     await this.markLive();
-    return during(
-      this.context,
-      'waiting for the API',
-      operate(client, name, { ...operation, signal: this.context.signal }),
-    );
+    return operate(client, name, { ...operation, signal: this.context.signal });
+  }
+
+  /** One object by its id, or with `-` those whose ids come on stdin. @throws Failure */
+  protected each(
+    id: string,
+    columns: readonly Column[],
+    read: (id: string) => Promise<Answer<unknown>>,
+    pence: readonly string[] = [],
+  ): Promise<Result> {
+    return eachId(id, {
+      ...{ context: this.context, view: this.view, columns, pence },
+      read: async (one) => (await read(one)).json,
+      endWith: (status) => this.endWith(status),
+    });
+  }
+
+  /** For values that were not given. */
+  protected get asking(): Asking {
+    return { context: this.context, command: this, mayAsk: this.mayAsk };
+  }
+
+  /** Payments and links of Credicorp count `amount` in pence (partner API §18); of anybody else nothing is known. */
+  protected async penceMembers(): Promise<readonly string[]> {
+    return (await this.session()).identity.provider.name === 'credicorp' ? ['amount'] : [];
   }
 
   /** On a terminal nobody takes live for the sandbox (command-line contract §5). */
@@ -65,11 +99,17 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
    * @throws Failure
    */
   protected async write<N extends EndpointName>(name: N, operation: Operation, summary: string): Promise<Result> {
-    const planned = await this.planned(name, operation);
-    if (planned) return planned;
-    await this.confirmLive(summary);
-    const answer = await this.call(name, this.keyed(operation));
-    return object(answer.json);
+    return (await this.planned(name, operation)) ?? object((await this.sent(name, operation, summary)).json);
+  }
+
+  /** The answer to a write that was confirmed where it has to be. @throws Failure */
+  protected async sent<N extends EndpointName>(
+    name: N,
+    operation: Operation,
+    summary: string,
+  ): Promise<Answer<Yield<N>>> {
+    await this.confirmLive(summary, operation.body);
+    return this.call(name, this.keyed(operation));
   }
 
   /** The result of `--dry-run`; null when the request is to be sent. */
@@ -77,13 +117,49 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     if (!this.writeFlags['dry-run']) return null;
     const session = await this.session();
     const { plannedRequest } = await import('./dry-run.ts');
-    return plannedRequest(session.identity, name, this.keyed(operation));
+    const idempotencyKey = this.writeFlags['idempotency-key'] ?? this.context.uuid();
+    return plannedRequest(session.identity, name, { ...operation, idempotencyKey });
   }
 
-  /** On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line contract §5). */
-  protected async confirmLive(summary: string): Promise<void> {
+  /** On `live` a write needs a yes: a summary and a question on a terminal, `--yes` elsewhere (command-line contract §5). */
+  protected async confirmLive(summary: string, body?: unknown): Promise<void> {
     const { yes } = this.writeFlags;
-    await confirmLive(this.context, await this.session(), { summary, yes, mayAsk: this.mayAsk });
+    const pence = body === undefined ? [] : await this.penceMembers();
+    await confirmLive(this.context, await this.session(), { summary, yes, mayAsk: this.mayAsk, body, pence });
+  }
+
+  protected async isLive(): Promise<boolean> {
+    return (await this.session()).identity.environment.value === 'live';
+  }
+
+  /**
+   * Many of the same from `--from`.
+   * @param bodyOf the request of a row: its cells, and flags for what it leaves out. @throws Failure `usage`
+   */
+  protected async many<Row>(
+    name: EndpointName,
+    choices: BulkChoices,
+    { columns, what, bodyOf }: { columns: Columns; what: string; bodyOf: (row: Row) => Record<string, unknown> },
+  ): Promise<Result> {
+    const [{ bulk }, { joined }, session] = await Promise.all([
+      import('./bulk.ts'),
+      import('./row-values.ts'),
+      this.session(),
+    ]);
+    const { plannedDocument } = await import('./dry-run.ts');
+    const flags = this.flags as Record<string, unknown>;
+    const given = Object.fromEntries(Object.keys(columns).map((column) => [column, flags[column]]));
+    const operation = ({ body, key }: Job): Operation => ({ body, idempotencyKey: key });
+    return bulk({
+      ...{ context: this.context, view: this.view, command: this, choices, columns, endpoint: name },
+      bodyOf: (values) => bodyOf(joined(given, values) as Row),
+      run: this.writeFlags['idempotency-key'] ?? null,
+      summary: (count) => `create ${count} ${what}`,
+      confirm: (summary) => this.confirmLive(summary),
+      planned: this.writeFlags['dry-run'] ? (job) => plannedDocument(session.identity, name, operation(job)) : null,
+      send: (job) => this.callOnly(name, operation(job)),
+      endWith: (status) => this.endWith(status),
+    });
   }
 
   protected keyed(operation: Operation): Operation {

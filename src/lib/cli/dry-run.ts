@@ -19,24 +19,48 @@ export interface PlannedCall {
   idempotencyKey?: string;
 }
 
+/** What `--dry-run --json` prints. */
+export interface Planned {
+  dry_run: true;
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body: unknown;
+}
+
 export function plannedRequest(identity: Identity, name: EndpointName, operation: Operation): Result {
-  const endpoint: Endpoint = ENDPOINTS[name];
-  const { id, signal: _, ...rest } = operation;
-  return plannedCall(identity, { ...rest, method: endpoint.method, path: pathOf(endpoint, id) });
+  return plannedCall(identity, callOf(name, operation));
+}
+
+export function plannedDocument(identity: Identity, name: EndpointName, operation: Operation): Planned {
+  return documentOf(identity, callOf(name, operation));
 }
 
 export function plannedCall(identity: Identity, call: PlannedCall): Result {
+  const document = documentOf(identity, call);
+  return object(document, { id: null, human: `${curl(identity, document.url, call)}\n` });
+}
+
+function callOf(name: EndpointName, operation: Operation): PlannedCall {
+  const endpoint: Endpoint = ENDPOINTS[name];
+  const { id, signal: _, ...rest } = operation;
+  return { ...rest, method: endpoint.method, path: pathOf(endpoint, id) };
+}
+
+function documentOf(identity: Identity, call: PlannedCall): Planned {
   const url = `${identity.base.value}${call.path}${queryOf(call.query ?? {})}`;
-  const hasBody = call.body !== undefined || call.rawBody !== undefined;
   const headers: Record<string, string> = { Accept: 'application/json' };
-  if (hasBody) headers['Content-Type'] = 'application/json';
+  if (hasBody(call)) headers['Content-Type'] = 'application/json';
   Object.assign(headers, redactHeaders(call.headers ?? {}));
   if (identity.mode === 'headers') {
     for (const name of Object.values(identity.provider.headers)) if (name !== null) headers[name] ??= '[redacted]';
   } else headers['Authorization'] = 'Bearer [redacted]';
-  if (carriesKey(identity, call)) headers['Idempotency-Key'] = call.idempotencyKey ?? '(a new UUID)';
-  const document = { dry_run: true, method: call.method, url, headers, body: bodyOf(call) };
-  return object(document, { id: null, human: `${curl(identity, url, call, hasBody)}\n` });
+  if (carriesKey(identity, call) && call.idempotencyKey !== undefined) headers['Idempotency-Key'] = call.idempotencyKey;
+  return { dry_run: true, method: call.method, url, headers, body: bodyOf(call) };
+}
+
+function hasBody({ body, rawBody }: PlannedCall): boolean {
+  return body !== undefined || rawBody !== undefined;
 }
 
 function carriesKey({ provider }: Identity, { method }: PlannedCall): boolean {
@@ -61,8 +85,8 @@ function bodyOf({ body, rawBody }: PlannedCall): unknown {
   }
 }
 
-/** Ready to paste: mints its own token and, unless a key was given, its own idempotency key. */
-function curl(identity: Identity, url: string, call: PlannedCall, hasBody: boolean): string {
+/** Ready to paste: gets its own token. The key stands there in full, so that pasted twice the line still acts once. */
+function curl(identity: Identity, url: string, call: PlannedCall): string {
   const profile = identity.profile ? ` --profile ${identity.profile.value}` : '';
   const parts = [`curl --fail-with-body -X ${call.method} ${quoted(url)}`];
   if (identity.mode === 'headers') {
@@ -72,13 +96,11 @@ function curl(identity: Identity, url: string, call: PlannedCall, hasBody: boole
       `-H "${clientSecret}: $CC_CLIENT_SECRET"`,
     );
   } else parts.push(`-H "Authorization: Bearer $(credicorp token${profile})"`);
-  if (carriesKey(identity, call)) {
-    const key = call.idempotencyKey === undefined ? '"$(uuidgen)"' : quoted(call.idempotencyKey);
-    parts.push(`-H Idempotency-Key:${key}`);
-  }
+  if (carriesKey(identity, call) && call.idempotencyKey !== undefined)
+    parts.push(`-H ${quoted(`Idempotency-Key: ${call.idempotencyKey}`)}`);
   for (const [name, value] of Object.entries(redactHeaders(call.headers ?? {})))
     parts.push(`-H ${quoted(`${name}: ${value}`)}`);
-  if (hasBody) {
+  if (hasBody(call)) {
     const { body, rawBody } = call;
     const text = rawBody === undefined ? writeJson(body) : Buffer.from(rawBody).toString('utf8');
     if (!Object.keys(call.headers ?? {}).some((name) => name.toLowerCase() === 'content-type'))

@@ -5,12 +5,14 @@ import type { ListName } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { ApiCommand } from './api-command.ts';
 import { count } from './flags.ts';
+import { progress } from './progress.ts';
 import { type Column, page, type Result, stream } from './result.ts';
+import { plainLine } from './text.ts';
 
 export const listFlags = {
-  limit: count({ summary: 'items on a page, 1 to 100 [default: 25]', min: 1, max: 100 }),
-  cursor: Flags.string({ helpValue: '<cursor>', summary: 'continue from a saved next_cursor' }),
-  all: Flags.boolean({ summary: 'every page, one item per line as it comes' }),
+  limit: count({ helpGroup: 'PAGES', summary: 'items on a page, 1 to 100 [default: 25]', min: 1, max: 100 }),
+  cursor: Flags.string({ helpGroup: 'PAGES', helpValue: '<cursor>', summary: 'continue from a saved next_cursor' }),
+  all: Flags.boolean({ helpGroup: 'PAGES', summary: 'every page, one item per line as it comes' }),
 };
 
 export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T> {
@@ -24,6 +26,9 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     const from = flags.cursor === undefined ? {} : { cursor: flags.cursor };
     if (flags.all === true) return stream(this.items(name, { query, limit: flags.limit ?? 100, ...from }), columns);
     const answer = await this.call(name, { query: { ...query, limit: flags.limit, ...from } });
+    const { has_more: more, next_cursor: next } = answer.data;
+    if (this.context.stdout.isTTY === true && more === true && next)
+      this.note(`there are more: --all for every one, or --cursor ${plainLine(next)} for the next page`);
     return page(documentOf(answer.json), columns, empty);
   }
 
@@ -32,8 +37,17 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     walk: { query: NonNullable<Operation['query']>; limit: number; cursor?: string },
   ): AsyncGenerator<unknown> {
     const [client, { pages }] = await Promise.all([this.client(), import('../api/pages.ts')]);
-    for await (const answer of pages(client, name, { ...walk, signal: this.context.signal })) {
-      yield* documentOf(answer.json).data;
+    const spinner = this.context.stdout.isTTY === true ? null : progress(this.context, 'reading the list');
+    let count = 0;
+    try {
+      for await (const answer of pages(client, name, { ...walk, signal: this.context.signal })) {
+        const { data } = documentOf(answer.json);
+        count += data.length;
+        spinner?.say(`reading the list: ${count}`);
+        yield* data;
+      }
+    } finally {
+      spinner?.stop();
     }
   }
 }

@@ -53,7 +53,7 @@ async function textOf(
   const paint = await colourOf(context, context.stdout, view.color);
   return result.kind === 'page'
     ? pageText(context, result, paint)
-    : (result.human ?? humanFields(result.document, paint.dim));
+    : (result.human ?? humanFields(result.document, paint.dim, result.pence));
 }
 
 async function pageText(context: Context, result: Result & { kind: 'page' }, paint: Paint): Promise<string> {

@@ -5,7 +5,7 @@
 import { usage } from '../failure.ts';
 import type { Context } from './context.ts';
 
-type Check = (text: string) => true | string;
+type Check = (text: string) => true | string | Promise<true | string>;
 
 export async function askText(
   context: Context,

@@ -46,10 +46,14 @@ export function row(item: unknown, columns: readonly Column[]): string {
 }
 
 /** Aligned fields for a terminal; what is null or empty is left out. */
-export function humanFields(document: unknown, paint: (text: string) => string): string {
+export function humanFields(document: unknown, paint: (text: string) => string, pence: readonly string[] = []): string {
   const shown = leaves(document).filter(([, value]) => value !== null && leafText(value) !== '' && !isEmpty(value));
   const width = Math.max(0, ...shown.map(([path]) => path.length));
-  return shown.map(([path, value]) => `${paint(plainLine(path).padEnd(width))}  ${humanValue(path, value)}\n`).join('');
+  const said = ([path, value]: [string, unknown]): string =>
+    pence.includes(path) && typeof value === 'number'
+      ? `${value} pence = ${formatPounds(value)}`
+      : humanValue(path, value);
+  return shown.map((leaf) => `${paint(plainLine(leaf[0]).padEnd(width))}  ${said(leaf)}\n`).join('');
 }
 
 /** One item of a list that is still coming, for a terminal: as in a table, but no column can wait for the widest. */

@@ -7,19 +7,28 @@ export interface Column {
 }
 
 export type Result =
-  | { kind: 'object'; document: unknown; id: string | null; human?: string }
+  | { kind: 'object'; document: unknown; id: string | null; human?: string; pence?: readonly string[] }
   | { kind: 'page'; document: unknown; items: readonly unknown[]; columns: readonly Column[]; empty: string }
   | { kind: 'stream'; items: AsyncIterable<unknown>; columns: readonly Column[]; line?: (item: unknown) => string }
   | { kind: 'text'; text: string; document: unknown }
   | { kind: 'nothing' };
 
-/** One object. `human` replaces the aligned fields on a terminal where a sentence says it better. */
-export function object(document: unknown, options: { id?: string | null; human?: string } = {}): Result {
+export interface ObjectView {
+  id?: string | null;
+  /** Replaces the aligned fields on a terminal where a sentence says it better. */
+  human?: string;
+  /** Members known to be pence although their names do not say so: a terminal shows the unit and the pounds beside the number. */
+  pence?: readonly string[];
+}
+
+/** One object. */
+export function object(document: unknown, { id, human, pence }: ObjectView = {}): Result {
   return {
     kind: 'object',
     document,
-    id: options.id ?? idOf(document),
-    ...(options.human ? { human: options.human } : {}),
+    id: id ?? idOf(document),
+    ...(human ? { human } : {}),
+    ...(pence ? { pence } : {}),
   };
 }
 

@@ -1,0 +1,25 @@
+import { WriteCommand } from '../../lib/cli/api-command.ts';
+import { given } from '../../lib/cli/bodies.ts';
+import { amountFlags, count, id } from '../../lib/cli/flags.ts';
+import type { Result } from '../../lib/cli/result.ts';
+
+export default class DecisionsRefresh extends WriteCommand<typeof DecisionsRefresh> {
+  static override summary = 'have a decision made anew, on other inputs if you like';
+  static override description = `The new outcome arrives later, by webhook and by reading: credicorp decisions get ID --wait. The application keeps what was requested.`;
+  static override examples = [
+    '<%= config.bin %> decisions refresh app_8Kd2c9Qm --amount 20,000 --term 24',
+    '<%= config.bin %> decisions refresh app_8Kd2c9Qm --quiet && <%= config.bin %> decisions get app_8Kd2c9Qm --wait --field outcome',
+  ];
+  static override args = { id: id({ required: true, description: 'decision id or application id' }) };
+  static override flags = {
+    ...amountFlags,
+    term: count({ helpGroup: 'MONEY', helpValue: '<months>', summary: 'term in months, 3 to 60', max: 1200 }),
+  };
+
+  async run(): Promise<Result> {
+    const { flags } = this;
+    const body = given({ amount_pence: flags['amount-pence'] ?? flags.amount, term_months: flags.term });
+    const operation = Object.keys(body).length === 0 ? { id: this.args.id } : { id: this.args.id, body };
+    return this.write('decisions.refresh', operation, `refresh the decision on ${this.args.id}`);
+  }
+}

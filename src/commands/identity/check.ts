@@ -1,0 +1,70 @@
+import * as Flags from '@oclif/core/flags';
+import { WriteCommand } from '../../lib/cli/api-command.ts';
+import { checkBody } from '../../lib/cli/bodies.ts';
+import * as Typed from '../../lib/cli/flags.ts';
+import { askedFor } from '../../lib/cli/missing.ts';
+import { object, type Result } from '../../lib/cli/result.ts';
+import { USUAL_WAIT, waitForStatus } from '../../lib/cli/waiting.ts';
+import { Failure } from '../../lib/failure.ts';
+
+const text = (helpValue: string, summary: string, helpGroup = 'PERSON') =>
+  Flags.string({ helpValue, summary, helpGroup });
+
+export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
+  static override summary = 'check who somebody is';
+  static override description = `Needs a name, and a date of birth or an address. A failed check is a result: status 0.
+--wait ends with the finished check, and with status 8 when the time runs out.`;
+  static override examples = [
+    '<%= config.bin %> identity check --first-name Ada --last-name Sample --date-of-birth 1990-01-31 --wait',
+    "test passed = $(<%= config.bin %> identity check --first-name Ada --last-name Sample --address-line1 '1 High Street' --address-postcode 'SW1A 1AA' --wait --field status)",
+  ];
+  static override bareFlags = { wait: USUAL_WAIT };
+  static override flags = {
+    'first-name': text('<name>', 'first name'),
+    'last-name': text('<name>', 'last name'),
+    'date-of-birth': Typed.date({ helpGroup: 'PERSON', summary: 'year, month and day: 1990-01-31' }),
+    email: Typed.email({ helpGroup: 'PERSON', summary: 'e-mail address' }),
+    'address-line1': text('<text>', 'house and street', 'ADDRESS'),
+    'address-city': text('<text>', 'town or city', 'ADDRESS'),
+    'address-postcode': text('<text>', 'postcode', 'ADDRESS'),
+    'address-country': text('<text>', 'country', 'ADDRESS'),
+    company: Typed.companyNumber({ summary: 'Companies House number of the company the person acts for' }),
+    application: Typed.idFlag({ summary: 'the application this check belongs to' }),
+    reference: Flags.string({ helpValue: '<text>', summary: 'your own reference' }),
+    ...Typed.metadataFlags,
+    wait: Typed.duration({ summary: `wait for the result; --wait alone means --wait=${USUAL_WAIT}` }),
+  };
+
+  async run(): Promise<Result> {
+    const { flags } = this;
+    const body = checkBody({ ...flags, ...(await this.person()) });
+    const planned = await this.planned('identity.create', { body });
+    if (planned) return planned;
+    const started = await this.sent('identity.create', { body }, 'start an identity check');
+    if (flags.wait === undefined) return object(started.json);
+    const { id } = started.data;
+    if (!id) throw new Failure('unavailable', 'the check came without an id, so it cannot be waited for');
+    const finished = await waitForStatus(this.context, `identity check ${id}`, flags.wait, ['pending'], () =>
+      this.callOnly('identity.get', { id }),
+    );
+    return object(finished.json);
+  }
+
+  private async person(): Promise<{ 'first-name': string; 'last-name': string; 'date-of-birth': string | undefined }> {
+    const { flags } = this;
+    const ask = (flag: string, reader: typeof Name, message: string, example: string): Promise<string> =>
+      askedFor(this.asking, { flag, reader, message, example });
+    const first = flags['first-name'] ?? (await ask('--first-name', Name, 'First name', '--first-name Ada'));
+    const last = flags['last-name'] ?? (await ask('--last-name', Name, 'Last name', '--last-name Sample'));
+    const addressed = Object.entries(flags).some(([name, value]) => name.startsWith('address-') && value !== undefined);
+    // Neither is too little to check; which of the two it shall be is left to whoever is not asked.
+    const born =
+      flags['date-of-birth'] ??
+      (this.mayAsk && !addressed
+        ? await ask('--date-of-birth', Typed.date(), 'Date of birth (1990-01-31)', '--date-of-birth 1990-01-31')
+        : undefined);
+    return { 'first-name': first, 'last-name': last, 'date-of-birth': born };
+  }
+}
+
+const Name = Flags.string();

@@ -1,0 +1,25 @@
+import * as Flags from '@oclif/core/flags';
+import { PAYMENT_COLUMNS } from '../../lib/cli/columns.ts';
+import { either, idFlag, KNOWN_WORDS } from '../../lib/cli/flags.ts';
+import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
+import type { Result } from '../../lib/cli/result.ts';
+
+export default class PaymentsList extends ListCommand<typeof PaymentsList> {
+  static override summary = 'list payments, newest first; amounts are pence';
+  static override examples = [
+    '<%= config.bin %> payments list --status failed',
+    `<%= config.bin %> payments list --all --json | jq -s 'map(select(.status=="settled").amount) | add'`,
+  ];
+  static override flags = {
+    status: Flags.string({ helpValue: '<status>', summary: `only in this state: ${either(KNOWN_WORDS.payment)}` }),
+    application: idFlag({ summary: 'only payments of this application' }),
+    ...listFlags,
+  };
+
+  async run(): Promise<Result> {
+    const { status, application } = this.flags;
+    const empty =
+      'no payments; a link makes one when it is paid: credicorp payments link --amount 450 --reference INV-5512';
+    return this.list('payments.list', { status, application_id: application }, PAYMENT_COLUMNS, empty);
+  }
+}
