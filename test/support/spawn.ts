@@ -24,8 +24,14 @@ export function freshHome(): { path: string; env: Record<string, string>; [Symbo
 }
 
 /** Starts a script under this Node. */
-export function start(script: string, args: readonly string[], env: Record<string, string | undefined>): Child {
-  return spawn(process.execPath, [join(root, script), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+export function start(
+  script: string,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+  cwd?: string,
+): Child {
+  const place = cwd === undefined ? {} : { cwd };
+  return spawn(process.execPath, [join(root, script), ...args], { env, ...place, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** Runs a script to its end. Killed after 30 s: no test may hang. */
