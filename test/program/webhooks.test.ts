@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { acountPayHeaders } from '../../src/lib/contract/acountpay-signature.ts';
 import { signatureHeader, verify } from '../../src/lib/contract/signature.ts';
 import { startSandbox, type RunningSandbox } from '../support/embedded.ts';
 import { post, receive, smallApp } from '../support/receiving.ts';
@@ -165,6 +166,36 @@ test('verify names the time that passed, and what else is wrong', async () => {
     [error['code'], error.last['also'], error.last['skew_seconds']],
     ['wrong_secret', ['stale_timestamp'], 612],
   );
+});
+
+test('verify --provider acountpay: both generations, and their failures by the same names', async () => {
+  const [secret, body] = [file('acount.txt', 'acount_secret'), file('acount.json', '{"event":"payment.completed"}')];
+  const bytes = readFileSync(body);
+  const at = ['--secret-file', secret, '--at', '1751619925', '--json'];
+  const t = 1_751_619_922;
+  const first = acountPayHeaders(1, { secret: 'acount_secret', t, body: bytes });
+  const second = acountPayHeaders(2, { secret: 'acount_secret', t, body: bytes });
+  const judged = await json(
+    ...['webhooks', 'verify', body, '--provider', 'acountpay', '--timestamp', String(t)],
+    ...['--header', `X-AcountPay-Signature: ${first['x-acountpay-signature']}`, ...at],
+  );
+  assert.deepEqual([judged['valid'], judged['age_seconds']], [true, 3]);
+  const old = await run(
+    ...['webhooks', 'verify', body, '--provider', 'acountpay', '--timestamp', '1751610000'],
+    ...['--header', first['x-acountpay-signature'] ?? '', ...at],
+  );
+  assert.equal(old.status, 7);
+  assert.match(old.stderr, /"code":"wrong_secret".*"stale_timestamp"/);
+  const bare = [
+    'webhooks',
+    'verify',
+    body,
+    '--provider',
+    'acountpay-v2',
+    '--header',
+    second['x-webhook-signature'] ?? '',
+  ];
+  assert.deepEqual((await json(...bare, ...at))['warnings'], ['no_replay_protection']);
 });
 
 test('send: signed, posted once, the answer told; --exit-status', async () => {

@@ -4,8 +4,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { givenSecrets, noSecret, readBody, secretFlags, unixTime } from '../../lib/cli/signing.ts';
-import { badSignature, genuine, knownSecrets } from '../../lib/cli/verifying.ts';
-import { verify } from '../../lib/contract/signature.ts';
+import { badSignature, genuine, judgeDelivery, knownSecrets, PROVIDERS } from '../../lib/cli/verifying.ts';
 
 export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
   static override summary = 'check the signature of one delivery offline, and say why it fails';
@@ -21,7 +20,12 @@ CC_WEBHOOK_SECRET, else it is that of the running or last listener. Other secret
   static override flags = {
     header: Flags.string({
       helpValue: '<value>',
-      summary: 'value of the Credicorp-Signature header; leave out if there was none',
+      summary: 'value of the signature header; leave out if there was none',
+    }),
+    provider: Flags.option({ options: PROVIDERS, summary: 'whose scheme [default: credicorp]' })(),
+    timestamp: Flags.string({
+      helpValue: '<value>',
+      summary: 'value of X-AcountPay-Timestamp, where the provider sends one',
     }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'use the stored secret of this endpoint' }),
     at: unixTime({ summary: 'the time of the check [default: now]' }),
@@ -42,14 +46,11 @@ CC_WEBHOOK_SECRET, else it is that of the running or last listener. Other secret
     const secrets = given.length > 0 ? given : known.own;
     if (secrets.length === 0) throw noSecret();
     const now = flags.at ?? Math.floor(context.now() / 1000);
-    const verdict = verify({
-      header: flags.header?.replace(/^credicorp-signature:[ \t]*/i, ''),
+    const verdict = judgeDelivery(flags.provider ?? 'credicorp', {
+      header: flags.header,
+      timestamp: flags.timestamp,
       body: await readBody(context, this.args.body),
-      secrets,
-      now,
-      tolerance: flags.tolerance ?? 300,
-      otherEnvironmentSecrets: known.others.environment,
-      otherEndpointSecrets: known.others.endpoint,
+      ...{ secrets, now, tolerance: flags.tolerance ?? 300, others: known.others },
     });
     if (!verdict.valid) throw badSignature(verdict);
     const { document, human } = genuine(verdict, now, secrets.length);

@@ -1,6 +1,7 @@
 /** A signature's verdict as a person reads it and as a script does. */
+import { ACOUNTPAY_HEADERS, type GenuineAcountPay, verifyAcountPay } from '../contract/acountpay-signature.ts';
 import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
-import type { GenuineSignature, RefusedSignature } from '../contract/signature.ts';
+import { type GenuineSignature, type RefusedSignature, verify } from '../contract/signature.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
 import { identityIfAny } from './identity-if-any.ts';
@@ -20,13 +21,44 @@ export async function knownSecrets(
   return { own: own === null ? [] : [own], others };
 }
 
+/** Schemes that can be judged: ours, and the two generations of AcountPay. */
+export const PROVIDERS = ['credicorp', 'acountpay', 'acountpay-v2'] as const;
+
+export interface JudgedDelivery {
+  /** Value of the signature header, with or without its name. */
+  header: string | undefined;
+  timestamp: string | undefined;
+  body: Uint8Array;
+  secrets: readonly string[];
+  /** Unix seconds. */
+  now: number;
+  tolerance: number;
+  others: OtherSecrets;
+}
+
+export type Verdict = GenuineSignature | GenuineAcountPay | RefusedSignature;
+
+export function judgeDelivery(provider: (typeof PROVIDERS)[number], delivery: JudgedDelivery): Verdict {
+  const { body, secrets, now, tolerance, others } = delivery;
+  const header = delivery.header?.replace(/^[a-z-]+-signature:[ \t]*/i, '');
+  if (provider === 'credicorp') {
+    const otherSecrets = { otherEnvironmentSecrets: others.environment, otherEndpointSecrets: others.endpoint };
+    return verify({ header, body, secrets, now, tolerance, ...otherSecrets });
+  }
+  const generation = provider === 'acountpay' ? 1 : 2;
+  const names = ACOUNTPAY_HEADERS[generation];
+  const headers: Record<string, string | undefined> = { [names.signature]: header };
+  if (names.timestamp !== null) headers[names.timestamp] = delivery.timestamp;
+  return verifyAcountPay({ generation, headers, body, secrets, now, tolerance });
+}
+
 export function genuine(
-  verdict: GenuineSignature,
+  verdict: GenuineSignature | GenuineAcountPay,
   now: number,
   secrets: number,
 ): { document: Record<string, unknown>; human: string } {
-  const age = now - verdict.timestamp;
-  const when = age < 0 ? `${-age} s ahead` : `${age} s ago`;
+  const age = verdict.timestamp === null ? null : now - verdict.timestamp;
+  const when = age === null ? 'at no known time' : age < 0 ? `${-age} s ahead` : `${age} s ago`;
   const which = secrets > 1 ? `, with secret ${verdict.secretIndex + 1} of ${secrets}` : '';
   const document = {
     valid: true,
@@ -36,13 +68,16 @@ export function genuine(
     secret_index: verdict.secretIndex,
     warnings: verdict.warnings,
   };
-  const warning = verdict.warnings.includes('last_v1_only') ? `warning: last_v1_only: ${LAST_V1_ONLY}\n` : '';
+  const warning = verdict.warnings.map((name) => `warning: ${name}: ${WARNINGS[name]}\n`).join('');
   return { document, human: `genuine: signed ${when}${which}\n${warning}` };
 }
 
-/** What to tell the owner of a handler that reads the header into a map (webhooks page §4). */
-const LAST_V1_ONLY =
-  'a handler that keeps only the last v1 refuses this delivery while the secret is rotated; compare every v1';
+/** What to tell the owner of a handler (webhooks page §4). */
+const WARNINGS = {
+  last_v1_only:
+    'a handler that keeps only the last v1 refuses this delivery while the secret is rotated; compare every v1',
+  no_replay_protection: 'nothing says when it was signed, so a copy of it stays genuine; remember what was processed',
+};
 
 /** The failure of a signature: the cause is its code, the whole verdict its last state. */
 export function badSignature(verdict: RefusedSignature): Failure {
