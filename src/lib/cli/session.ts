@@ -18,6 +18,7 @@ import type { ExchangeRecord, Send, WriteDown } from '../contract/exchange.ts';
 import { usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
+import { secretsOf, watched } from './known-secrets.ts';
 import { note } from './output.ts';
 import { Records } from './records.ts';
 import { runningSandbox } from './running.ts';
@@ -91,8 +92,9 @@ class OpenSession implements Session {
   }
 
   get identity(): Identity {
+    if (this.#identity) return this.#identity;
     const { env, cwd, home, paths } = this.#context;
-    this.#identity ??= resolveIdentity({
+    this.#identity = resolveIdentity({
       flags: this.#flags,
       env,
       pin: findPin(cwd, home),
@@ -100,6 +102,7 @@ class OpenSession implements Session {
       runningSandbox: this.#running === null ? null : { base: this.#running },
       provider: (name) => findProvider(name, paths.config),
     });
+    for (const secret of secretsOf(this.#identity)) this.hide(secret);
     return this.#identity;
   }
 
@@ -170,13 +173,12 @@ class OpenSession implements Session {
 
   vaultOfKind(kind: VaultKind): Vault {
     const { env, keychainHelper, paths } = this.#context;
-    const open =
-      this.#vaults.get(kind) ??
-      openVault(kind, {
-        keychain: { command: keychainHelper, env },
-        folder: paths.config,
-        passphrase: () => this.#passphrase(),
-      });
+    const places = {
+      keychain: { command: keychainHelper, env },
+      folder: paths.config,
+      passphrase: () => this.#passphrase(),
+    };
+    const open = this.#vaults.get(kind) ?? watched(openVault(kind, places), (secret) => this.hide(secret));
     this.#vaults.set(kind, open);
     return open;
   }
