@@ -176,6 +176,14 @@ test('the stream tells requests, events, deliveries and the clock as they happen
   assert.equal(since, resumed);
 });
 
+test('a reader that falls a thousand messages behind is sent away', async () => {
+  const one = bench();
+  const response = await one.sandbox.fetch(new Request(`${BASE}${LOG}/stream`), { address: '127.0.0.1' });
+  for (let i = 0; i < 1500; i++) await one.bare('GET', '/nowhere');
+  const text = await response.text();
+  assert.ok(kinds(text).length >= 1000 && kinds(text).length <= 1002, String(kinds(text).length));
+});
+
 test('what the ring no longer holds is announced as a gap', async () => {
   const one = bench();
   for (let i = 0; i < 2500; i++) await one.bare('GET', '/nowhere');

@@ -38,6 +38,11 @@ function on(
   return { status, type, retry, emit: flags.includes('emit'), anchored: flags.includes('anchored') };
 }
 
+/** Documented families that are judged by their status. */
+function family(status: number, retry: ProblemRetry, meaning: string, next: string): ProblemEntry {
+  return { ...on([status], null, retry, []), meaning, next };
+}
+
 /** Codes of the public forms, recognised and not used here. */
 function foreign(status: number, meaning: string): ProblemEntry {
   return { ...on([status], IR, 'no', []), meaning, next: 'not used by this program' };
@@ -227,31 +232,11 @@ export const PROBLEMS = {
     meaning: 'the service failed',
     next: 'repeat with the same idempotency key',
   },
-  bad_request: {
-    ...on([400], null, 'no', []),
-    meaning: 'the request was not accepted',
-    next: 'read the message and correct the request',
-  },
-  validation: {
-    ...on([422], null, 'no', []),
-    meaning: 'a value was not accepted',
-    next: FIX_FIELD,
-  },
-  not_found: {
-    ...on([404], null, 'no', []),
-    meaning: 'no such object or route',
-    next: 'check the id and the environment',
-  },
-  conflict: {
-    ...on([409], null, 'no', []),
-    meaning: 'the present state does not allow it',
-    next: 'read the present state first',
-  },
-  server_error: {
-    ...on([500, 502, 503, 504], null, 'yes', []),
-    meaning: 'the service failed',
-    next: 'repeat with the same idempotency key',
-  },
+  bad_request: family(400, 'no', 'the request was not accepted', 'read the message and correct the request'),
+  validation: family(422, 'no', 'a value was not accepted', FIX_FIELD),
+  not_found: family(404, 'no', 'no such object or route', 'check the id and the environment'),
+  conflict: family(409, 'no', 'the present state does not allow it', 'read the present state first'),
+  server_error: family(500, 'yes', 'the service failed', 'repeat with the same idempotency key'),
   consent_required: foreign(400, 'public forms: consent is missing'),
   form_required: foreign(400, 'public forms: the form name is missing'),
   invalid_email: foreign(400, 'public forms: the e-mail is not valid'),

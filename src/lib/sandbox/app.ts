@@ -1,24 +1,25 @@
 /** The sandbox as a value with `fetch` (sandbox page): the partner API, its webhooks, its clock and its faults, without a port. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unbranded } from './acountpay/unbranded.ts';
-import { createCourier } from './courier.ts';
+import { Courier } from './courier.ts';
 import { openDataFile } from './data-file.ts';
 import { DROPPED, type Answer, type Incoming, type Outgoing } from './exchange.ts';
 import { createFaults } from './faults.ts';
 import { answerOf, incomingOf } from './fetch.ts';
-import { createLimits } from './limits.ts';
+import { noLedger } from './ledger.ts';
+import { Limits } from './limits.ts';
 import { Companies } from './outcomes.ts';
-import { createPipeline, unreadable } from './pipeline.ts';
-import { createRequestLog } from './request-log.ts';
+import { createPipeline, unreadable, type Pipeline } from './pipeline.ts';
+import { createRequestLog, type RequestLog } from './request-log.ts';
 import reserved from './reserved-companies.json' with { type: 'json' };
 import { resetWorld } from './reset.ts';
 import { createRouter } from './router.ts';
 import { routesOf } from './routes.ts';
 import { alongside, restore } from './saved-state.ts';
-import { createSender } from './sender.ts';
+import { createSender, type Post } from './sender.ts';
 import { settle, type SandboxOptions } from './settings.ts';
 import { createSteps } from './steps.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, writeDown, type World } from './world.ts';
 import type { ReservedCompany } from './objects.ts';
 
 export type { SandboxOptions } from './settings.ts';
@@ -56,26 +57,8 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     new Companies(reserved as readonly ReservedCompany[], options.companies ?? [], settings.lenient),
   );
   const notices = options.data === undefined ? [] : keepIn(world, options.data);
-  const faults = createFaults({
-    newId: (prefix) => world.ids.next(prefix),
-    draw: () => world.ids.draw(),
-    now: () => world.clock.now(),
-  });
-  const limits = createLimits(settings.now, settings);
-  const log = createRequestLog(world, options.record);
   const sender = options.post ? { post: options.post, close: () => {} } : createSender();
-  const courier = createCourier(world, { post: sender.post, faults, written: log.writeAttempt });
-  world.clock.onDue(createSteps(world, faults, courier));
-  world.clock.onSettled = () => world.ledger.flush();
-  const reset = (seed: string | null, keepEndpoints: boolean): void => {
-    resetWorld(world, seed, keepEndpoints);
-    faults.remove(null);
-    limits.reset();
-    log.clear();
-  };
-  const routes = createRouter(routesOf(world, { limits, faults, log, reset }));
-  const pipeline = createPipeline({ world, routes, limits, faults, log });
-  const handle = settings.provider === 'acountpay' ? unbranded(pipeline) : pipeline;
+  const { handle, log } = assemble(world, options, sender.post);
   return {
     handle,
     async fetch(request, peer) {
@@ -94,8 +77,32 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       await Promise.race([world.clock.stop(), sleep(FINISH_MS, undefined, { ref: false })]);
       sender.close();
       world.ledger.close();
+      world.ledger = noLedger;
     },
   };
+}
+
+/** Puts the parts round a world together. */
+function assemble(world: World, options: SandboxOptions, post: Post): { handle: Pipeline; log: RequestLog } {
+  const faults = createFaults({
+    newId: (prefix) => world.ids.next(prefix),
+    draw: () => world.ids.draw(),
+    now: () => world.clock.now(),
+  });
+  const limits = new Limits(world.settings.now, world.settings);
+  const log = createRequestLog(world, options.record);
+  const courier = new Courier(world, { post, faults, written: log.writeAttempt });
+  world.clock.onDue(createSteps(world, faults, (step) => courier.run(step)));
+  world.clock.onSettled = () => void writeDown(world);
+  const reset = (seed: string | null, keepEndpoints: boolean): void => {
+    resetWorld(world, seed, keepEndpoints);
+    faults.remove(null);
+    limits.reset();
+    log.clear();
+  };
+  const routes = createRouter(routesOf(world, { limits, faults, log, reset }));
+  const pipeline = createPipeline({ world, routes, limits, faults, log });
+  return { handle: world.settings.provider === 'acountpay' ? unbranded(pipeline) : pipeline, log };
 }
 
 /** Takes up the state of a data file, and writes to it from now on. @throws Failure */

@@ -19,7 +19,7 @@ import type { Fault, FaultKind, Faults } from './faults.ts';
 import { Lane } from './lane.ts';
 import type { DeliveryKept, EndpointKept } from './objects.ts';
 import type { Post, Receipt } from './sender.ts';
-import type { World } from './world.ts';
+import { writeDown, type World } from './world.ts';
 
 export interface CourierTools {
   post: Post;
@@ -52,57 +52,65 @@ const NOBODYS_KEY = 'whsec_belongs_to_nobody';
 /** Seconds a stale signature lies in the past. */
 const STALE_SECONDS = 600;
 
-/** Does a `deliver` step; the promise settles when the attempt has ended. */
-export function createCourier(world: World, tools: CourierTools): (step: Step) => void | Promise<void> {
-  const lanes = new Map<string, Lane>();
+export class Courier {
+  readonly #world: World;
+  readonly #tools: CourierTools;
+  readonly #lanes = new Map<string, Lane>();
   /** Held back by `webhook_reorder`, by endpoint: they follow the next event. */
-  const heldBack = new Map<string, DeliveryKept>();
+  readonly #heldBack = new Map<string, DeliveryKept>();
   /** A delivery is set aside once. */
-  const setAsideBefore = new WeakSet<DeliveryKept>();
+  readonly #setAsideBefore = new WeakSet<DeliveryKept>();
 
-  return (step) => {
-    const delivery = world.deliveries.get(step.id);
+  constructor(world: World, tools: CourierTools) {
+    this.#world = world;
+    this.#tools = tools;
+  }
+
+  /** Does a `deliver` step; the promise settles when the attempt has ended. */
+  run(step: Step): void | Promise<void> {
+    const { deliveries, webhook_endpoints: endpoints, clock } = this.#world;
+    const delivery = deliveries.get(step.id);
     if (delivery === undefined || delivery.due !== step.due) return undefined;
-    const endpoint = world.webhook_endpoints.get(delivery.resource.endpoint_id);
-    if (endpoint === undefined || world.clock.now() - delivery.eventCreated >= EVENT_LIFE_MS) {
-      finish(world, delivery, 'abandoned');
+    const endpoint = endpoints.get(delivery.resource.endpoint_id);
+    if (endpoint === undefined || clock.now() - delivery.eventCreated >= EVENT_LIFE_MS) {
+      finish(this.#world, delivery, 'abandoned');
       return undefined;
     }
-    if (endpoint.resource.status === 'disabled') hold(world, delivery);
-    else if (!setAside(delivery)) return carry(delivery, endpoint);
+    if (endpoint.resource.status === 'disabled') hold(this.#world, delivery);
+    else if (!this.#setAside(delivery)) return this.#carry(delivery, endpoint);
     return undefined;
-  };
+  }
 
-  async function carry(delivery: DeliveryKept, endpoint: EndpointKept): Promise<void> {
+  async #carry(delivery: DeliveryKept, endpoint: EndpointKept): Promise<void> {
     delivery.due = null;
-    const lane = lanes.get(endpoint.resource.id) ?? new Lane(ABREAST);
-    lanes.set(endpoint.resource.id, lane);
-    await lane.run(() => attempt(world, tools, delivery, endpoint));
-    if (lane.idle) lanes.delete(endpoint.resource.id);
-    letFollow(delivery);
+    const lane = this.#lanes.get(endpoint.resource.id) ?? new Lane(ABREAST);
+    this.#lanes.set(endpoint.resource.id, lane);
+    await lane.run(() => attempt(this.#world, this.#tools, delivery, endpoint));
+    if (lane.idle) this.#lanes.delete(endpoint.resource.id);
+    this.#letFollow(delivery);
   }
 
   /** True when a fault keeps the first attempt back. */
-  function setAside(delivery: DeliveryKept): boolean {
-    const { endpoint_id: endpoint } = delivery.resource;
-    if (delivery.resource.attempts.length > 0 || setAsideBefore.has(delivery) || heldBack.has(endpoint)) return false;
-    const fault = tools.faults.take(BEFORE, occasionOf(delivery));
+  #setAside(delivery: DeliveryKept): boolean {
+    const { endpoint_id: endpoint, attempts } = delivery.resource;
+    if (attempts.length > 0 || this.#setAsideBefore.has(delivery) || this.#heldBack.has(endpoint)) return false;
+    const fault = this.#tools.faults.take(BEFORE, occasionOf(delivery));
     if (fault === null) return false;
-    setAsideBefore.add(delivery);
-    if (fault.kind === 'webhook_delay') postpone(world, delivery, world.clock.now() + fault.delay_ms);
+    this.#setAsideBefore.add(delivery);
+    if (fault.kind === 'webhook_delay') postpone(this.#world, delivery, this.#world.clock.now() + fault.delay_ms);
     else {
       delivery.due = null;
-      heldBack.set(endpoint, delivery);
+      this.#heldBack.set(endpoint, delivery);
     }
     return true;
   }
 
   /** The one held back goes after the one that followed it. */
-  function letFollow(delivery: DeliveryKept): void {
-    const back = heldBack.get(delivery.resource.endpoint_id);
+  #letFollow(delivery: DeliveryKept): void {
+    const back = this.#heldBack.get(delivery.resource.endpoint_id);
     if (back === undefined) return;
-    heldBack.delete(delivery.resource.endpoint_id);
-    postpone(world, back, world.clock.now());
+    this.#heldBack.delete(delivery.resource.endpoint_id);
+    postpone(this.#world, back, this.#world.clock.now());
   }
 }
 
@@ -126,7 +134,7 @@ async function attempt(
   if (world.deliveries.get(delivery.resource.id) !== delivery) return;
   tools.written({ delivery, headers, attempt: number, startedAt, durationMs, receipt });
   conclude(world, delivery, receipt, { at, t, durationMs, v1Count: secrets.length });
-  world.ledger.flush();
+  writeDown(world);
 }
 
 interface Parcelled {

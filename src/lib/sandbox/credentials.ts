@@ -90,58 +90,72 @@ interface Known {
   credential: Credential;
 }
 
-export interface Gate {
-  /** The claims of a token that is good now; null otherwise. */
-  introspect(token: string, now: number): Claims | null;
-  /** Judges an `Authorization` header. @throws Refusal 401 */
-  admit(authorization: string | undefined, now: number): Credential;
-  /** Forgets verified tokens, after keys or revocations changed. */
-  forget(): void;
-}
-
 /** A verified token is remembered, so that a signature is checked once and not on every call. */
 const REMEMBERED = 1000;
 
-export function createGate(issuer: string, keyring: () => Keyring, revoked: () => Revocations): Gate {
-  const known = new Map<string, Known>();
-  const open = (token: string, now: number): Known | null => {
+export interface GateFacts {
+  issuer: string;
+  keyring(): Keyring;
+  revoked(): Revocations;
+}
+
+export class Gate {
+  readonly #facts: GateFacts;
+  readonly #audience: string;
+  readonly #known = new Map<string, Known>();
+
+  constructor(facts: GateFacts) {
+    this.#facts = facts;
+    this.#audience = audienceOf(facts.issuer);
+  }
+
+  /** The claims of a token that is good now; null otherwise. */
+  introspect(token: string, now: number): Claims | null {
+    const claims = this.#open(token, now)?.claims;
+    if (!claims || claims.aud !== this.#audience || claims.exp * 1000 <= now || this.#isRevoked(claims)) return null;
+    return claims;
+  }
+
+  /** Judges an `Authorization` header. @throws Refusal 401 */
+  admit(authorization: string | undefined, now: number): Credential {
+    const bearer = bearerOf(authorization);
+    const byKey = PROJECTS.find((project) => project.secretKey === bearer);
+    if (byKey) return { project: byKey.name, shown: 'sk_test_…', scopes: EVERY_SCOPE };
+    const token = this.#open(bearer, now);
+    if (token === null) throw unrecognised(bearer);
+    const { claims } = token;
+    if (claims.aud !== this.#audience) {
+      throw challenge('audience_mismatch', 'The access token was issued for another API.');
+    }
+    if (this.#isRevoked(claims)) throw challenge('token_revoked', 'The access token has been revoked.');
+    if (claims.exp * 1000 <= now) throw challenge('token_expired', 'The access token has expired.');
+    return token.credential;
+  }
+
+  /** Forgets verified tokens, after a reset. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  #open(token: string, now: number): Known | null {
     // Looked up by its signature, which is an eighth of it.
     const signature = token.slice(token.lastIndexOf('.'));
-    const before = known.get(signature);
+    const before = this.#known.get(signature);
     if (before?.token === token) return before;
-    const claims = readClaims(openJwt(keyring(), token, now));
+    const claims = readClaims(openJwt(this.#facts.keyring(), token, now));
     const project = PROJECTS.find((one) => one.clientId === claims?.client_id);
     if (claims === null || project === undefined) return null;
     const scopes = new Set(claims.scope.split(' ').flatMap((name) => canonicalScope(name) ?? []));
     const found = { token, claims, credential: { project: project.name, shown: 'cid_sbx_…', scopes } };
-    if (known.size >= REMEMBERED) known.clear();
-    known.set(signature, found);
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.set(signature, found);
     return found;
-  };
-  const isRevoked = ({ jti, client_id }: Claims): boolean =>
-    revoked().tokens.has(jti) || revoked().clients.has(client_id);
-  return {
-    forget: () => known.clear(),
-    introspect(token, now) {
-      const claims = open(token, now)?.claims;
-      if (!claims || claims.aud !== audienceOf(issuer) || claims.exp * 1000 <= now || isRevoked(claims)) return null;
-      return claims;
-    },
-    admit(authorization, now) {
-      const bearer = bearerOf(authorization);
-      const byKey = PROJECTS.find((project) => project.secretKey === bearer);
-      if (byKey) return { project: byKey.name, shown: 'sk_test_…', scopes: EVERY_SCOPE };
-      const token = open(bearer, now);
-      if (token === null) throw unrecognised(bearer);
-      const { claims } = token;
-      if (claims.aud !== audienceOf(issuer)) {
-        throw challenge('audience_mismatch', 'The access token was issued for another API.');
-      }
-      if (isRevoked(claims)) throw challenge('token_revoked', 'The access token has been revoked.');
-      if (claims.exp * 1000 <= now) throw challenge('token_expired', 'The access token has expired.');
-      return token.credential;
-    },
-  };
+  }
+
+  #isRevoked({ jti, client_id }: Claims): boolean {
+    const { tokens, clients } = this.#facts.revoked();
+    return tokens.has(jti) || clients.has(client_id);
+  }
 }
 
 function bearerOf(authorization: string | undefined): string {

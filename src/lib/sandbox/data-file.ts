@@ -58,13 +58,18 @@ function ledgerOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly stri
   const noted = new Map<string, { kind: string; key: string; value: object | null }>();
   const write = (): void => {
     db.exec('BEGIN');
-    for (const { kind, key, value } of noted.values()) {
-      if (value === null) remove.run(kind, key);
-      else put.run(kind, key, JSON.stringify(value));
+    try {
+      for (const { kind, key, value } of noted.values()) {
+        if (value === null) remove.run(kind, key);
+        else put.run(kind, key, JSON.stringify(value));
+      }
+      for (const [key, value] of Object.entries(facts.alongside())) put.run('state', key, JSON.stringify(value));
+      db.exec('COMMIT');
+      noted.clear();
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
     }
-    for (const [key, value] of Object.entries(facts.alongside())) put.run('state', key, JSON.stringify(value));
-    db.exec('COMMIT');
-    noted.clear();
   };
   return {
     notices,

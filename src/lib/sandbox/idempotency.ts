@@ -5,18 +5,9 @@ import type { KeptAnswer, ProjectName } from './objects.ts';
 import { refuse } from './refusal.ts';
 
 const RETENTION = 86_400_000;
+const HEADER = 'Idempotency-Key';
 /** A payload up to this length is kept as it is, a longer one as a digest. */
 const SHORT = 48;
-
-export interface Idempotency {
-  /**
-   * Claims the key of a write. Returns the kept answer of an earlier call, or the claim to settle with this one's.
-   * @throws Refusal 409 `idempotency_conflict`, `idempotency_key_in_progress`
-   */
-  claim(name: string, body: Uint8Array | null, now: number): { kept: KeptAnswer } | { claim: Claim };
-  readonly kept: Map<string, KeptAnswer>;
-  clear(): void;
-}
 
 export interface Claim {
   /** Keeps the answer, unless it is one that is never kept; either way the key is free again. */
@@ -34,7 +25,7 @@ export function readKey(call: Call): string | null {
   if (key === undefined) return null;
   if (!/^[!-~]{1,255}$/.test(key)) {
     const message = 'Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.';
-    throw refuse('parameter_invalid', message, 'Idempotency-Key');
+    throw refuse('parameter_invalid', message, HEADER);
   }
   return key;
 }
@@ -44,65 +35,77 @@ export function nameOf(project: ProjectName, method: string, path: string, key: 
   return [project, method, path, key].join(' ');
 }
 
-/** `onKept` and `onGone` tell the ledger. */
-export function createIdempotency(
-  onKept: (name: string, kept: KeptAnswer) => void,
-  onGone: (name: string) => void,
-): Idempotency {
-  const kept = new Map<string, KeptAnswer>();
-  const running = new Set<string>();
-  const forgetOld = (now: number): void => {
-    // In order of arrival, so the walk ends at the first young one.
-    for (const [name, answer] of kept) {
-      if (now - answer.at < RETENTION) return;
-      kept.delete(name);
-      onGone(name);
+export interface Witness {
+  kept(name: string, answer: KeptAnswer): void;
+  gone(name: string): void;
+}
+
+export class Idempotency {
+  /** By name, in order of arrival. */
+  readonly kept = new Map<string, KeptAnswer>();
+  readonly #running = new Set<string>();
+  readonly #witness: Witness;
+
+  constructor(witness: Witness) {
+    this.#witness = witness;
+  }
+
+  /**
+   * Claims the key of a write. Returns the kept answer of an earlier call, or the claim to settle with this one's.
+   * @throws Refusal 409 `idempotency_conflict`, `idempotency_key_in_progress`
+   */
+  claim(name: string, body: Uint8Array | null, now: number): { kept: KeptAnswer } | { claim: Claim } {
+    this.#forgetOld(now);
+    const before = this.kept.get(name);
+    if (before) {
+      if (samePayload(before.payload, body)) return { kept: before };
+      throw refuse('idempotency_conflict', 'This Idempotency-Key was used before with another payload.', HEADER);
     }
-  };
-  return {
-    kept,
-    clear: () => kept.clear(),
-    claim(name, body, now) {
-      forgetOld(now);
-      const before = kept.get(name);
-      if (before) {
-        if (samePayload(before.payload, body)) return { kept: before };
-        throw refuse(
-          'idempotency_conflict',
-          'This Idempotency-Key was used before with another payload.',
-          'Idempotency-Key',
-        );
-      }
-      if (running.has(name)) {
-        throw refuse(
-          'idempotency_key_in_progress',
-          'The first call with this key is still running.',
-          'Idempotency-Key',
-          {
-            headers: { 'Retry-After': '1' },
-          },
-        );
-      }
-      running.add(name);
-      return {
-        claim: {
-          settle(answer, resourceIds) {
-            running.delete(name);
-            if (answer === null || !isKept(answer.status)) return;
-            const record = {
-              payload: short(body),
-              status: answer.status,
-              body: answer.again?.resource ?? answer.body,
-              render: answer.again?.render ?? null,
-              resourceIds: resourceIds.length === 1 ? (resourceIds[0] ?? '') : resourceIds.join(' '),
-              at: now,
-            };
-            kept.set(name, record);
-            onKept(name, record);
-          },
+    if (this.#running.has(name)) throw stillRunning();
+    this.#running.add(name);
+    return {
+      claim: {
+        settle: (answer, resourceIds) => {
+          this.#running.delete(name);
+          if (answer !== null && isKept(answer.status)) this.#keep(name, record(answer, resourceIds, body, now));
         },
-      };
-    },
+      },
+    };
+  }
+
+  clear(): void {
+    this.kept.clear();
+  }
+
+  #keep(name: string, answer: KeptAnswer): void {
+    this.kept.set(name, answer);
+    this.#witness.kept(name, answer);
+  }
+
+  #forgetOld(now: number): void {
+    // In order of arrival, so the walk ends at the first young one.
+    for (const [name, answer] of this.kept) {
+      if (now - answer.at < RETENTION) return;
+      this.kept.delete(name);
+      this.#witness.gone(name);
+    }
+  }
+}
+
+function stillRunning(): Error {
+  return refuse('idempotency_key_in_progress', 'The first call with this key is still running.', HEADER, {
+    headers: { 'Retry-After': '1' },
+  });
+}
+
+function record(answer: Answer, ids: readonly string[], body: Uint8Array | null, now: number): KeptAnswer {
+  return {
+    payload: short(body),
+    status: answer.status,
+    body: answer.again?.resource ?? answer.body,
+    render: answer.again?.render ?? null,
+    resourceIds: ids.length === 1 ? (ids[0] ?? '') : ids.join(' '),
+    at: now,
   };
 }
 

@@ -55,81 +55,109 @@ export interface SubLimit {
   perSecond: number;
 }
 
-export interface Limits {
-  /** Figures of a project's bucket, nothing taken. */
-  show(project: ProjectName): RateFigures;
-  /** Takes one request of a project and, where the route has one, of its sub-limit. @throws Refusal 429 */
-  take(project: ProjectName, sub: SubLimit | undefined): RateFigures;
-  /** One token mint; the token plane has a bucket of its own. Null when there is none left. */
-  mint(project: ProjectName): { figures: RateFigures; wait: number | null };
-  /** A keyless route, per address and route. @throws Refusal 429 */
-  visit(address: string, route: string): RateFigures;
-  /** Counts a request as under way. @throws Refusal 429 when too many are */
-  enter(project: ProjectName): void;
-  leave(project: ProjectName): void;
-  reset(): void;
-}
-
 /** Addresses of keyless callers that are remembered at most. */
 const VISITORS = 1000;
 
-export function createLimits(now: () => number, settings: { tier: TierName; rateLimit: boolean }): Limits {
-  const buckets = new Map<string, Bucket>();
-  const underWay = new Map<ProjectName, number>();
-  const tier = (project: ProjectName): Tier => TIERS[tierOf(project, settings.tier)];
-  const bucket = (key: string, perSecond: number, size: number): Bucket => {
-    const found = buckets.get(key) ?? new Bucket(perSecond, size, now());
-    buckets.set(key, found);
-    return found;
-  };
-  const whole = new Map<ProjectName, Bucket>();
-  const ofProject = (project: ProjectName): Bucket => {
-    const found = whole.get(project) ?? new Bucket(tier(project).perSecond, tier(project).burst, now());
-    whole.set(project, found);
-    return found;
-  };
-  const admits = (one: Bucket, at: number): boolean => !settings.rateLimit || one.has(at);
-  return {
-    show: (project) => ofProject(project).figures(now()),
-    take(project, sub) {
-      const at = now();
-      const all = ofProject(project);
-      const part = sub && bucket(`${sub.route} ${project}`, sub.perSecond, sub.perSecond);
-      if (!admits(all, at)) throw tooMany(all, at, 'The rate limit of the project was hit.');
-      if (part && !admits(part, at)) throw tooMany(part, at, 'The rate limit of this route was hit.');
-      all.take();
-      part?.take();
-      return all.figures(at);
-    },
-    mint(project) {
-      const at = now();
-      const own = bucket(`token ${project}`, tier(project).perSecond, tier(project).burst);
-      if (!admits(own, at)) return { figures: own.figures(at), wait: own.wait() };
-      own.take();
-      return { figures: own.figures(at), wait: null };
-    },
-    visit(address, route) {
-      const at = now();
-      if (buckets.size > VISITORS) for (const key of buckets.keys()) if (key.startsWith('visit ')) buckets.delete(key);
-      const perSecond = PUBLIC_LIMIT.requests / PUBLIC_LIMIT.windowSeconds;
-      const own = bucket(`visit ${route} ${address}`, perSecond, PUBLIC_LIMIT.requests);
-      if (!admits(own, at)) throw tooMany(own, at, 'Too many requests from this address.');
-      own.take();
-      return own.figures(at);
-    },
-    enter(project) {
-      const count = underWay.get(project) ?? 0;
-      if (settings.rateLimit && count >= tier(project).concurrent) {
-        throw limited(ofProject(project).figures(now()), 1, 'Too many requests are under way.');
-      }
-      underWay.set(project, count + 1);
-    },
-    leave: (project) => underWay.set(project, Math.max(0, (underWay.get(project) ?? 0) - 1)),
-    reset() {
-      buckets.clear();
-      whole.clear();
-    },
-  };
+export class Limits {
+  readonly #now: () => number;
+  readonly #localTier: TierName;
+  readonly #enforced: boolean;
+  readonly #projects = new Map<ProjectName, Bucket>();
+  /** Of the token plane, of routes and of visitors. */
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #underWay = new Map<ProjectName, number>();
+
+  /** `now` in real milliseconds. */
+  constructor(now: () => number, settings: { tier: TierName; rateLimit: boolean }) {
+    this.#now = now;
+    this.#localTier = settings.tier;
+    this.#enforced = settings.rateLimit;
+  }
+
+  /** Figures of a project's bucket, nothing taken. */
+  show(project: ProjectName): RateFigures {
+    return this.#ofProject(project).figures(this.#now());
+  }
+
+  /** Takes one request of a project and, where the route has one, of its sub-limit. @throws Refusal 429 */
+  take(project: ProjectName, sub: SubLimit | undefined): RateFigures {
+    const at = this.#now();
+    const whole = this.#ofProject(project);
+    const part = sub && this.#bucket(`${sub.route} ${project}`, sub.perSecond, sub.perSecond);
+    if (!this.#admits(whole, at)) throw tooMany(whole, at, 'The rate limit of the project was hit.');
+    if (part && !this.#admits(part, at)) throw tooMany(part, at, 'The rate limit of this route was hit.');
+    whole.take();
+    part?.take();
+    return whole.figures(at);
+  }
+
+  /** One token mint, from a bucket of its own. `wait` is in seconds, null when one was there. */
+  mint(project: ProjectName): { figures: RateFigures; wait: number | null } {
+    const at = this.#now();
+    const { perSecond, burst } = this.#tier(project);
+    const own = this.#bucket(`token ${project}`, perSecond, burst);
+    if (!this.#admits(own, at)) return { figures: own.figures(at), wait: own.wait() };
+    own.take();
+    return { figures: own.figures(at), wait: null };
+  }
+
+  /** A keyless route, per address and route. @throws Refusal 429 */
+  visit(address: string, route: string): RateFigures {
+    const at = this.#now();
+    if (this.#buckets.size > VISITORS) this.#forgetVisitors();
+    const perSecond = PUBLIC_LIMIT.requests / PUBLIC_LIMIT.windowSeconds;
+    const own = this.#bucket(`visit ${route} ${address}`, perSecond, PUBLIC_LIMIT.requests);
+    if (!this.#admits(own, at)) throw tooMany(own, at, 'Too many requests from this address.');
+    own.take();
+    return own.figures(at);
+  }
+
+  /** Counts a request as under way. @throws Refusal 429 when too many are */
+  enter(project: ProjectName): void {
+    const count = this.#underWay.get(project) ?? 0;
+    if (this.#enforced && count >= this.#tier(project).concurrent) {
+      throw limited(this.show(project), 1, 'Too many requests are under way.');
+    }
+    this.#underWay.set(project, count + 1);
+  }
+
+  leave(project: ProjectName): void {
+    this.#underWay.set(project, Math.max(0, (this.#underWay.get(project) ?? 0) - 1));
+  }
+
+  reset(): void {
+    this.#projects.clear();
+    this.#buckets.clear();
+  }
+
+  #tier(project: ProjectName): Tier {
+    return TIERS[tierOf(project, this.#localTier)];
+  }
+
+  #ofProject(project: ProjectName): Bucket {
+    const known = this.#projects.get(project);
+    if (known) return known;
+    const { perSecond, burst } = this.#tier(project);
+    const made = new Bucket(perSecond, burst, this.#now());
+    this.#projects.set(project, made);
+    return made;
+  }
+
+  #bucket(key: string, perSecond: number, size: number): Bucket {
+    const known = this.#buckets.get(key);
+    if (known) return known;
+    const made = new Bucket(perSecond, size, this.#now());
+    this.#buckets.set(key, made);
+    return made;
+  }
+
+  #admits(bucket: Bucket, at: number): boolean {
+    return !this.#enforced || bucket.has(at);
+  }
+
+  #forgetVisitors(): void {
+    for (const key of this.#buckets.keys()) if (key.startsWith('visit ')) this.#buckets.delete(key);
+  }
 }
 
 /** A 429 carries the figures of the bucket that refused, as headers would show them. */

@@ -17,7 +17,7 @@ import { andThen, thenAlways } from './maybe-later.ts';
 import { refuse, Refusal } from './refusal.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Found, PlacedRoute, RouteTable } from './router.ts';
-import type { World } from './world.ts';
+import { writeDown, type World } from './world.ts';
 
 export interface PipelineParts {
   world: World;
@@ -36,8 +36,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     world.clock.settle();
     const found = routes.find(request.method, request.path);
     const call = openCall(world, request, found);
-    const outgoing = await answer(parts, call, found);
-    world.ledger.flush();
+    let outgoing = await answer(parts, call, found);
+    if (!writeDown(world)) outgoing = refusalAnswer(call, unwritten());
     if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
     const isAdmin = 'route' in found && found.route?.plane === 'admin';
     if (!isAdmin) parts.log.write(call, outgoing, startedAt);
@@ -202,6 +202,11 @@ function guardPage(world: World, call: Call): void {
   if (call.request.method === 'POST' && hasForeignOrigin(call.request, world.settings.baseUrl)) {
     throw refuse('invalid_request', 'A page of another origin cannot act here.', undefined, { status: 403 });
   }
+}
+
+/** Nothing is acknowledged that is not on disk (sandbox page §13). */
+function unwritten(): Refusal {
+  return refuse('service_unavailable', 'The data file could not be written; is the disk full?');
 }
 
 function lacking(scope: string): Refusal {

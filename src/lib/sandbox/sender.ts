@@ -1,5 +1,6 @@
 /** Sends one webhook delivery over the network (webhooks page §5): one try, 10 s at most, redirects not followed. */
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 
 export interface Parcel {
@@ -26,6 +27,7 @@ export function createSender(): { post: Post; close(): void } {
     const options = {
       method: 'POST',
       headers: { ...parcel.headers, 'content-length': String(Buffer.byteLength(parcel.body)) },
+      ...(url.hostname === 'localhost' ? { lookup: lookUpLocalhost, autoSelectFamily: true } : {}),
     };
     return url.protocol === 'https:'
       ? httpsRequest(url, { ...options, agent: secure })
@@ -43,6 +45,14 @@ export function createSender(): { post: Post; close(): void } {
     },
   };
 }
+
+/** Both families, whatever the hosts file says (RFC 6761 §6.3): the receiver may listen on either. */
+const lookUpLocalhost: LookupFunction = (_hostname, _options, found) => {
+  found(null, [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ]);
+};
 
 function send(open: (parcel: Parcel) => ClientRequest, parcel: Parcel): Promise<{ receipt: Receipt; stale: boolean }> {
   return new Promise((resolve) => {

@@ -2,8 +2,8 @@
 import type { Step } from './clock.ts';
 import { Clock } from './clock.ts';
 import { Collection } from './collection.ts';
-import { createGate, type Gate, type Revocations } from './credentials.ts';
-import { bodyOf, createIdempotency, type Idempotency } from './idempotency.ts';
+import { Gate, type Revocations } from './credentials.ts';
+import { bodyOf, Idempotency } from './idempotency.ts';
 import { createIdentifiers, type Identifiers, type IdPrefix } from './identifiers.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import type { Ledger } from './ledger.ts';
@@ -81,17 +81,14 @@ export function createWorld(settings: Settings, companies: Companies): World {
     settings,
     companies,
     clock,
-    gate: createGate(
-      settings.baseUrl,
-      () => world.keyring,
-      () => world.revoked,
-    ),
-    keys: createIdempotency(
-      (name, kept) => {
-        if (world.ledger !== noLedger) world.ledger.put('keys', name, { ...kept, body: bodyOf(kept), render: null });
+    gate: new Gate({ issuer: settings.baseUrl, keyring: () => world.keyring, revoked: () => world.revoked }),
+    keys: new Idempotency({
+      kept(name, answer) {
+        if (world.ledger !== noLedger)
+          world.ledger.put('keys', name, { ...answer, body: bodyOf(answer), render: null });
       },
-      (name) => world.ledger.remove('keys', name),
-    ),
+      gone: (name) => world.ledger.remove('keys', name),
+    }),
     seed: settings.seed,
     ids: createIdentifiers(settings.seed),
     keyring: createKeyring(settings.seed, settings.jwtAlg),
@@ -138,6 +135,19 @@ const PREFIXES: Readonly<Record<RecordKind, IdPrefix>> = {
 /** Notes that a record was made or changed. */
 export function save<K extends RecordKind>(world: World, kind: K, record: Records[K]): void {
   world.ledger.put(kind, record.resource.id, record);
+}
+
+/**
+ * Writes out what was noted, before an answer leaves. False when that failed: what was noted stays noted, and is tried again with
+ * the next change.
+ */
+export function writeDown(world: World): boolean {
+  try {
+    world.ledger.flush();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Plans a step, `wait` milliseconds of sandbox time from now. */

@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document of every partner route (sandbox page §1). */
 import { partnerRoute, SCOPES } from '../../contract/scopes.ts';
-import { examples, TOKEN_EXAMPLE, type Examples } from './examples.ts';
+import { examples, type Examples } from './examples.ts';
+import { oauthPaths } from './oauth.ts';
 import { OPERATIONS, type OperationRow } from './operations.ts';
 import { componentSchemas, ref, type Schema } from './schemas.ts';
 
@@ -168,56 +169,3 @@ function securitySchemes(baseUrl: string): Record<string, Schema> {
     },
   };
 }
-
-function oauthPaths(): Record<string, Schema> {
-  const form = (properties: Record<string, Schema>, required: string[], example: object): Schema => ({
-    required: true,
-    content: { 'application/x-www-form-urlencoded': { schema: { type: 'object', required, properties }, example } },
-  });
-  const answers = (name: string, example?: object): Schema => ({
-    200: {
-      description: 'Done',
-      content: { 'application/json': { schema: ref(name), ...(example ? { example } : {}) } },
-    },
-    ...Object.fromEntries([400, 401, 429].map((status) => [status, OAUTH_REFUSAL])),
-  });
-  const client = { client_id: TEXT, client_secret: TEXT };
-  const local = { client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
-  const common = { tags: ['OAuth'], security: [] };
-  return {
-    '/partner/v1/oauth/token': {
-      post: {
-        ...common,
-        operationId: 'mintToken',
-        summary: 'Mint an access token by client credentials',
-        requestBody: form({ grant_type: { const: 'client_credentials' }, ...client, scope: TEXT }, ['grant_type'], {
-          grant_type: 'client_credentials',
-          ...local,
-        }),
-        responses: answers('TokenAnswer', TOKEN_EXAMPLE),
-      },
-    },
-    '/partner/v1/oauth/introspect': {
-      post: {
-        ...common,
-        operationId: 'introspectToken',
-        summary: 'Ask whether a token is good now',
-        requestBody: form({ token: TEXT, ...client }, ['token'], { token: 'EXAMPLE.ACCESS.TOKEN', ...local }),
-        responses: answers('Introspection', { active: false }),
-      },
-    },
-    '/partner/v1/oauth/jwks': {
-      get: {
-        ...common,
-        operationId: 'getKeys',
-        summary: 'The keys tokens are signed with',
-        responses: answers('Jwks'),
-      },
-    },
-  };
-}
-
-const OAUTH_REFUSAL = {
-  description: 'Refused (RFC 6749 §5.2)',
-  content: { 'application/json': { schema: ref('OAuthError') } },
-};

@@ -19,7 +19,7 @@ export function journeyRoutes(world: World): Route[] {
     };
   };
   return [
-    { method: 'GET', path: PATH, plane: 'page', handle: open(show) },
+    { method: 'GET', path: PATH, plane: 'page', handle: open((kept) => show(world, kept)) },
     {
       method: 'POST',
       path: `${PATH}/complete`,
@@ -43,8 +43,10 @@ export function unknownPage(): Answer {
   });
 }
 
-/** A status can still move of itself. */
-const MOVING = new Set(['submitted', 'in_review']);
+/** True while the status can move without anybody doing anything. */
+function moves(world: World, { resource: { status } }: ApplicationKept): boolean {
+  return status === 'submitted' || status === 'in_review' || (status === 'created' && world.settings.autoSubmit);
+}
 
 const SAID: Readonly<Record<string, string>> = {
   created: 'Waiting for you',
@@ -56,11 +58,11 @@ const SAID: Readonly<Record<string, string>> = {
   withdrawn: 'Withdrawn',
 };
 
-function show(kept: ApplicationKept): Answer {
-  const { status, redirect_uri: back } = kept.resource;
+function show(world: World, kept: ApplicationKept): Answer {
+  const { redirect_uri: back } = kept.resource;
   return page(200, {
     title: 'Your application',
-    ...(MOVING.has(status) ? { reload: 1 } : {}),
+    ...(moves(world, kept) ? { reload: 1 } : {}),
     formTarget: back === null ? null : new URL(back).origin,
     body: html`<h1>Your application</h1>
       ${summary(kept)} ${buttons(kept)}`,

@@ -108,10 +108,11 @@ interface Source {
   data: Record<string, unknown> | null;
 }
 
-/** An object that exists fills the payload and decides the project. @throws Refusal 404, 400 */
+/** An object that exists fills the payload and decides the project; else the endpoint does. @throws Refusal 404, 400 */
 function sourceOf(world: World, body: unknown, type: EventType): Source {
   const id = at(body, 'object_id');
-  const project = PROJECT_NAMES.find((name) => name === at(body, 'project')) ?? 'local';
+  const endpoint = world.webhook_endpoints.get(String(at(body, 'endpoint')));
+  const project = PROJECT_NAMES.find((name) => name === at(body, 'project')) ?? endpoint?.project ?? 'local';
   if (id === undefined) return { project, data: null };
   const found = dataOf(world, type, String(id));
   if (found === 'unknown') throw refuse('resource_missing', 'No such object.', 'object_id');

@@ -1,0 +1,61 @@
+/** The token plane in the OpenAPI document (partner API §3). */
+import { TOKEN_EXAMPLE } from './examples.ts';
+import { ref, type Schema } from './schemas.ts';
+
+const TEXT = { type: 'string' };
+const CLIENT = { client_id: TEXT, client_secret: TEXT };
+const LOCAL = { client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
+/** The client authenticates by the form or by HTTP Basic, not by a bearer. */
+const COMMON = { tags: ['OAuth'], security: [] };
+
+export function oauthPaths(): Record<string, Schema> {
+  return {
+    '/partner/v1/oauth/token': {
+      post: {
+        ...COMMON,
+        operationId: 'mintToken',
+        summary: 'Mint an access token by client credentials',
+        requestBody: form(
+          { grant_type: { const: 'client_credentials' }, ...CLIENT, scope: TEXT },
+          { grant_type: 'client_credentials', ...LOCAL },
+        ),
+        responses: answers('TokenAnswer', TOKEN_EXAMPLE),
+      },
+    },
+    '/partner/v1/oauth/introspect': {
+      post: {
+        ...COMMON,
+        operationId: 'introspectToken',
+        summary: 'Ask whether a token is good now',
+        requestBody: form({ token: TEXT, ...CLIENT }, { token: 'EXAMPLE.ACCESS.TOKEN', ...LOCAL }),
+        responses: answers('Introspection', { active: false }),
+      },
+    },
+    '/partner/v1/oauth/jwks': {
+      get: {
+        ...COMMON,
+        operationId: 'getKeys',
+        summary: 'The keys tokens are signed with',
+        responses: answers('Jwks'),
+      },
+    },
+  };
+}
+
+/** The first property is required. */
+function form(properties: Record<string, Schema>, example: object): Schema {
+  const required = Object.keys(properties).slice(0, 1);
+  return {
+    required: true,
+    content: { 'application/x-www-form-urlencoded': { schema: { type: 'object', required, properties }, example } },
+  };
+}
+
+function answers(name: string, example?: object): Schema {
+  const content = { 'application/json': { schema: ref(name), ...(example ? { example } : {}) } };
+  const refused = {
+    description: 'Refused (RFC 6749 §5.2)',
+    content: { 'application/json': { schema: ref('OAuthError') } },
+  };
+  return { 200: { description: 'Done', content }, 400: refused, 401: refused, 429: refused };
+}
