@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { usage } from '../lib/failure.ts';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { colourOf } from '../lib/cli/colour.ts';
 import { type Report, tour } from '../lib/cli/tour.ts';
@@ -13,7 +14,13 @@ makes a payment link, and shows the signed webhooks of all this arriving at a sm
   static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --json | jq .decision'];
 
   async run(): Promise<Result> {
-    const folder = await mkdtemp(join(tmpdir(), 'credicorp-demo-'));
+    const folder = await mkdtemp(join(tmpdir(), 'credicorp-demo-')).catch((error: unknown) => {
+      throw usage(
+        `no folder can be made in ${tmpdir()}`,
+        { code: 'not_writable', next: 'name another temporary folder with TMPDIR' },
+        error,
+      );
+    });
     try {
       const paint = await colourOf(this.context, this.context.stderr, this.view.color);
       const report = await tour(this.context, folder, (line) => this.note(line), paint);

@@ -5,7 +5,8 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { usage } from '../../lib/failure.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
-import { runningSandbox } from '../../lib/cli/running.ts';
+import { during } from '../../lib/cli/progress.ts';
+import { holdSandboxLock, surelyRunning } from '../../lib/cli/running.ts';
 import { type Ready, readyLine, sandboxOptions, sandboxReady, serveSandbox } from '../../lib/cli/sandbox.ts';
 
 export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
@@ -63,25 +64,39 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   };
 
   async run(): Promise<Result> {
-    const running = await runningSandbox(this.context);
-    const wanted = this.flags.provider ?? 'credicorp';
-    if (running && running.provider !== wanted)
-      throw usage(`a sandbox of ${running.provider} runs already`, { next: 'end it first: credicorp sandbox stop' });
-    if (running) {
-      const { base_url, pid } = running;
-      this.note(`the sandbox already runs at ${base_url} (process ${pid}); end it with: credicorp sandbox stop`);
-      return object({ already_running: true, ...running });
-    }
-    if (this.flags.background) return object(await detach(this.context, this.argv), { id: null });
     const options = await sandboxOptions(this.context, this.flags, randomBytes(6).toString('hex'));
+    const lock = await holdSandboxLock(this.context);
+    if (lock === 'busy') return this.already();
+    if (this.flags.background) {
+      if (typeof lock === 'function') lock();
+      this.endsOfItself();
+      const own = new Set(Object.keys(SandboxStart.flags));
+      const words = Object.entries(this.flags).filter(([name]) => own.has(name));
+      const ready = await during(
+        this.context,
+        'starting the sandbox',
+        detach(this.context, words, this.flags['ready-file']),
+      );
+      return ready === 'already' ? this.already() : object(ready, { id: null });
+    }
     const session = await this.session();
     const server = await serveSandbox(this.context, options, this.config.version, session.writeDown());
     const ready = await sandboxReady(this.context, server, options);
-    return stream(
-      untilStopped(this.context.signal, ready, () => server.stop()),
-      [{ path: 'base_url' }],
-      readyLine,
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      if (typeof lock === 'function') lock();
+    };
+    return stream(untilStopped(this.context.signal, ready, stop), [{ path: 'base_url' }], readyLine);
+  }
+
+  private async already(): Promise<Result> {
+    const running = await surelyRunning(this.context);
+    if (running === null)
+      throw usage('another sandbox is starting or ending right now', { next: 'try again in a moment' });
+    this.note(
+      `the sandbox already runs at ${running.base_url} (process ${running.pid}); end it with: credicorp sandbox stop`,
     );
+    return object({ already_running: true, ...running });
   }
 }
 

@@ -1,13 +1,13 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { runningSandbox } from '../../lib/cli/running.ts';
+import { surelyRunning } from '../../lib/cli/running.ts';
 
 export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
   static override summary = 'say whether the embedded sandbox runs, and where';
   static override examples = ['<%= config.bin %> sandbox status', '<%= config.bin %> sandbox status --field base_url'];
 
   async run(): Promise<Result> {
-    const running = await runningSandbox(this.context);
+    const running = await surelyRunning(this.context);
     return object(
       running ? { running: true, ...running } : { running: false, pid: null, base_url: null, started_at: null },
     );

@@ -1,14 +1,14 @@
 import { usage } from '../../lib/failure.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { runningSandbox } from '../../lib/cli/running.ts';
+import { runningSandbox, surelyRunning } from '../../lib/cli/running.ts';
 
 export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
   static override summary = 'end the embedded sandbox that runs in the background or in another terminal';
   static override examples = ['<%= config.bin %> sandbox stop', '<%= config.bin %> sandbox stop --quiet'];
 
   async run(): Promise<Result> {
-    const running = await runningSandbox(this.context);
+    const running = await surelyRunning(this.context);
     if (!running) {
       this.note('no sandbox is running');
       return object({ stopped: false });

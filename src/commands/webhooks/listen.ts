@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { colourOf } from '../../lib/cli/colour.ts';
+import { replaceFile } from '../../lib/auth/private-file.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { confirmLive } from '../../lib/cli/confirm.ts';
 import { type Beside, runBeside } from '../../lib/cli/exec.ts';
@@ -64,8 +64,7 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
 
   private async writeReady(moment: Moment): Promise<void> {
     const file = this.flags['ready-file'];
-    if (file !== undefined)
-      await writeFile(resolve(this.context.cwd, file), `${JSON.stringify(moment)}\n`, { mode: 0o600 });
+    if (file !== undefined) replaceFile(resolve(this.context.cwd, file), `${JSON.stringify(moment)}\n`, 0o600);
   }
 
   /** The user's own command gets the secret as its app would, and its end is ours. */

@@ -3,6 +3,7 @@
  * moment its holder dies: nothing has to be judged stale, and nobody waits for a crashed process.
  */
 
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 
@@ -24,6 +25,15 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
   } finally {
     release();
   }
+}
+
+/**
+ * Takes the lock for as long as the caller likes. `busy`: a living process holds it. `unusable`: this file system has no locks.
+ * @returns the way to give it back
+ */
+export async function holdLock(path: string): Promise<'busy' | 'unusable' | (() => void)> {
+  const { DatabaseSync } = await import('node:sqlite');
+  return tryLock(DatabaseSync, path);
 }
 
 async function acquire(path: string, { patienceMs, signal }: LockOptions): Promise<() => void> {
@@ -52,6 +62,7 @@ type Outcome = 'busy' | 'unusable' | (() => void);
 function tryLock(DatabaseSync: typeof import('node:sqlite').DatabaseSync, path: string): Outcome {
   let database: InstanceType<typeof DatabaseSync> | undefined;
   try {
+    closeSync(openSync(path, 'a', 0o600));
     database = new DatabaseSync(path, { timeout: 0 });
     database.exec('BEGIN EXCLUSIVE');
     const held = database;

@@ -1,8 +1,9 @@
 /** From the flags of `sandbox start` to a listening sandbox that the other commands find. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { localProfile } from '../auth/choose-profile.ts';
 import { LOCAL_CLIENT } from '../auth/local-client.ts';
+import { replaceFile } from '../auth/private-file.ts';
 import { findProfile, updateConfig, withProfile } from '../auth/profiles.ts';
 import { findProvider } from '../auth/providers/provider.ts';
 import { isLoopback } from '../contract/environments.ts';
@@ -138,7 +139,7 @@ export async function sandboxReady(context: Context, server: Server, prepared: P
     await updateConfig(context.paths.config, (config) =>
       withProfile(config, { ...findProfile(config, name), ...profile, name }),
     );
-    if (prepared.readyFile) await writeFile(prepared.readyFile, `${JSON.stringify(ready)}\n`, { mode: 0o600 });
+    if (prepared.readyFile) replaceFile(prepared.readyFile, `${JSON.stringify(ready)}\n`, 0o600);
   } catch (error) {
     await server.stop();
     throw error;

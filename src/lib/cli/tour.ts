@@ -35,10 +35,8 @@ export async function tour(
   const world = new World(context, folder, say, paint);
   const app = await startApp();
   let listener: Listener | null = null;
-  let sandbox = false;
   try {
     await world.step('start the embedded sandbox', ['sandbox', 'start', '--background', '--port', '0']);
-    sandbox = true;
     await world.step('sign in', ['login', '--env', 'local']);
     listener = await world.listen(`127.0.0.1:${app.port}/hook`);
     const application = await world.step('create an application', [
@@ -73,7 +71,8 @@ export async function tour(
     };
   } finally {
     await listener?.stop();
-    if (sandbox) await world.step('stop what was started', ['sandbox', 'stop'], true);
+    // Also when starting was interrupted: what may have been started is stopped.
+    await world.step('stop what was started', ['sandbox', 'stop'], true);
     app.close();
   }
 }
