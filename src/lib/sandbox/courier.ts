@@ -147,8 +147,9 @@ interface Parcelled {
 async function send(post: Post, { delivery, endpoint, headers, fault }: Parcelled): Promise<Receipt> {
   if (fault?.kind === 'webhook_fail') return { status: null, error: 'socket' };
   const parcel = { url: endpoint.resource.url, headers, body: delivery.body, timeoutMs: ATTEMPT_LIMIT_MS };
-  const receipt = await post(parcel);
-  if (fault?.kind === 'webhook_duplicate') await post(parcel);
+  // A sender that throws is a sender that failed.
+  const receipt = await post(parcel).catch((): Receipt => ({ status: null, error: 'socket' }));
+  if (fault?.kind === 'webhook_duplicate') await post(parcel).catch(() => null);
   return receipt;
 }
 
