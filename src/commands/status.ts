@@ -36,22 +36,11 @@ export default class Status extends BaseCommand<typeof Status> {
     return object(document, { id: platform.status, human });
   }
 
-  private async ask({ base, environment }: HomeBase): Promise<Platform> {
-    const [{ platformStatus }, { createPlainSend }, { sleep }] = await Promise.all([
-      import('../lib/api/platform.ts'),
-      import('../lib/api/plain-send.ts'),
-      import('../lib/api/sleep.ts'),
-    ]);
-    const session = await this.session();
-    const { now, random, signal } = this.context;
-    const { timeoutMs } = this.sessionFlags;
-    // Not repeated: that it does not answer is the answer.
-    const send = createPlainSend({
-      ...{ now, random, signal, sleep, environment, record: session.writeDown() },
-      send: (await session.transport()).send,
-      limits: { maxRetries: 0, totalMs: timeoutMs, maxWaitMs: 0 },
-    });
-    return platformStatus(send, base, { timeoutMs, signal });
+  /** Not repeated: that it does not answer is the answer. */
+  private async ask({ base }: HomeBase): Promise<Platform> {
+    const { platformStatus } = await import('../lib/api/platform.ts');
+    const { send } = await (await this.session()).transport();
+    return platformStatus(send, base, { timeoutMs: this.sessionFlags.timeoutMs, signal: this.context.signal });
   }
 
   /** Up is whatever is not down. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -31,6 +32,26 @@ const onTerminal = (columns: number, ...args: string[]) =>
 async function end(child: Child): Promise<Ended> {
   child.kill('SIGINT');
   return finish(child);
+}
+
+/** Stands before a server and cuts every connection when told. */
+async function fragileRoad(to: number): Promise<{ port: number; cut(): void; close(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(to, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => sockets.forEach((socket) => socket.destroy());
+  const close = (): void => {
+    cut();
+    server.close();
+  };
+  return { port: (server.address() as AddressInfo).port, cut, close };
 }
 
 let refused = '';
@@ -187,6 +208,25 @@ describe('logs tail', () => {
       ['/partner/v1/applications/app_missing1', 404, 'resource_missing', from],
     );
     assert.equal((await end(tail)).status, 0);
+    // The way there breaks, and the tail comes back where it was: nothing is lost, nothing comes twice.
+    const road = await fragileRoad(Number(port));
+    const through = `http://127.0.0.1:${road.port}`;
+    const back = start('bin/run.js', ['logs', 'tail', '--from', through, '--since', '1h', '--field', 'path'], env);
+    const kept = seen(back.stdout, /app_missing4\n/);
+    await seen(back.stdout, 'app_missing1');
+    for (const n of [2, 3, 4]) {
+      road.cut();
+      await get(`/partner/v1/applications/app_missing${n}`);
+    }
+    const paths = (await kept).trim().split('\n');
+    assert.deepEqual(
+      paths.filter((path) => path.includes('missing')).map((path) => path.slice(-1)),
+      ['1', '2', '3', '4'],
+    );
+    const left = await end(back);
+    assert.equal(left.status, 0);
+    assert.match(left.stderr, /trying again/);
+    road.close();
     assert.equal((await end(sandbox)).status, 0);
     assert.equal((await run('logs', 'tail', '--from', 'http://user:pass@host:1')).status, 2);
   });
@@ -256,6 +296,28 @@ describe('logs stats', () => {
     const plain = await value('logs', 'stats');
     assert.match(plain, /^calls\t\d+$/m);
     assert.doesNotMatch(plain, /[█▁]/);
+  });
+});
+
+describe('every call is in the log', () => {
+  it('those of the client, of the token plane, to the sandbox’s own routes, to the platform, and of a stream', async () => {
+    using other = freshHome();
+    const go = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, other.env);
+    const base = (await go('sandbox', 'start', '--background', '--port', '0', '--field', 'base_url')).stdout.trim();
+    await go('apps', 'list');
+    await go('sandbox', 'companies');
+    await go('status');
+    await go('logs', 'tail', '--from', base, '--no-follow');
+    const seen = await go('logs', 'tail', '--since', '1h', '--no-follow', '--source', 'cli', '--field', 'path');
+    for (const path of [
+      '/partner/v1/applications',
+      '/partner/v1/oauth/token',
+      '/_sandbox/companies',
+      '/public/v1/status',
+      '/_sandbox/requests',
+    ])
+      assert.equal(seen.stdout.split('\n').filter((line) => line === path).length, 1, `${path}:\n${seen.stdout}`);
+    await go('sandbox', 'stop');
   });
 });
 

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
+import { openTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
 const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
@@ -86,6 +87,15 @@ it('--auth on live needs a yes; without --auth nothing is asked', async () => {
     child.kill('SIGINT');
     assert.equal((await finish(child)).status, 0);
   }
+});
+
+it('--auth on live asks on a terminal, and a no starts nothing', async () => {
+  const env = { ...home.env, CC_SECRET_KEY: 'sk_live_planted123', CC_BASE: 'https://api.credicorp.co.uk' };
+  const terminal = openTerminal(['proxy', 'start', '--port', '0', '--auth'], env);
+  await terminal.shows('LIVE: lend the token to every program on this machine');
+  terminal.type('n\r');
+  assert.equal(await terminal.ended(), 2, terminal.text);
+  assert.doesNotMatch(terminal.text, /recording http/);
 });
 
 it('speaks TLS to the host, and checks its certificate', async () => {

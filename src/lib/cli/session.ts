@@ -40,6 +40,7 @@ export interface Session {
   client(options?: { signal: AbortSignal }): Promise<Client>;
   /** A valid token; `refused` is one the server turned down. */
   token(ask: { refused: string | null }): Promise<string>;
+  /** For calls outside the client. Adds nothing, repeats nothing; writes down. */
   transport(): Promise<Transport>;
   /** Sends without a credential of its own, repeats what may be repeated, and writes down: for the token plane. */
   plainSend(environment: string): Promise<Send>;
@@ -112,7 +113,7 @@ class OpenSession implements Session {
     if (identity.mode !== 'headers') this.#tokens().prefetch();
     const [{ createClient }, transport, pace] = await Promise.all([
       import('../api/client.ts'),
-      this.transport(),
+      this.#wire.transport(),
       this.#wire.pace(),
     ]);
     const { now, random, uuid, signal } = this.#context;
@@ -152,8 +153,9 @@ class OpenSession implements Session {
     return token;
   }
 
-  transport(): Promise<Transport> {
-    return this.#wire.transport();
+  async transport(): Promise<Transport> {
+    const [transport, { writtenDown }] = await Promise.all([this.#wire.transport(), import('./written-down.ts')]);
+    return writtenDown(transport, this.writeDown(), this.#context.now);
   }
 
   plainSend(environment: string): Promise<Send> {
