@@ -141,3 +141,44 @@ test('close waits for a running request', async (t) => {
   await served.close();
   assert.equal((await running).status, 200);
 });
+
+async function order(url: string, fault: object): Promise<void> {
+  const { status } = await fetch(`${url}/_sandbox/faults`, { method: 'POST', body: JSON.stringify(fault) });
+  assert.equal(status, 201);
+}
+
+test('faults do to the connection what they say', async (t) => {
+  const { url } = await open(t);
+  const ask =
+    'GET /partner/v1/applications HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_test_local\r\nConnection: close\r\n\r\n';
+  for (const kind of ['drop_before', 'drop_after']) {
+    await order(url, { kind });
+    assert.equal(await raw(url, ask), '');
+  }
+  await order(url, { kind: 'bad_json' });
+  const cut = await raw(url, ask);
+  assert.match(cut, /\r\nContent-Length: 23\r\n/);
+  assert.ok(cut.endsWith('{"data":[],"has_more":f'));
+  await order(url, { kind: 'html', status: 504 });
+  assert.match(await raw(url, ask), /^HTTP\/1\.1 504 [\s\S]*<html>/);
+});
+
+test('the stream of the log flows over the port, and ends with the sandbox', async (t) => {
+  const served = await open(t);
+  const response = await fetch(`${served.url}/_sandbox/requests/stream`);
+  const reader = response.body?.getReader();
+  assert.ok(reader);
+  let text = '';
+  const until = async (word: string): Promise<void> => {
+    while (!text.includes(word)) {
+      const { value, done } = await reader.read();
+      assert.ok(!done, `ended before ${word}`);
+      text += Buffer.from(value).toString();
+    }
+  };
+  await until('says what happens');
+  await fetch(`${served.url}/partner/v1/applications`, { headers: KEY });
+  await until('"path":"/partner/v1/applications"');
+  await served.close();
+  assert.equal((await reader.read()).done, true);
+});
