@@ -5,9 +5,23 @@
 import { existsSync } from 'node:fs';
 import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
+
+/**
+ * undici's HTTP/2 client, with Node's `http2` behind it, is loaded with the HTTP/1 one although it is switched off (`allowH2: false`). It
+ * is left out of the bundle, and says so should it ever be asked for.
+ */
+const withoutHttp2: Plugin = {
+  name: 'without-http2',
+  setup({ onLoad }) {
+    onLoad({ filter: /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
+      contents: "module.exports = () => { throw new Error('HTTP/2 is not part of this program'); };",
+      loader: 'js',
+    }));
+  },
+};
 
 await rm(join(root, 'dist'), { recursive: true, force: true });
 await rm(join(root, 'oclif.manifest.json'), { force: true });
@@ -29,6 +43,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node22',
   external: ['keytar'],
+  plugins: [withoutHttp2],
   chunkNames: 'chunks/[name]-[hash]',
   minifyWhitespace: true,
   minifySyntax: true,
@@ -44,8 +59,13 @@ await writeManifest();
 await writeLicences(metafile);
 
 async function writeManifest(): Promise<void> {
-  const { Plugin } = await import('@oclif/core/config');
-  const plugin = new Plugin({ root, ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true });
+  const oclif = await import('@oclif/core/config');
+  const plugin = new oclif.Plugin({
+    root,
+    ignoreManifest: true,
+    errorOnManifestCreate: true,
+    respectNoCacheDefault: true,
+  });
   await plugin.load();
   await writeFile(join(root, 'oclif.manifest.json'), JSON.stringify(plugin.manifest));
 }

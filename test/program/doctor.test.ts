@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -163,6 +163,45 @@ test('a wrong secret, a wrong clock, a host that is not there, a proxy that is n
     assert.match(skewed.check('clock').detail, /3[56]\d\d s behind/);
   } finally {
     late.close();
+  }
+});
+
+test('calls to an https host go through HTTPS_PROXY, except to hosts of NO_PROXY', async () => {
+  using home = freshHome();
+  const asked: string[] = [];
+  const proxy = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', (head) => {
+      asked.push(head.toString().split('\r\n')[0] ?? '');
+      socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as AddressInfo;
+  const live = { CC_CLIENT_ID: 'cid_live_x', CC_CLIENT_SECRET: 'csk_live_secretive' };
+  const env = {
+    ...home.env,
+    ...live,
+    HTTPS_PROXY: `http://user:password@127.0.0.1:${port}`,
+    CREDICORP_KEYCHAIN: 'memory',
+  };
+  try {
+    const listed = await runScript('bin/run.js', ['apps', 'list', '--json'], env);
+    assert.equal(listed.status, 6);
+    assert.match(listed.stderr, /"code":"proxy"/);
+    assert.match(asked.at(-1) ?? '', /^CONNECT api\.credicorp\.co\.uk:443 HTTP/);
+    const { check } = await doctor(env);
+    assert.equal(check('proxy').detail, `https goes through 127.0.0.1:${port}; this machine never`);
+    assert.equal(check('dns').state, 'skipped');
+    assert.match(check('host').detail, /proxy refused/);
+    const before = asked.length;
+    await runScript('bin/run.js', ['apps', 'list', '--max-retries', '0', '--timeout', '1s'], {
+      ...env,
+      NO_PROXY: 'credicorp.co.uk,.credicorp.co.uk',
+    });
+    assert.equal(asked.length, before, 'NO_PROXY goes round it');
+  } finally {
+    proxy.close();
   }
 });
 

@@ -87,9 +87,9 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-/** The whole of undici, loaded only where a proxy is set. The empty strings keep the dispatcher from reading the environment itself. */
+/** The whole of undici, loaded only where a proxy is set; bundled, it has no names but `default`. The empty strings keep the dispatcher from reading the environment itself. */
 async function proxyAgent(settings: object, https: string, none: string | undefined): Promise<Dispatcher> {
-  const { EnvHttpProxyAgent } = await import('undici');
+  const { EnvHttpProxyAgent } = (await import('undici')).default;
   try {
     return new EnvHttpProxyAgent({ ...settings, httpsProxy: https, httpProxy: '', noProxy: none ?? '' });
   } catch {
