@@ -14,7 +14,7 @@ export default class LogsTail extends BaseCommand<typeof LogsTail> {
   static override summary = 'follow the calls and deliveries seen on this machine, or by a sandbox on another';
   static override description = `Shows what was written since --since (or the latest ${LATEST} entries), then what comes, from every process of yours. Secrets were
 taken out before anything was written. --json always has the bodies. With --from, the host shows its log where it was started with
-CREDICORP_SANDBOX_LOG_TOKEN; set the same value here. Ends on Ctrl-C.`;
+CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it begins with what comes. Ends on Ctrl-C.`;
   static override examples = [
     '<%= config.bin %> logs tail --since 10m --status 4xx',
     `<%= config.bin %> logs tail --since 1h --no-follow --json | jq -r 'select(.status>=400).request_id'`,

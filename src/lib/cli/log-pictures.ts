@@ -17,7 +17,7 @@ export function statsPicture(
   const rate = stats.calls === 0 ? 0 : (100 * stats.errors) / stats.calls;
   const head = `${stats.calls} calls, ${stats.errors} errors (${rate.toFixed(1)} %)`;
   const parts = [
-    `${paint.bold(head)}\n${paint.dim(cut(`${localTime(from)} to ${localTime(to)}`, width))}`,
+    `${paint.bold(cut(head, width))}\n${paint.dim(cut(`${localTime(from)} to ${localTime(to)}`, width))}`,
     sparkline(stats, width, paint),
     bars(
       'status',
