@@ -58,4 +58,23 @@ describe('waitUntil', () => {
       { kind: 'auth' },
     );
   });
+
+  it('ends in time when the API keeps a look waiting', { timeout: 5000 }, async () => {
+    const hanging = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(new Failure('interrupted', 'stopped'))),
+      );
+    const began = performance.now();
+    await assert.rejects(waitUntil('x', hanging, { now: () => performance.now(), timeoutMs: 20 }), { kind: 'pending' });
+    assert.ok(performance.now() - began < 4000);
+    const own = AbortSignal.abort();
+    await assert.rejects(
+      waitUntil('x', () => Promise.reject(new Failure('interrupted', 'stopped')), {
+        now: () => 0,
+        timeoutMs: 20,
+        signal: own,
+      }),
+      { kind: 'interrupted' },
+    );
+  });
 });

@@ -113,7 +113,7 @@ test('a port in use is named, and nothing is left behind', async () => {
   const { port } = taken.address() as AddressInfo;
   for (const flags of [[], ['--background']]) {
     const ended = await runScript('bin/run.js', ['sandbox', 'start', '--port', String(port), ...flags], home.env);
-    assert.ok(ended.status === 6 || ended.status === 2, String(ended.status));
+    assert.equal(ended.status, 2, ended.stderr);
     assert.match(ended.stderr, new RegExp(`${port}`));
     assert.equal(ended.stdout, '');
   }
@@ -199,4 +199,34 @@ test('credentials of one environment are refused for a host of another before an
     assert.equal(errorOf(ended)['code'], 'environment_mismatch');
     assert.doesNotMatch(ended.stderr, /PLANTED/);
   }
+});
+
+test('a hosted credential out of the environment does not go to where a sandbox once was', async () => {
+  using home = freshHome();
+  const started = await runScript(
+    'bin/run.js',
+    ['sandbox', 'start', '-b', '--port', '0', '--field', 'base_url'],
+    home.env,
+  );
+  const port = Number(new URL(started.stdout.trim()).port);
+  await runScript('bin/run.js', ['sandbox', 'stop'], home.env);
+  const heard: string[] = [];
+  const stranger = createServer((socket) =>
+    socket.on('data', (chunk) => heard.push(String(chunk))).on('error', () => undefined),
+  );
+  await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
+  const rows: Record<string, string>[] = [
+    { CC_CLIENT_ID: 'cid_sbx_4Hd82Kq', CC_CLIENT_SECRET: 'csk_sbx_HOSTEDSECRET0001' },
+    { CC_SECRET_KEY: 'sk_test_HOSTEDSECRET0001' },
+    { CC_CLIENT_ID: 'cc_client_1', CC_CLIENT_SECRET: 'unmarked-secret-0001' },
+  ];
+  for (const credential of rows) {
+    const ended = await runScript('bin/run.js', ['apps', 'list', '--max-retries', '0', '--timeout', '2s'], {
+      ...home.env,
+      ...credential,
+    });
+    assert.notEqual(ended.status, 0);
+  }
+  assert.deepEqual(heard, []);
+  stranger.close();
 });

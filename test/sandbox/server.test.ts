@@ -76,7 +76,8 @@ test('a taken port is an error that names it', async (t) => {
   const port = Number(new URL(served.url).port);
   await assert.rejects(open(t, { port }), (error) => {
     assert.ok(error instanceof Failure);
-    assert.equal(error.kind, 'unavailable');
+    assert.equal(error.kind, 'usage');
+    assert.equal(error.facts.param, '--port');
     assert.match(error.message, new RegExp(String(port)));
     return true;
   });

@@ -21,6 +21,10 @@ export type Look<T> = { done: Answer<T> } | { state: string; last: unknown };
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
+/** The last look, when the time is up, gets a moment of its own. */
+const LEAST_LOOK_MS = 1000;
+/** The longest a timer can run. */
+const LONGEST_LOOK_MS = 2 ** 31 - 1;
 
 /**
  * Looks until it is done.
@@ -28,25 +32,48 @@ const LONGEST_PAUSE_MS = 5000;
  */
 export async function waitUntil<T>(
   what: string,
-  look: () => Promise<Look<T>>,
+  look: (signal: AbortSignal) => Promise<Look<T>>,
   options: WaitOptions,
 ): Promise<Answer<T>> {
   const deadline = options.now() + options.timeoutMs;
   const sleep = options.sleep ?? realSleep;
+  let last: { state: string; last: unknown } = { state: 'unknown', last: null };
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-    const seen = await look();
+    const seen = await lookInTime(what, look, deadline - options.now(), last, options.signal);
     if ('done' in seen) return seen.done;
+    last = seen;
     options.onState?.(seen.state);
     const left = deadline - options.now();
-    if (left <= 0) {
-      throw new Failure('pending', `${what} is still ${seen.state}`, {
-        code: 'still_pending',
-        last: seen.last,
-        next: 'wait longer with --wait=10m, or listen for it: `credicorp webhooks listen`',
-      });
-    }
+    if (left <= 0) throw stillPending(what, seen);
     await sleep(Math.min(pause, left), options.signal);
   }
+}
+
+/** A look that the API keeps waiting ends with the wait it belongs to. */
+async function lookInTime<T>(
+  what: string,
+  look: (signal: AbortSignal) => Promise<Look<T>>,
+  left: number,
+  last: { state: string; last: unknown },
+  signal: AbortSignal | undefined,
+): Promise<Look<T>> {
+  const limit = AbortSignal.timeout(Math.ceil(Math.max(LEAST_LOOK_MS, Math.min(left, LONGEST_LOOK_MS))));
+  try {
+    return await look(signal ? AbortSignal.any([signal, limit]) : limit);
+  } catch (error) {
+    if (limit.aborted && signal?.aborted !== true && error instanceof Failure && error.kind === 'interrupted') {
+      throw stillPending(what, last);
+    }
+    throw error;
+  }
+}
+
+function stillPending(what: string, { state, last }: { state: string; last: unknown }): Failure {
+  return new Failure('pending', `${what} is still ${state}`, {
+    code: 'still_pending',
+    last,
+    next: 'wait longer with --wait=10m, or listen for it: `credicorp webhooks listen`',
+  });
 }
 
 /**
@@ -80,8 +107,8 @@ export function waitForDecision(
   options: WaitOptions & { until?: (decision: Decision) => boolean },
 ): Promise<Answer<Decision>> {
   const until = options.until ?? ((decision) => decision.outcome !== 'referred');
-  const look = async (): Promise<Look<Decision>> => {
-    const seen = await lookAtDecision(client, id, options.signal);
+  const look = async (signal: AbortSignal): Promise<Look<Decision>> => {
+    const seen = await lookAtDecision(client, id, signal);
     if ('state' in seen || until(seen.done.data)) return seen;
     return { state: seen.done.data.outcome ?? 'pending', last: seen.done.json };
   };

@@ -40,7 +40,7 @@ export function chooseHosts(known: Known): Hosts {
 }
 
 function chooseBase(known: Known): Sourced<string> {
-  const { sources, variables, profile } = known;
+  const { sources, variables, profile, credential } = known;
   const { flags } = sources;
   if (flags.base !== undefined) return { value: parseBase(flags.base), source: { from: 'flag', name: '--api-base' } };
   if (variables.base !== null) {
@@ -51,10 +51,18 @@ function chooseBase(known: Known): Sourced<string> {
     assertPinnedBase(known, pin, pin.base);
     return { value: pin.base, source: { from: 'pin', name: pin.path } };
   }
-  if (profile !== null && profile.source.from !== 'sandbox') {
+  if (profile !== null && profile.source.from !== 'sandbox' && !isStranger(credential, profile.value)) {
     return { value: profile.value.base, source: { from: 'profile', name: profile.value.name } };
   }
   return baseOfCredential(known);
+}
+
+/**
+ * A credential out of the environment that is not the embedded sandbox's own: the profile of that sandbox, which `sandbox start` made
+ * and nobody chose for it, does not say where it goes. Whatever listens on that port now would get it.
+ */
+function isStranger(credential: Credential, profile: Profile): boolean {
+  return credential.from === 'variable' && !credential.local && profile.environment === 'local';
 }
 
 /** Nobody named a host: the credential's own marker decides (partner API §19), and the sandbox's credential means the sandbox. */

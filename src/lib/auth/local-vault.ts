@@ -3,6 +3,7 @@
  * server on this machine. It takes no other client secret or key: nothing is stored in the clear silently.
  */
 
+import { existsSync, renameSync } from 'node:fs';
 import { Failure } from '../failure.ts';
 import { isLocalCredential } from './local-client.ts';
 import { withLock } from './lock.ts';
@@ -19,6 +20,7 @@ export function localVault(path: string): Vault {
       const before = JSON.stringify([...secrets]);
       const result = act(secrets);
       if (JSON.stringify([...secrets]) !== before) {
+        if (isDamaged(path)) setAside(path);
         writePrivate(path, `${JSON.stringify(Object.fromEntries(secrets), undefined, 2)}\n`);
       }
       return result;
@@ -44,7 +46,7 @@ export function localVault(path: string): Vault {
   };
 }
 
-/** A damaged file is an empty one: all that is lost is a token that can be had again. */
+/** A damaged file counts as an empty one, and is set aside before the first write. */
 function read(path: string): Map<string, string> {
   const secrets = new Map<string, string>();
   const text = readPrivate(path);
@@ -59,4 +61,24 @@ function read(path: string): Map<string, string> {
     return secrets;
   }
   return secrets;
+}
+
+function isDamaged(path: string): boolean {
+  const text = readPrivate(path);
+  if (text === null) return false;
+  try {
+    const document: unknown = JSON.parse(text);
+    return typeof document !== 'object' || document === null;
+  } catch {
+    return true;
+  }
+}
+
+/** Under the first name that is free: what was in it may still be of use to its owner. */
+function setAside(path: string): void {
+  for (let n = 1; n < 1000; n += 1) {
+    if (existsSync(`${path}.corrupt-${n}`)) continue;
+    renameSync(path, `${path}.corrupt-${n}`);
+    return;
+  }
 }

@@ -3,7 +3,7 @@ import { type Endpoint, type EndpointName, ENDPOINTS } from '../api/endpoints.ts
 import { type Operation, pathOf } from '../api/operate.ts';
 import type { Identity } from '../auth/identity.ts';
 import { isRecord, parseJson, writeJson } from '../contract/json.ts';
-import { redactHeaders } from '../contract/secrets.ts';
+import { redactHeaders, redactText } from '../contract/secrets.ts';
 import { object, type Result } from './result.ts';
 
 /** A request before its credential is put on it. */
@@ -55,8 +55,17 @@ function documentOf(identity: Identity, call: PlannedCall): Planned {
   if (identity.mode === 'headers') {
     for (const name of Object.values(identity.provider.headers)) if (name !== null) headers[name] ??= '[redacted]';
   } else headers['Authorization'] = 'Bearer [redacted]';
-  if (carriesKey(identity, call) && call.idempotencyKey !== undefined) headers['Idempotency-Key'] = call.idempotencyKey;
-  return { dry_run: true, method: call.method, url, headers, body: bodyOf(call) };
+  if (carriesKey(identity, call) && call.idempotencyKey !== undefined)
+    headers['Idempotency-Key'] = redactText(call.idempotencyKey);
+  return { dry_run: true, method: call.method, url: redactText(url), headers, body: redacted(bodyOf(call)) };
+}
+
+/** Whoever pasted a secret into a field sees that it would be sent, and nobody else does. */
+function redacted(body: unknown): unknown {
+  if (typeof body === 'string') return redactText(body);
+  const text = writeJson(body);
+  const clean = redactText(text);
+  return clean === text ? body : parseJson(clean);
 }
 
 function hasBody({ body, rawBody }: PlannedCall): boolean {
@@ -97,7 +106,7 @@ function curl(identity: Identity, url: string, call: PlannedCall): string {
     );
   } else parts.push(`-H "Authorization: Bearer $(credicorp token${profile})"`);
   if (carriesKey(identity, call) && call.idempotencyKey !== undefined)
-    parts.push(`-H ${quoted(`Idempotency-Key: ${call.idempotencyKey}`)}`);
+    parts.push(`-H ${quoted(`Idempotency-Key: ${redactText(call.idempotencyKey)}`)}`);
   for (const [name, value] of Object.entries(redactHeaders(call.headers ?? {})))
     parts.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (hasBody(call)) {
@@ -105,7 +114,7 @@ function curl(identity: Identity, url: string, call: PlannedCall): string {
     const text = rawBody === undefined ? writeJson(body) : Buffer.from(rawBody).toString('utf8');
     if (!Object.keys(call.headers ?? {}).some((name) => name.toLowerCase() === 'content-type'))
       parts.push("-H 'Content-Type: application/json'");
-    parts.push(`--data-raw ${quoted(text)}`);
+    parts.push(`--data-raw ${quoted(redactText(text))}`);
   }
   return parts.join(' \\\n  ');
 }

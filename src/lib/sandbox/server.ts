@@ -12,7 +12,7 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../failure.ts';
+import { type Failure, usage } from '../failure.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
 import type { Answer } from './exchange.ts';
 import { keepHeapSmall } from './frugal.ts';
@@ -40,7 +40,7 @@ export interface Served {
 
 /**
  * Listens; port 0 takes any free one.
- * @throws Failure `unavailable` when the port is taken (it is named) or the address or data file cannot be used
+ * @throws Failure `usage` when the port is taken (it is named) or the address or data file cannot be used
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { host, port, patienceMs = PATIENCE_MS, ...rest } = options;
@@ -144,17 +144,16 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 function unusable(error: NodeJS.ErrnoException, host: string, port: number): Failure {
   if (error.code === 'EADDRINUSE') {
     const next = 'choose another with --port, or --port 0 for any free one';
-    return new Failure('unavailable', `port ${port} on ${host} is in use`, { code: 'port_in_use', next }, error);
+    return usage(`port ${port} on ${host} is in use`, { code: 'port_in_use', param: '--port', next }, error);
   }
   if (error.code === 'EACCES') {
     const next = 'choose a port above 1023';
-    return new Failure('unavailable', `port ${port} may not be opened`, { code: 'port_forbidden', next }, error);
+    return usage(`port ${port} may not be opened`, { code: 'port_forbidden', param: '--port', next }, error);
   }
   const next = 'check --host';
-  return new Failure(
-    'unavailable',
+  return usage(
     `cannot listen on ${host} port ${port}: ${error.code ?? error.message}`,
-    { next },
+    { param: '--host', next },
     error,
   );
 }
