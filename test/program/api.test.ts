@@ -296,6 +296,8 @@ test('a live write asks on a terminal, and needs --yes elsewhere; nothing is sen
   }
   const read = await command({ home: own.path, env: live }, 'api', 'GET', '/x', '--max-retries', '0');
   assert.equal(read.status, 6, 'a read needs no yes, and fails on the way out');
+  const shown = await command({ home: own.path, env: live, terminal: true }, 'api', 'GET', '/x', '--max-retries', '0');
+  assert.match(shown.stderr, /^LIVE https:\/\/api\.credicorp\.co\.uk$/m);
   const terminal = openTerminal(['payments', 'link', '--amount', '1', '--reference', 'X'], live);
   await terminal.shows('LIVE: make a payment link over £1.00?');
   terminal.type('n\r');

@@ -91,6 +91,33 @@ test('a real keyring: sign in, use, sign out; the secret is in the keyring and i
   }
 });
 
+test(
+  'a profile moves between keyring and encrypted file, and its old copy goes or stays as told',
+  { skip },
+  async () => {
+    const session = await startSession();
+    const keyring = await startKeyring(session, 'correct horse');
+    const env = { ...session.env, CREDICORP_STORE_PASSPHRASE: 'a passphrase of some length' };
+    try {
+      assert.equal((await login(env)).status, 0);
+      const moved = await login(env, '--store', 'file', '--json');
+      assert.equal(moved.status, 0, moved.stderr);
+      assert.match(moved.stderr, /the former copy of its secrets was removed from the keychain of this system/);
+      assert.match(moved.stdout, /"moved_from":\{"store":"os","removed":true\}/);
+      const back = await login(env, '--store', 'os', '--keep-old');
+      assert.match(back.stderr, /the former copy of its secrets is still in an encrypted file/);
+      const who = await runScript(program, ['whoami', '--json'], env);
+      assert.match(who.stdout, /"secret_in":"the keychain[^}]*"copies_in":\["encrypted file/);
+      const out = await runScript(program, ['logout'], env);
+      assert.match(out.stderr, /forgot profile sandbox and 4 stored secrets/);
+      assert.equal(existsSync(join(session.home, 'config', 'credicorp', 'secrets.enc.json')), false);
+    } finally {
+      await keyring.stop();
+      await session.stop();
+    }
+  },
+);
+
 /** A keyring that was made and used before, and is locked again as after a restart. */
 async function startLocked(session: Session): Promise<{ stop(): Promise<void> }> {
   const unlocked = await startKeyring(session, 'correct horse');

@@ -75,6 +75,12 @@ test('alone it shows a short start page; --help shows every topic; a topic shows
   ]) {
     assert.match(help.stdout, new RegExp(`^  ${word}\\b`, 'm'), word);
   }
+  const whole = await runScript('bin/run.js', ['login', '--help'], home.env);
+  assert.match(
+    whole.stdout,
+    /DESCRIPTION\s+Mints a token first[\s\S]*by\s+scrypt/,
+    'a description of several lines is whole',
+  );
   const topic = await runScript('bin/run.js', ['sandbox'], home.env);
   assert.match(topic.stdout, /sandbox start[\s\S]*sandbox status[\s\S]*sandbox stop/);
   for (const words of [

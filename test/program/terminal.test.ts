@@ -83,6 +83,18 @@ for (const [prompt, keys] of [
   });
 }
 
+test('--key asks for a secret key, hidden, and proves it by a call', async () => {
+  using home = freshHome();
+  const env = { ...home.env, CREDICORP_STORE_PASSPHRASE: PASSPHRASE };
+  const terminal = openTerminal(['login', '--key', '--env', 'sandbox', '--api-base', api.url, '--store', 'file'], env);
+  await terminal.shows('Secret key (not shown)');
+  terminal.type('sk_test_launch\r');
+  await terminal.shows('signed in as profile sandbox');
+  assert.equal(await terminal.ended(), 0, terminal.text);
+  assert.equal(terminal.raw.includes('sk_test_launch'), false);
+  assert.equal((await runScript('bin/run.js', ['apps', 'list'], env)).status, 0);
+});
+
 test('a secret that is wrong is not stored, and the terminal says why', async () => {
   using home = freshHome();
   const args = [

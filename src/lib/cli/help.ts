@@ -30,7 +30,13 @@ export class ProgramHelp extends Help {
       arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
     );
     const usage = [command.id.replaceAll(':', ' '), ...args, '[--flags]'].join(' ');
-    return super.formatCommand({ ...command, usage: command.usage ?? usage });
+    // oclif would keep the last line of a description alone.
+    const description = command.description?.replaceAll('\n', ' ');
+    return super.formatCommand({
+      ...command,
+      usage: command.usage ?? usage,
+      ...(description === undefined ? {} : { description }),
+    });
   }
 
   /** Our own first page: where to begin, then everything there is. */
