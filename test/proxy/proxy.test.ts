@@ -318,6 +318,41 @@ describe('writes down', () => {
     assert.deepEqual([entry?.status, entry?.note], [200, 'reset']);
   });
 
+  it('whatever the host does, the app gets an end and the log an entry', async () => {
+    const rows: [path: string, want: RegExp][] = [
+      ['/ok', /^200/],
+      ['/continue', /^200/],
+      ['/hints', /^200/],
+      ['/upgrade', /^502/],
+      ['/hang-up', /^502/],
+      ['/half', /^broken/],
+      ['/too-long', /^200|^502|^broken/],
+      ['/two-lengths', /^502/],
+      ['/slow-headers', /^504|^502/],
+      ['/endless-headers', /^502/],
+      ['/no-length', /^200/],
+      ['/early', /^413/],
+      ['/redirect', /^302/],
+      ['/bad-gzip', /^200/],
+      ['/odd-encoding', /^200/],
+      ['/bomb', /^200/],
+      ['/keep-alive-lie', /^200/],
+    ];
+    for (const [path, want] of rows) {
+      const proxy = await proxyTo(rude.origin, { timeoutMs: path === '/slow-headers' ? 300 : 5000 });
+      records.length = 0;
+      const body = path === '/early' ? 'x'.repeat(100_000) : undefined;
+      const got = await ask(proxy.url + path, body === undefined ? {} : { method: 'POST', body }).then(
+        ({ status }) => String(status),
+        () => 'broken',
+      );
+      assert.match(got, want, `${path}: ${got}`);
+      assert.equal((await recorded()).length, 1, `${path}: one entry`);
+      // A bomb goes off in nobody's memory.
+      assert.ok((records[0]?.responseBody?.length ?? 0) <= 256 * 1024, path);
+    }
+  });
+
   it('an app that hangs up ends the call', async () => {
     const proxy = await proxyTo(rude.origin);
     const sending = httpRequest(`${proxy.url}/slow-body`)

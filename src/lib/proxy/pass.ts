@@ -45,6 +45,8 @@ class Passage {
   #headers: string[] = [];
   #answer: IncomingMessage | null = null;
   #onward: ClientRequest | null = null;
+  /** Until the answer begins, however busily its head trickles in; begins anew with each piece that is sent. */
+  #patience: NodeJS.Timeout | null = null;
   #over = false;
 
   constructor(road: Road, request: IncomingMessage, response: ServerResponse, resolve: (passed: Passed) => void) {
@@ -61,7 +63,8 @@ class Passage {
     // Without a length or chunks there is no body (RFC 9112 §6.3); left alone, Node would announce chunks.
     const framed = ['content-length', 'transfer-encoding'].some((name) => valuesOf(own, name).length > 0);
     if (!framed && !/^(?:GET|HEAD|DELETE|OPTIONS|TRACE)$/.test(method)) this.#headers.push('Content-Length', '0');
-    this.#request.on('data', this.#sent.add).on('error', () => undefined);
+    this.#request.on('data', this.#sent.add).on('data', () => this.#patience?.refresh());
+    this.#request.on('error', () => undefined);
     this.#response.once('close', () => this.#end({ code: 'hung_up', message: 'the app hung up' }));
     this.#send(framed, true);
   }
@@ -78,7 +81,14 @@ class Passage {
     });
     this.#onward = onward;
     onward.on('response', (answer) => this.#receive(answer));
-    onward.on('timeout', () => onward.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
+    const giveUp = () => void onward.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
+    if (this.#patience) clearTimeout(this.#patience);
+    this.#patience = setTimeout(giveUp, timeoutMs);
+    onward.on('timeout', giveUp);
+    // An upgrade nobody asked for closes the connection without an error.
+    onward.on('close', () => {
+      if (onward === this.#onward && this.#answer === null) this.#fail(new Error('closed'));
+    });
     onward.on('error', (error) => {
       const idle = onward.reusedSocket && !framed && /^(?:GET|HEAD)$/.test(method) && this.#answer === null;
       if (again && idle && !this.#over) this.#send(framed, false);
@@ -91,6 +101,7 @@ class Passage {
 
   #receive(answer: IncomingMessage): void {
     this.#answer = answer;
+    if (this.#patience) clearTimeout(this.#patience);
     const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
     this.#response.sendDate = false;
     this.#response.writeHead(statusCode, statusMessage, passedOn(rawHeaders));
@@ -119,6 +130,7 @@ class Passage {
   #end(trouble: NetworkTrouble | null): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.#patience) clearTimeout(this.#patience);
     if (trouble !== null) this.#onward?.destroy();
     const [requestHeaders, responseHeaders] = [asRecord(this.#headers), asRecord(this.#answer?.rawHeaders ?? [])];
     this.#resolve({
