@@ -13,6 +13,8 @@ export interface EndpointActs {
   unregister(id: string): Promise<void>;
   /** The secret of an endpoint registered earlier on this machine; null when it is not known. */
   recall?(id: string): Promise<string | null>;
+  /** False when the API no longer knows it. Only where that can be learned at no cost. */
+  present?(id: string): Promise<boolean>;
   /** Points an existing endpoint at another address, and enables it. */
   update?(id: string, change: { url: string; events: string[] }): Promise<void>;
 }

@@ -52,6 +52,8 @@ export interface ListenOptions {
   timeoutMs?: number;
   retry?: Partial<RetryTimes>;
   limits?: Partial<ReceiverLimits>;
+  /** How often it is looked whether the endpoint is still there, in milliseconds. Default 2 s. */
+  presenceMs?: number;
   /** Limit for the self-test, in milliseconds. Default 30 s. */
   readyMs?: number;
   /** Makes the receiver reachable from outside; without one the sender is on this machine. */

@@ -7,6 +7,7 @@ import { Inbox } from './inbox.ts';
 import type { RetryTimes } from './lane.ts';
 import type { ListenOptions } from './listen-options.ts';
 import type { Enrolment, Leftover } from './listeners.ts';
+import { watchPresence } from './presence.ts';
 import type { ClosedMoment, Counts, Moment, ReadyMoment } from './moments.ts';
 import { openReceiver, type Receiver, type ReceiverOptions } from './receiver.ts';
 import { Reception } from './reception.ts';
@@ -25,6 +26,7 @@ interface Opened {
   endpoint: Endpoint | null;
   exposure: Exposure | null;
   watching: Promise<void> | null;
+  present: Promise<void> | null;
 }
 
 /** @param say takes every moment */
@@ -64,8 +66,19 @@ export function assemble(options: ListenOptions, enrolment: Enrolment, say: (mom
     ack: options.ack ?? 'stored',
   });
   const selfTest = createSelfTest({ now, ticks, token: options.token });
-  const opened: Opened = { receiver: null, endpoint: null, exposure: null, watching: null };
-  return { counts, inbox, ways, forwarding, reception, selfTest, opened, say, closing: new AbortController() };
+  const opened: Opened = { receiver: null, endpoint: null, exposure: null, watching: null, present: null };
+  return {
+    counts,
+    inbox,
+    ways,
+    forwarding,
+    reception,
+    selfTest,
+    opened,
+    say,
+    closing: new AbortController(),
+    leaving: new AbortController(),
+  };
 }
 
 /** Up to `ready`. @returns what earlier listeners left to deliver. */
@@ -101,6 +114,17 @@ export async function open(
   const leftovers = enrolment.takeOver(ways.route);
   const told = { url, port, events, targets: ways.targets, leftover: leftovers.length, self_test_ms: selfTestMs };
   parts.say(readyMoment(options, endpoint, told));
+  if (options.tunnel === undefined) {
+    opened.present = watchPresence({
+      ...{ acts: options.endpoints, endpoint, url, events, signal: parts.leaving.signal },
+      everyMs: options.presenceMs ?? 2000,
+      renewed: async () => {
+        enrolment.noteEndpoint({ endpointId: endpoint.id, url, port, path, events });
+        const ms = await parts.selfTest.run(url, endpoint.secret, options.readyMs ?? 30_000, parts.leaving.signal);
+        parts.say(readyMoment(options, endpoint, { ...told, leftover: 0, self_test_ms: ms }));
+      },
+    });
+  }
   return leftovers;
 }
 
@@ -172,6 +196,9 @@ export async function close(options: ListenOptions, enrolment: Enrolment, parts:
   const { opened } = parts;
   const { endpoint, receiver } = opened;
   const graceMs = options.graceMs ?? 3000;
+  // First, or an endpoint just removed would look like one that was lost.
+  parts.leaving.abort();
+  await opened.present;
   const trouble = endpoint === null ? null : await remove(options.endpoints, endpoint.id);
   if (trouble === null) enrolment.forgetEndpoint(enrolment.id);
   await Promise.all([receiver?.close(graceMs), parts.forwarding.stop(graceMs)]);
