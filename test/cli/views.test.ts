@@ -139,3 +139,26 @@ test('colour: NO_COLOR, FORCE_COLOR, TERM=dumb and --no-color are honoured; a pi
   assert.equal(await painted({ NO_COLOR: '1', FORCE_COLOR: '1' }), false);
   assert.equal(await colours(false, {}, '--field', 'status'), false);
 });
+
+test('a table gives way in its widest columns first, and stacks where nothing is left to give', async () => {
+  const wide = `{"data":[{"id":"app_1","status":"${'s'.repeat(70)}","amount_pence":2500000,"business":{"name":"Ada"}}],"has_more":false}`;
+  const at = async (columns: number): Promise<string> =>
+    (
+      await command(
+        { home: '/nonexistent', root: frame, terminal: true, columns, env: { NO_COLOR: '1' } },
+        'show',
+        '--document',
+        wide,
+        '--as',
+        'page',
+      )
+    ).stdout;
+  const eighty = await at(80);
+  assert.ok(
+    eighty.split('\n').every((line) => line.length <= 80),
+    eighty,
+  );
+  assert.match(eighty, /app_1 .*s… {2}£25,000\.00 {2}Ada/);
+  const narrow = await at(30);
+  assert.match(narrow, /^ID +app_1\nSTATUS +s{70}\nAMOUNT +£25,000\.00\nBUSINESS\.NAME +Ada\n$/);
+});

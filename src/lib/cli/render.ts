@@ -67,33 +67,59 @@ export function humanRow(item: unknown, columns: readonly Column[]): string {
   return `${cells.join('  ').trimEnd()}\n`;
 }
 
-/** A table for a terminal of `width` columns. */
+/** A table for a terminal of `width` columns. Where even cut cells do not fit, the items stand one below another. */
 export async function humanTable(
   items: readonly unknown[],
   columns: readonly Column[],
   width: number,
   paint: (text: string) => string,
 ): Promise<string> {
-  const { default: Table } = await import('cli-table3');
-  const cells = items.map((item) =>
+  const heads = columns.map(({ path, title }) => (title ?? path).toUpperCase());
+  const rows = items.map((item) =>
     columns.map(({ path }) =>
       valuesAt(item, path)
         .map((value) => humanValue(path, value))
         .join(', '),
     ),
   );
-  const limit = Math.max(8, Math.floor((width - 2 * columns.length) / columns.length) * 2);
+  const natural = heads.map((head, n) => Math.max(head.length, ...rows.map((row) => [...(row[n] ?? '')].length)));
+  const limits = fitted(natural, width - GAP * (columns.length - 1));
+  if (limits === null) return stacked(heads, rows, paint);
+  const { default: Table } = await import('cli-table3');
   const table = new Table({
-    head: columns.map(({ path, title }) => paint((title ?? path).toUpperCase())),
-    chars: Object.fromEntries(BORDERS.map((name) => [name, name === 'middle' ? '  ' : ''])),
+    head: heads.map((head, n) => paint(cut(head, limits[n] ?? 0))),
+    chars: Object.fromEntries(BORDERS.map((name) => [name, name === 'middle' ? ' '.repeat(GAP) : ''])),
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  table.push(...cells.map((row) => row.map((value) => cut(value, limit))));
+  table.push(...rows.map((row) => row.map((value, n) => cut(value, limits[n] ?? 0))));
   return `${table
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')}\n`;
+}
+
+const GAP = 2;
+/** A cell narrower than this says nothing. */
+const NARROWEST = 8;
+
+/** Widths that add up to `room` at most: the widest columns give first. null when that leaves too little of them. */
+function fitted(natural: readonly number[], room: number): number[] | null {
+  const widths = [...natural];
+  const total = (): number => widths.reduce((sum, width) => sum + width, 0);
+  while (total() > room) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if ((widths[widest] ?? 0) <= NARROWEST) return null;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
+}
+
+function stacked(heads: readonly string[], rows: readonly string[][], paint: (text: string) => string): string {
+  const width = Math.max(0, ...heads.map((head) => head.length));
+  return rows
+    .map((row) => heads.map((head, n) => `${paint(head.padEnd(width))}  ${row[n] ?? ''}\n`).join(''))
+    .join('\n');
 }
 
 /** Money by its unit, times in local time with their zone; everything else as it came, made safe. */
