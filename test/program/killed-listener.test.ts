@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { smallApp } from '../support/receiving.ts';
+import { openTerminal } from '../support/terminal.ts';
 import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
 
 const ROUNDS = [40, 40, 40];
@@ -80,4 +81,15 @@ test('killed twice while the app is away: every event arrives, each once', async
   assert.equal(await value('events', 'list', '--state', 'waiting', '--quiet'), '');
   assert.equal(await value('webhooks', 'endpoints', 'list', '--quiet'), '', 'and nothing is left behind');
   await app.close();
+});
+
+test('on a terminal, list offers to remove what a killed listener left', async () => {
+  const { child, ready } = await listen('127.0.0.1:9/hook');
+  await kill(child);
+  const terminal = openTerminal(['webhooks', 'endpoints', 'list'], home.env);
+  await terminal.shows(`left by listeners that crashed: ${ready['endpoint_id']}`);
+  await terminal.shows('Remove it now?');
+  terminal.type('y\r');
+  assert.equal(await terminal.ended(), 0, terminal.text);
+  assert.equal(await value('webhooks', 'endpoints', 'list', '--quiet'), '');
 });

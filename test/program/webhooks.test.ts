@@ -1,6 +1,6 @@
 /** The webhook commands against an embedded sandbox, in this process; what must be a process of its own is one. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { acountPayHeaders } from '../../src/lib/contract/acountpay-signature.ts';
@@ -350,6 +350,10 @@ test('listen --exec: starts when ready, knows the secret, and its status is ours
     ['ready', 'closed'],
   );
   assert.doesNotMatch(readFileSync(join(home.path, 'ready.json'), 'utf8'), /whsec_/);
+  file('ready.json', 'of an earlier one');
+  const wrong = receive(world, '--no-forward', '--ready-file', 'ready.json', '--events', 'no.such');
+  assert.notEqual(await wrong.ended, 0);
+  assert.equal(existsSync(join(home.path, 'ready.json')), false, 'what an earlier listener said does not stand');
   const killed = receive(world, '--no-forward', '--exec', 'kill -9 $$');
   assert.equal(await killed.ended, 137);
   const stopped = receive(world, '--no-forward', '--exec', 'sleep 60 & wait');

@@ -1,7 +1,8 @@
+import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { colourOf } from '../../lib/cli/colour.ts';
 import { replaceFile } from '../../lib/auth/private-file.ts';
+import { colourOf } from '../../lib/cli/colour.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { confirmLive } from '../../lib/cli/confirm.ts';
 import { type Beside, runBeside } from '../../lib/cli/exec.ts';
@@ -45,10 +46,12 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
     const { options } = prepared;
     const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
     let beside: Beside | null = null;
+    // One that an earlier listener left would say ready too soon.
+    if (this.readyFile !== null) await rm(this.readyFile, { force: true });
     try {
       for await (const moment of listen(options)) {
         if (moment.type === 'ready') {
-          await this.writeReady(moment);
+          if (this.readyFile !== null) replaceFile(this.readyFile, `${JSON.stringify(moment)}\n`, 0o600);
           // Other secrets only explain: a slow keychain must not hold the listener up.
           await Promise.race([again(), pause(500)]);
         }
@@ -62,9 +65,9 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
     }
   }
 
-  private async writeReady(moment: Moment): Promise<void> {
+  private get readyFile(): string | null {
     const file = this.flags['ready-file'];
-    if (file !== undefined) replaceFile(resolve(this.context.cwd, file), `${JSON.stringify(moment)}\n`, 0o600);
+    return file === undefined ? null : resolve(this.context.cwd, file);
   }
 
   /** The user's own command gets the secret as its app would, and its end is ours. */

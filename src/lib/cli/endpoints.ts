@@ -15,7 +15,6 @@ export const ENDPOINT_COLUMNS = [
   { path: 'status' },
   { path: 'url' },
   { path: 'enabled_events', title: 'events' },
-  { path: 'created' },
 ];
 
 /**

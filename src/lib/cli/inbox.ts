@@ -11,11 +11,9 @@ export function inboxScope({ account, environment }: Identity): string {
 }
 
 export const INBOX_COLUMNS = [
-  { path: 'inbox_id', title: 'no' },
   { path: 'received_at', title: 'received' },
   { path: 'event_type', title: 'type' },
   { path: 'event_id', title: 'event' },
-  { path: 'resource_id', title: 'about' },
   { path: 'forwards.state', title: 'state' },
 ];
 
