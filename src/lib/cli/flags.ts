@@ -7,10 +7,10 @@ import { parseDuration, parseInstant } from '../contract/time.ts';
 import { usage } from '../failure.ts';
 import { contextOf } from './context.ts';
 
-/** Milliseconds. */
+/** Milliseconds, more than none. */
 export const duration = Flags.custom<number>({
   helpValue: '<duration>',
-  parse: async (text) => parseDuration(text) ?? bad(`${quoted(text)} is not a duration`, 'write 500ms, 10s, 2m or 1h'),
+  parse: async (text) => parseDuration(text) || bad(`${quoted(text)} is not a duration`, 'write 500ms, 10s, 2m or 1h'),
 });
 
 /** Milliseconds since the epoch. A duration means "ago". */

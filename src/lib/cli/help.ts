@@ -7,17 +7,20 @@ import { type Context, contextKey } from './context.ts';
 
 export class ProgramHelp extends Help {
   readonly #context: Context;
+  readonly #color: boolean;
 
   constructor(config: Config, options: object) {
     const context = Reflect.get(options, contextKey) as Context;
+    const color = Reflect.get(options, 'color') !== false;
     const width = Math.min(120, context.stdout.columns ?? 80);
     super(config, {
       maxWidth: width,
-      stripAnsi: !wantsColour(context, context.stdout, true),
+      stripAnsi: !wantsColour(context, context.stdout, color),
       hideCommandSummaryInDescription: true,
       flagSortOrder: 'none',
     });
     this.#context = context;
+    this.#color = color;
   }
 
   protected override log(...lines: string[]): void {
@@ -43,7 +46,7 @@ export class ProgramHelp extends Help {
   protected override async showRootHelp(): Promise<void> {
     const { startPage } = await import('./start-page.ts');
     const top = <T>(items: T[], name: (item: T) => string): T[] => items.filter((item) => !name(item).includes(':'));
-    this.log(await startPage(this.#context));
+    this.log(await startPage(this.#context, this.#color));
     this.log(this.formatTopics(top(this.sortedTopics, (topic) => topic.name)));
     this.log('');
     this.log(this.formatCommands(top(this.sortedCommands, (command) => command.id)));

@@ -19,10 +19,11 @@ export async function runCommand(
     ...(fromSource ? { ignoreManifest: true, pjson: await sourceSettings(root) } : {}),
   });
   const { id, rest } = commandOf(argv, config);
-  if (asksForHelp(argv)) return showHelp(config, id === null ? topicWords(argv) : id.split(':'), hidden);
+  const color = !argv.includes('--no-color');
+  if (asksForHelp(argv)) return showHelp(config, id === null ? topicWords(argv) : id.split(':'), hidden, color);
   if (id === null) {
     const words = topicWords(argv);
-    if (words.length > 0 && config.findTopic(words.join(':'))) return showHelp(config, words, hidden);
+    if (words.length > 0 && config.findTopic(words.join(':'))) return showHelp(config, words, hidden, color);
     throw unknownCommand(argv, config);
   }
   return config.runCommand<Result>(id, rest);
@@ -57,9 +58,9 @@ function topicWords(argv: readonly string[]): string[] {
   return end === -1 ? [...words] : words.slice(0, end);
 }
 
-async function showHelp(config: Config, words: string[], hidden: object): Promise<undefined> {
+async function showHelp(config: Config, words: string[], hidden: object, color: boolean): Promise<undefined> {
   const { ProgramHelp } = await import('./help.ts');
-  await new ProgramHelp(config, hidden).showHelp(words);
+  await new ProgramHelp(config, { ...hidden, color }).showHelp(words);
   return undefined;
 }
 

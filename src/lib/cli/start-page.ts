@@ -1,5 +1,5 @@
 /** What `credicorp` alone says: short, and enough to begin. */
-import { wantsColour, colourOf } from './colour.ts';
+import { colourOf } from './colour.ts';
 import type { Context } from './context.ts';
 
 const LINES: readonly [command: string, does: string][] = [
@@ -11,8 +11,8 @@ const LINES: readonly [command: string, does: string][] = [
   ['credicorp --help', 'all commands'],
 ];
 
-export async function startPage(context: Context): Promise<string> {
-  const paint = await colourOf(context, context.stdout, wantsColour(context, context.stdout, true));
+export async function startPage(context: Context, color = true): Promise<string> {
+  const paint = await colourOf(context, context.stdout, color);
   const width = Math.max(...LINES.map(([command]) => command.length));
   const rows = LINES.map(([command, does]) => `  ${paint.bold(command.padEnd(width))}  ${paint.dim(does)}`);
   return `credicorp: loan applications, decisions, payment links and signed webhooks from the command line\n\n${rows.join('\n')}\n`;
