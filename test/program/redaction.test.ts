@@ -27,6 +27,16 @@ const MARKS = [CLIENT_SECRET, TOKEN].flatMap((secret) => [
   ),
 ]);
 
+/** A secret only by where it stands. */
+const OPAQUE = 'pLaNtEd-opaque_0003';
+/** Secrets by their looks, by their name, or by where they stand. */
+const PLANTED = {
+  key: 'sk_live_pLaNtEd0001',
+  client_secret: 'pLaNtEd0002',
+  nested: { webhook_secret: 'whsec_pLaNtEd0004', list: [{ access_token: 'pLaNtEd0005' }] },
+  text: `Basic ${Buffer.from('id:pLaNtEd0006').toString('base64')} csk_sbx_pLaNtEd0007 eyJhbGciOiJFUzI1NiJ9.pLaNtEd.pLaNtEd`,
+};
+
 /** What the host says to a call: `refuse` tokens, or give them and refuse everything else with this status. */
 let mode: { tokens: boolean; status: number } = { tokens: true, status: 422 };
 const home = freshHome();
@@ -161,6 +171,56 @@ describe('no stream of any command holds a secret', () => {
     child.kill('SIGINT');
     const ended = await finish(child);
     assertClean('proxy', ready + ended.stdout + ended.stderr);
+  });
+});
+
+describe('what the sandbox and the listener see', () => {
+  it('is written down without what looks like a secret, each by its own writer', async () => {
+    using own = freshHome();
+    const go = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, own.env);
+    const api = (await go('sandbox', 'start', '--background', '--port', '0', '--field', 'base_url')).stdout.trim();
+    const app = createServer((request, response) => {
+      request.resume();
+      request.on('end', () => response.setHeader('x-note', PLANTED.key).end(JSON.stringify(PLANTED)));
+    });
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+    const target = `127.0.0.1:${(app.address() as AddressInfo).port}/hook`;
+    const listener = start('bin/run.js', ['webhooks', 'listen', '--forward', target, '--json', '--debug'], own.env);
+    let said = await seen(listener.stdout, '"ready"');
+    listener.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const forwarded = seen(listener.stdout, '"forwarded"');
+    const json = { 'content-type': 'application/json' };
+    const set = { 'data.note': PLANTED.key, 'data.access_token': OPAQUE, 'data.more': `Bearer 1${OPAQUE}` };
+    const event = JSON.stringify({ type: 'decision.completed', set });
+    await fetch(`${api}/_sandbox/events`, { method: 'POST', headers: json, body: event });
+    await forwarded;
+    const path = `/partner/v1/applications?client_secret=${OPAQUE}&key=${OPAQUE}`;
+    const headers = {
+      ...json,
+      authorization: `Bearer ${PLANTED.key}`,
+      'x-api-key': OPAQUE,
+      'idempotency-key': PLANTED.key,
+    };
+    await fetch(api + path, { method: 'POST', headers, body: JSON.stringify(PLANTED) });
+    listener.kill('SIGINT');
+    const ended = await finish(listener);
+    app.close();
+    app.closeAllConnections();
+    const kept = (await go('logs', 'tail', '--since', '1h', '--no-follow', '--json')).stdout;
+    await go('sandbox', 'stop');
+    const entries = kept
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.deepEqual([...new Set(entries.map(({ source }) => source))].sort(), ['cli', 'listener', 'sandbox']);
+    assert.ok(entries.some((entry) => entry['event_type'] === 'decision.completed' && entry['source'] === 'listener'));
+    assert.match(kept, /credicorp-signature":"t=\d+,v1=\[redacted\]"/i);
+    for (const [what, text] of [
+      ['log', kept],
+      ['stdout', said],
+      ['stderr', ended.stderr],
+    ] as const)
+      assert.doesNotMatch(text, /pLaNtEd/, what);
   });
 });
 

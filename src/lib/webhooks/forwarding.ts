@@ -1,5 +1,6 @@
 /** Everything between the inbox and the apps: one lane for each app, outcomes kept, written down and told. */
 import type { WriteDown } from '../contract/exchange.ts';
+import { redactText } from '../contract/secrets.ts';
 import { type ChaosSettings, createHolding, drawMischief, type Holding, type Mischief } from './chaos.ts';
 import { createForwarder, type Forwarder, type Message, type Outcome, partsOf } from './forward.ts';
 import { listensOn } from './connect.ts';
@@ -165,6 +166,11 @@ function orderKeyOf(order: ForwardingOptions['order'], parcel: Parcel): string |
   return parcel.orderKey === null ? null : `${parcel.target} ${parcel.orderKey}`;
 }
 
+/** An app's answer may hold what it read: an echoing handler, a stack trace with its environment. */
+function redacted(answer: string | null): string | null {
+  return answer === null ? null : redactText(answer);
+}
+
 /** One attempt told three ways: to the inbox, to the journal, and as a moment. */
 function tell(
   options: ForwardingOptions,
@@ -177,7 +183,7 @@ function tell(
   const at = options.now();
   const { latencyMs } = outcome;
   const [status, error, answer] =
-    outcome.kind === 'answered' ? [outcome.status, null, outcome.answer] : [null, outcome.error, null];
+    outcome.kind === 'answered' ? [outcome.status, null, redacted(outcome.answer)] : [null, outcome.error, null];
   const state = STATES[next.kind];
   if (parcel.copy !== true) {
     options.inbox.settle(parcel.forward, { state, attempts, at, status, latencyMs, error, answer });
