@@ -415,6 +415,27 @@ test('--chaos is told with the seed that repeats it', async () => {
   await app.close();
 });
 
+test('from outside: an address of one’s own is watched like a tunnel; a program that is not installed is named with its cure', async () => {
+  const probe = await smallApp();
+  const { port } = probe;
+  await probe.close();
+  const away = ['--public-url', `http://127.0.0.1:${port}/in`, '--port', String(port)];
+  const listener = receive(world, '--no-forward', '--tunnel', 'cloudflared');
+  assert.equal(await listener.ended, 2);
+  assert.match(listener.stderr(), /cloudflared is not installed.*"next":"install it: https:/);
+  assert.equal(await value('webhooks', 'endpoints', 'list', '--quiet'), '', 'nothing was registered');
+  // The path before the receiver's own is a proxy's business: without one nothing arrives, and the self-test says so at once.
+  const astray = receive(world, '--no-forward', ...away);
+  assert.equal((await astray.next('tunnel')).via, 'public-url');
+  await astray.stop();
+  const own = receive(world, '--no-forward', '--public-url', `http://127.0.0.1:${port}`, '--port', String(port));
+  const ready = await own.next('ready');
+  assert.ok(ready.url.startsWith(`http://127.0.0.1:${port}/`));
+  await value('webhooks', 'trigger', 'payment.failed', '--quiet');
+  assert.equal((await own.next('received')).event_type, 'payment.failed');
+  assert.equal(await own.stop(), 0);
+});
+
 test('a rejected delivery is explained by the secret of another endpoint, made while the listener runs', async () => {
   const listener = receive(world, '--no-forward');
   const { url } = await listener.next('ready');
