@@ -198,6 +198,27 @@ describe('signing out', () => {
   });
 });
 
+describe('introspection', () => {
+  for (const [methods, basic] of [
+    [['client_secret_basic'], true],
+    [['client_secret_post', 'client_secret_basic'], false],
+  ] as const) {
+    it(`authenticates by ${basic ? 'HTTP Basic' : 'the form'} where discovery knows ${methods.join(' and ')}`, async (t) => {
+      const plane = await tokenPlane(
+        (_asked, response) => say(response, 200, { active: true }),
+        (base) => ({ introspection_endpoint: `${base}/ask`, token_endpoint_auth_methods_supported: methods }),
+      );
+      t.after(() => plane.close());
+      const own = profile('p', { base: plane.base });
+      const identity = resolveIdentity(sources({ config: { active: 'p', profiles: [own] } }));
+      await introspect('token', { identity, secret: 's', send, notice: () => undefined });
+      assert.equal(plane.asked[0]?.path, '/ask');
+      assert.equal(plane.asked[0]?.headers.authorization?.startsWith('Basic ') ?? false, basic);
+      assert.equal(plane.asked[0]?.form['client_secret'], basic ? undefined : 's');
+    });
+  }
+});
+
 describe('against the embedded sandbox', () => {
   it('signs in, lends, introspects', async (t) => {
     const served = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'auth', now: Date.now });

@@ -1,10 +1,12 @@
 /** The second provider end to end: its sandbox, its sign-in, its payments, and the generation that has no tokens. */
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { type Ended, freshHome, root, runScript } from '../support/spawn.ts';
 
 const home = freshHome();
 const run = (args: string[], input = '', more: Record<string, string> = {}): Promise<Ended> =>
@@ -89,6 +91,35 @@ test('what is missing is told before anything is sent, and what it refuses is to
   const planned = await run(['api', 'POST', PATH, '-F', 'amount=1.10', '--merchant', 'm', '--dry-run', '--json']);
   assert.match(planned.stdout, /"x-merchant-client-id":"m"/);
   assert.doesNotMatch(planned.stdout, /Idempotency/i);
+});
+
+test('a third provider is one file', async () => {
+  const folder = join(home.path, '.config', 'credicorp', 'providers');
+  mkdirSync(folder, { recursive: true });
+  const text = readFileSync(join(root, 'src/lib/auth/providers/acountpay.json'), 'utf8');
+  writeFileSync(join(folder, 'third.json'), text.replace('"acountpay"', '"third"').replace('"AcountPay"', '"Third"'));
+  const signedIn = await run([
+    'login',
+    '--provider',
+    'third',
+    '--env',
+    'local',
+    '--api-base',
+    base,
+    '--field',
+    'profile',
+  ]);
+  assert.deepEqual([signedIn.status, signedIn.stdout], [0, 'third-local\n'], signedIn.stderr);
+  const words = ['api', 'POST', PATH, '-F', 'amount=2.50', '-f', 'referenceNumber=X', '--profile', 'third-local'];
+  assert.match((await run(words)).stderr, /a write of Third is made for a merchant/);
+  assert.equal((await run([...words, '--merchant', 'm', '--field', 'amount'])).stdout, '2.50\n');
+  writeFileSync(
+    join(folder, 'third.json'),
+    text.replace('"acountpay"', '"third"').replace('/oauth/token', 'https://evil.example/t'),
+  );
+  const hostile = await run(words);
+  assert.equal(hostile.status, 2);
+  assert.match(hostile.stderr, /"token\.path" is to be a path/);
 });
 
 test('its sandbox is not taken for the other one', async () => {

@@ -93,6 +93,8 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
     const running = await surelyRunning(this.context);
     if (running === null)
       throw usage('another sandbox is starting or ending right now', { next: 'try again in a moment' });
+    if (running.provider !== (this.flags.provider ?? 'credicorp'))
+      throw usage(`a sandbox of ${running.provider} runs already`, { next: 'end it first: credicorp sandbox stop' });
     this.note(
       `the sandbox already runs at ${running.base_url} (process ${running.pid}); end it with: credicorp sandbox stop`,
     );

@@ -62,7 +62,7 @@ function chooseBase(known: Known): Sourced<string> {
  * and nobody chose for it, does not say where it goes. Whatever listens on that port now would get it.
  */
 function isStranger(credential: Credential, profile: Profile): boolean {
-  return credential.from === 'variable' && !credential.local && profile.environment === 'local';
+  return credential.from === 'variable' && !credential.local && profile.store === 'local';
 }
 
 /** Nobody named a host: the credential's own marker decides (partner API §19), and the sandbox's credential means the sandbox. */

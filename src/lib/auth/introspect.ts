@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts';
 import type { Identity } from './identity.ts';
 import { clientRequest } from './mint.ts';
 import { tokenFailure } from './token-answer.ts';
-import { discover, trusted } from './token-endpoint.ts';
+import { clientMethod, discover, trusted } from './token-endpoint.ts';
 
 export interface IntrospectOptions {
   identity: Identity;
@@ -37,7 +37,7 @@ export async function introspect(
   const named = found?.introspectionEndpoint === undefined ? null : trusted(found.introspectionEndpoint, identity);
   const url = named ?? identity.base.value + path;
   const form = new URLSearchParams({ token });
-  const request = clientRequest({ url, method: 'form' }, identity.clientId.value, secret, form);
+  const request = clientRequest({ url, method: clientMethod(found) }, identity.clientId.value, secret, form);
   const answer = await send({ ...request, ...(signal === undefined ? {} : { signal }) });
   if (answer.status < 200 || answer.status > 299) throw tokenFailure(answer, url, [secret, token]);
   const body = read(answer.text);

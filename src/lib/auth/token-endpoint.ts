@@ -41,7 +41,7 @@ export async function findTokenEndpoint(asking: Asking): Promise<TokenEndpoint> 
   const fallback = identity.base.value + token.path;
   const found = token.discovery ? await discover(asking) : null;
   if (found === null) return { url: fallback, method: 'form', from: 'default' };
-  const method = found.methods !== undefined && onlyBasic(found.methods) ? 'basic' : 'form';
+  const method = clientMethod(found);
   const url = found.tokenEndpoint === undefined ? null : trusted(found.tokenEndpoint, identity);
   if (url !== null) return { url, method, from: 'discovery' };
   // The client secret would be sent there.
@@ -111,6 +111,11 @@ export function trusted(text: string, identity: Identity): string | null {
   const domain = identity.provider.token?.domain ?? null;
   if (domain === null || isLoopback(base.hostname) || protocol !== 'https:') return null;
   return hostname === domain || hostname.endsWith(`.${domain}`) ? url : null;
+}
+
+/** The form, unless discovery knows HTTP Basic alone (partner API §3). */
+export function clientMethod(found: Discovered | null): TokenEndpoint['method'] {
+  return found?.methods !== undefined && onlyBasic(found.methods) ? 'basic' : 'form';
 }
 
 function onlyBasic(methods: readonly string[]): boolean {
