@@ -8,6 +8,7 @@ import { createFaults } from './faults.ts';
 import { answerOf, incomingOf } from './fetch.ts';
 import { noLedger } from './ledger.ts';
 import { Limits } from './limits.ts';
+import type { MaybeLater } from './maybe-later.ts';
 import { Companies } from './outcomes.ts';
 import { createPipeline, unreadable, type Pipeline } from './pipeline.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
@@ -33,7 +34,7 @@ export interface Sandbox {
   /** Answers one request. A connection dropped on purpose rejects with a TypeError, as a lost connection does for `fetch`. */
   fetch(request: Request, peer: Peer): Promise<Response>;
   /** The same as plain data, for an adapter that has no use for Request and Response. */
-  handle(request: Incoming): Promise<Outgoing>;
+  handle(request: Incoming): MaybeLater<Outgoing>;
   /** The answer to what was no readable request. */
   unreadable(status: number, message: string): Answer;
   /** The seed in force: a data file brings its own. */

@@ -13,7 +13,7 @@ import type { Faults } from './faults.ts';
 import { bodyOf, nameOf, readKey } from './idempotency.ts';
 import { rateHeaders, type Limits } from './limits.ts';
 import type { KeptAnswer } from './objects.ts';
-import { andThen, thenAlways } from './maybe-later.ts';
+import { andThen, thenAlways, type MaybeLater } from './maybe-later.ts';
 import { refuse, Refusal } from './refusal.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Found, PlacedRoute, RouteTable } from './router.ts';
@@ -27,21 +27,22 @@ export interface PipelineParts {
   log: RequestLog;
 }
 
-export type Pipeline = (request: Incoming) => Promise<Outgoing>;
+export type Pipeline = (request: Incoming) => MaybeLater<Outgoing>;
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { world, routes } = parts;
-  return async (request) => {
+  return (request) => {
     const startedAt = world.settings.now();
     world.clock.settle();
     const found = routes.find(request.method, request.path);
     const call = openCall(world, request, found);
-    let outgoing = await answer(parts, call, found);
-    if (!writeDown(world)) outgoing = refusalAnswer(call, unwritten());
-    if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
-    const isAdmin = 'route' in found && found.route?.plane === 'admin';
-    if (!isAdmin) parts.log.write(call, outgoing, startedAt);
-    return outgoing;
+    return andThen(answer(parts, call, found), (given) => {
+      const outgoing = writeDown(world) ? given : refusalAnswer(call, unwritten());
+      if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
+      const isAdmin = 'route' in found && found.route?.plane === 'admin';
+      if (!isAdmin) parts.log.write(call, outgoing, startedAt);
+      return outgoing;
+    });
   };
 }
 
@@ -75,7 +76,7 @@ function finishHeaders(limits: Limits, call: Call, { headers }: Answer): void {
   }
 }
 
-function answer(parts: PipelineParts, call: Call, found: Found): Outgoing | Promise<Outgoing> {
+function answer(parts: PipelineParts, call: Call, found: Found): MaybeLater<Outgoing> {
   try {
     if (!('params' in found)) throw unrouted(call, found.allow);
     const outgoing = pass(parts, call, found.route);
@@ -95,7 +96,7 @@ function unrouted({ request }: Call, allow: string | undefined): Refusal {
   });
 }
 
-function pass(parts: PipelineParts, call: Call, route: PlacedRoute): Outgoing | Promise<Outgoing> {
+function pass(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater<Outgoing> {
   if (route.plane === 'admin') return admit(parts, call, route);
   const fault = takeFault(parts.faults, call);
   const instead = fault && answerInstead(call, fault);
@@ -115,7 +116,7 @@ function passPartner(
   call: Call,
   route: PlacedRoute,
   fault: HttpFault | null,
-): Outgoing | Promise<Outgoing> {
+): MaybeLater<Outgoing> {
   const { world, limits } = parts;
   const credential = world.gate.admit(call.request.authorization, world.clock.now());
   const { project } = credential;
@@ -133,15 +134,10 @@ function passPartner(
 }
 
 /** Idempotency, then the body, then the handler; the answer is kept before anything spoils it. */
-function execute(
-  parts: PipelineParts,
-  call: Call,
-  route: PlacedRoute,
-  fault: HttpFault | null,
-): Outgoing | Promise<Outgoing> {
+function execute(parts: PipelineParts, call: Call, route: PlacedRoute, fault: HttpFault | null): MaybeLater<Outgoing> {
   const { body } = call.request;
   if (body === 'too_large') throw tooLarge();
-  const perform = (): Outgoing | Promise<Outgoing> => andThen(waitAsAsked(fault), () => performed(call, route, body));
+  const perform = (): MaybeLater<Outgoing> => andThen(waitAsAsked(fault), () => performed(call, route, body));
   call.idempotencyKey = route.method === 'GET' ? null : readKey(call);
   if (call.idempotencyKey === null) return andThen(perform(), (given) => spoil(fault, given));
   const turn = claimKey(parts.world, call, call.idempotencyKey, body);
@@ -151,7 +147,7 @@ function execute(
   return andThen(thenAlways(perform, settle), (given) => spoil(fault, given));
 }
 
-function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): Outgoing | Promise<Outgoing> {
+function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): MaybeLater<Outgoing> {
   try {
     if (route.method === 'POST' || route.method === 'PATCH') call.body = parseBody(body);
     return route.handle(call);
@@ -188,7 +184,7 @@ function parseBody(body: Uint8Array | null | 'too_large'): unknown {
 }
 
 /** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox page §8). */
-function admit(parts: PipelineParts, call: Call, route: PlacedRoute): Outgoing | Promise<Outgoing> {
+function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater<Outgoing> {
   const { request } = call;
   const isLog = route.path.startsWith('/_sandbox/requests');
   if (!isLocalCaller(request) && !(isLog && bearsToken(request, parts.world.settings.logToken))) {

@@ -16,6 +16,7 @@ import { type Failure, usage } from '../failure.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
 import type { Answer } from './exchange.ts';
 import { keepHeapSmall } from './frugal.ts';
+import { andThen } from './maybe-later.ts';
 import { announcesTooMuch, readIncoming, writeOutgoing } from './wire.ts';
 
 /** Real milliseconds running requests get at the end (sandbox page §1). */
@@ -82,23 +83,26 @@ function limits(patienceMs: number): ServerOptions {
 function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
   let running = 0;
   let idle = (): void => {};
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    response.on('error', ignore);
-    running += 1;
-    response.on('close', () => {
-      running -= 1;
-      if (running === 0) idle();
-    });
-    const reading = readIncoming(request);
-    const incoming = reading instanceof Promise ? await reading : reading;
-    if (incoming !== null) writeOutgoing(request, response, await sandbox.handle(incoming));
+  const ended = (): void => {
+    running -= 1;
+    if (running === 0) idle();
   };
-  const track = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response);
-  server.on('request', track);
-  server.on('checkExpectation', track);
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    running += 1;
+    response.on('error', ignore);
+    response.on('close', ended);
+    // Most requests are whole and most answers are there at once: nothing is waited for then.
+    void andThen(readIncoming(request), (incoming) =>
+      incoming === null
+        ? undefined
+        : andThen(sandbox.handle(incoming), (outgoing) => writeOutgoing(request, response, outgoing)),
+    );
+  };
+  server.on('request', answer);
+  server.on('checkExpectation', answer);
   server.on('checkContinue', (request, response) => {
     if (!announcesTooMuch(request)) response.writeContinue();
-    track(request, response);
+    answer(request, response);
   });
   server.on('connect', (_request, socket: Duplex) => {
     writeRaw(socket, sandbox.unreadable(405, 'CONNECT is not allowed here.'));

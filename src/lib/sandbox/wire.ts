@@ -2,12 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CREDENTIAL_HEADERS, DROPPED, type Answer, type Incoming, type Outgoing, type Sink } from './exchange.ts';
 import { BODY_LIMIT } from './fetch.ts';
+import type { MaybeLater } from './maybe-later.ts';
 
 /** Bytes of an unwanted body that are read and thrown away, so that its sender gets to see the answer. */
 const DRAIN_LIMIT = 64 * 1_048_576;
 
 /** Null when the client went away before its body was whole. */
-export function readIncoming(request: IncomingMessage): Incoming | Promise<Incoming | null> {
+export function readIncoming(request: IncomingMessage): MaybeLater<Incoming | null> {
   if (!hasBody(request)) return incomingOf(request, null);
   return readBody(request).then((body) => (body === 'gone' ? null : incomingOf(request, body)));
 }
