@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import {
   Account,
   Application,
@@ -39,6 +40,11 @@ const resolve = (document: Body, ref: string): unknown =>
     .replace('#/', '')
     .split('/')
     .reduce((at, key) => at?.[key], document);
+
+test('a standard validator finds nothing to say', async () => {
+  const { valid, errors } = await new Validator().validate(await documentOf(bench()));
+  assert.deepEqual({ valid, errors: errors ?? [] }, { valid: true, errors: [] });
+});
 
 test('the document is whole: every route, every reference, unique names, scopes as they are enforced', async () => {
   const document = await documentOf(bench());

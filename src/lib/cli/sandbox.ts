@@ -58,6 +58,8 @@ export interface Ready {
 
 export interface Server {
   url: string;
+  /** The one in force: a data file brings its own. */
+  seed: string;
   stop(): Promise<void>;
 }
 
@@ -107,8 +109,10 @@ export async function serveSandbox(
     );
   }
   const server = await serve({ ...options, version, now: context.now, record });
+  for (const notice of server.sandbox.notices) note(context, `note: ${notice}`);
   return {
     url: server.url,
+    seed: server.sandbox.seed,
     stop: async () => {
       await server.close();
       // Last: whoever waits for the end looks at the note (a process without a parent that reaps it never seems to end).
@@ -130,7 +134,7 @@ export async function sandboxReady(context: Context, server: Server, prepared: P
     client_id: client.id,
     client_secret: client.secret,
     secret_key: provider === 'credicorp' ? 'sk_test_local' : null,
-    seed: prepared.seed,
+    seed: server.seed,
     pid: context.pid,
     started_at: new Date(context.now()).toISOString(),
   };
