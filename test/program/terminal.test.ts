@@ -83,6 +83,34 @@ for (const [prompt, keys] of [
   });
 }
 
+test('Ctrl-C after the proof, at the passphrase, leaves nothing either', async () => {
+  using home = freshHome();
+  const words = ['login', '--env', 'sandbox', '--client-id', 'cid_sbx_launch', '--scopes', 'payments:read'];
+  const terminal = openTerminal([...words, '--api-base', api.url, '--store', 'file'], home.env);
+  await terminal.shows('Client secret (not shown)');
+  terminal.type(`${SECRET}\r`);
+  await terminal.shows('New passphrase');
+  terminal.type('half\x03');
+  assert.equal(await terminal.ended(), 130, terminal.text);
+  assert.equal(existsSync(configOf(home.path)), false);
+  assert.equal(existsSync(join(home.path, '.config', 'credicorp', 'secrets.enc.json')), false);
+});
+
+test('two passphrases that differ store nothing', async () => {
+  using home = freshHome();
+  const words = ['login', '--env', 'sandbox', '--client-id', 'cid_sbx_launch', '--scopes', 'payments:read'];
+  const terminal = openTerminal([...words, '--api-base', api.url, '--store', 'file'], home.env);
+  await terminal.shows('Client secret (not shown)');
+  terminal.type(`${SECRET}\r`);
+  await terminal.shows('New passphrase');
+  terminal.type('one\r');
+  await terminal.shows('once more');
+  terminal.type('two\r');
+  assert.equal(await terminal.ended(), 2, terminal.text);
+  assert.match(terminal.text, /the two passphrases differ/);
+  assert.equal(existsSync(configOf(home.path)), false);
+});
+
 test('--key asks for a secret key, hidden, and proves it by a call', async () => {
   using home = freshHome();
   const env = { ...home.env, CREDICORP_STORE_PASSPHRASE: PASSPHRASE };

@@ -65,7 +65,7 @@ export function errorLines(failure: Failure, paint: { bad(text: string): string;
  */
 export function asFailure(error: unknown, command: string): Failure {
   if (error instanceof Failure) return unwrapped(error);
-  if (isPromptExit(error)) return new Failure('interrupted', 'stopped at a prompt; nothing was sent');
+  if (isPromptExit(error)) return new Failure('interrupted', 'stopped at a prompt');
   if (isOclifError(error)) {
     return new Failure('usage', mistake(error.message), {
       next: `see: credicorp ${command}${command === '' ? '' : ' '}--help`,
