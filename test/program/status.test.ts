@@ -80,6 +80,19 @@ describe('status', () => {
     assert.match(reason ?? '', /the connection was refused/);
   });
 
+  it('--debug shows its calls on stderr, as it does those of every command', async () => {
+    const { stdout, stderr } = await run('status', '--debug', '--quiet');
+    assert.equal(stdout, 'operational\n');
+    assert.match(stderr, /^> GET http:\/\/127\.0\.0\.1:\d+\/public\/v1\/healthz \(try 1\)$/m);
+    assert.match(stderr, /^< 200 after \d+ ms$/m);
+    using own = freshHome();
+    const env = { ...own.env, CC_CLIENT_ID: 'cid_sbx_local', CC_CLIENT_SECRET: 'csk_sbx_local', CC_BASE: base };
+    const listed = await runScript('bin/run.js', ['apps', 'list', '--debug'], env);
+    assert.equal(listed.stderr.match(/^> GET .*\/partner\/v1\/applications \(try 1\)$/gm)?.length, 1, 'once each');
+    assert.equal(listed.stderr.match(/^> POST .*\/oauth\/token \(try 1\)$/gm)?.length, 1, listed.stderr);
+    assert.doesNotMatch(listed.stderr, /csk_sbx_local|eyJ/);
+  });
+
   it('--wait until it is up, and 8 when it stays down', async () => {
     const first = await platform(0, 503, []);
     const waiting = start('bin/run.js', ['status', '--api-base', first.url, '--wait=20s', '--quiet'], home.env);

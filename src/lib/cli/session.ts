@@ -14,7 +14,7 @@ import { secretOf } from '../auth/stored-secret.ts';
 import type { TokenEntry } from '../auth/token-entry.ts';
 import { type TokenSource, tokenSource } from '../auth/token.ts';
 import { openVault, type Vault, vaultPath } from '../auth/vault.ts';
-import type { ExchangeRecord, Send, WriteDown } from '../contract/exchange.ts';
+import type { Send, WriteDown } from '../contract/exchange.ts';
 import { usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
@@ -136,7 +136,6 @@ class OpenSession implements Session {
       record: this.writeDown(),
       onWait: this.#wire.tellWait,
       secrets: () => this.#hidden,
-      ...(this.#flags.debug ? { onTrace: (record: ExchangeRecord) => note(this.#context, traceLines(record)) } : {}),
     });
   }
 
@@ -198,7 +197,13 @@ class OpenSession implements Session {
   }
 
   writeDown(): WriteDown {
-    return this.#records.writeDown();
+    const keep = this.#records.writeDown();
+    if (!this.#flags.debug) return keep;
+    return (record) => {
+      keep(record);
+      // What the sandbox, the proxy and the listener see is not what this command sends.
+      if (record.source === 'cli') note(this.#context, traceLines(record, this.#hidden));
+    };
   }
 
   hide(secret: string): void {

@@ -1,15 +1,23 @@
-/** One try of a call for `--debug`, already redacted. */
+/** One try of a call for `--debug`. */
 import type { ExchangeRecord } from '../contract/exchange.ts';
+import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
 import { plain } from './text.ts';
 
 const BODY = 2000;
 
-export function traceLines(record: ExchangeRecord): string {
-  const lines = [`> ${record.method} ${record.origin ?? ''}${record.path} (try ${record.attempt})`];
-  for (const [name, value] of Object.entries(record.requestHeaders)) lines.push(`> ${name}: ${value}`);
-  if (record.requestBody) lines.push(`> ${record.requestBody.slice(0, BODY)}`);
-  lines.push(`< ${record.status ?? record.note ?? 'no answer'} after ${Math.round(record.latencyMs)} ms`);
-  for (const [name, value] of Object.entries(record.responseHeaders)) lines.push(`< ${name}: ${value}`);
-  if (record.responseBody) lines.push(`< ${record.responseBody.slice(0, BODY)}`);
-  return plain(lines.join('\n'));
+/** Redacted here, since records still hold their secrets. @param known live secret values */
+export function traceLines(record: ExchangeRecord, known: readonly string[]): string {
+  const headers = (of: Record<string, string>, mark: string): string[] =>
+    Object.entries(redactHeaders(of, known)).map(([name, value]) => `${mark} ${name}: ${value}`);
+  const body = (text: string | null, mark: string): string[] =>
+    text ? [`${mark} ${redactBody(text, BODY, known)}`] : [];
+  const lines = [
+    `> ${record.method} ${record.origin ?? ''}${record.path} (try ${record.attempt})`,
+    ...headers(record.requestHeaders, '>'),
+    ...body(record.requestBody, '>'),
+    `< ${record.status ?? record.note ?? 'no answer'} after ${Math.round(record.latencyMs)} ms`,
+    ...headers(record.responseHeaders, '<'),
+    ...body(record.responseBody, '<'),
+  ];
+  return plain(redactText(lines.join('\n'), known));
 }
