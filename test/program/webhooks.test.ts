@@ -436,6 +436,20 @@ test('from outside: an address of one’s own is watched like a tunnel; a progra
   assert.equal(await own.stop(), 0);
 });
 
+test('a secret rotated while the listener runs: nothing is refused, in the day of overlap and after it', async () => {
+  const listener = receive(world, '--no-forward');
+  const { endpoint_id: id } = await listener.next('ready');
+  const fresh = await value('webhooks', 'endpoints', 'rotate', id, '--field', 'secret');
+  await value('webhooks', 'trigger', 'loan.activated', '--quiet');
+  assert.equal((await listener.next('received')).event_type, 'loan.activated', 'both secrets sign for a day');
+  await value('sandbox', 'clock', 'advance', '25h');
+  await value('webhooks', 'trigger', 'loan.closed', '--quiet');
+  assert.equal((await listener.next('received')).event_type, 'loan.closed');
+  assert.equal(await value('webhooks', 'secret'), fresh);
+  assert.equal(await listener.stop(), 0);
+  assert.ok(listener.moments.every(({ type }) => type !== 'rejected'));
+});
+
 test('a rejected delivery is explained by the secret of another endpoint, made while the listener runs', async () => {
   const listener = receive(world, '--no-forward');
   const { url } = await listener.next('ready');

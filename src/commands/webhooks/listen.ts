@@ -55,10 +55,11 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
           // Other secrets only explain: a slow keychain must not hold the listener up.
           await Promise.race([again(), pause(500)]);
         }
-        // A secret may have been rotated or made since.
+        // Another endpoint may have been made since.
         if (moment.type === 'rejected' && SECRET_CAUSES.has(moment.cause)) void again();
         yield moment;
-        if (moment.type === 'ready') beside = this.startBeside(prepared, leave);
+        // An endpoint that was lost and registered again is ready once more.
+        if (moment.type === 'ready') beside ??= this.startBeside(prepared, leave);
       }
     } finally {
       await beside?.stop();

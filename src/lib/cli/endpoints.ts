@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { inboxScope } from './inbox.ts';
 import { note } from './output.ts';
 import type { Session } from './session.ts';
-import { forgetSecret, keepSecret } from './webhook-secrets.ts';
+import { forgetSecret, keepLastSecret, keepSecret, secretOf } from './webhook-secrets.ts';
 
 export const ENDPOINT_COLUMNS = [
   { path: 'id' },
@@ -25,7 +25,10 @@ export async function keepShownSecret(context: Context, session: Session, docume
   const { id, secret } = isRecord(document) ? document : {};
   if (typeof id !== 'string' || typeof secret !== 'string') return;
   try {
+    const [before, last] = [await secretOf(session, id), await secretOf(session)];
     await keepSecret(context, session, id, secret);
+    // The listener's own endpoint was rotated: `webhooks secret` tells the new one.
+    if (before !== null && before === last) await keepLastSecret(context, session, secret);
     note(context, `the signing secret is shown once; it is kept ${placeOf(session)}`);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

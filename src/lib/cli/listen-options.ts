@@ -12,14 +12,14 @@ import { endpointActs, type ListenerSecrets } from './listening.ts';
 import { note } from './output.ts';
 import type { Session } from './session.ts';
 import { givenSecrets } from './signing.ts';
-import { type OtherSecrets, otherSecrets, secretOf } from './webhook-secrets.ts';
+import { type OtherSecrets, otherSecrets } from './webhook-secrets.ts';
 
 export type ListenFlags = Interfaces.InferredFlags<typeof listenFlags>;
 
 export interface Prepared {
   options: ListenOptions;
   secrets: ListenerSecrets;
-  /** Looks again for secrets: one may have been rotated, another endpoint made. */
+  /** Looks again for the secrets that explain: another endpoint may have been made. */
   refresh(): Promise<void>;
 }
 
@@ -34,13 +34,10 @@ export async function listenOptions(
   const exposed = await exposureOf(context, session, flags);
   const secrets: ListenerSecrets = { own: null, endpoint: null };
   const given = await givenSecretsOf(context, session, flags);
-  const live = new Set(given);
   const { identity } = session;
   const own = { account: identity.account, environment: identity.environment.value };
   let others: OtherSecrets = { environment: [], endpoint: [] };
   const refresh = async (): Promise<void> => {
-    const stored = secrets.endpoint === null ? null : await secretOf(session, secrets.endpoint).catch(() => null);
-    if (stored !== null) live.add(stored);
     others = await otherSecrets(context, session, own, secrets.endpoint);
   };
   const options: ListenOptions = {
@@ -52,7 +49,7 @@ export async function listenOptions(
     token: () => randomBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.writeDown(),
-    secrets: () => [...live],
+    secrets: () => given,
     otherSecrets: () => others,
     ...conductOf(context, flags),
     ...(await chaosOf(context, flags)),
