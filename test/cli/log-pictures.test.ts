@@ -99,7 +99,8 @@ describe('a line of the log', () => {
     assert.match(of({}), /^ {2}\d/);
     assert.match(of({ status: 404 }), /^! .* 404 /);
     assert.match(of({ status: null, note: 'timeout', attempt: 2 }), /^! .* FAILED 13ms try 2 timeout /);
-    assert.match(of({ status: 500 }, true), /^\u001b\[31m! .*\u001b\[39m$/);
+    const red = of({ status: 500 }, true);
+    assert.ok(red.startsWith('\u001b[31m! ') && red.endsWith('\u001b[39m'), red);
   });
 
   it('a gap is a gap on a terminal, in a pipe and as JSON', () => {
