@@ -23,6 +23,7 @@ try {
   const rows: [name: string, args: string[]][] = [
     ['node -e 0', ['-e', '0']],
     ['credicorp --version', [program, '--version']],
+    ['credicorp __complete', [program, '__complete', 'bash', 'apps', 'get', '']],
     ['credicorp whoami', [program, 'whoami']],
     ['credicorp apps get', [program, 'apps', 'get', id]],
   ];

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
 import { paymentBody } from '../../lib/cli/bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
+import { either, KNOWN_WORDS } from '../../lib/cli/known-words.ts';
 import { askedFor } from '../../lib/cli/missing.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
@@ -19,7 +20,7 @@ A payment is processing when it is created; it settles or fails later, and a web
     currency: Typed.currency({ helpGroup: 'MONEY', summary: 'ISO 4217 code [default: GBP]' }),
     scheme: Flags.string({
       helpValue: '<scheme>',
-      summary: `${Typed.either(Typed.KNOWN_WORDS.scheme)} [default: pisp]`,
+      summary: `${either(KNOWN_WORDS.scheme)} [default: pisp]`,
     }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, to 64 characters' }),
     application: Typed.idFlag({ summary: 'the approved application to draw down' }),

@@ -4,6 +4,7 @@ import type * as Interfaces from '@oclif/core/interfaces';
 import { saidOf, usualOr } from './ask-application.ts';
 import { applicationBody } from './bodies.ts';
 import * as Typed from './flags.ts';
+import { either, KNOWN_WORDS } from './known-words.ts';
 import { amountOf, needed } from './row-values.ts';
 
 export const applicationFlags = {
@@ -13,7 +14,7 @@ export const applicationFlags = {
   purpose: Flags.string({
     helpGroup: 'BUSINESS',
     helpValue: '<purpose>',
-    summary: Typed.either(Typed.KNOWN_WORDS.purpose),
+    summary: either(KNOWN_WORDS.purpose),
   }),
   email: Typed.email({ helpGroup: 'APPLICANT', summary: "the applicant's e-mail address" }),
   'first-name': Flags.string({

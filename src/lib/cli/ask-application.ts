@@ -1,7 +1,8 @@
 /** What an application needs at least: given, asked for on a terminal, or filled in where nothing real depends on it. */
 import { formatPounds } from '../contract/money.ts';
 import { usage } from '../failure.ts';
-import { companyNumber, count, KNOWN_WORDS, pounds } from './flags.ts';
+import { companyNumber, count, pounds } from './flags.ts';
+import { KNOWN_WORDS } from './known-words.ts';
 import { type Asking, askedFor, type Question } from './missing.ts';
 import { note } from './output.ts';
 

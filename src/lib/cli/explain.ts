@@ -2,6 +2,7 @@
 import { problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
+import { nearest } from './nearest.ts';
 import { plainLine } from './text.ts';
 
 /** Command-line contract §4. */
@@ -66,6 +67,7 @@ export function errorLines(failure: Failure, paint: { bad(text: string): string;
 export function asFailure(error: unknown, command: string): Failure {
   if (error instanceof Failure) return unwrapped(error);
   if (isPromptExit(error)) return new Failure('interrupted', 'stopped at a prompt');
+  if (isUnknownFlag(error)) return unknownFlag(error, command);
   if (isOclifError(error)) {
     return new Failure('usage', mistake(error.message), {
       next: `see: credicorp ${command}${command === '' ? '' : ' '}--help`,
@@ -114,7 +116,6 @@ function unwrapped(failure: Failure): Failure {
 function mistake(message: string): string {
   const said = message
     .replace(/\nSee more help with --help$/, '')
-    .replace(/^Nonexistent flags?:/, 'unknown flag')
     // What stands where nothing is expected may be a secret that was pasted there.
     .replace(/^Unexpected arguments?:[\s\S]*/, 'there is an argument too many')
     .replace(/^The following errors? occurred:\s*Missing required flag (\S+)/, '--$1 is missing')
@@ -128,6 +129,28 @@ function mistake(message: string): string {
 
 function isOclifError(error: unknown): error is Error & { oclif: unknown } {
   return error instanceof Error && 'oclif' in error;
+}
+
+interface UnknownFlag extends Error {
+  flags: string[];
+  parse: { input: { flags: Record<string, unknown> } };
+}
+
+function isUnknownFlag(error: unknown): error is UnknownFlag {
+  return isOclifError(error) && 'flags' in error && error.message.startsWith('Nonexistent flag');
+}
+
+/** Only the name is repeated: what stands after `=` may be anything. */
+function unknownFlag({ flags, parse }: UnknownFlag, command: string): Failure {
+  const [unknown = '', ...more] = flags.map((flag) => plainLine(flag.replace(/=.*$/s, '')).slice(0, 60));
+  const guess = nearest(
+    unknown,
+    Object.keys(parse.input.flags).map((name) => `--${name}`),
+  );
+  const help = `see: credicorp ${command}${command === '' ? '' : ' '}--help`;
+  return new Failure('usage', `unknown flag ${[unknown, ...more].join(', ')}`, {
+    next: guess === null ? help : `did you mean ${guess}; ${help}`,
+  });
 }
 
 /** inquirer's way of saying Ctrl-C or a closed input at a prompt. */

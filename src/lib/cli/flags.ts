@@ -116,20 +116,6 @@ export interface Pair {
   value: string;
 }
 
-/** Words that the API knows today; a new one is passed on, and the server judges it (partner API §0 rule 4). */
-export const KNOWN_WORDS = {
-  purpose: ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'],
-  application: ['created', 'submitted', 'in_review', 'approved', 'declined', 'funded', 'withdrawn'],
-  payment: ['processing', 'settled', 'failed'],
-  account: ['active', 'in_arrears', 'closed'],
-  scheme: ['pisp', 'direct_debit'],
-} as const;
-
-/** `a, b or c`, for a summary. */
-export function either(words: readonly string[]): string {
-  return words.join(', ').replace(/, ([^,]*)$/, ' or $1');
-}
-
 /** `key=value`; limits on length and number are checked by `metadataOf`. */
 export const pair = Flags.custom<Pair>({
   helpValue: '<key=value>',

@@ -79,7 +79,7 @@ async function emitStream(context: Context, view: View, result: Result & { kind:
               : terminal
                 ? humanRow(item, result.columns)
                 : row(item, result.columns);
-    await Promise.race([send(context.stdout, line), stuck(context.signal)]);
+    await sendUnlessStuck(context.stdout, line, context.signal);
     if (context.signal.aborted && unread(context.signal.reason)) return;
   }
 }
@@ -118,6 +118,20 @@ function unread(why: unknown): boolean {
 
 /** How long a reader that does not read may hold up a program that was asked to stop. */
 const GRACE_MS = 500;
+
+/** As `send`, but no longer than a moment once the program was asked to stop. Leaves no listener behind: a list has many lines. */
+function sendUnlessStuck(output: Output, text: string, signal: AbortSignal): Promise<void> {
+  if (text === '') return Promise.resolve();
+  return new Promise((resolve) => {
+    const leave = (): unknown => setTimeout(resolve, GRACE_MS).unref();
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+    output.write(text, () => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    });
+  });
+}
 
 /** Resolves a moment after the program was asked to stop; never before. */
 export function stuck(signal: AbortSignal): Promise<void> {

@@ -63,6 +63,11 @@ async function dispatch(argv: readonly string[], context: Context, ending: Endin
     await send(context.stdout, `credicorp ${await versionOf(context)}\n`);
     return undefined;
   }
+  if (argv[0] === '__complete') {
+    const { completeLine } = await import('./complete-line.ts');
+    await send(context.stdout, await completeLine(argv.slice(1), context));
+    return undefined;
+  }
   if (argv.length === 0) {
     const { startPage } = await import('./start-page.ts');
     await send(context.stdout, await startPage(context));

@@ -1,0 +1,27 @@
+import * as Args from '@oclif/core/args';
+import { BaseCommand } from '../lib/cli/command.ts';
+import { SCRIPTS, SHELLS } from '../lib/cli/completion-scripts.ts';
+import { type Result, text } from '../lib/cli/result.ts';
+
+export default class Autocomplete extends BaseCommand<typeof Autocomplete> {
+  static override summary = 'print what a shell needs to complete commands, flags, values and recent ids';
+  static override description = `Completes from what is on this machine: nothing is sent. Add the line to your shell's start-up file:
+bash        eval "$(credicorp autocomplete bash)"
+zsh         eval "$(credicorp autocomplete zsh)", after compinit
+fish        credicorp autocomplete fish > ~/.config/fish/completions/credicorp.fish
+PowerShell  credicorp autocomplete powershell | Out-String | Invoke-Expression`;
+  static override examples = ['<%= config.bin %> autocomplete zsh', 'eval "$(<%= config.bin %> autocomplete bash)"'];
+  static override args = {
+    shell: Args.string({
+      required: true,
+      options: [...SHELLS],
+      ignoreStdin: true,
+      description: 'bash, zsh, fish or powershell',
+    }),
+  };
+
+  async run(): Promise<Result> {
+    const shell = SHELLS.find((name) => name === this.args.shell) ?? 'bash';
+    return text(SCRIPTS[shell].trimEnd(), { shell, script: SCRIPTS[shell] });
+  }
+}

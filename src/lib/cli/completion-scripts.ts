@@ -1,0 +1,51 @@
+/** What each shell needs to ask this program for candidates; they come one per line, with a tab before what they are about. */
+export const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+const BASH = `# credicorp: completion for bash. In ~/.bashrc:  eval "$(credicorp autocomplete bash)"
+_credicorp() {
+  local IFS=$'\\n'
+  COMPREPLY=($(credicorp __complete bash "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+complete -o bashdefault -o default -F _credicorp credicorp
+`;
+
+const ZSH = `#compdef credicorp
+# credicorp: completion for zsh. In ~/.zshrc, after compinit:  eval "$(credicorp autocomplete zsh)"
+_credicorp() {
+  local line
+  local -a found
+  for line in "\${(@f)$(credicorp __complete zsh "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+    [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+  done
+  if (( \${#found} )); then _describe -o credicorp found; else _files; fi
+}
+compdef _credicorp credicorp
+`;
+
+const FISH = `# credicorp: completion for fish:  credicorp autocomplete fish > ~/.config/fish/completions/credicorp.fish
+function __credicorp_complete
+  set -l words (commandline -opc) (commandline -ct)
+  credicorp __complete fish $words[2..-1] 2>/dev/null
+end
+complete -c credicorp -f -a '(__credicorp_complete)'
+for flag in from rejects input data companies ready-file env-file secret-file output
+  complete -c credicorp -l $flag -r -F
+end
+`;
+
+// An empty word gets lost on the way to a program there; a sign before the last one keeps it.
+const POWERSHELL = `# credicorp: completion for PowerShell. In $PROFILE:  credicorp autocomplete powershell | Out-String | Invoke-Expression
+Register-ArgumentCompleter -Native -CommandName credicorp -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })
+  if ($wordToComplete -ne '') { $words = @($words | Select-Object -SkipLast 1) }
+  credicorp __complete powershell @words "=$wordToComplete" 2>$null | ForEach-Object {
+    $value, $about = $_ -split "\`t", 2
+    if (-not $about) { $about = $value }
+    [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $about)
+  }
+}
+`;
+
+export const SCRIPTS: Readonly<Record<Shell, string>> = { bash: BASH, zsh: ZSH, fish: FISH, powershell: POWERSHELL };

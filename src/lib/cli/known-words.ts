@@ -1,0 +1,22 @@
+/** Words that the API knows today; a new one is passed on, and the server judges it (partner API §0 rule 4). */
+export const KNOWN_WORDS = {
+  purpose: ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'],
+  application: ['created', 'submitted', 'in_review', 'approved', 'declined', 'funded', 'withdrawn'],
+  payment: ['processing', 'settled', 'failed'],
+  account: ['active', 'in_arrears', 'closed'],
+  scheme: ['pisp', 'direct_debit'],
+} as const;
+
+/** The flags that take them, for completion. */
+export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
+  'apps:create --purpose': KNOWN_WORDS.purpose,
+  'apps:list --status': KNOWN_WORDS.application,
+  'payments:list --status': KNOWN_WORDS.payment,
+  'payments:create --scheme': KNOWN_WORDS.scheme,
+  'accounts:list --status': KNOWN_WORDS.account,
+};
+
+/** `a, b or c`, for a summary. */
+export function either(words: readonly string[]): string {
+  return words.join(', ').replace(/, ([^,]*)$/, ' or $1');
+}

@@ -1,0 +1,35 @@
+/** Ids that passed by lately, for completing a command line: read quickly, and nothing at all rather than an error. */
+import { createRequire } from 'node:module';
+
+export type IdColumn = 'resource_id' | 'request_id' | 'event_id';
+
+/** How far back is looked. */
+const LATEST_ROWS = 2000;
+const MOST_IDS = 50;
+
+const load = createRequire(import.meta.url);
+
+/**
+ * Newest first; only those that begin with one of the prefixes.
+ * @param path of the store; nothing is created, migrated or waited for
+ */
+export function recentIds(path: string, column: IdColumn, prefixes: readonly string[]): string[] {
+  try {
+    const sqlite: typeof import('node:sqlite') = load('node:sqlite');
+    const db = new sqlite.DatabaseSync(path, { readOnly: true, timeout: 20 });
+    try {
+      const rows = db
+        .prepare(
+          `SELECT id FROM (SELECT ${column} AS id, seq FROM journal ORDER BY seq DESC LIMIT ?)
+           WHERE id IS NOT NULL GROUP BY id ORDER BY max(seq) DESC`,
+        )
+        .all(LATEST_ROWS);
+      const ids = rows.map(({ id }) => String(id)).filter((id) => /^[A-Za-z0-9_-]{1,64}$/.test(id));
+      return ids.filter((id) => prefixes.some((prefix) => id.startsWith(prefix))).slice(0, MOST_IDS);
+    } finally {
+      db.close();
+    }
+  } catch {
+    return [];
+  }
+}
