@@ -151,6 +151,54 @@ test('a client generated from the document gets what the document promises', asy
   assert.equal(missing.status, 400);
 });
 
+/** The members of a body that are no objects of members, by dotted path. */
+function leaves(schema: Body, above = ''): [path: string, schema: Body, required: boolean][] {
+  return Object.entries<Body>(schema.properties).flatMap(([name, member]) =>
+    member.properties
+      ? leaves(member, `${above}${name}.`)
+      : [[`${above}${name}`, member, Boolean(schema.required?.includes(name))]],
+  );
+}
+
+/** Values the schema forbids. */
+function* forbidden(schema: Body): Generator<unknown> {
+  yield schema.type === 'string' ? 5 : 'text';
+  if (schema.minimum !== undefined) yield schema.minimum - 1;
+  if (schema.maximum !== undefined) yield schema.maximum + 1;
+  if (schema.minLength !== undefined) yield '';
+  if (schema.maxLength !== undefined) yield 'x'.repeat(schema.maxLength + 1);
+  if (schema.pattern ?? schema.enum ?? schema.const ?? schema.format) yield '!';
+  if (schema.maxProperties !== undefined) {
+    yield Object.fromEntries(Array.from({ length: schema.maxProperties + 1 }, (_, i) => [`k${i}`, 'v']));
+  }
+}
+
+function withMember(body: Body, path: string, value: unknown): Body {
+  const [first = '', ...rest] = path.split('.');
+  const member = rest.length === 0 ? value : withMember(body[first] ?? {}, rest.join('.'), value);
+  return { ...body, [first]: member };
+}
+
+test('what the document says of a body is what judges it', async () => {
+  const one = bench();
+  const document = await documentOf(one);
+  let seen = 0;
+  for (const [path, { post }] of Object.entries<Body>(document.paths)) {
+    const content = post?.requestBody?.content['application/json'];
+    if (content === undefined || path.includes('{')) continue;
+    for (const [param, schema, required] of leaves(resolve(document, content.schema.$ref) as Body)) {
+      for (const value of [...forbidden(schema), ...(required ? [null] : [])]) {
+        const body = JSON.stringify(withMember(content.example, param, value));
+        const { status, json } = await one.bare('POST', path, body, { authorization: 'Bearer sk_test_local' });
+        assert.ok(status === 400 || status === 422, `${path} ${body}: ${status}`);
+        assert.equal(json.error.param, param, body);
+        seen += 1;
+      }
+    }
+  }
+  assert.ok(seen > 90, String(seen));
+});
+
 async function curl(t: TestContext): Promise<string | null> {
   try {
     return (await run('curl', ['--version'])).stdout;

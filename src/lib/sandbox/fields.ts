@@ -1,7 +1,8 @@
 /**
- * Judging a JSON body by rows of field rules (partner API §5, §7.1): one full pass for presence and type (400), then one for range
- * and eligibility (422). Each pass names every failing field, the first one as `param`.
+ * Judging a JSON body by rows of zod schemas (partner API §5, §7.1): one full pass for presence and type (400), then one for range
+ * and eligibility (422). Each pass names every failing field, the first one as `param`. The OpenAPI document is made of the same rows.
  */
+import * as z from 'zod/mini';
 import type { ProblemCode, ProblemDetail } from '../contract/problem.ts';
 import { refuse } from './refusal.ts';
 
@@ -9,12 +10,12 @@ export interface Field {
   /** Dotted. */
   path: string;
   required?: boolean;
-  /** Type and format. */
-  is: Kind;
-  /** Range and eligibility; looked at only when every field has its type. Returns the failure, if any. */
-  range?: (value: unknown) => Miss | null;
-  /** The range as JSON Schema, for the OpenAPI document. */
-  bounds?: Record<string, unknown>;
+  /** Type and format. Its description completes the sentence "amount_pence must be …". */
+  type: z.ZodMiniType;
+  /** The type within its range, eligibility included; looked at only when every field has its type. */
+  range?: z.ZodMiniType;
+  /** What an issue of the range is called, by zod's name for it; `validation_error` where nothing is said. */
+  codes?: Partial<Record<string, ProblemCode>>;
 }
 
 export interface Miss {
@@ -22,77 +23,45 @@ export interface Miss {
   message: string;
 }
 
-/** A type or format: `says` completes the sentence "amount_pence must be …". */
-export interface Kind {
-  says: string;
-  test(value: unknown): boolean;
-  /** The same as JSON Schema, for the OpenAPI document. */
-  schema: Record<string, unknown>;
+/** Says what a schema asks for, in words for messages and documents. */
+export function said<T extends z.ZodMiniType>(schema: T, description: string): T {
+  z.globalRegistry.add(schema, { description });
+  return schema;
 }
 
-export const integer: Kind = { says: 'a whole number', test: Number.isSafeInteger, schema: { type: 'integer' } };
+export const integer = said(z.int(), 'a whole number');
+export const text = said(z.string(), 'a string');
+export const list = said(z.array(z.string()), 'an array of strings');
+export const email = said(z.stringFormat('email', /^[^\s@]+@[^\s@]+$/), 'an e-mail address');
+export const object = said(z.record(z.string(), z.unknown()), 'an object');
+export const truth = said(z.boolean(), 'true or false');
+export const companyNumber = said(z.string().check(z.regex(/^[A-Za-z0-9]{8}$/)), '8 letters or digits');
+export const day = said(z.stringFormat('date', isDay), 'a date as YYYY-MM-DD');
 
-export const text: Kind = { says: 'a string', test: (value) => typeof value === 'string', schema: { type: 'string' } };
-
-export const list: Kind = {
-  says: 'an array of strings',
-  test: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
-  schema: { type: 'array', items: { type: 'string' } },
-};
-
-export const email: Kind = matching(/^[^\s@]+@[^\s@]+$/, 'an e-mail address', { format: 'email' });
-
-const pairs: Kind = {
-  says: 'an object of strings',
-  test: (value) => isObject(value) && Object.values(value).every((member) => typeof member === 'string'),
-  schema: { type: 'object', additionalProperties: { type: 'string' }, maxProperties: 20 },
-};
-
-export const object: Kind = { says: 'an object', test: isObject, schema: { type: 'object' } };
-
-export const truth: Kind = {
-  says: 'true or false',
-  test: (value) => typeof value === 'boolean',
-  schema: { type: 'boolean' },
-};
-
-export function oneOf(...values: string[]): Kind {
-  return {
-    says: `one of ${values.join(', ')}`,
-    test: (value) => typeof value === 'string' && values.includes(value),
-    schema: { type: 'string', enum: values },
-  };
-}
-
-export function matching(pattern: RegExp, says: string, schema: Record<string, unknown> = {}): Kind {
-  return {
-    says,
-    test: (value) => typeof value === 'string' && pattern.test(value),
-    schema: { type: 'string', ...schema },
-  };
+export function oneOf(...values: string[]): z.ZodMiniType<string> {
+  return said(z.enum(values), `one of ${values.join(', ')}`);
 }
 
 /** Absolute https, or http on loopback only (partner API §7.1). */
-export const returnUri: Kind = {
-  says: 'an absolute https URL (http for loopback only)',
-  test: (value) => typeof value === 'string' && value.length <= 2048 && isSafeUrl(value),
-  schema: { type: 'string', format: 'uri' },
-};
+export const returnUri = said(
+  upTo(z.stringFormat('uri', isSafeUrl), 2048),
+  'an absolute https URL (http for loopback only)',
+);
 
-export const instant: Kind = {
-  says: 'an ISO 8601 instant',
-  test: (value) =>
-    typeof value === 'string' &&
-    /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/.test(value) &&
-    !Number.isNaN(Date.parse(value)),
-  schema: { type: 'string', format: 'date-time' },
-};
+/** At most that many characters, in UTF-16 units: `z.maxLength` counts code points, so it speaks for the document only. */
+export function upTo(type: z.ZodMiniType<string>, most: number, message?: string): typeof type {
+  return type.check(
+    z.maxLength(most, message),
+    z.refine((value) => value.length <= most, message),
+  );
+}
 
-export const day: Kind = {
-  says: 'a date as YYYY-MM-DD',
-  test: (value) => typeof value === 'string' && isDay(value),
-  schema: { type: 'string', format: 'date' },
-};
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
+
+export const instant = said(
+  z.stringFormat('date-time', (value) => INSTANT.test(value) && !Number.isNaN(Date.parse(value))),
+  'an ISO 8601 instant',
+);
 
 /** A calendar day that exists. */
 function isDay(value: string): boolean {
@@ -100,35 +69,42 @@ function isDay(value: string): boolean {
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(value);
 }
 
-/** Length limit; `most` in characters. */
-function upTo(most: number, name: string, least = 0): (value: unknown) => Miss | null {
-  const words = least > 0 ? `${least} to ${most} characters` : `at most ${most} characters`;
-  return (value) =>
-    typeof value === 'string' && (value.length > most || value.length < least)
-      ? { code: 'validation_error', message: `${name} must be ${words}.` }
-      : null;
+/** From `least` to `most`, both included. */
+export function within(type: z.ZodMiniType<number>, least: number, most: number, message: string): typeof type {
+  return type.check(z.gte(least, message), z.lte(most, message));
 }
-
-/** Up to 20 pairs, keys up to 40 and values up to 500 characters (partner API §7.1). */
-function metadataRange(value: unknown): Miss | null {
-  const entries = isObject(value) ? Object.entries(value) : [];
-  if (entries.length > 20) return { code: 'validation_error', message: 'metadata holds at most 20 pairs.' };
-  const long = entries.some(([key, member]) => key.length > 40 || String(member).length > 500);
-  if (!long) return null;
-  return { code: 'validation_error', message: 'metadata keys are at most 40 and values at most 500 characters.' };
-}
-
-export const metadata: Field = { path: 'metadata', is: pairs, range: metadataRange };
 
 /** A text of limited length. */
 export function textField(path: string, most: number, least = 0): Field {
-  return {
-    path,
-    is: text,
-    range: upTo(most, path, least),
-    bounds: { maxLength: most, ...(least > 0 ? { minLength: least } : {}) },
-  };
+  const message = `${path} must be ${least > 0 ? `${least} to` : 'at most'} ${most} characters.`;
+  const short = upTo(text, most, message);
+  return { path, type: text, range: least > 0 ? short.check(z.minLength(least, message)) : short };
 }
+
+/** Strings by name. A record of zod would pass over a member named `__proto__`, here it is a name like any other. */
+const pairs = z
+  .custom<Record<string, string>>(
+    (value) => isObject(value) && Object.values(value).every((one) => typeof one === 'string'),
+  )
+  .register(z.globalRegistry, {
+    description: 'an object of strings',
+    type: 'object',
+    additionalProperties: { type: 'string' },
+    maxProperties: 20,
+  });
+
+/** Up to 20 pairs, keys up to 40 and values up to 500 characters (partner API §7.1). */
+export const metadata: Field = {
+  path: 'metadata',
+  type: pairs,
+  range: pairs.check(
+    z.refine((value) => Object.keys(value).length <= 20, 'metadata holds at most 20 pairs.'),
+    z.refine(
+      (value) => Object.entries(value).every(([key, member]) => key.length <= 40 && member.length <= 500),
+      'metadata keys are at most 40 and values at most 500 characters.',
+    ),
+  ),
+};
 
 /** The value at a dotted path; undefined when absent or null. */
 export function at(body: unknown, path: string): unknown {
@@ -167,7 +143,9 @@ export function judgeTypes(body: unknown, fields: readonly Field[], more: readon
     if (blocked !== null) add(details, blocked, 'parameter_invalid', `${blocked} must be an object.`);
     else if (value === undefined) {
       if (field.required) add(details, param, 'parameter_missing', `Missing required parameter: ${param}.`);
-    } else if (!field.is.test(value)) add(details, param, 'parameter_invalid', `${param} must be ${field.is.says}.`);
+    } else if (!field.type.safeParse(value).success) {
+      add(details, param, 'parameter_invalid', `${param} must be ${z.globalRegistry.get(field.type)?.description}.`);
+    }
   }
   refuseAll([...details, ...more]);
 }
@@ -175,10 +153,12 @@ export function judgeTypes(body: unknown, fields: readonly Field[], more: readon
 /** The pass for range and eligibility. @throws Refusal 422 */
 export function judgeRanges(body: unknown, fields: readonly Field[], more: readonly ProblemDetail[] = []): void {
   const details: ProblemDetail[] = [];
-  for (const { path, range } of fields) {
-    const value = at(body, path);
-    const miss = value === undefined ? null : (range?.(value) ?? null);
-    if (miss) details.push({ param: path, ...miss });
+  for (const { path, range, codes } of fields) {
+    const value = range && at(body, path);
+    const issue = value === undefined ? undefined : range?.safeParse(value).error?.issues[0];
+    if (issue === undefined) continue;
+    const own = issue.code === 'custom' ? issue.params?.['code'] : codes?.[issue.code];
+    details.push({ param: path, code: own ?? 'validation_error', message: issue.message });
   }
   refuseAll([...details, ...more]);
 }

@@ -5,7 +5,7 @@ import { at, type Field } from '../fields.ts';
 import { html, page, type Markup } from '../pages/html.ts';
 import { OPERATIONS, type OperationRow } from './operations.ts';
 import { examples, type Examples } from './examples.ts';
-import { BODIES } from './schemas.ts';
+import { BODIES, jsonSchema, type Schema } from './schemas.ts';
 
 export function referencePage(baseUrl: string): Answer {
   const shown = examples();
@@ -57,14 +57,15 @@ function answerExample(example: object): Markup {
 
 function fieldList(fields: readonly Field[]): Markup {
   return html`<ul>
-    ${fields.map(
-      ({ path, is, required, bounds }) =>
-        html`<li><code>${path}</code>: ${is.says}${required ? ', required' : ''}${boundsText(bounds)}</li>`,
-    )}
+    ${fields.map(({ path, type, range, required }) => {
+      const schema = jsonSchema(range ?? type);
+      const says = String(schema['description']);
+      return html`<li><code>${path}</code>: ${says}${required ? ', required' : ''}${boundsText(schema)}</li>`;
+    })}
   </ul>`;
 }
 
-function boundsText(bounds: Record<string, unknown> | undefined): string {
+function boundsText(bounds: Schema): string {
   const [least, most, length, only] = ['minimum', 'maximum', 'maxLength', 'const'].map((name) => at(bounds, name));
   if (only !== undefined) return `, only ${String(only)}`;
   if (length !== undefined) return `, at most ${String(length)} characters`;

@@ -1,4 +1,4 @@
-/** Component schemas: answers from the zod schemas the client judges by, bodies from the field rules the sandbox judges by. */
+/** Component schemas: answers from the zod schemas the client judges by, bodies from those the sandbox judges by. */
 import * as z from 'zod';
 import {
   Account,
@@ -61,13 +61,14 @@ export function componentSchemas(): Record<string, Schema> {
   const schemas: Record<string, Schema> = {};
   for (const [name, schema] of Object.entries(ANSWERS)) schemas[name] = jsonSchema(schema);
   for (const [name, schema] of Object.entries(PAGED)) schemas[`${name}Page`] = pageSchema(name, schema);
-  for (const [name, fields] of Object.entries(BODIES)) schemas[name] = bodySchema(fields);
+  for (const [name, fields] of Object.entries(BODIES)) schemas[name] = jsonSchema(bodyOf(fields));
   schemas['Error'] = ERROR;
   schemas['OAuthError'] = OAUTH_ERROR;
   return schemas;
 }
 
-function jsonSchema(schema: z.ZodType): Schema {
+/** One schema as the document says it. */
+export function jsonSchema(schema: z.core.$ZodType): Schema {
   const made = z.toJSONSchema(schema, {
     unrepresentable: 'any',
     // There are no floats on the wire, and an instant is always written as ISO 8601 (partner API §18).
@@ -98,35 +99,16 @@ export function ref(name: string): Schema {
 }
 
 /** Nested paths become nested objects; unknown members are allowed, as the sandbox allows them. */
-function bodySchema(fields: readonly Field[]): Schema {
-  const root: ObjectSchema = { type: 'object', properties: {} };
-  for (const { path, is, bounds, required } of fields) {
-    const keys = path.split('.');
-    let at = root;
-    for (const [depth, key] of keys.entries()) {
-      if (required) at.required = [...new Set([...(at.required ?? []), key])];
-      if (depth === keys.length - 1) at.properties[key] ??= { ...is.schema, ...bounds };
-      else at = child(at, key);
-    }
-  }
-  return { ...root };
-}
-
-interface ObjectSchema {
-  type: 'object';
-  properties: Record<string, Schema | ObjectSchema>;
-  required?: string[];
-}
-
-function child(parent: ObjectSchema, key: string): ObjectSchema {
-  const known = parent.properties[key];
-  const made: ObjectSchema = isObjectSchema(known) ? known : { type: 'object', properties: {} };
-  parent.properties[key] = made;
-  return made;
-}
-
-function isObjectSchema(schema: Schema | ObjectSchema | undefined): schema is ObjectSchema {
-  return schema !== undefined && 'properties' in schema;
+function bodyOf(fields: readonly Field[]): z.core.$ZodType {
+  const members = Map.groupBy(fields, ({ path }) => path.split('.', 1)[0] ?? path);
+  const shape = [...members].map(([name, rows]) => {
+    const [own] = rows;
+    const nested = rows.filter(({ path }) => path !== name);
+    const below = nested.map((row) => ({ ...row, path: row.path.slice(name.length + 1) }));
+    const schema = own === undefined || nested.length > 0 ? bodyOf(below) : (own.range ?? own.type);
+    return [name, rows.some(({ required }) => required) ? schema : z.optional(schema)] as const;
+  });
+  return z.looseObject(Object.fromEntries(shape));
 }
 
 const TEXT = { type: 'string' };

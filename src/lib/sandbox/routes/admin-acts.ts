@@ -1,9 +1,10 @@
 /** Admin routes that stand for people: who releases money, who pays, who revokes a credential (sandbox page §7, §8). */
+import * as z from 'zod/mini';
 import { fund } from '../accounts.ts';
 import { PROJECTS } from '../credentials.ts';
 import { json, type Answer, type Call } from '../exchange.ts';
 import type { Faults } from '../faults.ts';
-import { at, judgeTypes, matching, oneOf, text, truth, type Field } from '../fields.ts';
+import { at, judgeTypes, oneOf, said, text, truth, type Field } from '../fields.ts';
 import { openJwt } from '../keyring.ts';
 import { payLink } from '../links.ts';
 import type { Ending } from '../payments.ts';
@@ -41,8 +42,8 @@ function release(world: World, call: Call): Answer {
 }
 
 const PAY_FIELDS: readonly Field[] = [
-  { path: 'outcome', is: oneOf('settled', 'failed') },
-  { path: 'failure_code', is: matching(/^[a-z0-9_]{1,64}$/, 'a failure code') },
+  { path: 'outcome', type: oneOf('settled', 'failed') },
+  { path: 'failure_code', type: said(z.string().check(z.regex(/^[a-z0-9_]{1,64}$/)), 'a failure code') },
 ];
 
 function pay(world: World, faults: Faults, call: Call): Answer {
@@ -65,9 +66,9 @@ function endingOf(body: unknown): Ending | undefined {
 }
 
 const REVOKE_FIELDS: readonly Field[] = [
-  { path: 'token', is: text },
-  { path: 'client_id', is: text },
-  { path: 'restore', is: truth },
+  { path: 'token', type: text },
+  { path: 'client_id', type: text },
+  { path: 'restore', type: truth },
 ];
 
 function revoke(world: World, call: Call): Answer {

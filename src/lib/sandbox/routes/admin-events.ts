@@ -7,7 +7,7 @@ import { open } from '../deliveries.ts';
 import { record, subscribersOf } from '../events.ts';
 import { dataOf } from '../event-data.ts';
 import { json, type Answer, type Call } from '../exchange.ts';
-import { at, integer, isObject, judge, judgeTypes, object, oneOf, text, type Field, type Miss } from '../fields.ts';
+import { at, integer, isObject, judge, judgeTypes, object, oneOf, text, within, type Field } from '../fields.ts';
 import type { IdPrefix } from '../identifiers.ts';
 import type { EndpointKept, EventKept, ProjectName } from '../objects.ts';
 import { refuse } from '../refusal.ts';
@@ -69,19 +69,13 @@ function listDeliveries(world: World, call: Call): Answer {
 }
 
 const TRIGGER_FIELDS: readonly Field[] = [
-  { path: 'type', required: true, is: text },
-  { path: 'object_id', is: text },
-  { path: 'project', is: oneOf('local', 'launch', 'scale') },
-  { path: 'set', is: object },
-  { path: 'endpoint', is: text },
-  { path: 'count', is: integer, range: oneToThousand },
+  { path: 'type', required: true, type: text },
+  { path: 'object_id', type: text },
+  { path: 'project', type: oneOf('local', 'launch', 'scale') },
+  { path: 'set', type: object },
+  { path: 'endpoint', type: text },
+  { path: 'count', type: integer, range: within(integer, 1, 1000, 'count must be 1 to 1000.') },
 ];
-
-function oneToThousand(value: unknown): Miss | null {
-  return Number(value) >= 1 && Number(value) <= 1000
-    ? null
-    : { code: 'validation_error', message: 'count must be 1 to 1000.' };
-}
 
 /** A real event through the delivery machinery. */
 function trigger(world: World, call: Call): Answer {
@@ -146,7 +140,7 @@ function endpointOf(world: World, id: unknown, project: ProjectName): EndpointKe
   return endpoint;
 }
 
-const RESEND_FIELDS: readonly Field[] = [{ path: 'endpoint', is: text }];
+const RESEND_FIELDS: readonly Field[] = [{ path: 'endpoint', type: text }];
 
 /** The same event id and bytes under a new delivery id. */
 function resend(world: World, call: Call): Answer {

@@ -1,8 +1,9 @@
 /** Admin routes about faults (sandbox page §11). */
+import * as z from 'zod/mini';
 import { cutPage, readPage } from '../cursors.ts';
 import { empty, json, type Answer, type Call } from '../exchange.ts';
 import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch, type Faults } from '../faults.ts';
-import { at, integer, judge, oneOf, text, type Field, type Kind, type Miss } from '../fields.ts';
+import { at, integer, judge, oneOf, said, text, within, type Field } from '../fields.ts';
 import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';
@@ -18,30 +19,23 @@ export function faultRoutes(world: World, faults: Faults): Route[] {
   ];
 }
 
-const share: Kind = {
-  says: 'a number',
-  test: (value) => typeof value === 'number' && Number.isFinite(value),
-  schema: { type: 'number' },
-};
+const share = said(z.number(), 'a number');
 
 const FIELDS: readonly Field[] = [
-  { path: 'kind', required: true, is: oneOf(...FAULT_KINDS) },
-  ...['method', 'path', 'application_id', 'event', 'endpoint'].map((name) => ({ path: `match.${name}`, is: text })),
-  { path: 'status', is: integer, range: between('status', 400, 599) },
-  { path: 'code', is: text },
-  { path: 'message', is: text },
-  { path: 'retry_after', is: integer, range: between('retry_after', 0, 86_400) },
-  { path: 'delay_ms', is: integer, range: between('delay_ms', 0, 72 * 3_600_000) },
-  { path: 'probability', is: share, range: between('probability', 0, 1) },
-  { path: 'for_ms', is: integer, range: between('for_ms', 1, 365 * 86_400_000) },
-  { path: 'times', is: integer, range: between('times', 0, 1_000_000) },
+  { path: 'kind', required: true, type: oneOf(...FAULT_KINDS) },
+  ...['method', 'path', 'application_id', 'event', 'endpoint'].map((name) => ({ path: `match.${name}`, type: text })),
+  between('status', 400, 599),
+  { path: 'code', type: text },
+  { path: 'message', type: text },
+  between('retry_after', 0, 86_400),
+  between('delay_ms', 0, 72 * 3_600_000),
+  between('probability', 0, 1, share),
+  between('for_ms', 1, 365 * 86_400_000),
+  between('times', 0, 1_000_000),
 ];
 
-function between(name: string, least: number, most: number): (value: unknown) => Miss | null {
-  return (value) =>
-    Number(value) >= least && Number(value) <= most
-      ? null
-      : { code: 'validation_error', message: `${name} must be ${least} to ${most}.` };
+function between(path: string, least: number, most: number, type: z.ZodMiniType<number> = integer): Field {
+  return { path, type, range: within(type, least, most, `${path} must be ${least} to ${most}.`) };
 }
 
 function add(world: World, faults: Faults, call: Call): Answer {

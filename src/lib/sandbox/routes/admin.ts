@@ -1,8 +1,9 @@
 /** Admin routes about the sandbox as a whole (sandbox page §8). */
+import * as z from 'zod/mini';
 import { isoSeconds, parseDuration } from '../../contract/time.ts';
 import { END_OF_TIME } from '../clock.ts';
 import { json, type Answer, type Call } from '../exchange.ts';
-import { at, instant, judgeTypes, list, matching, text, type Field } from '../fields.ts';
+import { at, instant, judgeTypes, list, said, text, type Field } from '../fields.ts';
 import { refuse } from '../refusal.ts';
 import type { RequestLog } from '../request-log.ts';
 import type { Route } from '../router.ts';
@@ -57,16 +58,12 @@ function health(world: World): Record<string, unknown> {
 }
 
 const ADVANCE_FIELDS: readonly Field[] = [
-  { path: 'by', is: matching(/^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/, 'a duration such as 72h') },
   {
-    path: 'seconds',
-    is: {
-      says: 'a number of seconds from 0',
-      test: (value) => typeof value === 'number' && value >= 0 && Number.isFinite(value),
-      schema: { type: 'number', minimum: 0 },
-    },
+    path: 'by',
+    type: said(z.string().check(z.regex(/^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/)), 'a duration such as 72h'),
   },
-  { path: 'to', is: instant },
+  { path: 'seconds', type: said(z.number().check(z.gte(0)), 'a number of seconds from 0') },
+  { path: 'to', type: instant },
 ];
 
 /** Runs what becomes due on the way, each thing at its instant (sandbox page §10). */
@@ -96,8 +93,8 @@ function targetOf(body: unknown, now: number): number {
 }
 
 const RESET_FIELDS: readonly Field[] = [
-  { path: 'seed', is: text },
-  { path: 'keep', is: list },
+  { path: 'seed', type: text },
+  { path: 'keep', type: list },
 ];
 
 function reset(world: World, tools: AdminTools, call: Call): Answer {

@@ -1,13 +1,15 @@
 /** The rules of an application's fields (partner API §7.1). */
+import * as z from 'zod/mini';
 import {
+  companyNumber,
   email,
   integer,
-  matching,
   metadata,
   oneOf,
   returnUri,
   text,
   textField,
+  within,
   type Field,
   type Miss,
 } from '../fields.ts';
@@ -18,45 +20,41 @@ export const AMOUNT_AND_TERM: readonly Field[] = [
   {
     path: 'amount_pence',
     required: true,
-    is: integer,
-    range: amountRange,
-    bounds: { minimum: 100_000, maximum: 25_000_000 },
+    type: integer,
+    range: integer.check(
+      z.gte(100_000, 'amount_pence is under 100000 (£1,000).'),
+      z.lte(25_000_000, 'amount_pence is over 25000000 (£250,000).'),
+    ),
+    codes: { too_small: 'amount_below_minimum', too_big: 'amount_above_maximum' },
   },
-  { path: 'term_months', required: true, is: integer, range: termRange, bounds: { minimum: 3, maximum: 60 } },
+  {
+    path: 'term_months',
+    required: true,
+    type: integer,
+    range: within(integer, 3, 60, 'term_months is outside 3 to 60.'),
+    codes: { too_small: 'term_out_of_range', too_big: 'term_out_of_range' },
+  },
 ];
 
 export const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'];
 
-/** The rows of partner API §7.1, in its order. `company` judges an upper- or lower-case number. */
-export function applicationFields(company: (number: string) => Miss | null): Field[] {
+/** The rows of partner API §7.1, in its order. `eligible` judges an upper- or lower-case number. */
+export function applicationFields(eligible: (number: string) => Miss | null): Field[] {
+  const range = companyNumber.check(({ value, issues }) => {
+    const miss = eligible(value);
+    if (miss) issues.push({ code: 'custom', input: value, message: miss.message, params: { code: miss.code } });
+  });
   return [
     ...AMOUNT_AND_TERM,
-    {
-      path: 'business.company_number',
-      required: true,
-      is: matching(/^[A-Za-z0-9]{8}$/, '8 letters or digits', { pattern: '^[A-Za-z0-9]{8}$' }),
-      range: (value) => company(String(value)),
-    },
-    { path: 'purpose', is: oneOf(...PURPOSES) },
-    { path: 'applicant.email', is: email },
+    { path: 'business.company_number', required: true, type: companyNumber, range },
+    { path: 'purpose', type: oneOf(...PURPOSES) },
+    { path: 'applicant.email', type: email },
     textField('applicant.first_name', 100),
-    { path: 'redirect_uri', is: returnUri },
+    { path: 'redirect_uri', type: returnUri },
     textField('reference', 128),
-    { path: 'introduction_id', is: text },
+    { path: 'introduction_id', type: text },
     metadata,
   ];
-}
-
-function amountRange(value: unknown): Miss | null {
-  if (Number(value) < 100_000)
-    return { code: 'amount_below_minimum', message: 'amount_pence is under 100000 (£1,000).' };
-  if (Number(value) <= 25_000_000) return null;
-  return { code: 'amount_above_maximum', message: 'amount_pence is over 25000000 (£250,000).' };
-}
-
-function termRange(value: unknown): Miss | null {
-  if (Number(value) >= 3 && Number(value) <= 60) return null;
-  return { code: 'term_out_of_range', message: 'term_months is outside 3 to 60.' };
 }
 
 /** Why a company cannot apply; null when it can. */

@@ -1,4 +1,5 @@
 /** Webhook endpoints (webhooks page §1, §9). */
+import * as z from 'zod/mini';
 import { DEFAULT_API_VERSION, isEventPattern } from '../../contract/events.ts';
 import type { ProblemDetail } from '../../contract/problem.ts';
 import { isoSeconds } from '../../contract/time.ts';
@@ -11,13 +12,13 @@ import {
   judgeRanges,
   judgeTypes,
   list,
-  matching,
   metadata,
   oneOf,
+  said,
   textField,
   unknownMembers,
+  upTo,
   type Field,
-  type Kind,
 } from '../fields.ts';
 import type { EndpointKept } from '../objects.ts';
 import { refuse } from '../refusal.ts';
@@ -29,26 +30,25 @@ const LIST = '/partner/v1/webhook_endpoints';
 const MOST = 20;
 const OVERLAP_MS = 86_400_000;
 
-const target: Kind = {
-  says: 'an https URL (http for loopback only) without user info and fragment',
-  test: (value) => typeof value === 'string' && value.length <= 2048 && isTarget(value),
-  schema: { type: 'string', format: 'uri' },
-};
+const target = said(
+  upTo(z.stringFormat('uri', isTarget), 2048),
+  'an https URL (http for loopback only) without user info and fragment',
+);
 
 export const PATCH_FIELDS: readonly Field[] = [
-  { path: 'url', is: target },
-  { path: 'enabled_events', is: list },
+  { path: 'url', type: target },
+  { path: 'enabled_events', type: list },
   textField('description', 500),
   metadata,
-  { path: 'status', is: oneOf('enabled', 'disabled') },
+  { path: 'status', type: oneOf('enabled', 'disabled') },
 ];
 
 export const ENDPOINT_FIELDS: readonly Field[] = [
-  { path: 'url', required: true, is: target },
-  { path: 'enabled_events', is: list },
-  { path: 'events', is: list },
+  { path: 'url', required: true, type: target },
+  { path: 'enabled_events', type: list },
+  { path: 'events', type: list },
   textField('description', 500),
-  { path: 'api_version', is: matching(/^\d{4}-\d{2}-\d{2}$/, 'a date as YYYY-MM-DD', { format: 'date' }) },
+  { path: 'api_version', type: said(z.stringFormat('date', /^\d{4}-\d{2}-\d{2}$/), 'a date as YYYY-MM-DD') },
   metadata,
 ];
 
@@ -119,7 +119,7 @@ function eventMistakes(body: unknown, enabled: unknown, required: boolean): Prob
     const missing = { param: 'enabled_events', code: 'parameter_missing' };
     return required ? [{ ...missing, message: 'Missing required parameter: enabled_events.' }] : [];
   }
-  if (!list.test(enabled)) return [];
+  if (!list.safeParse(enabled).success) return [];
   const names = textsOf(enabled);
   if (names.length === 0) return [mistake('enabled_events', 'enabled_events must name at least one event type or *.')];
   return names.flatMap((name, i) =>

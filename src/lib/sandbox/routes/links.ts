@@ -1,4 +1,5 @@
 /** Payment links (partner API §9.2). */
+import * as z from 'zod/mini';
 import { isoSeconds } from '../../contract/time.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import {
@@ -12,7 +13,6 @@ import {
   textField,
   unknownMembers,
   type Field,
-  type Miss,
 } from '../fields.ts';
 import type { PaymentLinkKept, PaymentLinkObject } from '../objects.ts';
 import { refuse } from '../refusal.ts';
@@ -35,19 +35,16 @@ export function linkRoutes(world: World): Route[] {
 
 /** Pence; the rows of partner API §9.2. `now` in sandbox milliseconds. */
 export function linkFields(now: () => number): Field[] {
-  const future = (value: unknown): Miss | null =>
-    Date.parse(String(value)) > now()
-      ? null
-      : { code: 'validation_error', message: 'expires_at must lie in the future.' };
+  const future = instant.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must lie in the future.'));
   return [
     AMOUNT,
     CURRENCY,
     { ...textField('reference', 64, 1), required: true },
     textField('payer.name', 200),
-    { path: 'payer.email', is: email },
-    { path: 'application_id', is: text },
-    { path: 'redirect_uri', is: returnUri },
-    { path: 'expires_at', is: instant, range: future },
+    { path: 'payer.email', type: email },
+    { path: 'application_id', type: text },
+    { path: 'redirect_uri', type: returnUri },
+    { path: 'expires_at', type: instant, range: future },
     metadata,
   ];
 }

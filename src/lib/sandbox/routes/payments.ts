@@ -1,4 +1,5 @@
 /** Payments (partner API §9.1). */
+import * as z from 'zod/mini';
 import { cutPage, readPage } from '../cursors.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import {
@@ -8,11 +9,12 @@ import {
   judgeTypes,
   metadata,
   oneOf,
+  said,
   text,
   unknownMembers,
   textField,
+  within,
   type Field,
-  type Miss,
 } from '../fields.ts';
 import { decisionOf } from '../lifecycle.ts';
 import type { PaymentKept } from '../objects.ts';
@@ -38,32 +40,26 @@ export function paymentRoutes(world: World): Route[] {
 export const AMOUNT: Field = {
   path: 'amount',
   required: true,
-  is: integer,
-  range: paymentAmount,
-  bounds: { minimum: 1, maximum: 25_000_000 },
+  type: integer,
+  range: within(integer, 1, 25_000_000, 'amount must be 1 to 25000000 pence.'),
 };
 
-export const CURRENCY: Field = { path: 'currency', is: text, range: sterling, bounds: { const: 'GBP' } };
+export const CURRENCY: Field = {
+  path: 'currency',
+  type: text,
+  range: said(z.literal('GBP', 'currency must be GBP.'), 'a string'),
+};
 
 /** The rows of partner API §9.1. */
 export const PAYMENT_FIELDS: readonly Field[] = [
   AMOUNT,
   { ...CURRENCY, required: true },
-  { path: 'scheme', required: true, is: oneOf('pisp', 'direct_debit') },
+  { path: 'scheme', required: true, type: oneOf('pisp', 'direct_debit') },
   textField('reference', 64),
-  { path: 'application_id', is: text },
-  { path: 'mandate_id', is: text },
+  { path: 'application_id', type: text },
+  { path: 'mandate_id', type: text },
   metadata,
 ];
-
-function paymentAmount(value: unknown): Miss | null {
-  if (Number(value) >= 1 && Number(value) <= 25_000_000) return null;
-  return { code: 'validation_error', message: 'amount must be 1 to 25000000 pence.' };
-}
-
-function sterling(value: unknown): Miss | null {
-  return value === 'GBP' ? null : { code: 'validation_error', message: 'currency must be GBP.' };
-}
 
 function create(world: World, call: Call): Answer {
   const { body } = call;
