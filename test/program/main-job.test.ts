@@ -123,9 +123,12 @@ test('what the server refuses is told with status, code, param and request id', 
   }
 });
 
-test('the log of one command reaches another process while it runs', async () => {
-  const tail = start('bin/run.js', ['logs', 'tail', '--since', '1ms', '--source', 'cli', '--json'], home.env);
-  const line = seen(tail.stdout, /decisions\/app_11111111/);
+test('the log of one command reaches another process while it runs', async (t) => {
+  const tail = start('bin/run.js', ['logs', 'tail', '--since', '5m', '--source', 'cli', '--json'], home.env);
+  t.after(() => tail.kill('SIGKILL'));
+  // What is there already shows that it follows by now.
+  await seen(tail.stdout, '"seq"');
+  const line = seen(tail.stdout, /decisions\/app_11111111[^\n]*\n/);
   await run('decisions', 'get', 'app_11111111');
   const entry = JSON.parse((await line).split('\n').find((text) => text.includes('app_11111111')) ?? '') as Record<
     string,
@@ -151,7 +154,7 @@ test('the log of one command reaches another process while it runs', async () =>
   assert.ok(past.split('\n').every((status) => /^4\d\d$/.test(status)));
 });
 
-test('webhooks: verified, stored, forwarded byte for byte; the app may be away meanwhile', async () => {
+test('webhooks: verified, stored, forwarded byte for byte; the app may be away meanwhile', async (t) => {
   const gate = await startApp();
   const { port } = gate;
   await gate.close();
@@ -168,7 +171,8 @@ test('webhooks: verified, stored, forwarded byte for byte; the app may be away m
   const secretLine = seen(listener.stderr, /whsec_[0-9A-Za-z]+/);
   await seen(listener.stdout, '"ready"');
   const secret = /whsec_[0-9A-Za-z]+/.exec(await secretLine)?.[0] ?? '';
-  const away = seen(listener.stdout, /"retrying"[\s\S]*"retrying"[\s\S]*decision\.completed/);
+  t.after(() => listener.kill('SIGKILL'));
+  const away = seen(listener.stdout, /"retrying"[\s\S]*decision\.completed/);
   await value('apps', 'create', '--company', '16093826', '--quiet');
   await away;
   const app = await startApp(port);
