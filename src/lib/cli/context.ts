@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { usage } from '../failure.ts';
 
 /** A place to write to; `isTTY` and `columns` as Node's own streams have them. */
@@ -39,6 +40,8 @@ export interface Context {
   interrupt(why: Interruption): void;
   /** Takes back the streams' errors from whoever else listens for them: oclif throws what is not a closed pipe. */
   ownStreams(): void;
+  /** Little memory rather than speed, from here on: for work of any length that mostly waits. */
+  frugal(): void;
   /** Sends a signal to another process, `0` only asks. @returns whether that process exists. */
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
@@ -105,6 +108,7 @@ export function realContext({ root, script, helper, fromSource = false }: Start)
     ownStreams: () => {
       process.stdout.removeAllListeners('error').on('error', onError);
     },
+    frugal,
     signalProcess,
     paths: placesOf(env, home, process.platform),
     nodeVersion: process.version,
@@ -138,6 +142,12 @@ export function placesOf(
     config: config ?? join(given('XDG_CONFIG_HOME') ?? join(home, '.config'), 'credicorp'),
     state: state ?? join(given('XDG_STATE_HOME') ?? join(home, '.local', 'state'), 'credicorp'),
   };
+}
+
+/** V8 reads these each time it decides: garbage is collected sooner, and nothing is compiled for speed, which takes memory of its own. */
+function frugal(): void {
+  for (const flag of ['--optimize-for-size', '--no-opt', '--no-maglev', '--no-sparkplug', '--max-semi-space-size=1'])
+    setFlagsFromString(flag);
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {

@@ -1,0 +1,93 @@
+/** Long lists: streamed, in little memory, resumable. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { finish, freshHome, runScript, start } from '../support/spawn.ts';
+
+const MANY = 100_000;
+const home = freshHome();
+let api: Served;
+let env: Record<string, string>;
+
+before(async () => {
+  api = await serve({
+    ...{ host: '127.0.0.1', port: 0, seed: 'lists', version: '0', now: Date.now },
+    ...{ tier: 'scale', rateLimit: false, autoSubmit: false },
+  });
+  env = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url };
+  const body = Buffer.from('{"amount_pence":2500000,"term_months":12,"business":{"company_number":"16093826"}}');
+  const create = { method: 'POST', path: '/partner/v1/applications', query: '', headers: { host: 'x' }, body };
+  for (let n = 0; n < MANY; n += 1) {
+    await api.sandbox.handle({ ...create, authorization: 'Bearer sk_test_local', peer: '127.0.0.1' });
+  }
+});
+after(async () => {
+  await api.close();
+  home[Symbol.dispose]();
+});
+
+test('100,000 applications: every one, the first at once, in bounded memory', async () => {
+  const began = performance.now();
+  const child = start('bin/run.js', ['apps', 'list', '--all', '--json'], env);
+  let first = 0;
+  let rows = 0;
+  let peak = 0;
+  child.stdout.on('data', (chunk: Buffer) => {
+    first ||= performance.now() - began;
+    for (const byte of chunk) if (byte === 10) rows += 1;
+    peak = Math.max(peak, peakOf(child.pid));
+  });
+  child.stdin.end();
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  assert.deepEqual([status, rows], [0, MANY]);
+  assert.ok(first < 3000, `the first row after ${Math.round(first)} ms`);
+  // 60 to 90 MB of it is Node itself and what is loaded; the list must not add up.
+  assert.ok(peak < LIMIT_MB, `${peak} MB`);
+});
+
+const LIMIT_MB = 100;
+
+function peakOf(pid: number | undefined): number {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+test('a cursor can be saved and resumed, page by page', async () => {
+  const one = await runScript('bin/run.js', ['apps', 'list', '--limit', '3', '--json'], env);
+  const page = JSON.parse(one.stdout) as { data: { id: string }[]; next_cursor: string; has_more: boolean };
+  assert.deepEqual([page.data.length, page.has_more], [3, true]);
+  const two = await runScript('bin/run.js', ['apps', 'list', '--limit', '3', '-q', '--cursor', page.next_cursor], env);
+  const both = await runScript('bin/run.js', ['apps', 'list', '--limit', '6', '-q'], env);
+  assert.equal(page.data.map(({ id }) => `${id}\n`).join('') + two.stdout, both.stdout);
+  const made = await runScript('bin/run.js', ['apps', 'list', '--cursor', 'bm9uc2Vuc2U'], env);
+  assert.equal(made.status, 1, 'a cursor nobody gave');
+});
+
+test('a page that fails in the middle: the status of the failure, and the cursor to go on from', async () => {
+  const fault = { kind: 'error', status: 503, times: 0, match: { path: '/partner/v1/applications' } };
+  const child = start('bin/run.js', ['apps', 'list', '--all', '--limit', '2', '--json', '--max-retries', '0'], env);
+  child.stdout.once('data', () => {
+    void fetch(`${api.url}/_sandbox/faults`, { method: 'POST', body: JSON.stringify(fault) });
+  });
+  const ended = await finish(child);
+  await fetch(`${api.url}/_sandbox/faults`, { method: 'DELETE' });
+  assert.equal(ended.status, 6);
+  const { error } = JSON.parse(ended.stderr.trim().split('\n').at(-1) ?? '') as {
+    error: { kind: string; cursor: string };
+  };
+  assert.equal(error.kind, 'unavailable');
+  const before = ended.stdout.split('\n').filter(Boolean);
+  const next = await runScript('bin/run.js', ['apps', 'list', '--limit', '1', '--json', '--cursor', error.cursor], env);
+  const [item] = (JSON.parse(next.stdout) as { data: { id: string }[] }).data;
+  const whole = await runScript(
+    'bin/run.js',
+    ['apps', 'list', '--limit', '1', '-q', '--json', '--cursor', error.cursor],
+    env,
+  );
+  assert.equal(whole.status, 2, '--json and --quiet exclude each other');
+  assert.ok(before.length > 0 && before.every((text) => !text.includes(item?.id ?? '')), 'nothing twice');
+});
