@@ -1,5 +1,5 @@
 /** Endpoint → schema. Apart from the list, because it loads the schema library. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import {
   Account,
   Application,
@@ -13,7 +13,7 @@ import {
 } from '../contract/resources.ts';
 import type { Endpoint, ResourceName } from './endpoints.ts';
 
-const SCHEMAS: Readonly<Record<ResourceName, z.ZodType>> = {
+const SCHEMAS: Readonly<Record<ResourceName, z.ZodMiniType>> = {
   Account,
   Application,
   Decision,
@@ -24,12 +24,12 @@ const SCHEMAS: Readonly<Record<ResourceName, z.ZodType>> = {
   WebhookEndpoint,
 };
 
-export function schemaOf(endpoint: Endpoint): z.ZodType {
+export function schemaOf(endpoint: Endpoint): z.ZodMiniType {
   if (endpoint.holds === null) return z.unknown();
   const schema = SCHEMAS[endpoint.holds];
   if (endpoint.list !== true) return schema;
   // `GET /decisions` may answer a page, an array or a single object (partner API §8); the document itself stays as it came.
-  return z.preprocess(asPage, pageOf(schema));
+  return z.pipe(z.pipe(z.unknown(), z.transform(asPage)), pageOf(schema));
 }
 
 function asPage(json: unknown): unknown {

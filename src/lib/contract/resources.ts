@@ -2,50 +2,50 @@
  * What an answer must hold for the client to understand it. Deliberately loose: unknown members are kept, documented members are the
  * only required ones, everything this project assumed may be absent or null (partner API §0 rules 1 and 4, §18).
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { isKeptNumber } from './json.ts';
 
 /** A number, or the kept text of one that a double cannot hold (`json`). */
-const numeric = z.union([z.number(), z.custom<object>(isKeptNumber)]).meta({ title: 'number' });
+const numeric = z.union([z.number(), z.custom<object>(isKeptNumber)]).register(z.globalRegistry, { title: 'number' });
 /** ISO 8601 text; epoch seconds are read too (partner API §18). */
-const instant = z.union([z.string(), z.number()]).meta({ title: 'instant' });
-const text = z.string().nullish();
-const metadata = z.record(z.string(), z.unknown()).nullish();
+const instant = z.union([z.string(), z.number()]).register(z.globalRegistry, { title: 'instant' });
+const text = z.nullish(z.string());
+const metadata = z.nullish(z.record(z.string(), z.unknown()));
 
 export const Application = z
   .looseObject({
     id: z.string(),
     status: z.string(),
-    amount_pence: numeric.nullish(),
-    term_months: numeric.nullish(),
+    amount_pence: z.nullish(numeric),
+    term_months: z.nullish(numeric),
     handoff_url: text,
-    created_at: instant.nullish(),
-    business: z.looseObject({ company_number: text, name: text }).nullish(),
+    created_at: z.nullish(instant),
+    business: z.nullish(z.looseObject({ company_number: text, name: text })),
     currency: text,
     purpose: text,
-    applicant: z.looseObject({ email: text, first_name: text }).nullish(),
+    applicant: z.nullish(z.looseObject({ email: text, first_name: text })),
     redirect_uri: text,
     reference: text,
     introduction_id: text,
     metadata,
     decision_id: text,
     account_id: text,
-    updated_at: instant.nullish(),
-    submitted_at: instant.nullish(),
-    decided_at: instant.nullish(),
-    funded_at: instant.nullish(),
-    withdrawn_at: instant.nullish(),
+    updated_at: z.nullish(instant),
+    submitted_at: z.nullish(instant),
+    decided_at: z.nullish(instant),
+    funded_at: z.nullish(instant),
+    withdrawn_at: z.nullish(instant),
   })
-  .meta({ id: 'Application' });
+  .register(z.globalRegistry, { id: 'Application' });
 export type Application = z.infer<typeof Application>;
 
 const Offer = z.looseObject({
-  amount_pence: numeric.nullish(),
-  term_months: numeric.nullish(),
-  annual_rate_bps: numeric.nullish(),
-  arrangement_fee_pence: numeric.nullish(),
-  monthly_repayment_pence: numeric.nullish(),
-  expires_at: instant.nullish(),
+  amount_pence: z.nullish(numeric),
+  term_months: z.nullish(numeric),
+  annual_rate_bps: z.nullish(numeric),
+  arrangement_fee_pence: z.nullish(numeric),
+  monthly_repayment_pence: z.nullish(numeric),
+  expires_at: z.nullish(instant),
 });
 
 /** `outcome` may be absent: a 200 without it is read as pending (partner API §8). */
@@ -55,21 +55,21 @@ export const Decision = z
     application_id: text,
     outcome: text,
     reason: text,
-    amount_pence: numeric.nullish(),
+    amount_pence: z.nullish(numeric),
     currency: text,
-    term_months: numeric.nullish(),
-    conditions: z.array(z.looseObject({ code: text, description: text })).nullish(),
-    offer: Offer.nullish(),
-    created_at: instant.nullish(),
-    updated_at: instant.nullish(),
+    term_months: z.nullish(numeric),
+    conditions: z.nullish(z.array(z.looseObject({ code: text, description: text }))),
+    offer: z.nullish(Offer),
+    created_at: z.nullish(instant),
+    updated_at: z.nullish(instant),
   })
-  .meta({ id: 'Decision' });
+  .register(z.globalRegistry, { id: 'Decision' });
 export type Decision = z.infer<typeof Decision>;
 
 /** The answer to a refresh: the new outcome arrives later, by event and by reading. */
 export const DecisionRefresh = z
-  .looseObject({ id: text, application_id: text, refresh_status: text, requested_at: instant.nullish() })
-  .meta({ id: 'DecisionRefresh' });
+  .looseObject({ id: text, application_id: text, refresh_status: text, requested_at: z.nullish(instant) })
+  .register(z.globalRegistry, { id: 'DecisionRefresh' });
 export type DecisionRefresh = z.infer<typeof DecisionRefresh>;
 
 /** `amount` is pence here (partner API §18). Only `status` is published. */
@@ -77,17 +77,17 @@ export const Payment = z
   .looseObject({
     id: text,
     status: z.string(),
-    amount: numeric.nullish(),
+    amount: z.nullish(numeric),
     currency: text,
     scheme: text,
     reference: text,
     payment_link_id: text,
     application_id: text,
     failure_code: text,
-    created_at: instant.nullish(),
+    created_at: z.nullish(instant),
     metadata,
   })
-  .meta({ id: 'Payment' });
+  .register(z.globalRegistry, { id: 'Payment' });
 export type Payment = z.infer<typeof Payment>;
 
 export const PaymentLink = z
@@ -95,17 +95,17 @@ export const PaymentLink = z
     id: text,
     status: text,
     url: text,
-    amount: numeric.nullish(),
+    amount: z.nullish(numeric),
     currency: text,
     reference: text,
-    payer: z.looseObject({ name: text, email: text }).nullish(),
+    payer: z.nullish(z.looseObject({ name: text, email: text })),
     application_id: text,
     redirect_uri: text,
-    expires_at: instant.nullish(),
-    created_at: instant.nullish(),
+    expires_at: z.nullish(instant),
+    created_at: z.nullish(instant),
     metadata,
   })
-  .meta({ id: 'PaymentLink' });
+  .register(z.globalRegistry, { id: 'PaymentLink' });
 export type PaymentLink = z.infer<typeof PaymentLink>;
 
 const Address = z.looseObject({ line1: text, city: text, postcode: text, country: text });
@@ -114,7 +114,7 @@ const Subject = z.looseObject({
   first_name: text,
   last_name: text,
   date_of_birth: text,
-  address: Address.nullish(),
+  address: z.nullish(Address),
   email: text,
   company_number: text,
 });
@@ -123,15 +123,15 @@ export const IdentityCheck = z
   .looseObject({
     id: text,
     status: text,
-    subject: Subject.nullish(),
-    checks: z.array(z.looseObject({ name: text, result: text })).nullish(),
+    subject: z.nullish(Subject),
+    checks: z.nullish(z.array(z.looseObject({ name: text, result: text }))),
     application_id: text,
     reference: text,
-    created_at: instant.nullish(),
-    completed_at: instant.nullish(),
+    created_at: z.nullish(instant),
+    completed_at: z.nullish(instant),
     metadata,
   })
-  .meta({ id: 'IdentityCheck' });
+  .register(z.globalRegistry, { id: 'IdentityCheck' });
 export type IdentityCheck = z.infer<typeof IdentityCheck>;
 
 export const Account = z
@@ -139,13 +139,13 @@ export const Account = z
     id: text,
     application_id: text,
     status: text,
-    balance_pence: numeric.nullish(),
-    arrears_pence: numeric.nullish(),
+    balance_pence: z.nullish(numeric),
+    arrears_pence: z.nullish(numeric),
     currency: text,
-    next_payment: z.looseObject({ due_on: text, amount_pence: numeric.nullish() }).nullish(),
-    opened_at: instant.nullish(),
+    next_payment: z.nullish(z.looseObject({ due_on: text, amount_pence: z.nullish(numeric) })),
+    opened_at: z.nullish(instant),
   })
-  .meta({ id: 'Account' });
+  .register(z.globalRegistry, { id: 'Account' });
 export type Account = z.infer<typeof Account>;
 
 /** `secret` is present in the answers to create and rotate only; `events` is another name of `enabled_events` (webhooks page §1). */
@@ -153,18 +153,18 @@ export const WebhookEndpoint = z
   .looseObject({
     id: z.string(),
     url: text,
-    enabled_events: z.array(z.string()).nullish(),
-    events: z.array(z.string()).nullish(),
+    enabled_events: z.nullish(z.array(z.string())),
+    events: z.nullish(z.array(z.string())),
     status: text,
     description: text,
     api_version: text,
     metadata,
-    created: instant.nullish(),
+    created: z.nullish(instant),
     disabled_reason: text,
-    previous_secret_expires_at: instant.nullish(),
+    previous_secret_expires_at: z.nullish(instant),
     secret: text,
   })
-  .meta({ id: 'WebhookEndpoint' });
+  .register(z.globalRegistry, { id: 'WebhookEndpoint' });
 export type WebhookEndpoint = z.infer<typeof WebhookEndpoint>;
 
 /** A page of a list: the end is `has_more: false`, or `next_cursor` null or absent (partner API §15). */
@@ -175,8 +175,8 @@ export interface Page<T> {
   [member: string]: unknown;
 }
 
-export function pageOf<T extends z.ZodType>(item: T) {
-  return z.looseObject({ data: z.array(item), has_more: z.boolean().nullish(), next_cursor: text });
+export function pageOf<T extends z.ZodMiniType>(item: T) {
+  return z.looseObject({ data: z.array(item), has_more: z.nullish(z.boolean()), next_cursor: text });
 }
 
 /** RFC 6749 §5.1; `expires_in` in seconds, 3600 when absent (partner API §3). */
@@ -184,10 +184,10 @@ export const TokenAnswer = z
   .looseObject({
     access_token: z.string(),
     token_type: text,
-    expires_in: z.number().nullish(),
+    expires_in: z.nullish(z.number()),
     scope: text,
   })
-  .meta({ id: 'TokenAnswer' });
+  .register(z.globalRegistry, { id: 'TokenAnswer' });
 export type TokenAnswer = z.infer<typeof TokenAnswer>;
 
 /** RFC 8414; only the members read are relied on. */
@@ -197,21 +197,21 @@ export const Discovery = z
     token_endpoint: text,
     jwks_uri: text,
     introspection_endpoint: text,
-    grant_types_supported: z.array(z.string()).nullish(),
-    token_endpoint_auth_methods_supported: z.array(z.string()).nullish(),
-    scopes_supported: z.array(z.string()).nullish(),
+    grant_types_supported: z.nullish(z.array(z.string())),
+    token_endpoint_auth_methods_supported: z.nullish(z.array(z.string())),
+    scopes_supported: z.nullish(z.array(z.string())),
   })
-  .meta({ id: 'Discovery' });
+  .register(z.globalRegistry, { id: 'Discovery' });
 export type Discovery = z.infer<typeof Discovery>;
 
 /** RFC 7517. */
 export const Jwks = z
   .looseObject({ keys: z.array(z.looseObject({ kty: z.string(), kid: text, alg: text, use: text })) })
-  .meta({ id: 'Jwks' });
+  .register(z.globalRegistry, { id: 'Jwks' });
 export type Jwks = z.infer<typeof Jwks>;
 
 /** RFC 7662. */
 export const Introspection = z
-  .looseObject({ active: z.boolean(), client_id: text, scope: text, exp: z.number().nullish() })
-  .meta({ id: 'Introspection' });
+  .looseObject({ active: z.boolean(), client_id: text, scope: text, exp: z.nullish(z.number()) })
+  .register(z.globalRegistry, { id: 'Introspection' });
 export type Introspection = z.infer<typeof Introspection>;

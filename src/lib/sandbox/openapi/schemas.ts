@@ -1,5 +1,5 @@
 /** Component schemas: answers from the zod schemas the client judges by, bodies from those the sandbox judges by. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import {
   Account,
   Application,
@@ -88,7 +88,7 @@ function replaceBy(made: object, by: Schema): void {
   Object.assign(made, by);
 }
 
-function pageSchema(name: string, item: z.ZodType): Schema {
+function pageSchema(name: string, item: z.ZodMiniType): Schema {
   const page = jsonSchema(pageOf(item));
   const properties = { ...Object(page['properties']), data: { type: 'array', items: ref(name) } };
   return { ...page, properties };
