@@ -9,17 +9,29 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
-/**
- * undici's HTTP/2 client, with Node's `http2` behind it, is loaded with the HTTP/1 one although it is switched off (`allowH2: false`). It
- * is left out of the bundle, and says so should it ever be asked for.
- */
-const withoutHttp2: Plugin = {
-  name: 'without-http2',
+/** Parts of libraries that every start would load and no start of this program uses, and what stands in for each. */
+const STAND_INS: readonly (readonly [file: RegExp, contents: string])[] = [
+  // undici's HTTP/2 client, with Node's `http2` behind it, although it is switched off (`allowH2: false`).
+  [
+    /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/,
+    "module.exports = () => { throw new Error('HTTP/2 is not part of this program'); };",
+  ],
+  // oclif's names for platform and shell, which it shows nowhere here; on Windows it would start a PowerShell to learn them.
+  [
+    /@oclif[\\/]core[\\/]lib[\\/]util[\\/]os\.js$/,
+    "const os = require('node:os'); exports.getHomeDir = () => os.homedir(); exports.getPlatform = async () => os.platform(); exports.getShell = async () => 'unknown';",
+  ],
+  // Finding command files without a manifest; the package ships one.
+  [
+    /tinyglobby[\\/]dist[\\/]index\.cjs$/,
+    "exports.glob = async () => { throw new Error('oclif.manifest.json is missing'); };",
+  ],
+];
+
+const withStandIns: Plugin = {
+  name: 'stand-ins',
   setup({ onLoad }) {
-    onLoad({ filter: /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
-      contents: "module.exports = () => { throw new Error('HTTP/2 is not part of this program'); };",
-      loader: 'js',
-    }));
+    for (const [filter, contents] of STAND_INS) onLoad({ filter }, () => ({ contents, loader: 'js' }));
   },
 };
 
@@ -43,7 +55,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node22',
   external: ['keytar'],
-  plugins: [withoutHttp2],
+  plugins: [withStandIns],
   chunkNames: 'chunks/[name]-[hash]',
   minifyWhitespace: true,
   minifySyntax: true,
