@@ -21,6 +21,8 @@ const STAND_INS: readonly (readonly [file: RegExp, contents: string])[] = [
     /@oclif[\\/]core[\\/]lib[\\/]util[\\/]os\.js$/,
     "const os = require('node:os'); exports.getHomeDir = () => os.homedir(); exports.getPlatform = async () => os.platform(); exports.getShell = async () => 'unknown';",
   ],
+  // Patterns among plug-ins; there are none.
+  [/minimatch[\\/]dist[\\/]commonjs[\\/]index\.js$/, 'exports.minimatch = () => false;'],
   // Finding command files without a manifest; the package ships one.
   [
     /tinyglobby[\\/]dist[\\/]index\.cjs$/,
