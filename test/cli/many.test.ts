@@ -66,7 +66,7 @@ test('results come in the order of the items, with no more under way than allowe
         let most = 0;
         const work = async (turn: number): Promise<number> => {
           most = Math.max(most, (underWay += 1));
-          for (let n = 0; n < turn; n += 1) await null;
+          for (let n = 0; n < turn; n += 1) await Promise.resolve();
           underWay -= 1;
           return turn;
         };

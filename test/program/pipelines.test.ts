@@ -1,7 +1,7 @@
 /** Shell lines as users write them, run by bash against the built program. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
@@ -121,6 +121,13 @@ test('what a dry run prints, pasted into a shell, makes the call', async () => {
   const [once, twice] = [JSON.parse(await line(pasted)), JSON.parse(await line(pasted))] as Record<string, unknown>[];
   assert.deepEqual([once?.['reference'], once?.['metadata']], ["it's order 7", { a: 'b' }]);
   assert.equal(once?.['id'], twice?.['id'], 'pasted twice it still acts once');
+});
+
+test('docs/bulk.md: its lines work, one after another', async () => {
+  const page = readFileSync(join(root, 'docs', 'bulk.md'), 'utf8');
+  const blocks = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+  assert.equal(blocks.length, 2);
+  assert.equal(await line(`cd '${home.path}' && set -eu\n${blocks.join('')}`), 'approved\napproved\ntrue\ntrue\n');
 });
 
 test('bulk in a pipe: rows in, ids out', async () => {

@@ -1,0 +1,34 @@
+/** The recorded surface: what changes here changes for users, and is recorded on purpose with `npm run surface`. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Surface, surface, surfaceFile, withTable } from '../../scripts/surface.ts';
+import { root } from '../support/spawn.ts';
+
+const recorded = JSON.parse(readFileSync(surfaceFile(), 'utf8')) as Surface;
+const now = surface();
+
+for (const part of ['commands', 'variables', 'statuses', 'resources', 'documents'] as const) {
+  test(`${part} are as recorded, or: npm run surface`, () => {
+    assert.deepEqual(JSON.parse(JSON.stringify(now[part])), recorded[part]);
+  });
+}
+
+test('the record knows what it should', () => {
+  assert.ok(Object.keys(recorded.commands).length > 40);
+  for (const name of [
+    'CC_CLIENT_SECRET',
+    'CREDICORP_CLIENT_SECRET',
+    'CC_BASE',
+    'CREDICORP_PROFILE',
+    'CREDICORP_STATE_DIR',
+  ])
+    assert.ok(recorded.variables.includes(name), name);
+  assert.equal(recorded.statuses['unmet'], 9);
+});
+
+test('the README’s table of commands is the recorded one', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  assert.equal(readme, withTable(readme, recorded));
+});
