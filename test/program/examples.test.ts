@@ -34,7 +34,7 @@ before(async () => {
   const wrapper = `#!/bin/sh
 case "$*" in
   *--no-follow*|*--background*|*' -b'*|*--exec*) ;;
-  'webhooks listen '*|'logs tail'*|'sandbox start'*|'proxy start'*) exec timeout --preserve-status -s INT 2 '${process.execPath}' '${join(root, 'bin/run.js')}' "$@" ;;
+  'webhooks listen '*|'logs tail'*|'sandbox start'*|'proxy start'*) exec timeout --foreground --preserve-status -s INT 2 '${process.execPath}' '${join(root, 'bin/run.js')}' "$@" ;;
 esac
 exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
 `;
