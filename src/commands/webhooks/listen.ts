@@ -8,6 +8,7 @@ import { confirmLive } from '../../lib/cli/confirm.ts';
 import { type Beside, runBeside } from '../../lib/cli/exec.ts';
 import { listenFlags } from '../../lib/cli/listen-flags.ts';
 import { listenOptions, type Prepared } from '../../lib/cli/listen-options.ts';
+import type { SessionFlags } from '../../lib/cli/session.ts';
 import { calmLines } from '../../lib/cli/moment-view.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { Moment } from '../../lib/webhooks/moments.ts';
@@ -35,10 +36,27 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
     await confirmLive(context, session, { summary, yes: flags.yes, mayAsk: this.mayAsk });
     const moments = this.told(prepared, () => leave.abort());
     if (context.stdout.isTTY !== true || this.view.json || this.view.field !== null || this.view.quiet)
-      return stream(moments, COLUMNS);
+      return stream(this.counted(moments), COLUMNS);
     const paint = await colourOf(context, context.stdout, this.view.color);
     const lines = calmLines(moments, { width: context.stdout.columns || 80, paint });
     return stream(lines, COLUMNS, String);
+  }
+
+  /** `--timeout` is the app's limit here; calls to the API keep their own. */
+  protected override get sessionFlags(): SessionFlags {
+    return { ...super.sessionFlags, timeoutMs: 30_000 };
+  }
+
+  /** Where the calm view is not shown, the count at the end is for people all the same. */
+  private async *counted(moments: AsyncGenerator<Moment>): AsyncGenerator<Moment> {
+    for await (const moment of moments) {
+      yield moment;
+      if (moment.type !== 'closed') continue;
+      const { received, forwarded, rejected, duplicates, failed, waiting } = moment;
+      this.note(
+        `${received} received, ${forwarded} forwarded, ${rejected} rejected, ${duplicates} duplicates, ${failed} failed, ${waiting} waiting`,
+      );
+    }
   }
 
   private async *told(prepared: Prepared, leave: () => void): AsyncGenerator<Moment> {
