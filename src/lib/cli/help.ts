@@ -12,7 +12,7 @@ export class ProgramHelp extends Help {
   constructor(config: Config, options: object) {
     const context = Reflect.get(options, contextKey) as Context;
     const color = Reflect.get(options, 'color') !== false;
-    const width = Math.min(120, context.stdout.columns ?? 80);
+    const width = Math.min(120, context.stdout.columns || 80);
     super(config, {
       maxWidth: width,
       stripAnsi: !wantsColour(context, context.stdout, color),

@@ -61,7 +61,7 @@ async function pageText(context: Context, result: Result & { kind: 'page' }, pai
     note(context, result.empty);
     return '';
   }
-  return humanTable(result.items, result.columns, context.stdout.columns ?? 80, paint.dim);
+  return humanTable(result.items, result.columns, context.stdout.columns || 80, paint.dim);
 }
 
 async function emitStream(context: Context, view: View, result: Result & { kind: 'stream' }): Promise<void> {
