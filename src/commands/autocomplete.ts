@@ -5,11 +5,8 @@ import { type Result, text } from '../lib/cli/result.ts';
 
 export default class Autocomplete extends BaseCommand<typeof Autocomplete> {
   static override summary = 'print what a shell needs to complete commands, flags, values and recent ids';
-  static override description = `Completes from what is on this machine: nothing is sent. Add the line to your shell's start-up file:
-bash        eval "$(credicorp autocomplete bash)"
-zsh         eval "$(credicorp autocomplete zsh)", after compinit
-fish        credicorp autocomplete fish > ~/.config/fish/completions/credicorp.fish
-PowerShell  credicorp autocomplete powershell | Out-String | Invoke-Expression`;
+  static override description =
+    'Completes from what is on this machine; nothing is sent. The first line of each script says where it goes.';
   static override examples = ['<%= config.bin %> autocomplete zsh', 'eval "$(<%= config.bin %> autocomplete bash)"'];
   static override args = {
     shell: Args.string({

@@ -251,8 +251,7 @@ test('on live the request is shown and confirmed before it is sent', async () =>
   const live = { ...home.env, CC_SECRET_KEY: 'sk_live_nobody' };
   const args = ['payments', 'create', '--amount', '2500', '--reference', 'INV-5512'];
   const terminal = openTerminal(args, live);
-  await terminal.shows('250000 pence = £2,500.00');
-  await terminal.shows('LIVE: create a payment of £2,500.00?');
+  await terminal.shows(/250000 pence = £2,500\.00[\s\S]*LIVE: create a payment of £2,500\.00\?/);
   terminal.type('n\r');
   assert.equal(await terminal.ended(), 2);
   assert.match(terminal.text, /nothing was sent/);
@@ -293,4 +292,15 @@ test('a journey is opened on a terminal and printed elsewhere', async () => {
   const terminal = openTerminal(['apps', 'open', id], env);
   assert.equal(await terminal.ended(), 0);
   assert.equal(readFileSync(join(home.path, 'opened'), 'utf8').trim().split('\n').at(-1), printed.stdout.trim());
+});
+
+test('help: grouped, units named, what is particular first', async () => {
+  const { stdout } = await run('apps', 'create', '--help');
+  const groups = [...stdout.matchAll(/^([A-Z]+ )?FLAGS$/gm)].map(([title]) => title);
+  assert.deepEqual(groups, [
+    ...['FLAGS', 'BUSINESS FLAGS', 'MONEY FLAGS', 'APPLICANT FLAGS', 'BULK FLAGS'],
+    ...['WRITE FLAGS', 'GLOBAL FLAGS'],
+  ]);
+  for (const said of [/amount in pounds/, /amount in pence: 2500000 is £25,000\.00/, /term in months/, /status 8/])
+    assert.match(stdout, said);
 });

@@ -38,6 +38,7 @@ export class ProgramHelp extends Help {
     return super.formatCommand({
       ...command,
       usage: command.usage ?? usage,
+      flags: ownFirst(command.flags),
       ...(description === undefined ? {} : { description }),
     });
   }
@@ -51,4 +52,10 @@ export class ProgramHelp extends Help {
     this.log('');
     this.log(this.formatCommands(top(this.sortedCommands, (command) => command.id)));
   }
+}
+
+/** What is particular to a command stands before what every command has. */
+function ownFirst(flags: Command.Loadable['flags']): Command.Loadable['flags'] {
+  const rank = (group: string | undefined): number => ['WRITE', 'GLOBAL'].indexOf(group ?? '');
+  return Object.fromEntries(Object.entries(flags).sort(([, a], [, b]) => rank(a.helpGroup) - rank(b.helpGroup)));
 }
