@@ -7,7 +7,7 @@ const tell = (message: object): void => void process.send?.(message);
 process.once('SIGINT', () => process.exit(0));
 process.on('message', () => tell({ rss: process.memoryUsage.rss() }));
 
-/** hono's own adapter, which only this comparison needs: `npm install --no-save @hono/node-server`. */
+/** hono's own adapter, which only this comparison needs. */
 interface Adapter {
   serve(
     options: { fetch: Hono['fetch']; hostname: string; port: number },
