@@ -62,6 +62,7 @@ test('each moment is a line with aligned columns; what needs words stands below,
     closed(60),
   ]);
   assert.deepEqual(lines, [
+    '2026-07-04, times at +00:00',
     '10:14:02 ready     * → 127.0.0.1:3000/hook',
     '                   endpoint whend_3T8K1; Ctrl-C ends',
     '                   2 stored deliveries go first',
@@ -87,7 +88,7 @@ test('each moment is a line with aligned columns; what needs words stands below,
 test('with several targets each line says which one', async () => {
   const targets = ['http://127.0.0.1:3000/hook', 'http://127.0.0.1:4000/pay'];
   const lines = await shown([{ ...ready, targets, chaos: null, unverified: false }, forwarded(1)], 100);
-  assert.match(lines[0] ?? '', /\* → 127\.0\.0\.1:3000\/hook, 127\.0\.0\.1:4000\/pay$/);
+  assert.match(lines[1] ?? '', /\* → 127\.0\.0\.1:3000\/hook, 127\.0\.0\.1:4000\/pay$/);
   assert.match(lines.at(-1) ?? '', /200 +12 ms 127\.0\.0\.1:3000\/hook$/);
 });
 
@@ -128,8 +129,8 @@ test('after a burst the calm comes back, and a fold is told when silence falls',
     lines.push(line);
     if (line.includes(' and ')) resolve();
   }
-  assert.equal(lines.length, 12 + 1 + 2);
-  assert.match(lines[12] ?? '', /and +88 received; all are in: credicorp events list/);
+  assert.equal(lines.length, 1 + 12 + 1 + 2);
+  assert.match(lines[13] ?? '', /and +88 received; all are in: credicorp events list/);
 });
 
 test('a reader that stops lets the listener tidy up', async () => {

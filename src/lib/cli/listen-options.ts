@@ -1,5 +1,5 @@
 /** From the flags of `webhooks listen` to what a listener is told. */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type * as Interfaces from '@oclif/core/interfaces';
 import { isLoopback } from '../contract/environments.ts';
 import { usage } from '../failure.ts';
@@ -137,18 +137,9 @@ async function chaosOf(context: Context, flags: ListenFlags): Promise<Pick<Liste
     if (flags['chaos-seed'] !== undefined) throw usage('--chaos-seed needs --chaos', { param: '--chaos-seed' });
     return {};
   }
-  const { parseChaos } = await import('../webhooks/chaos.ts');
+  const { parseChaos, seededRandom } = await import('../webhooks/chaos.ts');
   const settings = parseChaos(flags.chaos);
   const seed = flags['chaos-seed'] ?? randomBytes(4).toString('hex');
   note(context, `chaos on purpose; the same again: --chaos-seed ${seed}`);
-  return { chaos: { settings, random: seeded(seed) } };
-}
-
-/** Numbers in [0, 1) from a text: the n-th is drawn from its hash with n. */
-function seeded(seed: string): () => number {
-  let n = 0;
-  return () => {
-    n += 1;
-    return createHash('sha256').update(`${seed}:${n}`).digest().readUInt32BE() / 2 ** 32;
-  };
+  return { chaos: { settings, random: seededRandom(seed) } };
 }

@@ -3,6 +3,7 @@
  * a thousand deliveries do not scroll the useful away. What is rare and matters is always shown.
  */
 import type { Moment } from '../webhooks/moments.ts';
+import { createDayHeading } from './day-heading.ts';
 import { line, type LineView, momentLines } from './moment-line.ts';
 
 /** Lines in one second before the rest of it folds. */
@@ -18,6 +19,7 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
   const lines: LineView = { width: view.width, paint: view.paint, explained: new Set(), several: false };
   const fold = createFold(lines);
   const causes = new Set<string>();
+  const heading = createDayHeading();
   for await (const moment of withSilence(moments, view.silenceMs ?? 1000, fold.holds)) {
     if (moment === null) {
       yield* fold.tell();
@@ -27,10 +29,24 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
     const rare = isRare(moment, causes);
     yield* fold.turnTo(moment.at);
     if (rare) yield* fold.tell();
+    const day = heading(moment.at);
+    if (day !== null) yield view.paint.dim(day);
     if (rare || fold.admits()) yield* momentLines(moment, lines);
     else fold.add(moment);
   }
   yield* fold.tell();
+}
+
+/** Where the calm view is not shown, the count at the end is for people all the same. */
+export async function* counted(moments: AsyncIterable<Moment>, note: (line: string) => void): AsyncGenerator<Moment> {
+  for await (const moment of moments) {
+    yield moment;
+    if (moment.type !== 'closed') continue;
+    const { received, forwarded, rejected, duplicates, failed, waiting } = moment;
+    note(
+      `${received} received, ${forwarded} forwarded, ${rejected} rejected, ${duplicates} duplicates, ${failed} failed, ${waiting} waiting`,
+    );
+  }
 }
 
 /** The first of each cause counts as rare; anybody can cause the rest. */
