@@ -96,12 +96,18 @@ test('a reset begins the same story again, another with another seed, and keeps 
   const first = (await one.create({}, { 'idempotency-key': 'k' })).json;
   const endpoint = { url: 'https://a.example/', enabled_events: ['*'] };
   const { id } = (await one.call('POST', '/partner/v1/webhook_endpoints', endpoint)).json;
+  const cursor = async (): Promise<string> =>
+    (await one.call('GET', '/partner/v1/applications?limit=1')).json.next_cursor;
+  await one.create();
+  const before = await cursor();
   await one.advance('5h');
   await one.call('POST', '/_sandbox/faults', { kind: 'error', times: 0 });
   const { json } = await one.call('POST', '/_sandbox/reset', { keep: ['webhook_endpoints'] });
   assert.deepEqual([json.now, json.counts.applications, json.counts.webhook_endpoints], ['2026-07-04T10:00:00Z', 0, 1]);
   assert.equal((await one.call('GET', `/partner/v1/webhook_endpoints/${id}`)).status, 200);
   assert.deepEqual((await one.create({}, { 'idempotency-key': 'k' })).json, first);
+  await one.create();
+  assert.equal(await cursor(), before);
   await one.call('POST', '/_sandbox/reset', { seed: 'other' });
   assert.notEqual((await one.create()).json.id, first.id);
   assert.equal((await one.bare('GET', '/_sandbox/health')).json.seed, 'other');

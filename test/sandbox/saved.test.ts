@@ -5,18 +5,20 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { test, type TestContext } from 'node:test';
+import { after, test } from 'node:test';
 import { Failure } from '../../src/lib/failure.ts';
 import { bench, START, type Body } from './support.ts';
 
-function place(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'credicorp-sandbox-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return join(directory, 'state.db');
+const root = mkdtempSync(join(tmpdir(), 'credicorp-sandbox-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+/** A data file that does not exist yet, in a folder of its own. */
+function place(): string {
+  return join(mkdtempSync(join(root, 'place-')), 'state.db');
 }
 
 test('what was acknowledged is there after a restart, and goes on', async (t) => {
-  const data = place(t);
+  const data = place();
   const key = { 'idempotency-key': 'k' };
   const first = bench({ data });
   const made = await first.create({}, key);
@@ -53,7 +55,7 @@ test('what was acknowledged is there after a restart, and goes on', async (t) =>
 });
 
 test('a delivery that failed before the restart is tried again on its schedule', async (t) => {
-  const data = place(t);
+  const data = place();
   const first = bench({ data, receive: () => ({ status: 500, error: null }) });
   const endpoint = { url: 'http://127.0.0.1:3000/hook', enabled_events: ['*'] };
   await first.call('POST', '/partner/v1/webhook_endpoints', endpoint);
@@ -69,7 +71,7 @@ test('a delivery that failed before the restart is tried again on its schedule',
 });
 
 test('a running clock goes on while nobody looks', async (t) => {
-  const data = place(t);
+  const data = place();
   let now = START;
   const first = bench({ data, clock: {}, now: () => now });
   const { id } = (await first.create()).json;
@@ -83,7 +85,7 @@ test('a running clock goes on while nobody looks', async (t) => {
 });
 
 test('kill -9 at any moment loses no acknowledged write', async (t) => {
-  const data = place(t);
+  const data = place();
   const script = `
     import { serve } from ${JSON.stringify(new URL('../../src/lib/sandbox/server.ts', import.meta.url).href)};
     const { url } = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
@@ -122,7 +124,7 @@ test('kill -9 at any moment loses no acknowledged write', async (t) => {
 });
 
 test('the file is private, and a second process on it is refused', async (t) => {
-  const data = place(t);
+  const data = place();
   const one = bench({ data });
   t.after(() => one.sandbox.stop());
   await one.create();
@@ -133,7 +135,7 @@ test('the file is private, and a second process on it is refused', async (t) => 
   );
 });
 
-test('a file that cannot be read or is of another version is set aside, never overwritten', async (t) => {
+test('a file that cannot be read or is of another version is set aside, never overwritten', async () => {
   for (const spoil of [
     (path: string) => writeFileSync(path, 'this is no database, it is a letter to my aunt. '.repeat(100)),
     (path: string) => {
@@ -147,7 +149,7 @@ test('a file that cannot be read or is of another version is set aside, never ov
       db.close();
     },
   ]) {
-    const data = place(t);
+    const data = place();
     spoil(data);
     const { size } = statSync(data);
     const one = bench({ data });
@@ -162,7 +164,7 @@ test('a file that cannot be read or is of another version is set aside, never ov
 });
 
 test('a reset empties the file too', async (t) => {
-  const data = place(t);
+  const data = place();
   const one = bench({ data });
   await one.create();
   await one.call('POST', '/_sandbox/reset', { seed: 'fresh' });
@@ -173,8 +175,8 @@ test('a reset empties the file too', async (t) => {
   assert.deepEqual([seed, counts.applications], ['fresh', 0]);
 });
 
-test('a place that cannot be written is a plain error', (t) => {
-  const data = join(place(t), 'no', 'such', 'directory.db');
+test('a place that cannot be written is a plain error', () => {
+  const data = join(place(), 'no', 'such', 'directory.db');
   assert.throws(
     () => bench({ data }),
     (error) => error instanceof Failure && error.kind === 'unavailable',

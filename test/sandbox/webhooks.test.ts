@@ -339,3 +339,22 @@ test('webhook_reorder sends an event after the one that followed it', async () =
   assert.equal(order.length, 3);
   assert.ok(order.indexOf(events[0].id) > order.indexOf(events[1].id));
 });
+
+test('of many events the newest are kept, and every one that still waits for somebody', async () => {
+  const one = bench();
+  const { id } = (await register(one)).json;
+  const turn = (status: string): Promise<Reply> => one.call('PATCH', `${LIST}/${id}`, { status });
+  const thousand = async (): Promise<string> => (await trigger(one, { count: 1000 })).json.events[0].id;
+  const events = async (): Promise<number> => (await one.bare('GET', '/_sandbox/health')).json.counts.events;
+  await turn('disabled');
+  const first = await thousand();
+  for (let i = 0; i < 4; i++) await thousand();
+  assert.equal(await events(), 5000);
+  assert.equal((await one.call('POST', `/_sandbox/events/${first}/resend`)).status, 202);
+  await turn('enabled');
+  await one.advance('1s');
+  assert.equal(one.parcels.length, 5001);
+  await thousand();
+  assert.equal(await events(), 2000);
+  assert.equal((await one.call('POST', `/_sandbox/events/${first}/resend`)).status, 404);
+});

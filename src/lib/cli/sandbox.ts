@@ -114,9 +114,12 @@ export async function serveSandbox(
     url: server.url,
     seed: server.sandbox.seed,
     stop: async () => {
-      await server.close();
-      // Last: whoever waits for the end looks at the note (a process without a parent that reaps it never seems to end).
-      await removeNote(context, context.pid);
+      try {
+        await server.close();
+      } finally {
+        // Last: whoever waits for the end looks at the note (a process without a parent that reaps it never seems to end).
+        await removeNote(context, context.pid);
+      }
     },
   };
 }

@@ -6,7 +6,6 @@ import { openDataFile } from './data-file.ts';
 import { DROPPED, type Answer, type Incoming, type Outgoing } from './exchange.ts';
 import { createFaults } from './faults.ts';
 import { answerOf, incomingOf } from './fetch.ts';
-import { noLedger } from './ledger.ts';
 import { Limits } from './limits.ts';
 import type { MaybeLater } from './maybe-later.ts';
 import { Companies } from './outcomes.ts';
@@ -43,8 +42,11 @@ export interface Sandbox {
   readonly notices: readonly string[];
   /** Lets the clock run: from here on things happen between requests. */
   start(): void;
-  /** Ends what runs of itself and waits a little for attempts under way. */
-  stop(): Promise<void>;
+  /**
+   * Ends what runs of itself, waits a little for attempts under way, and until nothing is being answered any more: what is answered
+   * later would not be kept. @throws Failure when the data file cannot be written
+   */
+  stop(quiet?: Promise<void>): Promise<void>;
 }
 
 /** Real milliseconds deliveries under way get at the end. */
@@ -73,12 +75,11 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     },
     notices,
     start: () => world.clock.start(),
-    async stop() {
+    async stop(quiet) {
       log.close();
-      await Promise.race([world.clock.stop(), sleep(FINISH_MS, undefined, { ref: false })]);
+      await Promise.all([quiet, Promise.race([world.clock.stop(), sleep(FINISH_MS, undefined, { ref: false })])]);
       sender.close();
       world.ledger.close();
-      world.ledger = noLedger;
     },
   };
 }
@@ -98,6 +99,7 @@ function assemble(world: World, options: SandboxOptions, post: Post): { handle: 
   const reset = (seed: string | null, keepEndpoints: boolean): void => {
     resetWorld(world, seed, keepEndpoints);
     faults.remove(null);
+    courier.forget();
     limits.reset();
     log.clear();
   };

@@ -55,9 +55,9 @@ export class Collection<T extends Kept<{ id: string }>> {
     drop(this.#byProject.get(record.project) ?? [], record);
   }
 
-  /** Takes the oldest `count` out, those that may go; returns them. */
-  removeOldest(count: number, mayGo: (record: T) => boolean = () => true): T[] {
-    const going = new Set(this.#all.slice(0, count).filter(mayGo));
+  /** Takes out those that may go of all but the newest `keep`; returns them. */
+  removeOldest(keep: number, mayGo: (record: T) => boolean): T[] {
+    const going = new Set(this.#all.slice(0, Math.max(0, this.#all.length - keep)).filter(mayGo));
     if (going.size === 0) return [];
     const stays = (record: T): boolean => !going.has(record);
     replace(this.#all, this.#all.filter(stays));
@@ -70,6 +70,7 @@ export class Collection<T extends Kept<{ id: string }>> {
     this.#byId.clear();
     this.#byProject.clear();
     this.#all.length = 0;
+    this.#n = 0;
   }
 }
 

@@ -66,6 +66,11 @@ export class Courier {
     this.#tools = tools;
   }
 
+  /** After a reset: what was held back belonged to an earlier life. */
+  forget(): void {
+    this.#heldBack.clear();
+  }
+
   /** Does a `deliver` step; the promise settles when the attempt has ended. */
   run(step: Step): void | Promise<void> {
     const { deliveries, webhook_endpoints: endpoints, clock } = this.#world;
@@ -128,7 +133,11 @@ async function attempt(
   const headers = attemptHeaders(world, delivery, secrets, t);
   if (fault?.kind === 'webhook_body_only') headers['Credicorp-Signature'] = signBodyOnly(secrets, t, delivery.body);
   const number = delivery.resource.attempts.length + 1;
-  const receipt = await send(tools.post, { delivery, endpoint, headers, fault });
+  // Before it leaves: after a crash its ids would be given out again, and a receiver that goes by event ids would drop the new one.
+  const lost = writeDown(world) !== null;
+  const receipt: Receipt = lost
+    ? { status: null, error: 'socket' }
+    : await send(tools.post, { delivery, endpoint, headers, fault });
   const durationMs = Math.max(0, Math.round(world.settings.now() - startedAt));
   // A reset may have come in between.
   if (world.deliveries.get(delivery.resource.id) !== delivery) return;

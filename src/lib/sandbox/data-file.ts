@@ -2,7 +2,7 @@
  * The state on disk (sandbox page §13): one SQLite file that belongs to one process. What was noted is written in one transaction
  * before the answer leaves, so a killed process loses nothing it acknowledged.
  */
-import { chmodSync, closeSync, existsSync, openSync, renameSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
@@ -56,9 +56,13 @@ function ledgerOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly stri
   const remove = db.prepare('DELETE FROM records WHERE kind = ? AND key = ?');
   const read = db.prepare('SELECT key, value FROM records WHERE kind = ?');
   const noted = new Map<string, { kind: string; key: string; value: object | null }>();
+  const places = ['', '-wal'].map((suffix) => placeOf(facts.path + suffix));
+  let emptied = false;
   const write = (): void => {
+    if (places.some((inPlace) => !inPlace())) throw new Error('it was moved or removed while in use');
     db.exec('BEGIN');
     try {
+      if (emptied) db.exec('DELETE FROM records');
       for (const { kind, key, value } of noted.values()) {
         if (value === null) remove.run(kind, key);
         else put.run(kind, key, JSON.stringify(value));
@@ -66,6 +70,7 @@ function ledgerOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly stri
       for (const [key, value] of Object.entries(facts.alongside())) put.run('state', key, JSON.stringify(value));
       db.exec('COMMIT');
       noted.clear();
+      emptied = false;
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
       throw error;
@@ -78,14 +83,29 @@ function ledgerOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly stri
     flush: () => (noted.size > 0 ? write() : undefined),
     clear() {
       noted.clear();
-      db.exec('DELETE FROM records');
+      emptied = true;
     },
     close() {
-      write();
-      db.close();
+      if (!db.isOpen) return;
+      try {
+        write();
+      } catch (error) {
+        const said = error instanceof Error ? error.message : String(error);
+        const next = 'what it answered for is in the file; only what happened of itself since then is lost';
+        const message = `the data file ${facts.path} could not be written at the end: ${said}`;
+        throw new Failure('unavailable', message, { code: 'data_unusable', next }, error);
+      } finally {
+        db.close();
+      }
     },
     read: (kind) => read.all(kind).map((row) => ({ key: String(row['key']), value: JSON.parse(String(row['value'])) })),
   };
+}
+
+/** Whether a file is still the one that was opened: a removed one takes every write and keeps none. */
+function placeOf(path: string): () => boolean {
+  const { ino } = statSync(path);
+  return () => statSync(path, { throwIfNoEntry: false })?.ino === ino;
 }
 
 /** The database, or in words why it is none of ours. @throws Failure */

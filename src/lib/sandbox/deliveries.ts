@@ -188,10 +188,12 @@ export function release(world: World, endpoint: EndpointKept): void {
 function waitingFor(world: World, endpointId: string): DeliveryKept[] {
   return world.deliveries
     .all()
-    .filter(
-      ({ resource }) =>
-        resource.endpoint_id === endpointId && (resource.status === 'pending' || resource.status === 'held'),
-    );
+    .filter((delivery) => delivery.resource.endpoint_id === endpointId && isWaiting(delivery));
+}
+
+/** True while attempts may follow. */
+export function isWaiting({ resource: { status } }: DeliveryKept): boolean {
+  return status === 'pending' || status === 'held';
 }
 
 function noteSuccess(world: World, endpoint: EndpointKept): void {

@@ -1,11 +1,13 @@
 /** What happened, told to every endpoint that asked for it (webhooks page §7, §8). */
 import { DEFAULT_API_VERSION, eventMatches, type EventEnvelope, type EventType } from '../contract/events.ts';
-import { open } from './deliveries.ts';
+import { isWaiting, open } from './deliveries.ts';
 import type { EndpointKept, EventKept, ProjectName } from './objects.ts';
 import { newId, save, type World } from './world.ts';
 
-/** Events kept beyond those that still wait for a delivery. */
+/** So many of the newest events and deliveries are kept in any case, older ones only while something waits. */
 const KEPT = 2000;
+/** What is over goes each time so many more have come. */
+const TIDIED_EACH = 1000;
 
 interface EmitFacts {
   project: ProjectName;
@@ -41,7 +43,7 @@ export function record(world: World, project: ProjectName, envelope: EventEnvelo
   for (const watcher of world.watchers) watcher.event(event);
   const wanted = only ? [only] : subscribersOf(world, event);
   for (const endpoint of wanted) open(world, event, endpoint);
-  prune(world);
+  if (event.n % TIDIED_EACH === 0) prune(world);
   return event;
 }
 
@@ -52,15 +54,18 @@ export function subscribersOf(world: World, { project, resource: { type } }: Eve
     .filter(({ resource }) => resource.enabled_events.some((pattern) => eventMatches(pattern, type)));
 }
 
-/** Old events go, and deliveries that are over with them; what still waits stays. */
+/** Old deliveries that are over go, and old events nothing of which still waits: a resend finds the rest. */
 function prune(world: World): void {
-  if (world.events.size > KEPT + 1000) {
-    for (const event of world.events.removeOldest(1000)) world.ledger.remove('events', event.resource.id);
-  }
-  if (world.deliveries.size > KEPT + 1000) {
-    const over = world.deliveries.removeOldest(1000, ({ resource }) => resource.status !== 'pending');
-    for (const delivery of over) world.ledger.remove('deliveries', delivery.resource.id);
-  }
+  const over = world.deliveries.removeOldest(KEPT, (delivery) => !isWaiting(delivery));
+  for (const delivery of over) world.ledger.remove('deliveries', delivery.resource.id);
+  const waited = new Set(
+    world.deliveries
+      .all()
+      .filter(isWaiting)
+      .map(({ resource }) => resource.event_id),
+  );
+  const old = world.events.removeOldest(KEPT, ({ resource }) => !waited.has(resource.id));
+  for (const event of old) world.ledger.remove('events', event.resource.id);
 }
 
 /** Shorthand of an event about a record of a project. */

@@ -126,9 +126,6 @@ export function decisionOf(world: World, kept: ApplicationKept): DecisionKept | 
   return kept.resource.decision_id === null ? undefined : world.decisions.get(kept.resource.decision_id);
 }
 
-/** @throws Error for an application of a company the table does not know: a bug, create refuses those */
-function companyOf(world: World, kept: ApplicationKept): ReservedCompany {
-  const company = world.companies.find(kept.resource.business.company_number);
-  if (company === null) throw new Error('the company of an application has left the table');
-  return company;
+function companyOf(world: World, { resource }: ApplicationKept): ReservedCompany {
+  return world.companies.ofApplication(resource.business.company_number);
 }

@@ -90,17 +90,12 @@ export class Companies {
 
   /** Null when the number stands for no company. */
   find(number: string): ReservedCompany | null {
-    const row = this.#rows.get(number);
-    if (row || !this.#lenient) return row ?? null;
-    return {
-      number,
-      name: `Lenient Company ${number}`,
-      documented: false,
-      effect: 'approve',
-      outcome: 'approved',
-      reason: null,
-      notes: 'Any number is approved by a lenient sandbox.',
-    };
+    return this.#rows.get(number) ?? (this.#lenient ? lenientCompany(number) : null);
+  }
+
+  /** The company of an application that stands: saved state may name one that has left the table since. */
+  ofApplication(number: string): ReservedCompany {
+    return this.#rows.get(number) ?? lenientCompany(number);
   }
 
   /** As applications show it; those of one company share it. */
@@ -114,4 +109,16 @@ export class Companies {
   all(): ReservedCompany[] {
     return [...this.#rows.values()];
   }
+}
+
+function lenientCompany(number: string): ReservedCompany {
+  return {
+    number,
+    name: `Lenient Company ${number}`,
+    documented: false,
+    effect: 'approve',
+    outcome: 'approved',
+    reason: null,
+    notes: 'Any number is approved by a lenient sandbox.',
+  };
 }

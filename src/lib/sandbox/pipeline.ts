@@ -37,7 +37,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const found = routes.find(request.method, request.path);
     const call = openCall(world, request, found);
     return andThen(answer(parts, call, found), (given) => {
-      const outgoing = writeDown(world) ? given : refusalAnswer(call, unwritten());
+      const trouble = writeDown(world);
+      const outgoing = trouble === null ? given : refusalAnswer(call, unwritten(trouble));
       if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
       const isAdmin = 'route' in found && found.route?.plane === 'admin';
       if (!isAdmin) parts.log.write(call, outgoing, startedAt);
@@ -201,8 +202,8 @@ function guardPage(world: World, call: Call): void {
 }
 
 /** Nothing is acknowledged that is not on disk (sandbox page §13). */
-function unwritten(): Refusal {
-  return refuse('service_unavailable', 'The data file could not be written; is the disk full?');
+function unwritten(trouble: string): Refusal {
+  return refuse('service_unavailable', `The data file of the sandbox could not be written: ${trouble}.`);
 }
 
 function lacking(scope: string): Refusal {

@@ -1,7 +1,7 @@
 /** From a data file back into the world, and what is written beside every change (sandbox page §13). */
 import type { Step } from './clock.ts';
 import type { DataFile, SavedRow } from './data-file.ts';
-import { EVENT_LIFE_MS } from './deliveries.ts';
+import { EVENT_LIFE_MS, isWaiting } from './deliveries.ts';
 import { createIdentifiers } from './identifiers.ts';
 import { createKeyring, type SavedKey } from './keyring.ts';
 import type { Kept, KeptAnswer } from './objects.ts';
@@ -42,7 +42,7 @@ export function restore(world: World, file: DataFile): void {
   }
   restoreAnswers(world, file);
   for (const { value } of file.read('steps')) world.clock.plan(value as Step);
-  resume(world);
+  resume(world, file);
 }
 
 function restoreKeys(world: World, saved: SavedKey[] | undefined): void {
@@ -75,16 +75,21 @@ function restoreAnswers(world: World, file: DataFile): void {
 }
 
 /** Old events go; deliveries that were under way when the process ended are tried again. */
-function resume(world: World): void {
+function resume(world: World, file: DataFile): void {
   const now = world.clock.now();
   const isOld = (created: number): boolean => now - created >= EVENT_LIFE_MS;
-  for (const event of world.events.all().filter(({ created }) => isOld(created))) world.events.remove(event);
+  for (const event of world.events.all().filter(({ created }) => isOld(created))) {
+    world.events.remove(event);
+    file.remove('events', event.resource.id);
+  }
   for (const delivery of world.deliveries.all().slice()) {
-    const { status, id } = delivery.resource;
-    const waits = status === 'pending' || status === 'held';
-    if (waits && delivery.due === null) {
+    const { id } = delivery.resource;
+    if (isWaiting(delivery) && delivery.due === null) {
       delivery.due = now;
       world.clock.plan({ kind: 'deliver', id, due: now });
-    } else if (!waits && isOld(delivery.eventCreated)) world.deliveries.remove(delivery);
+    } else if (!isWaiting(delivery) && isOld(delivery.eventCreated)) {
+      world.deliveries.remove(delivery);
+      file.remove('deliveries', id);
+    }
   }
 }

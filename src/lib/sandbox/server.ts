@@ -174,7 +174,10 @@ async function close(server: Server, sandbox: Sandbox, quiet: () => Promise<void
   const ended = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  await Promise.all([sandbox.stop(), Promise.race([quiet(), sleep(FINISH_MS, undefined, { ref: false })])]);
-  server.closeAllConnections();
-  await ended;
+  try {
+    await sandbox.stop(Promise.race([quiet(), sleep(FINISH_MS, undefined, { ref: false })]));
+  } finally {
+    server.closeAllConnections();
+    await ended;
+  }
 }

@@ -138,15 +138,15 @@ export function save<K extends RecordKind>(world: World, kind: K, record: Record
 }
 
 /**
- * Writes out what was noted, before an answer leaves. False when that failed: what was noted stays noted, and is tried again with
- * the next change.
+ * Writes out what was noted, before an answer leaves. Returns why that failed, else null: what was noted stays noted then, and is
+ * tried again with the next request.
  */
-export function writeDown(world: World): boolean {
+export function writeDown(world: World): string | null {
   try {
     world.ledger.flush();
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
