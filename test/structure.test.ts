@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '..');
 /** Row of each room; a room may import its own files and rooms of lower rows. */
 const ROWS: Readonly<Record<string, number>> = {
   failure: 0,
+  folder: 0,
   contract: 1,
   api: 2,
   auth: 2,

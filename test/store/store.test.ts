@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -46,6 +47,24 @@ test('a new store is private, in WAL mode, and leaves no other file behind', () 
   store.close();
   store.close();
   assert.deepEqual(readdirSync(join(path, '..')), ['store.db']);
+});
+
+test('a folder that can never be made is an error, at once', { skip: !existsSync('/proc/self') }, async () => {
+  const opened = promisify(execFile)(
+    process.execPath,
+    [
+      '--input-type=module-typescript',
+      '--eval',
+      `import { openStore } from ${JSON.stringify(import.meta.resolve('../../src/lib/store/store.ts'))};
+       openStore({ path: '/proc/none/deep/store.db', now: Date.now, tables: [] });`,
+    ],
+    { timeout: 20_000, killSignal: 'SIGKILL' },
+  );
+  await assert.rejects(opened, (error: Error & { code: unknown; stderr: string }) => {
+    assert.equal(error.code, 1, 'it ended by itself');
+    assert.match(error.stderr, /ENOENT/);
+    return true;
+  });
 });
 
 test('a store that others can read is made private again', () => {

@@ -3,21 +3,11 @@
  * and a crash leaves no half of either.
  */
 
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type Failure, usage } from '../failure.ts';
+import { makeFolders } from '../folder.ts';
 
 /**
  * The text of a file, null when there is none.
@@ -76,19 +66,6 @@ export function makePrivateFolder(path: string): void {
     makeFolders(path);
   } catch (error) {
     throw notWritable(path, error);
-  }
-}
-
-/** Step by step: Node's own `recursive` never returns where a file system says "no such folder" for ever (/proc does). */
-function makeFolders(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  const above = dirname(path);
-  if (above !== path) makeFolders(above);
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    // Another process was quicker.
-    if (codeOf(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
   }
 }
 

@@ -5,11 +5,12 @@
  * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so nobody ever meets a
  * half-made file, and the switch to WAL, which does not wait for locks, never happens on a file others can see.
  */
-import { chmodSync, closeSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, linkSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
+import { makeFolders } from '../folder.ts';
 import { migrate, type Tables } from './tables.ts';
 import { condemn, isCondemned, isDamage, setAside, sqliteCode } from './damage.ts';
 import { createWalSync } from './wal-sync.ts';
@@ -90,7 +91,7 @@ function createUnlessPresent(path: string): void {
     if (found.isFile() && (found.mode & 0o077) !== 0) chmodSync(path, 0o600);
     return;
   }
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolders(dirname(path));
   const folder = mkdtempSync(`${path}.new-`);
   const fresh = join(folder, 'store.db');
   closeSync(openSync(fresh, 'wx', 0o600));
