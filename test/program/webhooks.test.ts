@@ -499,6 +499,6 @@ test('the view on a terminal is lines, not documents', async () => {
   assert.equal(listened.status, 0);
   assert.match(
     listened.stdout,
-    /^\d\d:\d\d:\d\d ready {5}\* → kept here, forwarded nowhere\n +endpoint whend_\w+; Ctrl-C ends\n.* closed {4}0 received, 0 forwarded\n$/,
+    /^\d{4}-\d\d-\d\d, times at [+-]\d\d:\d\d\n\d\d:\d\d:\d\d ready {5}\* → kept here, forwarded nowhere\n +endpoint whend_\w+; Ctrl-C ends\n.* closed {4}0 received, 0 forwarded\n$/,
   );
 });

@@ -53,6 +53,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     signal: controller.signal,
     interrupt: (why: Interruption) => controller.abort(why),
     ownStreams: () => undefined,
+    neverBlock: () => undefined,
     frugal: () => undefined,
     signalProcess: (pid, signal) => {
       try {

@@ -63,6 +63,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   override async init(): Promise<void> {
     const self = this.ctor as typeof BaseCommand;
     this.context.ownStreams();
+    if (self.endsOnSignal) this.context.neverBlock();
     this.#ending.command = this.id?.replaceAll(':', ' ') ?? '';
     const { args, flags } = await this.parse(self, spelledOut(this.argv, self.bareFlags));
     this.flags = flags as FlagsOf<T>;

@@ -40,6 +40,8 @@ export interface Context {
   interrupt(why: Interruption): void;
   /** Takes back the streams' errors from whoever else listens for them: oclif throws what is not a closed pipe. */
   ownStreams(): void;
+  /** A terminal that was stopped (Ctrl-S) shall stop the reading only: for programs that serve others while they print. */
+  neverBlock(): void;
   /** Little memory rather than speed, from here on: for work of any length that mostly waits. */
   frugal(): void;
   /** Sends a signal to another process, `0` only asks. @returns whether that process exists. */
@@ -108,6 +110,7 @@ export function realContext({ root, script, helper, fromSource = false }: Start)
     ownStreams: () => {
       process.stdout.removeAllListeners('error').on('error', onError);
     },
+    neverBlock: () => [process.stdout, process.stderr].forEach(unblock),
     frugal,
     signalProcess,
     paths: placesOf(env, home, process.platform),
@@ -142,6 +145,14 @@ export function placesOf(
     config: config ?? join(given('XDG_CONFIG_HOME') ?? join(home, '.config'), 'credicorp'),
     state: state ?? join(given('XDG_STATE_HOME') ?? join(home, '.local', 'state'), 'credicorp'),
   };
+}
+
+/** Node writes to a terminal as to a file: the whole program waits. It has no public switch for that; without one all stays as it is. */
+function unblock(stream: object & { isTTY?: boolean }): void {
+  const handle: unknown = stream.isTTY === true ? Reflect.get(stream, '_handle') : null;
+  if (typeof handle !== 'object' || handle === null) return;
+  const setBlocking: unknown = Reflect.get(handle, 'setBlocking');
+  if (typeof setBlocking === 'function') setBlocking.call(handle, false);
 }
 
 /** V8 reads these each time it decides: garbage is collected sooner, and nothing is compiled for speed, which takes memory of its own. */

@@ -67,6 +67,8 @@ function tell(moment: Moment, several: boolean): Told {
       );
     case 'tunnel':
       return tellTunnel(moment);
+    case 'skipped':
+      return tellSkipped(moment);
     case 'closed':
       return tellClosed(moment);
   }
@@ -122,6 +124,16 @@ function tellTunnel(moment: Extract<Moment, { type: 'tunnel' }>): Told {
   const again = moment.retry_in_ms === null ? '' : `again in ${waiting(moment.retry_in_ms)}`;
   const parts = [`${moment.via} ${moment.state}`, moment.url ?? '', again, blind];
   return { main: parts.filter(Boolean).join('; '), words: moment.detail === null ? [] : [moment.detail] };
+}
+
+function tellSkipped({ of }: Extract<Moment, { type: 'skipped' }>): Told {
+  const counts = Object.entries(of).map(([type, n]) => `${n} ${type}`);
+  return { main: counts.join(', '), words: [`nobody read these in time; ${whereAll(Object.keys(of))}`] };
+}
+
+/** What is refused is in no inbox, but in the log. */
+export function whereAll(types: readonly string[]): string {
+  return `all are in: credicorp ${types.includes('rejected') ? 'logs tail' : 'events list'}`;
 }
 
 function tellClosed(moment: Extract<Moment, { type: 'closed' }>): Told {

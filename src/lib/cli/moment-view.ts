@@ -4,7 +4,7 @@
  */
 import type { Moment } from '../webhooks/moments.ts';
 import { createDayHeading } from './day-heading.ts';
-import { line, type LineView, momentLines } from './moment-line.ts';
+import { line, type LineView, momentLines, whereAll } from './moment-line.ts';
 
 /** Lines in one second before the rest of it folds. */
 const CALM = 12;
@@ -49,9 +49,11 @@ export async function* counted(moments: AsyncIterable<Moment>, note: (line: stri
   }
 }
 
+const ALWAYS: ReadonlySet<Moment['type']> = new Set(['ready', 'tunnel', 'skipped', 'closed']);
+
 /** The first of each cause counts as rare; anybody can cause the rest. */
 function isRare(moment: Moment, causes: Set<string>): boolean {
-  if (moment.type === 'ready' || moment.type === 'tunnel' || moment.type === 'closed') return true;
+  if (ALWAYS.has(moment.type)) return true;
   if (moment.type !== 'rejected' && moment.type !== 'failed') return false;
   const cause = moment.type === 'rejected' ? moment.cause : `failed ${moment.status ?? moment.error}`;
   if (causes.has(cause)) return false;
@@ -67,8 +69,9 @@ function createFold(view: LineView) {
   function* tell(): Generator<string> {
     if (folded.size === 0) return;
     const counts = [...folded].map(([type, n]) => `${n} ${type}`).join(', ');
+    const types = [...folded.keys()];
     folded = new Map();
-    yield line(last, 'and', `${counts}; all are in: credicorp events list`, view);
+    yield line(last, 'and', `${counts}; ${whereAll(types)}`, view);
   }
   return {
     tell,

@@ -1,7 +1,10 @@
-/** From many places that say things to one reader that takes them in order. Bounded: a reader that stalls costs refusals, not memory. */
-import type { Moment } from './moments.ts';
+/**
+ * From many places that say things to one reader that takes them in order. Saying never waits: a reader that stalls must hold up no
+ * delivery. It costs neither memory, for beyond a bound moments are only counted, and one moment tells how many are missing.
+ */
+import type { Moment, SkippedMoment } from './moments.ts';
 
-/** Beyond this many unread moments, those about refused deliveries are only counted: anybody can cause them. */
+/** Unread moments that are kept; what the reader is busy with comes on top, at most as many again. */
 const MAX_UNREAD = 10_000;
 
 export class MomentQueue {
@@ -10,10 +13,20 @@ export class MomentQueue {
   #at = 0;
   #ended = false;
   #wake: (() => void) | null = null;
+  readonly #maxUnread: number;
+
+  constructor(maxUnread = MAX_UNREAD) {
+    this.#maxUnread = maxUnread;
+  }
 
   say(moment: Moment): void {
-    if (this.#ended || (moment.type === 'rejected' && this.#unread.length >= MAX_UNREAD)) return;
-    this.#unread.push(moment);
+    if (this.#ended) return;
+    // How it begins and ends is always told; both are rare.
+    if (this.#unread.length < this.#maxUnread || moment.type === 'ready' || moment.type === 'closed') {
+      this.#unread.push(moment);
+    } else {
+      this.#skip(moment);
+    }
     this.#rouse();
   }
 
@@ -41,6 +54,16 @@ export class MomentQueue {
   end(): void {
     this.#ended = true;
     this.#rouse();
+  }
+
+  /** The gap stands where the moments would stand, and grows until the reader comes to it. */
+  #skip({ at, type }: Moment): void {
+    const last = this.#unread.at(-1);
+    const gap: SkippedMoment = last?.type === 'skipped' ? last : { type: 'skipped', at, until: at, count: 0, of: {} };
+    if (gap !== last) this.#unread.push(gap);
+    gap.until = at;
+    gap.count += 1;
+    gap.of[type] = (gap.of[type] ?? 0) + 1;
   }
 
   #rouse(): void {

@@ -123,6 +123,16 @@ export interface TunnelMoment extends Base {
   blind_ms: number | null;
 }
 
+/** The reader fell behind, so these moments were not kept for it. What they were about is in the inbox all the same. */
+export interface SkippedMoment extends Base {
+  type: 'skipped';
+  /** `at` of the last one; `at` is that of the first. */
+  until: string;
+  count: number;
+  /** How many of each type. */
+  of: Record<string, number>;
+}
+
 export interface Counts {
   received: number;
   forwarded: number;
@@ -150,4 +160,5 @@ export type Moment =
   | FailedMoment
   | DuplicateMoment
   | TunnelMoment
+  | SkippedMoment
   | ClosedMoment;
