@@ -17,11 +17,25 @@ test('a lost endpoint is registered again, proven again, and delivers', async ()
   const [first, second] = listening.of('ready');
   assert.notEqual(second?.endpoint_id, first?.endpoint_id);
   assert.equal(second?.url, first?.url, 'the address stays');
+  assert.deepEqual([first?.replaces, second?.replaces], [null, first?.endpoint_id]);
   assert.equal(await openSender(listening.url).send(eventBody({ id: 'evt_1' })), 200);
   await listening.until('forwarded');
   const closed = await listening.close();
   assert.equal(closed.endpoint_removed, true);
   assert.deepEqual(endpoints.log, ['register *', 'register *', `unregister ${second?.endpoint_id}`]);
+});
+
+test('an API that does not tell is asked once', async () => {
+  const endpoints = fakeEndpoints();
+  let asked = 0;
+  endpoints.present = async () => {
+    asked += 1;
+    return null;
+  };
+  const listening = await startListening({ endpoints, presenceMs: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await listening.close();
+  assert.equal(asked, 1);
 });
 
 test('on the way out the removed endpoint is not made anew', async () => {

@@ -10,6 +10,7 @@ import { inboxScope } from './inbox.ts';
 import type { listenFlags } from './listen-flags.ts';
 import { endpointActs, type ListenerSecrets } from './listening.ts';
 import { note } from './output.ts';
+import { presenceEvery } from './presence.ts';
 import type { Session } from './session.ts';
 import { givenSecrets } from './signing.ts';
 import { type OtherSecrets, otherSecrets } from './webhook-secrets.ts';
@@ -46,6 +47,7 @@ export async function listenOptions(
     ...{ store: session.store(), scope: inboxScope(identity), environment: identity.environment.value },
     ...{ signal, now: context.now, ticks: context.ticks, random: context.random, pid: context.pid },
     endpoints: endpointActs(context, session, secrets),
+    presenceMs: presenceEvery(session),
     token: () => randomBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.writeDown(),

@@ -1,10 +1,10 @@
 /** What a listener needs of the API and the vault: register, unregister, recall the secret, point an endpoint elsewhere. */
 import { operate } from '../api/operate.ts';
-import { isRecord, parseJson } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
 import type { EndpointActs } from '../webhooks/endpoint.ts';
 import type { Context } from './context.ts';
 import { note } from './output.ts';
+import { createPresence } from './presence.ts';
 import type { Session } from './session.ts';
 import { forgetSecret, keepLastSecret, keepSecret, secretOf } from './webhook-secrets.ts';
 
@@ -49,7 +49,7 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
       await operate(client, 'webhooks.delete', { id }).catch(ignoreAbsent);
       await forgetSecret(context, session, id);
     },
-    ...(session.identity.environment.value === 'local' ? { present: () => isKnown(session) } : {}),
+    present: createPresence(session),
     recall: (id) => secretOf(session, id),
     async update(id, { url, events }) {
       const client = await session.client();
@@ -61,19 +61,6 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
       }
     },
   };
-}
-
-/**
- * Whether the embedded sandbox still has any endpoint: one that was started anew has none. Asked past the client, by a route that
- * is in no log and counts against no limit.
- */
-async function isKnown(session: Session): Promise<boolean> {
-  const { send } = await session.transport();
-  const url = `${session.identity.base.value}/_sandbox/health`;
-  const { status, text } = await send({ method: 'GET', url, headers: {}, timeoutMs: 2000 });
-  const health: unknown = status === 200 ? parseJson(text) : null;
-  const counts = isRecord(health) ? health['counts'] : null;
-  return !isRecord(counts) || counts['webhook_endpoints'] !== 0;
 }
 
 function ignoreAbsent(error: unknown): void {

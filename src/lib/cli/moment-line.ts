@@ -87,6 +87,7 @@ function tellReady(moment: Extract<Moment, { type: 'ready' }>): Told {
   const left = moment.leftover;
   const words = [
     `endpoint ${moment.endpoint_id}${moment.adopted ? ', taken over from a listener that crashed' : ''}; Ctrl-C ends`,
+    moment.replaces === null ? '' : `the API lost ${moment.replaces}; what was sent to it meanwhile is not here`,
     left > 0 ? `${left} stored ${left === 1 ? 'delivery goes' : 'deliveries go'} first` : '',
     moment.unverified ? 'SIGNATURES ARE NOT CHECKED (--skip-verify): anybody who finds the address can forge' : '',
     moment.chaos === null ? '' : `CHAOS on purpose: ${moment.chaos}`,

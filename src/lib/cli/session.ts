@@ -40,8 +40,8 @@ export interface Session {
   client(options?: { signal: AbortSignal }): Promise<Client>;
   /** A valid token; `refused` is one the server turned down. */
   token(ask: { refused: string | null }): Promise<string>;
-  /** For calls outside the client. Adds nothing, repeats nothing; writes down. */
-  transport(): Promise<Transport>;
+  /** For calls outside the client. Adds nothing, repeats nothing; writes down, but for looks that come again and again. */
+  transport(options?: { unwritten: true }): Promise<Transport>;
   /** Sends without a credential of its own, repeats what may be repeated, and writes down: for the token plane. */
   plainSend(environment: string): Promise<Send>;
   /** The token with its end, minted if need be; null where there are no tokens. */
@@ -152,7 +152,8 @@ class OpenSession implements Session {
     return token;
   }
 
-  async transport(): Promise<Transport> {
+  async transport(options?: { unwritten: true }): Promise<Transport> {
+    if (options?.unwritten === true) return this.#wire.transport();
     const [transport, { writtenDown }] = await Promise.all([this.#wire.transport(), import('./written-down.ts')]);
     return writtenDown(transport, this.writeDown(), this.#context.now);
   }

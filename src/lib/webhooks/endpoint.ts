@@ -13,14 +13,16 @@ export interface EndpointActs {
   unregister(id: string): Promise<void>;
   /** The secret of an endpoint registered earlier on this machine; null when it is not known. */
   recall?(id: string): Promise<string | null>;
-  /** False when the API no longer knows it. Only where that can be learned at no cost. */
-  present?(id: string): Promise<boolean>;
+  /** False when the API no longer knows it, null when it does not tell such things: then it is not asked again. */
+  present?(id: string, signal: AbortSignal): Promise<boolean | null>;
   /** Points an existing endpoint at another address, and enables it. */
   update?(id: string, change: { url: string; events: string[] }): Promise<void>;
 }
 
 export interface Endpoint {
   id: string;
+  /** Where the sender posts to. */
+  url: string;
   secret: string;
   adopted: boolean;
 }
@@ -58,7 +60,7 @@ export async function obtainEndpoint(
       enrolment.forgetEndpoint(left.listener);
     }
   }
-  return { ...endpoint, adopted };
+  return { ...endpoint, url, adopted };
 }
 
 /** The update also proves that the endpoint still exists. */

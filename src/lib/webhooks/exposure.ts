@@ -22,6 +22,8 @@ export interface Watched {
   enrolment: Enrolment;
   selfTest: SelfTest;
   events: string[];
+  /** Of the receiver. */
+  port: number;
   path: string;
   signal: AbortSignal;
 }
@@ -84,7 +86,7 @@ function keepOptions(options: ListenOptions, watched: Watched, say: (moment: Mom
 
 /** Tells the sender the new address; where an endpoint cannot be changed, a new one takes its place. */
 async function move(acts: EndpointActs, watched: Watched, base: string): Promise<void> {
-  const { endpoint, enrolment, events, path } = watched;
+  const { endpoint, enrolment, events, port, path } = watched;
   const url = base + path;
   if (acts.update !== undefined) {
     await acts.update(endpoint.id, { url, events });
@@ -93,7 +95,8 @@ async function move(acts: EndpointActs, watched: Watched, base: string): Promise
     Object.assign(endpoint, await acts.register({ url, events }));
     await acts.unregister(old);
   }
-  enrolment.noteEndpoint({ endpointId: endpoint.id, url, port: Number(new URL(url).port), path, events });
+  endpoint.url = url;
+  enrolment.noteEndpoint({ endpointId: endpoint.id, url, port, path, events });
 }
 
 export async function aborted(signal: AbortSignal): Promise<void> {

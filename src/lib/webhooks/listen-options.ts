@@ -52,7 +52,7 @@ export interface ListenOptions {
   timeoutMs?: number;
   retry?: Partial<RetryTimes>;
   limits?: Partial<ReceiverLimits>;
-  /** How often it is looked whether the endpoint is still there, in milliseconds. Default 2 s. */
+  /** How often the API is asked whether the endpoint is still there, in milliseconds. Default 2 s. */
   presenceMs?: number;
   /** Limit for the self-test, in milliseconds. Default 30 s. */
   readyMs?: number;

@@ -102,43 +102,39 @@ export async function open(
   const endpoint = await obtainEndpoint(options.endpoints, enrolment, candidate, { url, events, port, path });
   opened.endpoint = endpoint;
   known.resolve();
-  const selfTestMs = await parts.selfTest.run(url, endpoint.secret, options.readyMs ?? 30_000, signal);
-  opened.watching = exposure.watch({
-    endpoint,
-    enrolment,
-    events,
-    path,
-    selfTest: parts.selfTest,
-    signal: parts.closing.signal,
-  });
+  const prove = (signal: AbortSignal): Promise<number> =>
+    parts.selfTest.run(endpoint.url, endpoint.secret, options.readyMs ?? 30_000, signal);
+  const selfTestMs = await prove(signal);
+  const { selfTest } = parts;
+  opened.watching = exposure.watch({ endpoint, enrolment, events, port, path, selfTest, signal: parts.closing.signal });
   const leftovers = enrolment.takeOver(ways.route);
-  const told = { url, port, events, targets: ways.targets, leftover: leftovers.length, self_test_ms: selfTestMs };
-  parts.say(readyMoment(options, endpoint, told));
-  if (options.tunnel === undefined) {
-    opened.present = watchPresence({
-      ...{ acts: options.endpoints, endpoint, url, events, signal: parts.leaving.signal },
-      everyMs: options.presenceMs ?? 2000,
-      renewed: async () => {
-        enrolment.noteEndpoint({ endpointId: endpoint.id, url, port, path, events });
-        const ms = await parts.selfTest.run(url, endpoint.secret, options.readyMs ?? 30_000, parts.leaving.signal);
-        parts.say(readyMoment(options, endpoint, { ...told, leftover: 0, self_test_ms: ms }));
-      },
-    });
-  }
+  const told = { port, events, targets: ways.targets };
+  parts.say(readyMoment(options, endpoint, { ...told, leftover: leftovers.length, self_test_ms: selfTestMs }));
+  opened.present = watchPresence({
+    ...{ acts: options.endpoints, endpoint, events, signal: parts.leaving.signal },
+    everyMs: options.presenceMs ?? 2000,
+    renewed: async (lost) => {
+      enrolment.noteEndpoint({ endpointId: endpoint.id, url: endpoint.url, port, path, events });
+      const self_test_ms = await prove(parts.leaving.signal);
+      parts.say(readyMoment(options, endpoint, { ...told, leftover: 0, self_test_ms, replaces: lost }));
+    },
+  });
   return leftovers;
 }
 
 function readyMoment(
   options: ListenOptions,
-  { id, adopted }: Endpoint,
-  told: Pick<ReadyMoment, 'url' | 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms'>,
+  { id, url, adopted }: Endpoint,
+  told: Pick<ReadyMoment, 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms'> & { replaces?: string },
 ): ReadyMoment {
   return {
     type: 'ready',
     at: new Date(options.now()).toISOString(),
     endpoint_id: id,
+    url,
     ...told,
     adopted,
+    replaces: told.replaces ?? null,
     unverified: options.skipVerify === true,
     chaos: options.chaos === undefined ? null : describeChaos(options.chaos.settings),
   };

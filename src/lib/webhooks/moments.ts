@@ -34,6 +34,8 @@ export interface ReadyMoment extends Base {
   leftover: number;
   /** True when the endpoint of a listener that died was taken over, with its secret. */
   adopted: boolean;
+  /** The endpoint this one stands in for, when the API lost that one while it was listened at; null at the beginning. */
+  replaces: string | null;
   /** How long the self-test took, in milliseconds. */
   self_test_ms: number;
   /** True when signatures are not checked. */
