@@ -30,7 +30,14 @@ const rejected = (ms: number, cause: 'wrong_secret' | 'stale_timestamp'): Moment
 });
 const ready: Moment = {
   ...{ type: 'ready', at: at(0), endpoint_id: 'whend_3T8K1', url: 'http://127.0.0.1:40000/x', port: 40_000 },
-  ...{ events: ['*'], targets: ['http://127.0.0.1:3000/hook'], leftover: 2, adopted: false, replaces: null, self_test_ms: 3 },
+  ...{
+    events: ['*'],
+    targets: ['http://127.0.0.1:3000/hook'],
+    leftover: 2,
+    adopted: false,
+    replaces: null,
+    self_test_ms: 3,
+  },
   ...{ unverified: true, chaos: 'drop 1%' },
 };
 const closed = (ms: number): Moment => ({
