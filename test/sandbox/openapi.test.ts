@@ -54,7 +54,7 @@ test('the document is whole: every route, every reference, unique names, scopes 
     assert.ok(operation, `${method} ${path}`);
     assert.deepEqual(operation.security, [{ oauth: [scope] }, { secretKey: [] }]);
     const named = (path.match(/\{/g) ?? []).length;
-    assert.equal(operation.parameters.filter(({ $ref }: Body) => $ref.endsWith('/id')).length, named);
+    assert.equal(operation.parameters.filter(({ $ref = '' }: Body) => $ref.endsWith('/id')).length, named);
   }
   const operations = Object.values<Body>(document.paths).flatMap((methods) => Object.values<Body>(methods));
   assert.equal(operations.length, PARTNER_ROUTES.length + 3);
@@ -197,6 +197,42 @@ test('what the document says of a body is what judges it', async () => {
     }
   }
   assert.ok(seen > 90, String(seen));
+});
+
+test('what the document says of a query or a form is what judges it', async () => {
+  const one = bench();
+  const document = await documentOf(one);
+  const seen: string[] = [];
+  for (const [path, { get, post }] of Object.entries<Body>(document.paths)) {
+    for (const { name, schema, required } of (get?.parameters ?? []).filter((row: Body) => row.in === 'query')) {
+      const isAnyText = schema.type === 'string' && schema.enum === undefined;
+      const queries = [...(isAnyText ? [] : forbidden(schema))].map(
+        (value) => `?${name}=${encodeURIComponent(String(value))}`,
+      );
+      for (const query of [...queries, ...(required ? [''] : [])]) {
+        const { status, json } = await one.call('GET', path + query);
+        assert.deepEqual([status, json.error.param], [400, name], path + query);
+        seen.push(name);
+      }
+    }
+    const content = post?.requestBody?.content['application/x-www-form-urlencoded'];
+    if (content === undefined) continue;
+    const { properties, required } = resolve(document, content.schema.$ref) as Body;
+    for (const name of Object.keys(properties)) {
+      const { [name]: _, ...rest } = content.example;
+      const bodies = [
+        ...(required.includes(name) ? [rest] : []),
+        ...(properties[name].const ? [{ ...rest, [name]: 'x' }] : []),
+      ];
+      for (const body of bodies) {
+        const form = { 'content-type': 'application/x-www-form-urlencoded' };
+        assert.equal((await one.bare('POST', path, new URLSearchParams(body).toString(), form)).status, 400, name);
+        seen.push(name);
+      }
+    }
+  }
+  for (const name of ['limit', 'status', 'created_after', 'application', 'grant_type', 'token'])
+    assert.ok(seen.includes(name), name);
 });
 
 async function curl(t: TestContext): Promise<string | null> {

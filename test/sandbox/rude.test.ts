@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import { OAuthProblemBody, ProblemBody } from '../../src/lib/contract/problem-shape.ts';
 import { DROPPED, type Incoming } from '../../src/lib/sandbox/exchange.ts';
 import { serve, type Served } from '../../src/lib/sandbox/server.ts';
 import { bench } from './support.ts';
@@ -185,8 +186,11 @@ test('20,000 generated requests get a clean answer each, and never a 500', async
       assert.match(answer.headers['Credicorp-Request-Id'] ?? '', /^req_[0-9A-Za-z]{12}$/);
       assert.ok(answer.headers['RateLimit-Limit']);
       if (answer.status < 400 || answer.headers['Content-Type']?.startsWith('text/html')) return;
-      const { error } = JSON.parse(answer.body);
-      assert.equal(typeof (error.code ?? error), 'string');
+      const told = JSON.parse(answer.body);
+      const { error } = told;
+      // The schemas that the OpenAPI document shows.
+      const shape = typeof error === 'string' ? OAuthProblemBody : ProblemBody;
+      assert.ok(shape.safeParse(told).success, answer.body);
       // The ids inside a replayed body stay those of the first call.
       const replayed = answer.headers['Idempotency-Replayed'] === 'true';
       if (typeof error === 'object' && !replayed)

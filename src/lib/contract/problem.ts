@@ -2,6 +2,7 @@
  * The error envelope and its codes (partner API §13, OAuth codes §3), as plain data: the sandbox emits it, the client explains by
  * it. No schema library here, every command may load this file.
  */
+import type { ProblemBody } from './problem-shape.ts';
 import { PROBLEMS, type ProblemEntry, type ProblemType } from './problem-table.ts';
 
 export { PROBLEMS, type ProblemEntry, type ProblemType } from './problem-table.ts';
@@ -72,19 +73,6 @@ export interface ProblemFacts {
   details?: readonly ProblemDetail[];
 }
 
-export interface ProblemBody {
-  error: {
-    type: ProblemType;
-    code: string;
-    message: string;
-    param?: string;
-    doc_url?: string;
-    request_id: string;
-    details?: readonly ProblemDetail[];
-  };
-  meta: { request_id: string; environment: string };
-}
-
 const DOC_URL = 'https://dev.credicorp.co.uk/api-reference/errors.html#';
 
 /** The status and envelope of an error, members in documented order (partner API §13). */
@@ -98,7 +86,7 @@ export function problem(code: string, facts: ProblemFacts): { status: number; bo
     ...(facts.param === undefined ? {} : { param: facts.param }),
     ...(entry?.anchored ? { doc_url: DOC_URL + code } : {}),
     request_id: facts.requestId,
-    ...(facts.details === undefined ? {} : { details: facts.details }),
+    ...(facts.details === undefined ? {} : { details: [...facts.details] }),
   };
   return { status, body: { error, meta: { request_id: facts.requestId, environment: facts.environment } } };
 }

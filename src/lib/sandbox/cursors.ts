@@ -1,6 +1,8 @@
 /** Pages (partner API §15): newest first, stable under inserts, and a cursor nobody can make up (sandbox page §15). */
 import { createHmac } from 'node:crypto';
+import * as z from 'zod/mini';
 import { positionAfter } from './collection.ts';
+import { judgeQuery, said, type Field } from './fields.ts';
 import { refuse } from './refusal.ts';
 
 export interface PageRequest {
@@ -9,13 +11,26 @@ export interface PageRequest {
   before: number;
 }
 
-/** Reads `limit` and `cursor`. @throws Refusal 400 `parameter_invalid` */
-export function readPage(search: URLSearchParams, seed: string, listPath: string): PageRequest {
-  const limitText = search.get('limit');
-  const limit = limitText === null ? 25 : Number(limitText);
-  if (limitText !== null && (!/^\d{1,3}$/.test(limitText) || limit < 1 || limit > 100)) {
-    throw refuse('parameter_invalid', 'limit must be a whole number from 1 to 100.', 'limit');
-  }
+const wholeText = z.pipe(z.string().check(z.regex(/^\d{1,3}$/)), z.transform(Number));
+const limitType = said(
+  z._default(z.pipe(wholeText, z.int().check(z.gte(1), z.lte(100))), 25),
+  'a whole number from 1 to 100',
+);
+
+export const PAGE_QUERY: readonly Field[] = [
+  { path: 'limit', type: limitType },
+  { path: 'cursor', type: said(z.string(), 'the next_cursor of the page before') },
+];
+
+/** Judges the query by its rows, and reads `limit` and `cursor`. @throws Refusal 400 `parameter_invalid` */
+export function readPage(
+  search: URLSearchParams,
+  seed: string,
+  listPath: string,
+  fields: readonly Field[] = PAGE_QUERY,
+): PageRequest {
+  judgeQuery(search, fields);
+  const limit = limitType.parse(search.get('limit') ?? undefined);
   const cursor = search.get('cursor');
   if (cursor === null) return { limit, before: Infinity };
   const n = readCursor(cursor, seed, listPath);

@@ -42,6 +42,9 @@ export function oneOf(...values: string[]): z.ZodMiniType<string> {
   return said(z.enum(values), `one of ${values.join(', ')}`);
 }
 
+/** A filter of lists. */
+export const applicationId: Field = { path: 'application_id', type: said(z.string(), 'the id of an application') };
+
 /** Absolute https, or http on loopback only (partner API §7.1). */
 export const returnUri = said(
   upTo(z.stringFormat('uri', isSafeUrl), 2048),
@@ -161,6 +164,11 @@ export function judgeRanges(body: unknown, fields: readonly Field[], more: reado
     details.push({ param: path, code: own ?? 'validation_error', message: issue.message });
   }
   refuseAll([...details, ...more]);
+}
+
+/** Query parameters, each at its first value, judged like a body. @throws Refusal 400 */
+export function judgeQuery(search: URLSearchParams, fields: readonly Field[]): void {
+  judgeTypes(Object.fromEntries(fields.map(({ path }) => [path, search.get(path)])), fields);
 }
 
 /** Names of top-level members no rule knows, for the request log. */

@@ -1,6 +1,8 @@
 /** Idempotent writes (partner API §14): the same key gives the same answer, byte for byte, for 24 h of sandbox time. */
 import { hash } from 'node:crypto';
+import * as z from 'zod/mini';
 import type { Answer, Call } from './exchange.ts';
+import { said } from './fields.ts';
 import type { KeptAnswer, ProjectName } from './objects.ts';
 import { refuse } from './refusal.ts';
 
@@ -19,13 +21,16 @@ export function bodyOf({ body, render }: KeptAnswer): string {
   return typeof body === 'string' ? body : (render?.(body) ?? '');
 }
 
+const KEY_SAID = '1 to 255 printable ASCII characters without spaces';
+
+export const idempotencyKey = said(z.string().check(z.regex(/^[!-~]{1,255}$/)), KEY_SAID);
+
 /** Reads the header. @throws Refusal 400 `parameter_invalid` */
 export function readKey(call: Call): string | null {
   const key = call.request.headers['idempotency-key'];
   if (key === undefined) return null;
-  if (!/^[!-~]{1,255}$/.test(key)) {
-    const message = 'Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.';
-    throw refuse('parameter_invalid', message, HEADER);
+  if (!idempotencyKey.safeParse(key).success) {
+    throw refuse('parameter_invalid', `Idempotency-Key must be ${KEY_SAID}.`, HEADER);
   }
   return key;
 }

@@ -1,9 +1,10 @@
 /** The OpenAPI 3.1 document of every partner route (sandbox page §1). */
 import { partnerRoute, SCOPES } from '../../contract/scopes.ts';
+import { idempotencyKey } from '../idempotency.ts';
 import { examples, type Examples } from './examples.ts';
 import { oauthPaths } from './oauth.ts';
 import { OPERATIONS, type OperationRow } from './operations.ts';
-import { componentSchemas, ref, type Schema } from './schemas.ts';
+import { componentSchemas, jsonSchema, ref, type Schema } from './schemas.ts';
 
 const STATUSES: Readonly<Record<number, string>> = {
   400: 'Absent or malformed field, bad cursor, or a body that is not JSON',
@@ -50,7 +51,7 @@ export function openapiDocument(facts: { baseUrl: string; version: string }): Sc
     paths: { ...paths, ...oauthPaths() },
     components: {
       schemas: componentSchemas(),
-      parameters: PARAMETERS,
+      parameters: sharedParameters(),
       headers: HEADERS,
       responses: refusals(),
       securitySchemes: securitySchemes(facts.baseUrl),
@@ -75,12 +76,14 @@ function operation(row: OperationRow, shown: Examples): Schema {
 }
 
 function parametersOf(row: OperationRow, writes: boolean): Schema[] {
-  const names = [
-    ...(row.path.includes('{id}') ? ['id'] : []),
-    ...(row.query ?? []),
-    ...(writes ? ['IdempotencyKey'] : []),
+  const shared = [...(row.path.includes('{id}') ? ['id'] : []), ...(writes ? ['IdempotencyKey'] : [])];
+  return [
+    ...shared.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+    ...(row.query ?? []).map(({ path, required = false, type }) => {
+      const { description, ...schema } = jsonSchema(type);
+      return { name: path, in: 'query', required, description, schema };
+    }),
   ];
-  return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
 }
 
 function requestBody(body: NonNullable<OperationRow['body']>): Schema {
@@ -125,25 +128,17 @@ function refusals(): Record<string, Schema> {
 
 const TEXT = { type: 'string' };
 
-function query(name: string, description: string, schema: Schema): Schema {
-  return { name, in: 'query', required: name === 'application', description, schema };
+function sharedParameters(): Record<string, Schema> {
+  return {
+    id: { name: 'id', in: 'path', required: true, schema: TEXT },
+    IdempotencyKey: {
+      name: 'Idempotency-Key',
+      in: 'header',
+      description: 'The same key gives the same answer for 24 hours',
+      schema: jsonSchema(idempotencyKey),
+    },
+  };
 }
-
-const PARAMETERS: Record<string, Schema> = {
-  id: { name: 'id', in: 'path', required: true, schema: TEXT },
-  status: query('status', 'Only objects in this state', TEXT),
-  created_after: query('created_after', 'A day (its 00:00 UTC) or an instant, inclusive', TEXT),
-  application_id: query('application_id', 'Only objects of this application', TEXT),
-  application: query('application', 'Id of the application', TEXT),
-  limit: query('limit', 'Length of the page', { type: 'integer', minimum: 1, maximum: 100, default: 25 }),
-  cursor: query('cursor', '`next_cursor` of the page before', TEXT),
-  IdempotencyKey: {
-    name: 'Idempotency-Key',
-    in: 'header',
-    description: 'The same key gives the same answer for 24 hours',
-    schema: { type: 'string', minLength: 1, maxLength: 255 },
-  },
-};
 
 const WHOLE = { type: 'integer' };
 

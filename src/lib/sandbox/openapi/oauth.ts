@@ -1,9 +1,7 @@
 /** The token plane in the OpenAPI document (partner API §3). */
 import { TOKEN_EXAMPLE } from './examples.ts';
-import { ref, type Schema } from './schemas.ts';
+import { ref, type BodyName, type Schema } from './schemas.ts';
 
-const TEXT = { type: 'string' };
-const CLIENT = { client_id: TEXT, client_secret: TEXT };
 const LOCAL = { client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
 /** The client authenticates by the form or by HTTP Basic, not by a bearer. */
 const COMMON = { tags: ['OAuth'], security: [] };
@@ -15,10 +13,7 @@ export function oauthPaths(): Record<string, Schema> {
         ...COMMON,
         operationId: 'mintToken',
         summary: 'Mint an access token by client credentials',
-        requestBody: form(
-          { grant_type: { const: 'client_credentials' }, ...CLIENT, scope: TEXT },
-          { grant_type: 'client_credentials', ...LOCAL },
-        ),
+        requestBody: form('TokenRequest', { grant_type: 'client_credentials', ...LOCAL }),
         responses: answers('TokenAnswer', TOKEN_EXAMPLE),
       },
     },
@@ -27,7 +22,7 @@ export function oauthPaths(): Record<string, Schema> {
         ...COMMON,
         operationId: 'introspectToken',
         summary: 'Ask whether a token is good now',
-        requestBody: form({ token: TEXT, ...CLIENT }, { token: 'EXAMPLE.ACCESS.TOKEN', ...LOCAL }),
+        requestBody: form('IntrospectionRequest', { token: 'EXAMPLE.ACCESS.TOKEN', ...LOCAL }),
         responses: answers('Introspection', { active: false }),
       },
     },
@@ -42,13 +37,8 @@ export function oauthPaths(): Record<string, Schema> {
   };
 }
 
-/** The first property is required. */
-function form(properties: Record<string, Schema>, example: object): Schema {
-  const required = Object.keys(properties).slice(0, 1);
-  return {
-    required: true,
-    content: { 'application/x-www-form-urlencoded': { schema: { type: 'object', required, properties }, example } },
-  };
+function form(name: BodyName, example: object): Schema {
+  return { required: true, content: { 'application/x-www-form-urlencoded': { schema: ref(name), example } } };
 }
 
 function answers(name: string, example?: object): Schema {

@@ -1,4 +1,10 @@
 /** What is said about each partner route beyond scope and limit, with an example that works on a fresh sandbox. */
+import { PAGE_QUERY } from '../cursors.ts';
+import type { Field } from '../fields.ts';
+import { ACCOUNT_QUERY } from '../routes/accounts.ts';
+import { APPLICATION_QUERY } from '../routes/applications.ts';
+import { DECISION_QUERY } from '../routes/decisions.ts';
+import { PAYMENT_QUERY } from '../routes/payments.ts';
 import type { AnswerName, BodyName, PagedName } from './schemas.ts';
 
 export interface OperationRow {
@@ -10,13 +16,11 @@ export interface OperationRow {
   tag: string;
   body?: { name: BodyName; example: object; required: boolean };
   answer: { status: number; schema?: AnswerName | `${PagedName}Page` };
-  /** Names of query parameters. */
-  query?: readonly string[];
+  /** By which the route judges its query. */
+  query?: readonly Field[];
   /** Statuses of refusals beyond those every route has. */
   refusals?: readonly number[];
 }
-
-const PAGE = ['limit', 'cursor'] as const;
 
 const APPLICATION = {
   amount_pence: 2_500_000,
@@ -45,7 +49,7 @@ export const OPERATIONS: readonly OperationRow[] = [
     id: 'listApplications',
     summary: 'List applications, newest first',
     tag: 'Applications',
-    query: ['status', 'created_after', ...PAGE],
+    query: APPLICATION_QUERY,
     answer: { status: 200, schema: 'ApplicationPage' },
   },
   {
@@ -80,7 +84,7 @@ export const OPERATIONS: readonly OperationRow[] = [
     id: 'listDecisions',
     summary: 'The decision of an application, as a page of none or one',
     tag: 'Decisions',
-    query: ['application'],
+    query: DECISION_QUERY,
     answer: { status: 200, schema: 'DecisionPage' },
   },
   {
@@ -118,7 +122,7 @@ export const OPERATIONS: readonly OperationRow[] = [
     id: 'listPayments',
     summary: 'List payments, newest first',
     tag: 'Payments',
-    query: ['status', 'application_id', ...PAGE],
+    query: PAYMENT_QUERY,
     answer: { status: 200, schema: 'PaymentPage' },
   },
   {
@@ -171,7 +175,7 @@ export const OPERATIONS: readonly OperationRow[] = [
     id: 'listAccounts',
     summary: 'List servicing accounts, newest first',
     tag: 'Accounts',
-    query: ['status', 'application_id', ...PAGE],
+    query: ACCOUNT_QUERY,
     answer: { status: 200, schema: 'AccountPage' },
   },
   {
@@ -202,7 +206,7 @@ export const OPERATIONS: readonly OperationRow[] = [
     id: 'listWebhookEndpoints',
     summary: 'List webhook endpoints',
     tag: 'Webhooks',
-    query: PAGE,
+    query: PAGE_QUERY,
     answer: { status: 200, schema: 'WebhookEndpointPage' },
   },
   {

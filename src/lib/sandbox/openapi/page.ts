@@ -41,7 +41,7 @@ function operation(row: OperationRow, baseUrl: string, shown: Examples): Markup 
   return html`<article>
     <h3 id="${row.id}"><code>${row.method} /partner/v1${row.path}</code></h3>
     <p>${row.summary}. Answers ${row.answer.status}. Scope <code>${scope}</code>${limit}.</p>
-    ${row.query === undefined ? [] : [html`<p>Query: <code>${row.query.join(', ')}</code></p>`]}
+    ${row.query === undefined ? [] : [html`<p>Query: <code>${row.query.map(({ path }) => path).join(', ')}</code></p>`]}
     ${row.body === undefined ? [] : [fieldList(BODIES[row.body.name])]}
     <pre><code>${curlLine(row, baseUrl)}</code></pre>
     ${example === undefined ? [] : [answerExample(example)]}

@@ -1,5 +1,6 @@
 /** Component schemas: answers from the zod schemas the client judges by, bodies from those the sandbox judges by. */
 import * as z from 'zod/mini';
+import { OAuthProblemBody, ProblemBody } from '../../contract/problem-shape.ts';
 import {
   Account,
   Application,
@@ -21,6 +22,7 @@ import { ENDPOINT_FIELDS, PATCH_FIELDS } from '../routes/endpoints.ts';
 import { IDENTITY_FIELDS } from '../routes/identity.ts';
 import { linkFields } from '../routes/links.ts';
 import { PAYMENT_FIELDS } from '../routes/payments.ts';
+import { INTROSPECTION_FIELDS, TOKEN_FIELDS } from '../routes/token.ts';
 
 export type Schema = Record<string, unknown>;
 
@@ -36,6 +38,8 @@ const ANSWERS = {
   TokenAnswer,
   Introspection,
   Jwks,
+  Error: ProblemBody,
+  OAuthError: OAuthProblemBody,
 };
 
 /** Kinds that come in pages. */
@@ -52,6 +56,8 @@ export const BODIES = {
   IdentityCheckCreate: IDENTITY_FIELDS,
   WebhookEndpointCreate: ENDPOINT_FIELDS,
   WebhookEndpointUpdate: PATCH_FIELDS,
+  TokenRequest: TOKEN_FIELDS,
+  IntrospectionRequest: INTROSPECTION_FIELDS,
 } satisfies Record<string, readonly Field[]>;
 
 export type BodyName = keyof typeof BODIES;
@@ -62,8 +68,6 @@ export function componentSchemas(): Record<string, Schema> {
   for (const [name, schema] of Object.entries(ANSWERS)) schemas[name] = jsonSchema(schema);
   for (const [name, schema] of Object.entries(PAGED)) schemas[`${name}Page`] = pageSchema(name, schema);
   for (const [name, fields] of Object.entries(BODIES)) schemas[name] = jsonSchema(bodyOf(fields));
-  schemas['Error'] = ERROR;
-  schemas['OAuthError'] = OAUTH_ERROR;
   return schemas;
 }
 
@@ -74,6 +78,8 @@ export function jsonSchema(schema: z.core.$ZodType): Schema {
     // There are no floats on the wire, and an instant is always written as ISO 8601 (partner API §18).
     override: ({ jsonSchema: part }) => {
       if (part.title === 'number') replaceBy(part, { type: 'integer' });
+      // New members may come (partner API §18).
+      if (part.additionalProperties === false) delete part.additionalProperties;
       if (part.title === 'instant') replaceBy(part, { type: 'string', format: 'date-time' });
     },
   });
@@ -110,37 +116,3 @@ function bodyOf(fields: readonly Field[]): z.core.$ZodType {
   });
   return z.looseObject(Object.fromEntries(shape));
 }
-
-const TEXT = { type: 'string' };
-
-/** Partner API §13. */
-const ERROR: Schema = {
-  type: 'object',
-  required: ['error', 'meta'],
-  properties: {
-    error: {
-      type: 'object',
-      required: ['type', 'code', 'message', 'request_id'],
-      properties: {
-        type: TEXT,
-        code: TEXT,
-        message: TEXT,
-        param: TEXT,
-        doc_url: { type: 'string', format: 'uri' },
-        request_id: TEXT,
-        details: {
-          type: 'array',
-          items: { type: 'object', properties: { param: TEXT, code: TEXT, message: TEXT } },
-        },
-      },
-    },
-    meta: { type: 'object', properties: { request_id: TEXT, environment: TEXT } },
-  },
-};
-
-/** RFC 6749 §5.2. */
-const OAUTH_ERROR: Schema = {
-  type: 'object',
-  required: ['error'],
-  properties: { error: TEXT, error_description: TEXT },
-};

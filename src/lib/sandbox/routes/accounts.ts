@@ -1,14 +1,18 @@
 /** Servicing accounts (partner API §11). */
-import { cutPage, readPage } from '../cursors.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
+import { applicationId, oneOf, type Field } from '../fields.ts';
 import type { AccountKept } from '../objects.ts';
 import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';
-import { readStatus } from './payments.ts';
 
 const LIST = '/partner/v1/accounts';
-const STATUSES = ['active', 'in_arrears', 'closed'];
+export const ACCOUNT_QUERY: readonly Field[] = [
+  { path: 'status', type: oneOf('active', 'in_arrears', 'closed') },
+  applicationId,
+  ...PAGE_QUERY,
+];
 
 export function accountRoutes(world: World): Route[] {
   return [
@@ -18,8 +22,8 @@ export function accountRoutes(world: World): Route[] {
 }
 
 function list(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, LIST);
-  const status = readStatus(call, STATUSES);
+  const page = readPage(call.search, world.seed, LIST, ACCOUNT_QUERY);
+  const status = call.search.get('status');
   const application = call.search.get('application_id');
   const accept = ({ resource }: AccountKept): boolean =>
     (status === null || resource.status === status) &&

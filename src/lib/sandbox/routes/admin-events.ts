@@ -2,7 +2,7 @@
 import { sampleEvent } from '../../contract/event-samples.ts';
 import { isEventType, setInEvent, type EventEnvelope, type EventType } from '../../contract/events.ts';
 import { isoSeconds } from '../../contract/time.ts';
-import { cutPage, readPage } from '../cursors.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
 import { open } from '../deliveries.ts';
 import { record, subscribersOf } from '../events.ts';
 import { dataOf } from '../event-data.ts';
@@ -13,7 +13,6 @@ import type { EndpointKept, EventKept, ProjectName } from '../objects.ts';
 import { refuse } from '../refusal.ts';
 import type { Route } from '../router.ts';
 import { newId, type World } from '../world.ts';
-import { readStatus } from './payments.ts';
 
 const EVENTS = '/_sandbox/events';
 const DELIVERIES = '/_sandbox/deliveries';
@@ -47,9 +46,14 @@ function show({ resource }: EventKept): EventEnvelope {
   return resource;
 }
 
+const DELIVERY_QUERY: readonly Field[] = [
+  { path: 'status', type: oneOf('pending', 'delivered', 'abandoned', 'held') },
+  ...PAGE_QUERY,
+];
+
 function listDeliveries(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, DELIVERIES);
-  const status = readStatus(call, ['pending', 'delivered', 'abandoned', 'held']);
+  const page = readPage(call.search, world.seed, DELIVERIES, DELIVERY_QUERY);
+  const status = call.search.get('status');
   const event = call.search.get('event');
   const endpoint = call.search.get('endpoint');
   return json(

@@ -1,7 +1,8 @@
 /** Applications (partner API §7). */
+import * as z from 'zod/mini';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
-import { cutPage, readPage } from '../cursors.ts';
-import { at, judgeRanges, judgeTypes, unknownMembers, type Field } from '../fields.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
+import { at, day, instant, judgeRanges, judgeTypes, oneOf, said, unknownMembers, type Field } from '../fields.ts';
 import { submit, withdraw } from '../lifecycle.ts';
 import type { ApplicationKept, ApplicationObject, ApplicationStatus, Metadata } from '../objects.ts';
 import { WAITS } from '../outcomes.ts';
@@ -18,6 +19,12 @@ const STATUSES: readonly ApplicationStatus[] = [
   'declined',
   'funded',
   'withdrawn',
+];
+
+export const APPLICATION_QUERY: readonly Field[] = [
+  { path: 'status', type: oneOf(...STATUSES) },
+  { path: 'created_after', type: said(z.union([day, instant]), 'a date (its 00:00 UTC) or an ISO 8601 instant') },
+  ...PAGE_QUERY,
 ];
 
 const LIST = '/partner/v1/applications';
@@ -140,30 +147,19 @@ export function metadataOf(body: unknown): Metadata {
 }
 
 function list(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, LIST);
+  const page = readPage(call.search, world.seed, LIST, APPLICATION_QUERY);
   const status = call.search.get('status');
-  if (status !== null && !STATUSES.some((known) => known === status)) {
-    throw refuse('parameter_invalid', `status must be one of ${STATUSES.join(', ')}.`, 'status');
-  }
-  const after = readInstant(call.search.get('created_after'));
+  const since = call.search.get('created_after');
+  // A day is its first instant, 00:00 UTC; inclusive (partner API §7.2).
+  const after = since === null ? -Infinity : Date.parse(since);
   const accept = ({ resource }: ApplicationKept): boolean =>
     (status === null || resource.status === status) && Date.parse(resource.created_at) >= after;
   const records = world.applications.list(projectOf(call));
-  const filtered = status !== null || after > -Infinity;
+  const filtered = status !== null || since !== null;
   return json(
     200,
     cutPage(records, page, world.seed, LIST, ({ resource }) => resource, filtered ? accept : undefined),
   );
-}
-
-/** A day is its first instant, 00:00 UTC; inclusive (partner API §7.2). */
-function readInstant(value: string | null): number {
-  if (value === null) return -Infinity;
-  const instant = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/.test(value)
-    ? Date.parse(value)
-    : Number.NaN;
-  if (!Number.isNaN(instant)) return instant;
-  throw refuse('parameter_invalid', 'created_after must be a date or an ISO 8601 instant.', 'created_after');
 }
 
 /** @throws Refusal 404 */

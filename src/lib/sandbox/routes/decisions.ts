@@ -1,6 +1,6 @@
 /** Decisions (partner API §8): read by decision or application id, and refreshed. */
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
-import { at, judge } from '../fields.ts';
+import { applicationId, at, judge, judgeQuery, type Field } from '../fields.ts';
 import { decisionOf } from '../lifecycle.ts';
 import type { ApplicationKept, DecisionKept } from '../objects.ts';
 import { WAITS } from '../outcomes.ts';
@@ -13,6 +13,8 @@ const LIST = '/partner/v1/decisions';
 
 /** Create's rules, both optional. */
 export const REFRESH_FIELDS = AMOUNT_AND_TERM.map((field) => ({ ...field, required: false }));
+
+export const DECISION_QUERY: readonly Field[] = [{ ...applicationId, path: 'application', required: true }];
 
 export function decisionRoutes(world: World): Route[] {
   return [
@@ -28,8 +30,8 @@ export function decisionRoutes(world: World): Route[] {
 }
 
 function ofApplication(world: World, call: Call): Answer {
-  const id = call.search.get('application');
-  if (id === null) throw refuse('parameter_missing', 'Missing required parameter: application.', 'application');
+  judgeQuery(call.search, DECISION_QUERY);
+  const id = call.search.get('application') ?? '';
   const kept = world.applications.of(projectOf(call), id);
   const decision = kept && decisionOf(world, kept);
   call.resourceIds = decision ? [decision.resource.id, id] : [];

@@ -1,8 +1,9 @@
 /** Payments (partner API §9.1). */
 import * as z from 'zod/mini';
-import { cutPage, readPage } from '../cursors.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import {
+  applicationId as ofApplication,
   at,
   integer,
   judgeRanges,
@@ -26,7 +27,12 @@ import { plan, type World } from '../world.ts';
 import { metadataOf, optionalText } from './applications.ts';
 
 const LIST = '/partner/v1/payments';
-const STATUSES = ['processing', 'settled', 'failed'];
+
+export const PAYMENT_QUERY: readonly Field[] = [
+  { path: 'status', type: oneOf('processing', 'settled', 'failed') },
+  ofApplication,
+  ...PAGE_QUERY,
+];
 
 export function paymentRoutes(world: World): Route[] {
   return [
@@ -113,8 +119,8 @@ function judgeDrawdown(world: World, call: Call, id: string, amount: number): vo
 }
 
 function list(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, LIST);
-  const status = readStatus(call, STATUSES);
+  const page = readPage(call.search, world.seed, LIST, PAYMENT_QUERY);
+  const status = call.search.get('status');
   const application = call.search.get('application_id');
   const accept = ({ resource }: PaymentKept): boolean =>
     (status === null || resource.status === status) &&
@@ -124,13 +130,6 @@ function list(world: World, call: Call): Answer {
     200,
     cutPage(records, page, world.seed, LIST, ({ resource }) => resource, accept),
   );
-}
-
-/** The filter `status`. @throws Refusal 400 for a value that is none */
-export function readStatus(call: Call, known: readonly string[]): string | null {
-  const status = call.search.get('status');
-  if (status === null || known.includes(status)) return status;
-  throw refuse('parameter_invalid', `status must be one of ${known.join(', ')}.`, 'status');
 }
 
 function find(world: World, call: Call): PaymentKept {

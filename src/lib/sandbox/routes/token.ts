@@ -1,8 +1,11 @@
 /** The token plane (partner API §3): RFC 6749 §4.4 client credentials, RFC 7662 introspection, RFC 7517 keys, RFC 8414 discovery. */
+import * as z from 'zod/mini';
 import { OAUTH_PROBLEMS, type OAuthProblemCode } from '../../contract/problem.ts';
+import type { OAuthProblemBody } from '../../contract/problem-shape.ts';
 import { canonicalScope, SCOPES, type Scope } from '../../contract/scopes.ts';
 import { isLive, LIVE_ADVICE, mintToken, PROJECTS, TOKEN_LIFE_SECONDS, type Project } from '../credentials.ts';
 import { json, type Answer, type Call } from '../exchange.ts';
+import { said, text, type Field } from '../fields.ts';
 import { rateHeaders, type Limits } from '../limits.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';
@@ -70,7 +73,7 @@ function guarded(call: Call, act: () => Answer): Answer {
   } catch (error) {
     if (!(error instanceof OAuthRefusal)) throw error;
     call.errorCode = error.code;
-    const body = { error: error.code, error_description: error.message };
+    const body: OAuthProblemBody = { error: error.code, error_description: error.message };
     return json(OAUTH_PROBLEMS[error.code].status, body, { ...NO_STORE, ...error.headers });
   }
 }
@@ -79,7 +82,6 @@ function mint(world: World, limits: Limits, call: Call): Answer {
   call.secretive = true;
   return guarded(call, () => {
     const form = readForm(call);
-    const grant = form.get('grant_type');
     const project = authenticate(world, call, form);
     call.credential = { project: project.name, shown: 'cid_sbx_…', scopes: new Set() };
     const { figures, wait } = limits.mint(project.name);
@@ -90,11 +92,8 @@ function mint(world: World, limits: Limits, call: Call): Answer {
         ...rateHeaders(figures),
       });
     }
-    if (grant === null) throw new OAuthRefusal('invalid_request', 'grant_type is missing.');
-    if (grant !== 'client_credentials') {
-      throw new OAuthRefusal('unsupported_grant_type', 'Only the grant client_credentials is supported.');
-    }
-    const scopes = readScopes(form.get('scope'));
+    judgeForm(form, TOKEN_FIELDS);
+    const scopes = scopesOf(form.get('scope'));
     const now = world.clock.now();
     const facts = {
       issuer: world.settings.baseUrl,
@@ -117,13 +116,50 @@ function introspection(world: World, call: Call): Answer {
   call.secretive = true;
   const form = readForm(call);
   const project = authenticate(world, call, form);
-  const token = form.get('token');
-  if (token === null) throw new OAuthRefusal('invalid_request', 'token is missing.');
-  const claims = world.gate.introspect(token, world.clock.now());
+  judgeForm(form, INTROSPECTION_FIELDS);
+  const claims = world.gate.introspect(form.get('token') ?? '', world.clock.now());
   // Tokens of another project are hidden like everything else of it.
   if (claims === null || claims.client_id !== project.clientId) return json(200, { active: false }, NO_STORE);
   const { client_id, scope, exp, iss, aud, sub, iat, jti } = claims;
   return json(200, { active: true, client_id, scope, exp, iss, aud, sub, iat, jti, token_type: 'Bearer' }, NO_STORE);
+}
+
+interface FormField extends Field {
+  /** What a value is refused as; an absent one is always `invalid_request`. */
+  refusal?: OAuthProblemCode;
+}
+
+const CLIENT: readonly FormField[] = [
+  { path: 'client_id', type: text },
+  { path: 'client_secret', type: text },
+];
+
+const scopes = said(
+  z.string().check(z.refine((value) => namesOf(value).every((name) => canonicalScope(name) !== null))),
+  'names of known scopes, separated by spaces',
+);
+
+export const TOKEN_FIELDS: readonly FormField[] = [
+  {
+    path: 'grant_type',
+    required: true,
+    type: said(z.literal('client_credentials'), 'client_credentials'),
+    refusal: 'unsupported_grant_type',
+  },
+  ...CLIENT,
+  { path: 'scope', type: scopes, refusal: 'invalid_scope' },
+];
+
+export const INTROSPECTION_FIELDS: readonly FormField[] = [{ path: 'token', required: true, type: text }, ...CLIENT];
+
+/** The first field that is wrong decides; the token plane names no others. */
+function judgeForm(form: URLSearchParams, fields: readonly FormField[]): void {
+  for (const { path, required, type, refusal = 'invalid_request' } of fields) {
+    const value = form.get(path);
+    if (value === null && required) throw new OAuthRefusal('invalid_request', `${path} is missing.`);
+    if (value === null || type.safeParse(value).success) continue;
+    throw new OAuthRefusal(refusal, `${path} must be ${z.globalRegistry.get(type)?.description}.`);
+  }
 }
 
 /** The form body. RFC 6749 §3.2: a parameter stands at most once. */
@@ -182,15 +218,13 @@ function formDecoded(text: string): string {
 }
 
 /** Canonical names in the order asked for; every scope when none is named (partner API §3, §4). */
-function readScopes(text: string | null): Scope[] {
-  const names = (text ?? '').split(' ').filter((name) => name !== '');
-  if (names.length === 0) return [...SCOPES];
-  const scopes = names.map((name) => {
-    const scope = canonicalScope(name);
-    if (scope === null) throw new OAuthRefusal('invalid_scope', `The scope ${name.slice(0, 100)} is unknown.`);
-    return scope;
-  });
-  return [...new Set(scopes)];
+function scopesOf(text: string | null): Scope[] {
+  const names = namesOf(text ?? '');
+  return names.length === 0 ? [...SCOPES] : [...new Set(names.flatMap((name) => canonicalScope(name) ?? []))];
+}
+
+function namesOf(scope: string): string[] {
+  return scope.split(' ').filter((name) => name !== '');
 }
 
 function discovery(base: string): Record<string, unknown> {
