@@ -1,11 +1,13 @@
 /**
  * How long the program takes to start, as ratios against a bare Node in the same run. Machines are noisy: runs are interleaved and
- * the median is shown. `npm run bench:startup` builds first and starts its own sandbox.
+ * the median is shown. `npm run bench:startup` builds first and starts its own sandbox. Where a keyring can be had, the same call is
+ * made with its secret and token in one, in a D-Bus session of its own.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keyringMissing, startKeyring, startSession } from '../test/support/keyring.ts';
 
 const root = join(import.meta.dirname, '..');
 const program = join(root, 'bin', 'run.js');
@@ -17,21 +19,25 @@ const sandbox = spawn(process.execPath, [program, 'sandbox', 'start', '--port', 
   env,
   stdio: ['ignore', 'pipe', 'inherit'],
 });
+type Row = [name: string, args: string[], env?: Record<string, string | undefined>];
+let keyring: { rows: Row[]; stop(): Promise<void> } | undefined;
 try {
-  await new Promise((resolve) => sandbox.stdout.once('data', resolve));
+  const ready = await new Promise((resolve) => sandbox.stdout.once('data', resolve));
   const id = credicorp('apps', 'create', '--company', '16093826', '--field', 'id').trim();
-  const rows: [name: string, args: string[]][] = [
+  keyring = await withKeyring(/http:\S+/.exec(String(ready))?.[0] ?? '');
+  const rows: Row[] = [
     ['node -e 0', ['-e', '0']],
     ['credicorp --version', [program, '--version']],
     ['credicorp __complete', [program, '__complete', 'bash', 'apps', 'get', '']],
     ['credicorp whoami', [program, 'whoami']],
     ['credicorp apps get', [program, 'apps', 'get', id]],
+    ...keyring.rows,
   ];
   const taken = rows.map((): number[] => []);
   for (let round = 0; round < rounds + 2; round += 1) {
-    rows.forEach(([, args], index) => {
+    rows.forEach(([, args, own = env], index) => {
       const began = process.hrtime.bigint();
-      const { status } = spawnSync(process.execPath, args, { env, stdio: 'ignore' });
+      const { status } = spawnSync(process.execPath, args, { env: own, stdio: 'ignore' });
       if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}`);
       if (round > 1) taken[index]?.push(Number(process.hrtime.bigint() - began) / 1e6);
     });
@@ -40,12 +46,39 @@ try {
   rows.forEach(([name], index) => {
     const ratio = (medians[index] ?? 0) / (medians[0] ?? 1);
     process.stdout.write(
-      `${name.padEnd(22)} ${(medians[index] ?? 0).toFixed(1).padStart(7)} ms  ${ratio.toFixed(2)} x bare node\n`,
+      `${name.padEnd(26)} ${(medians[index] ?? 0).toFixed(1).padStart(7)} ms  ${ratio.toFixed(2)} x bare node\n`,
     );
   });
 } finally {
+  await keyring?.stop();
   sandbox.kill('SIGTERM');
   rmSync(home, { recursive: true, force: true });
+}
+
+/** The same call twice: with a secret key out of the environment, and with secret and token out of a keyring. */
+async function withKeyring(base: string): Promise<{ rows: Row[]; stop(): Promise<void> }> {
+  const missing = keyringMissing();
+  if (missing !== null) process.stderr.write(`${missing}\n`);
+  if (missing !== null) return { rows: [], stop: async () => undefined };
+  const session = await startSession();
+  const daemon = await startKeyring(session, 'bench');
+  const where = ['--env', 'sandbox', '--api-base', base, '--client-id', 'cid_sbx_launch', '--secret-stdin'];
+  const login = { env: session.env, input: 'csk_sbx_launch\n', encoding: 'utf8' } as const;
+  const { status, stderr } = spawnSync(process.execPath, [program, 'login', ...where], login);
+  if (status !== 0) throw new Error(`login: ${stderr}`);
+  // The list of its own project: one application of another is not to be seen.
+  const list = [program, 'apps', 'list'];
+  const given = { ...session.env, CREDICORP_CONFIG_DIR: `${session.home}/none`, CC_BASE: base };
+  return {
+    rows: [
+      ['apps list, environment', list, { ...given, CC_SECRET_KEY: 'sk_test_launch' }],
+      ['apps list, keychain', list, session.env],
+    ],
+    async stop() {
+      await daemon.stop();
+      await session.stop();
+    },
+  };
 }
 
 function credicorp(...args: string[]): string {

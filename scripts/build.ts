@@ -2,7 +2,6 @@
  * Bundles the program: one file per command, shared chunks, the manifest that spares oclif from reading every command, and the
  * licences of what went in. `keytar` stays outside: it is a native module.
  */
-import { existsSync } from 'node:fs';
 import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
@@ -39,16 +38,14 @@ const withStandIns: Plugin = {
 
 await rm(join(root, 'dist'), { recursive: true, force: true });
 await rm(join(root, 'oclif.manifest.json'), { force: true });
-const helper = existsSync(join(root, 'src/lib/auth/keychain-helper.ts'))
-  ? [{ in: 'src/lib/auth/keychain-helper.ts', out: 'keychain-helper' }]
-  : [];
 const commands = await Array.fromAsync(glob('src/commands/**/*.ts', { cwd: root }));
 const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
     { in: 'src/lib/cli/main.ts', out: 'main' },
-    ...helper,
+    { in: 'src/lib/cli/ahead.ts', out: 'ahead' },
+    { in: 'src/lib/auth/keychain-helper.ts', out: 'keychain-helper' },
   ],
   outdir: 'dist',
   bundle: true,

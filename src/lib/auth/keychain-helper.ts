@@ -5,7 +5,6 @@
  */
 
 import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
 import {
   type KeychainOperation,
   type KeychainReply,
@@ -24,9 +23,14 @@ main();
 function main(): void {
   setTimeout(die, OLDEST_MS);
   process.stdout.on('error', die);
-  const lines = createInterface({ input: process.stdin });
-  lines.once('line', (line) => {
-    void serve(line).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`, die));
+  // Loaded before it is asked for: the caller is busy with itself meanwhile.
+  const keytar = loadKeytar();
+  let text = '';
+  process.stdin.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece;
+    if (!piece.includes('\n')) return;
+    const line = text.slice(0, text.indexOf('\n'));
+    void serve(line, keytar).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`, die));
   });
   // The caller is gone: nobody waits for an answer.
   process.stdin.once('close', die);
@@ -36,13 +40,12 @@ function die(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-async function serve(line: string): Promise<KeychainReply> {
+async function serve(line: string, keytar: Keytar | null): Promise<KeychainReply> {
   try {
     // The other end of this pipe is our own program.
     const request = JSON.parse(line) as KeychainRequest;
     const trouble = await findTrouble();
     if (trouble !== null) return trouble;
-    const keytar = loadKeytar();
     if (keytar === null) return { trouble: 'no_library', detail: '' };
     const results: KeychainResult[] = [];
     for (const operation of request.operations) results.push(await perform(keytar, request.service, operation));

@@ -3,11 +3,9 @@
  * Secrets travel over the helper's pipes, never in arguments or environment.
  */
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
+import { type Helper, startHelper } from './keychain-start.ts';
 import {
   type KeychainOperation,
   type KeychainReply,
@@ -21,7 +19,9 @@ export interface KeychainOptions {
   command: readonly [string, ...string[]];
   /** The environment the helper finds its keychain by. Credentials and Node's own options are not passed on. */
   env: Readonly<Record<string, string | undefined>>;
-  /** How long the helper may take, its own start included, in milliseconds. */
+  /** The helper that was started ahead, for the first who asks. */
+  started?: () => Helper | null;
+  /** How long the helper may take from the request on, its own start included if it was not started ahead, in milliseconds. */
   limitMs?: number;
   service?: string;
 }
@@ -35,39 +35,30 @@ export interface KeychainAnswer {
 /** The name all secrets of this program stand under in the keychain. */
 const SERVICE = 'credicorp-cli';
 const LIMIT_MS = 3000;
-/** Starts a helper on these operations and returns at once. They are done in order; the first that fails ends the request. */
+
+/** Sets a helper to these operations and returns at once. They are done in order; the first that fails ends the request. */
 export function askKeychain(operations: readonly KeychainOperation[], options: KeychainOptions): KeychainAnswer {
-  const [program, ...args] = options.command;
-  const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: childEnvironment(options.env),
-    windowsHide: true,
-  });
+  const child = options.started?.() ?? startHelper(options.command, options.env);
   const request: KeychainRequest = { service: options.service ?? SERVICE, operations };
   return new Exchange(child, request, options.limitMs ?? LIMIT_MS);
 }
 
 /** One helper's life: it answers and is killed; or it is killed without an answer. */
 class Exchange implements KeychainAnswer {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #child: Helper;
   readonly #limitMs: number;
   readonly #reply = Promise.withResolvers<readonly KeychainResult[]>();
   readonly #timer: NodeJS.Timeout;
   #over = false;
   #text = '';
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, null>, request: KeychainRequest, limitMs: number) {
+  constructor(child: Helper, request: KeychainRequest, limitMs: number) {
     this.#child = child;
     this.#limitMs = limitMs;
     // The timers come first in the event loop: an answer that lies in the pipe already is read before time is called.
     this.#timer = setTimeout(() => setImmediate(() => this.#fail('timeout', '')), limitMs).unref();
     // A request nobody waits for may fail in silence; `results` hands the same promise out.
     this.#reply.promise.catch(() => undefined);
-    child.unref();
-    for (const pipe of [child.stdin, child.stdout]) {
-      if (pipe instanceof Socket) pipe.unref();
-      pipe.on('error', () => undefined);
-    }
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     child.once('error', () => this.#fail('failed', 'its helper could not be started'));
     child.once('close', () => this.#fail('failed', 'its helper ended without an answer'));
@@ -156,12 +147,4 @@ function missing(why: string, cure: string): Failure {
     code: 'keychain_missing',
     next: `${cure}; or ${WITHOUT}`,
   });
-}
-
-function childEnvironment(env: KeychainOptions['env']): Record<string, string> {
-  const passed: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !/^(?:CC_|CREDICORP_|NODE_)/.test(name)) passed[name] = value;
-  }
-  return passed;
 }

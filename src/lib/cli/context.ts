@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import type { Helper } from '../auth/keychain-start.ts';
 import { usage } from '../failure.ts';
 
 /** A place to write to; `isTTY` and `columns` as Node's own streams have them. */
@@ -60,6 +61,8 @@ export interface Context {
   readonly program: readonly [string, ...string[]];
   /** How to start the keychain helper. */
   readonly keychainHelper: readonly [string, ...string[]];
+  /** The helper that was started ahead, for the first who asks; null when there is none. */
+  startedHelper(): Helper | null;
 }
 
 /** The key under which a context travels through oclif's load options to the command (house rule for tests). */
@@ -77,11 +80,13 @@ export interface Start {
   script: string;
   /** The keychain helper's file. */
   helper: string;
+  /** See `Context.startedHelper`. */
+  startedHelper: () => Helper | null;
   fromSource?: boolean;
 }
 
 /** The real world. */
-export function realContext({ root, script, helper, fromSource = false }: Start): Context {
+export function realContext({ root, script, helper, startedHelper, fromSource = false }: Start): Context {
   const controller = new AbortController();
   const env = process.env;
   const interrupt = (why: Interruption): void => controller.abort(why);
@@ -120,6 +125,7 @@ export function realContext({ root, script, helper, fromSource = false }: Start)
     fromSource,
     program: [process.execPath, ...process.execArgv, script],
     keychainHelper: [process.execPath, ...process.execArgv, helper],
+    startedHelper,
   };
 }
 
@@ -171,7 +177,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** `HOME` may be empty or relative, and nobody's secrets shall land in whatever folder happens to be current. */
-function homeOf(): string {
+export function homeOf(): string {
   return isAbsolute(homedir()) ? homedir() : userInfo().homedir;
 }
 

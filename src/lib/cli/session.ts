@@ -174,9 +174,9 @@ class OpenSession implements Session {
   }
 
   vaultOfKind(kind: VaultKind): Vault {
-    const { env, keychainHelper, paths } = this.#context;
+    const { env, keychainHelper, startedHelper, paths } = this.#context;
     const places = {
-      keychain: { command: keychainHelper, env },
+      keychain: { command: keychainHelper, env, started: startedHelper },
       folder: paths.config,
       passphrase: () => this.#passphrase(),
     };

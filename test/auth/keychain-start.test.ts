@@ -1,0 +1,98 @@
+/** Which commands have the keychain's helper started ahead of them, and what becomes of it. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { askKeychain } from '../../src/lib/auth/keychain.ts';
+import { lendOnce, startHelper, willAsk } from '../../src/lib/auth/keychain-start.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'credicorp-ahead-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+writeFileSync(
+  join(folder, 'config.json'),
+  JSON.stringify({
+    version: 1,
+    active: 'work',
+    profiles: [
+      { name: 'local', store: 'local' },
+      { name: 'safe', store: 'file' },
+      { name: 'work', store: 'os' },
+    ],
+  }),
+);
+
+describe('the helper is started ahead', () => {
+  const table: [line: string, env: Record<string, string>, ahead: boolean][] = [
+    ['apps get app_1', {}, true],
+    ['api GET /partner/v1/applications', {}, true],
+    ['whoami --json', {}, true],
+    ['apps get app_1 --profile work', { CREDICORP_PROFILE: 'local' }, true],
+    ['apps list', { CREDICORP_PROFILE: 'work' }, true],
+    ['apps list', { CREDICORP_KEYCHAIN: 'os' }, true],
+    ['apps list', { CC_CLIENT_SECRET: '' }, true],
+    ['', {}, false],
+    ['--version', {}, false],
+    ['sandbox start', {}, false],
+    ['apps get --help', {}, false],
+    ['apps get app_1 --profile local', {}, false],
+    ['apps get app_1 --profile=safe', {}, false],
+    ['apps list', { CREDICORP_PROFILE: 'gone' }, false],
+    ['apps list', { CREDICORP_KEYCHAIN: 'file' }, false],
+    ['apps list', { CC_SECRET_KEY: 'sk_test_x' }, false],
+    ['apps list', { CREDICORP_CLIENT_SECRET: 'csk_sbx_x' }, false],
+  ];
+  for (const [line, env, ahead] of table)
+    it(`${ahead ? 'for' : 'not for'}: ${line} ${Object.keys(env).join()}`, () => {
+      assert.equal(willAsk(line.split(' '), env, folder), ahead);
+    });
+
+  it('never without profiles, or with a file that is damaged', () => {
+    const other = join(folder, 'other');
+    assert.equal(willAsk(['apps', 'get'], {}, other), false);
+    for (const text of ['', 'null', '[]', '{"active":"work","profiles":7}', '{"active":"work","profiles":[null]}']) {
+      const here = mkdtempSync(join(folder, 'damaged-'));
+      writeFileSync(join(here, 'config.json'), text);
+      assert.equal(willAsk(['apps', 'get'], {}, here), false, text);
+    }
+  });
+});
+
+const echo = join(folder, 'echo.mjs');
+writeFileSync(
+  echo,
+  `process.stdin.on('data', () => process.stdout.write(JSON.stringify({ results: [String(process.pid)] }) + '\\n')); process.stdin.on('close', () => process.exit());`,
+);
+const command = [process.execPath, echo] as const;
+const ask = async (started: () => ReturnType<typeof startHelper> | null): Promise<number> => {
+  const options = { command: [...command] as [string, ...string[]], env: {}, started };
+  return Number((await askKeychain([{ do: 'get', account: 'a' }], options).results())[0]);
+};
+
+describe('a helper that was started ahead', () => {
+  it('answers the first who asks; the next gets one of its own', async () => {
+    const helper = startHelper(command, {});
+    const lend = lendOnce(helper, () => 0);
+    assert.equal(await ask(lend), helper.pid);
+    assert.notEqual(await ask(lend), helper.pid);
+  });
+
+  it('and is gone, or could not be started, is replaced', async () => {
+    const dead = startHelper(command, {});
+    dead.kill('SIGKILL');
+    await once(dead, 'exit');
+    assert.ok((await ask(lendOnce(dead, () => 0))) > 0);
+    assert.ok((await ask(lendOnce(startHelper(['/nonexistent/node', 'x'], {}), () => 0))) > 0);
+  });
+
+  it('and is old is ended and replaced', async () => {
+    const old = startHelper(command, {});
+    let now = 0;
+    const lend = lendOnce(old, () => now);
+    now = 10_000;
+    const gone = once(old, 'exit');
+    assert.notEqual(await ask(lend), old.pid);
+    await gone;
+  });
+});
