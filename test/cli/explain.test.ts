@@ -75,6 +75,9 @@ test('mistakes on the command line are usage, with a way on', async () => {
     [['show', '--document', '1', '--timeout', 'soon'], /"soon" is not a duration/],
     [['show', '--document', '1', '--max-retries', '-1'], /max-retries/],
     [['show', '--document', '1', '--field', ''], /--field needs a path/],
+    [['--no-color'], /no command given/],
+    [['--timeout', 'soon', 'show', '--document', '1'], /"soon" is not a duration/],
+    [['--debug', '--timeout=1s', 'shwo'], /did you mean: credicorp show/],
   ];
   for (const [argv, says] of rows) {
     const said = await command({ home: '/nonexistent', root: frame }, ...argv);
@@ -83,6 +86,20 @@ test('mistakes on the command line are usage, with a way on', async () => {
     assert.match(said.stderr, says);
     assert.match(said.stderr, /\n {2}\S/, 'a next step');
   }
+});
+
+test('flags that every command has may stand before it', async () => {
+  const said = await command(
+    { home: '/nonexistent', root: frame },
+    '--field',
+    'a',
+    '--no-color',
+    'show',
+    '--document',
+    '{"a":7}',
+  );
+  assert.equal(said.stderr, '');
+  assert.equal(said.stdout, '7\n');
 });
 
 test('what a server says cannot write to the terminal', () => {

@@ -8,7 +8,7 @@ import type { Result } from './result.ts';
 
 /** Finds and runs the command of `argv`; help goes to stdout. @throws Failure of kind usage for an unknown command. */
 export async function runCommand(
-  argv: readonly string[],
+  typed: readonly string[],
   hidden: object,
   root: string,
   fromSource: boolean,
@@ -18,6 +18,7 @@ export async function runCommand(
     ...hidden,
     ...(fromSource ? { ignoreManifest: true, pjson: await sourceSettings(root) } : {}),
   });
+  const argv = commandFirst(typed, config);
   const { id, rest } = commandOf(argv, config);
   const color = !argv.includes('--no-color');
   if (asksForHelp(argv)) return showHelp(config, id === null ? topicWords(argv) : id.split(':'), hidden, color);
@@ -29,18 +30,26 @@ export async function runCommand(
   return config.runCommand<Result>(id, rest);
 }
 
+/** `credicorp --profile shop apps list` as `credicorp apps list --profile shop`: flags that every command has may stand first. */
+function commandFirst(typed: readonly string[], config: Config): readonly string[] {
+  const everywhere = config.commands[0]?.flags ?? {};
+  let first = 0;
+  while (typed[first]?.startsWith('-') === true && typed[first] !== '--') {
+    const flag = typed[first] ?? '';
+    const takesNext = !flag.includes('=') && everywhere[flag.slice(2)]?.type === 'option';
+    first += takesNext ? 2 : 1;
+  }
+  const words = typed.slice(first);
+  const after = words.findIndex((word) => word.startsWith('-'));
+  const end = after === -1 ? words.length : after;
+  return [...words.slice(0, end), ...typed.slice(0, first), ...words.slice(end)];
+}
+
 /** The longest run of leading words that names a command. */
 function commandOf(argv: readonly string[], config: Config): { id: string | null; rest: string[] } {
-  const words = argv.slice(
-    0,
-    Math.max(
-      0,
-      argv.findIndex((word) => word.startsWith('-')),
-    ) || argv.length,
-  );
-  const bounded = argv[0]?.startsWith('-') ? [] : words.slice(0, 4);
-  for (let length = bounded.length; length > 0; length -= 1) {
-    const id = bounded.slice(0, length).join(':');
+  const words = topicWords(argv).slice(0, 4);
+  for (let length = words.length; length > 0; length -= 1) {
+    const id = words.slice(0, length).join(':');
     if (config.findCommand(id)) return { id, rest: argv.slice(length) };
   }
   return { id: null, rest: [...argv] };
