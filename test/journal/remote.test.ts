@@ -41,7 +41,7 @@ const kindOf = (moments: AsyncGenerator<JournalMoment>): Promise<string> =>
   );
 const answering =
   (status: number): RemoteOptions['stream'] =>
-  async () => ({ status, body: piecesOf(Buffer.alloc(0), []) });
+  async () => ({ status, headers: {}, body: piecesOf(Buffer.alloc(0), []) });
 const sandbox = (seed: string, port = 0): Promise<Served> =>
   serve({ host: '127.0.0.1', port, version: '0.0.0', seed, now: Date.now });
 
@@ -268,6 +268,91 @@ describe('a sandbox elsewhere', () => {
       await wait(2);
     }
     assert.deepEqual(await taking, ['gap replaced', '/partner/v1/accounts?n=11']);
+    await moments.return();
+  });
+
+  it('without --since loses nothing either, though the connection breaks before the first message', async (t) => {
+    const own = await sandbox('nothing yet');
+    const road = await fragileRoad(Number(new URL(own.url).port));
+    t.after(async () => {
+      road.cut();
+      road.server.close();
+      await own.close();
+    });
+    await visit(`${own.url}/partner/v1/accounts?n=before`);
+    const { since: _, ...now } = { base: `http://127.0.0.1:${road.port}`, stream: transport.stream, sleep, since: 0 };
+    const connected = Promise.withResolvers<void>();
+    const stream: RemoteOptions['stream'] = async (...asked) => {
+      const answer = await transport.stream(...asked);
+      connected.resolve();
+      return answer;
+    };
+    const moments = followRemote({ ...now, stream });
+    const taking = take(moments, 1);
+    await connected.promise;
+    road.cut();
+    await visit(`${own.url}/partner/v1/accounts?n=meanwhile`);
+    assert.deepEqual(await taking, ['/partner/v1/accounts?n=meanwhile']);
+    await moments.return();
+  });
+
+  it('tells another sandbox from the one before, though its numbers have come further', async (t) => {
+    const first = await sandbox('short');
+    const port = Number(new URL(first.url).port);
+    await visit(`${first.url}/partner/v1/accounts?n=1`);
+    const moments = from(first.url);
+    assert.equal((await take(moments, 1)).length, 1);
+    await first.close();
+    const second = await sandbox('long', port);
+    t.after(() => second.close());
+    for (let n = 11; n <= 14; n += 1) await visit(`${second.url}/partner/v1/accounts?n=${n}`);
+    assert.deepEqual(await take(moments, 5), [
+      'gap replaced',
+      ...[11, 12, 13, 14].map((n) => `/partner/v1/accounts?n=${n}`),
+    ]);
+    await moments.return();
+  });
+
+  it('a gap is shown where something that was asked for may be missing, and nowhere else', async () => {
+    const row = (id: number, at: string) =>
+      `id: ${id}\nevent: request\ndata: ${JSON.stringify({ seq: id, at, method: 'GET', path: `/${id}`, status: 200 })}\n\n`;
+    const text = `event: gap\ndata: {"from":1,"to":9}\n\n${row(10, '2026-07-04T10:00:00Z')}${row(11, '2026-07-04T11:00:00Z')}`;
+    const headers = { 'credicorp-log-instance': 'one', 'credicorp-log-last': '11' };
+    const stream: RemoteOptions['stream'] = async () => ({
+      status: 200,
+      headers,
+      body: piecesOf(Buffer.from(text), []),
+    });
+    const read = (since: string) => take(readRemote({ base: served.url, sleep, stream, since: Date.parse(since) }), 9);
+    assert.deepEqual(await read('2026-07-04T09:00:00Z'), ['gap pruned', '/10', '/11']);
+    assert.deepEqual(await read('2026-07-04T10:30:00Z'), ['/11']);
+  });
+
+  it('shows each attempt at a delivery', async (t) => {
+    const hook = createServer((socket) => void socket.end('HTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n'));
+    hook.listen(0, '127.0.0.1');
+    await once(hook, 'listening');
+    t.after(() => hook.close());
+    const address = hook.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/hook?x=1`;
+    const post = (path: string, body: object) =>
+      transport.send({
+        method: 'POST',
+        url: served.url + path,
+        headers: { authorization: 'Bearer sk_test_local', 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await post('/partner/v1/webhook_endpoints', { url, enabled_events: ['loan.*'] });
+    const moments = from(served.url, { filter: { path: '/hook' } });
+    await post('/_sandbox/events', { type: 'loan.closed' });
+    const next = await moments.next();
+    assert.ok(!next.done && next.value.type === 'entry');
+    const { entry } = next.value;
+    assert.deepEqual(
+      [entry.method, entry.origin + entry.path, entry.status, entry.attempt, entry.eventType],
+      ['POST', url, 500, 1, 'loan.closed'],
+    );
+    assert.match(`${entry.deliveryId} ${entry.eventId}`, /^whd_\w+ evt_\w+$/);
     await moments.return();
   });
 

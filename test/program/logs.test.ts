@@ -314,7 +314,7 @@ describe('every call is in the log', () => {
       '/partner/v1/oauth/token',
       '/_sandbox/companies',
       '/public/v1/status',
-      '/_sandbox/requests',
+      '/_sandbox/requests/stream',
     ])
       assert.equal(seen.stdout.split('\n').filter((line) => line === path).length, 1, `${path}:\n${seen.stdout}`);
     await go('sandbox', 'stop');

@@ -50,7 +50,7 @@ class Message {
 }
 
 /** Lines end with LF, CR or both; a last line without an end is dropped, as the standard asks. */
-export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const bytes of body) {

@@ -30,6 +30,8 @@ export interface RequestLog {
   messages(): readonly Message[];
   /** The number of the last message. */
   last(): number;
+  /** Whose numbers these are: another one counts anew. */
+  readonly instance: string;
   /** Told of each message as it is said, and null at the end; returns the way to stop. */
   watch(hear: (message: Message | null) => void): () => void;
   clear(): void;
@@ -71,6 +73,8 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
       return () => listeners.delete(hear);
     },
     last: () => seq,
+    // No two sandboxes come to stand on one port within a millisecond.
+    instance: world.settings.now().toString(36),
     clear: () => entries.clear(),
     close() {
       for (const hear of listeners) hear(null);

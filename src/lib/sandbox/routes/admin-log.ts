@@ -65,20 +65,29 @@ function readSince(text: string | null | undefined): number | null {
   return Number(text);
 }
 
-/** Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. */
+/**
+ * Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. The headers say whose numbers
+ * these are and how far they have come, so that a reader whose connection breaks loses nothing even before the first message.
+ */
 function follow(log: RequestLog, call: Call): Answer {
-  const since = readSince(call.request.headers['last-event-id'] ?? call.search.get('since'));
+  const last = log.last();
+  const since = readSince(call.request.headers['last-event-id'] ?? call.search.get('since')) ?? last;
   return {
     status: 200,
-    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
+    headers: {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'Credicorp-Log-Instance': log.instance,
+      'Credicorp-Log-Last': String(last),
+    },
     body: '',
     stream: (sink, closed) => pour(log, since, sink, closed),
   };
 }
 
-function pour(log: RequestLog, since: number | null, sink: Sink, closed: AbortSignal): void {
+function pour(log: RequestLog, since: number, sink: Sink, closed: AbortSignal): void {
   sink.write(': the sandbox says what happens\n\n');
-  if (since !== null) replay(log, since, sink);
+  replay(log, since, sink);
   let behind = 0;
   const stopWatching = log.watch((message) => {
     // What a reader has not taken yet is counted anew once it has caught up.
