@@ -1,10 +1,11 @@
 /** A store that is damaged while a program uses it: let go, set aside, and a new one begun. */
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Records } from '../../src/lib/cli/records.ts';
+import { Records, withDamageTold } from '../../src/lib/cli/records.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
+import { Failure } from '../../src/lib/failure.ts';
 import { freshHome } from '../support/spawn.ts';
 import { worldOf } from '../support/world.ts';
 
@@ -15,26 +16,81 @@ const record = (at: number): ExchangeRecord => ({
   ...{ requestBody: null, responseHeaders: {}, responseBody: null },
 });
 
-test('the journal goes on in a new file, and the damaged one is kept under another name', () => {
-  using home = freshHome();
-  let now = Date.now();
-  const { context, said } = worldOf({ home: home.path, now: () => now });
-  const records = new Records(context, () => []);
-  const write = records.writeDown();
-  write(record(now));
+/** What a failing disk does: rubbish where the pages were. */
+function ruin(records: Records, path: string): void {
   const { db } = records.store();
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  // What a failing disk does: rubbish where the pages were.
-  writeFileSync(join(context.paths.state, 'store.db'), Buffer.alloc(200_000, 7));
+  writeFileSync(path, Buffer.alloc(200_000, 7));
   db.exec('PRAGMA cache_size = 0');
-  for (let count = 0; count < 600; count += 1) write(record(now));
-  assert.match(said().stderr, /the journal cannot be written/);
-  // The journal rests for five seconds after trouble.
-  now += 6000;
-  for (let count = 0; count < 300; count += 1) write(record(now));
-  assert.match(said().stderr, /was damaged; it was set aside/);
-  const kept = records.store().db.prepare('SELECT count(*) AS n FROM journal').get();
-  assert.ok(Number(kept?.['n']) >= 200);
-  assert.ok(readdirSync(context.paths.state).some((name) => name.includes('corrupt')));
+}
+
+test('the journal goes on in a new file without losing an entry, and the damaged one is kept under another name', () => {
+  using home = freshHome();
+  const { context, said } = worldOf({ home: home.path });
+  const path = join(context.paths.state, 'store.db');
+  const records = new Records(context, () => []);
+  const write = records.writeDown();
+  const kept = (): unknown => records.store().db.prepare('SELECT count(*) AS n FROM journal').get()?.['n'];
+  // As many as are written at once.
+  const more = (): void => Array.from({ length: 200 }, () => record(Date.now())).forEach(write);
+  more();
+  for (const round of [1, 2]) {
+    ruin(records, path);
+    more();
+    assert.equal(kept(), 200, `round ${round}`);
+  }
+  const notes = said().stderr.trim().split('\n');
+  assert.equal(notes.length, 2);
+  for (const note of notes) assert.match(note, /was damaged; it was set aside/);
+  assert.equal(readdirSync(context.paths.state).filter((name) => /corrupt-\w+(?:-2)?$/.test(name)).length, 2);
   records.close();
 });
+
+test('a file that was set aside or taken away by another is not written to any more', () => {
+  using home = freshHome();
+  const { context, said } = worldOf({ home: home.path });
+  const records = new Records(context, () => []);
+  const write = records.writeDown();
+  const more = (): void => Array.from({ length: 200 }, () => record(Date.now())).forEach(write);
+  more();
+  rmSync(context.paths.state, { recursive: true });
+  more();
+  const another = new Records(context, () => []);
+  const read = (): unknown => another.store().db.prepare('SELECT count(*) AS n FROM journal').get()?.['n'];
+  assert.equal(read(), 200);
+  // Another process met damage: everybody moves on to the same new file.
+  another.store().condemn();
+  assert.equal(read(), 0);
+  more();
+  assert.equal(read(), 200);
+  assert.match(said().stderr, /^warning: the local store was damaged.*\n$/);
+  records.close();
+  another.close();
+});
+
+test('damage that is met in reading is told in words, and the next run has a new file', () => {
+  using home = freshHome();
+  const { context } = worldOf({ home: home.path });
+  const path = join(context.paths.state, 'store.db');
+  const records = new Records(context, () => []);
+  Array.from({ length: 200 }, () => record(Date.now())).forEach(records.writeDown());
+  ruin(records, path);
+  const error = thrownBy(() => records.store().db.prepare('SELECT * FROM journal').all());
+  const judged = withDamageTold(error, () => records.store());
+  assert.ok(judged instanceof Failure && judged.facts.code === 'state_damaged');
+  assert.equal(records.store().db.prepare('SELECT * FROM journal').all().length, 0);
+  const other = new Error('another');
+  assert.equal(
+    withDamageTold(other, () => assert.fail('opened')),
+    other,
+  );
+  records.close();
+});
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    return error;
+  }
+}

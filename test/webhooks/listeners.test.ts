@@ -103,3 +103,13 @@ test('an inbox that turns out damaged refuses, says so, and is set aside by the 
   assert.match(next.setAside ?? '', /\.corrupt-/);
   assert.equal(openInbox(path).setAside, null);
 });
+
+test('an inbox that another process set aside takes no delivery any more', async () => {
+  const path = newStorePath();
+  const store = openInbox(path);
+  const listening = await startListening({ store });
+  openInbox(path).condemn();
+  assert.equal(await openSender(listening.url).send({ id: 'evt_1' }), 503);
+  assert.equal((await listening.until('rejected')).cause, 'inbox_unwritable');
+  store.close();
+});

@@ -78,7 +78,10 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   /** The frame owns errors: oclif would print them, lose their status and exit under our feet. */
   override async catch(error: Error): Promise<never> {
-    throw error;
+    const session = 'errcode' in error ? await this.#session : undefined;
+    if (session === undefined) throw error;
+    const { withDamageTold } = await import('./records.ts');
+    throw withDamageTold(error, () => session.store());
   }
 
   protected get context(): Context {

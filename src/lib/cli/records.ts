@@ -1,6 +1,7 @@
 /** The store and the journal of a session: opened when first needed, and opened anew when the file turns out to be damaged. */
 import type { WriteDown } from '../contract/exchange.ts';
 import { createJournal, type Journal } from '../journal/record.ts';
+import { Failure } from '../failure.ts';
 import { isDamage } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
@@ -11,6 +12,8 @@ export class Records {
   readonly #context: Context;
   readonly #secrets: () => readonly string[];
   #store: Store | undefined;
+  /** Somebody may still read there. */
+  readonly #stale: Store[] = [];
   #journal: Journal | undefined;
 
   /** @param secrets live secret values, asked for with each record */
@@ -19,8 +22,12 @@ export class Records {
     this.#secrets = secrets;
   }
 
-  /** @throws Failure `usage` when the state folder cannot be used */
+  /** Opened anew when the file was set aside or taken away meanwhile. @throws Failure `usage` when the state folder cannot be used */
   store(): Store {
+    if (this.#store?.isStale()) {
+      this.#stale.push(this.#store);
+      this.#store = undefined;
+    }
     this.#store ??= openLocalStore(this.#context);
     return this.#store;
   }
@@ -30,27 +37,28 @@ export class Records {
       open: () => this.store(),
       now: this.#context.now,
       secrets: this.#secrets,
-      onTrouble: (error) => this.#onTrouble(error),
+      onTrouble: (error) => {
+        const words = error instanceof Error ? error.message : 'unknown';
+        note(this.#context, `warning: the journal cannot be written: ${words}`);
+      },
     });
     return this.#journal.write;
   }
 
   close(): void {
     this.#journal?.close();
-    this.#store?.close();
+    for (const store of [...this.#stale, this.#store]) store?.close();
   }
+}
 
-  /** A file that was damaged while it was open is let go: whoever asks next opens anew, which sets it aside. */
-  #onTrouble(error: unknown): void {
-    const words = error instanceof Error ? error.message : 'unknown';
-    note(this.#context, `warning: the journal cannot be written: ${words}`);
-    if (!isDamage(error)) return;
-    const damaged = this.#store;
-    this.#store = undefined;
-    try {
-      damaged?.close();
-    } catch {
-      // It could not be read; that it cannot be closed either is no news.
-    }
-  }
+/** An error, in words where a reader met damage: then the file is set aside by whoever opens it next. */
+export function withDamageTold(error: unknown, store: () => Store): unknown {
+  if (!isDamage(error)) return error;
+  store().condemn();
+  return new Failure(
+    'unavailable',
+    'the local store is damaged',
+    { code: 'state_damaged', next: 'run the command again: the damaged file is set aside then, and a new one begun' },
+    error,
+  );
 }

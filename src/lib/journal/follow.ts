@@ -1,5 +1,6 @@
 /** Reads the journal: what is there, then what comes, from whichever process it comes. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDamage } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import type { JournalEntry } from './entries.ts';
 import type { JournalFilter } from './filter.ts';
@@ -32,51 +33,62 @@ const BATCH = 200;
 /** @returns when the signal is aborted, or, without `follow`, when everything was read. */
 export async function* follow(options: FollowOptions): AsyncGenerator<JournalMoment, void, undefined> {
   const { signal, reopen, since = null, filter = {} } = options;
-  let store = options.store;
+  let { store } = options;
+  let place: Place | null = null;
   try {
-    let reader = new Reader(store, filter, since);
-    let seen = startOf(reader, options);
-    if (reader.lost(since)) yield { type: 'gap', why: 'pruned' };
-    for (;;) {
-      if (signal?.aborted) return;
-      seen = yield* readOn(reader, seen, signal);
-      if (!options.follow) return;
-      await wait(options.pollMs ?? POLL_MS, undefined, signal ? { signal } : {}).catch(() => null);
-      if (!reopen || !reader.isReplaced()) continue;
-      if (store !== options.store) store.close();
-      store = reopen();
-      reader = new Reader(store, filter, since);
-      seen = 0;
-      yield { type: 'gap', why: 'replaced' };
+    while (!signal?.aborted) {
+      try {
+        place ??= yield* begin(store, options);
+        yield* readOn(place, signal);
+      } catch (error) {
+        if (!reopen || !isDamage(error)) throw error;
+        store.condemn();
+      }
+      if (reopen && store.isStale()) {
+        if (store !== options.store) store.close();
+        store = reopen();
+        place = { reader: new Reader(store, filter, since), seen: 0 };
+        yield { type: 'gap', why: 'replaced' };
+      } else if (!options.follow) return;
+      else await wait(options.pollMs ?? POLL_MS, undefined, signal ? { signal } : {}).catch(() => null);
     }
   } finally {
     if (store !== options.store) store.close();
   }
 }
 
-/** Everything after `seen`, in order. @returns the number up to which everything was read. */
-async function* readOn(
-  reader: Reader,
-  seen: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<JournalMoment, number, undefined> {
-  for (;;) {
+interface Place {
+  reader: Reader;
+  /** The number up to which everything was read. */
+  seen: number;
+}
+
+function* begin(store: Store, options: FollowOptions): Generator<JournalMoment, Place> {
+  const { since = null, last, filter = {} } = options;
+  const reader = new Reader(store, filter, since);
+  const seen = last !== undefined ? reader.beforeLast(last) : since === null ? reader.newest() : reader.before(since);
+  if (reader.lost(since)) yield { type: 'gap', why: 'pruned' };
+  return { reader, seen };
+}
+
+/** Everything after `seen`, in order. */
+function* readOn(place: Place, signal: AbortSignal | undefined): Generator<JournalMoment, void> {
+  const { reader } = place;
+  while (!signal?.aborted) {
     // A reader slower than the pruning loses entries, and is told.
     const first = reader.first();
-    if (first > seen + 1) {
-      seen = first - 1;
+    if (first > place.seen + 1) {
+      place.seen = first - 1;
       yield { type: 'gap', why: 'pruned' };
     }
     const newest = reader.newest();
-    const batch = reader.between(seen, newest, BATCH);
-    for (const entry of batch) yield { type: 'entry', entry };
-    if (batch.length < BATCH || signal?.aborted) return Math.max(seen, newest);
-    seen = batch.at(-1)?.seq ?? newest;
+    const batch = reader.between(place.seen, newest, BATCH);
+    for (const entry of batch) {
+      place.seen = entry.seq;
+      yield { type: 'entry', entry };
+    }
+    if (batch.length === BATCH) continue;
+    place.seen = Math.max(place.seen, newest);
+    return;
   }
-}
-
-/** The number after which to begin. */
-function startOf(reader: Reader, { since, last }: FollowOptions): number {
-  if (last !== undefined) return reader.beforeLast(last);
-  return since === undefined ? reader.newest() : reader.before(since);
 }

@@ -1,5 +1,4 @@
 /** The questions that are put to the journal's table. */
-import { statSync } from 'node:fs';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Store } from '../store/store.ts';
 import { entryOf, type JournalEntry } from './entries.ts';
@@ -12,8 +11,6 @@ export class Reader {
   readonly #between: StatementSync;
   readonly #newest: StatementSync;
   readonly #first: StatementSync;
-  readonly #file: string;
-  readonly #inode: bigint | null;
 
   /** @param since entries from this instant on, in milliseconds since the epoch */
   constructor(store: Store, filter: JournalFilter, since: number | null) {
@@ -25,8 +22,6 @@ export class Reader {
     this.#between = db.prepare(`SELECT * FROM journal WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`);
     this.#newest = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'journal'");
     this.#first = db.prepare('SELECT min(seq) AS seq FROM journal');
-    this.#file = String(db.prepare('PRAGMA database_list').get()?.['file'] ?? '');
-    this.#inode = inodeOf(this.#file);
   }
 
   between(after: number, until: number, limit: number): JournalEntry[] {
@@ -63,11 +58,6 @@ export class Reader {
     const oldest = this.#store.db.prepare('SELECT at FROM journal WHERE seq = ?').get(first);
     return oldest === undefined || Number(oldest['at']) > since;
   }
-
-  /** True when another file stands in the place of the one that was opened. */
-  isReplaced(): boolean {
-    return this.#file !== '' && inodeOf(this.#file) !== this.#inode;
-  }
 }
 
 /**
@@ -78,8 +68,4 @@ export function show(store: Store, id: string): JournalEntry[] {
   const sql =
     'SELECT * FROM journal WHERE request_id = ?1 OR delivery_id = ?1 OR event_id = ?1 ORDER BY seq LIMIT 1000';
   return store.db.prepare(sql).all(id).map(entryOf);
-}
-
-function inodeOf(file: string): bigint | null {
-  return file === '' ? null : (statSync(file, { bigint: true, throwIfNoEntry: false })?.ino ?? null);
 }

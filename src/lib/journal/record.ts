@@ -4,13 +4,13 @@
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { WriteDown } from '../contract/exchange.ts';
-import { sqliteCode } from '../store/damage.ts';
+import { isDamage, sqliteCode } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import { INSERT, rowOf } from './entries.ts';
 import { type Limits, limitsOf, prune } from './limits.ts';
 
 export interface JournalOptions {
-  /** Lends the store when the first record is to be written. Whoever lends it closes it, after `close`. */
+  /** Lends the store when the first record is to be written, and again when that one is stale. Whoever lends it closes it, after `close`. */
   open: () => Store;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -47,6 +47,7 @@ class Recorder {
   #rows: SQLInputValue[][] = [];
   #characters = 0;
   #timer: NodeJS.Timeout | null = null;
+  #store: Store | null = null;
   #opened: { store: Store; insert: StatementSync; maxBytes: number } | null = null;
   #restUntil = 0;
   #told = false;
@@ -76,18 +77,34 @@ class Recorder {
     this.#characters = 0;
     if (rows.length === 0) return;
     try {
-      const { store, insert, maxBytes } = (this.#opened ??= this.#open());
-      try {
-        this.#insert(store, insert, rows);
-      } catch (error) {
-        // A file at its limit has room again once the oldest entries are gone.
-        if (sqliteCode(error) !== 'full' || store.bound(maxBytes) === 0) throw error;
-        this.#insert(store, insert, rows);
-      }
-      store.bound(maxBytes);
+      this.#put(rows);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Whoever meets damage has the file set aside, and writes on in the new one. */
+  #put(rows: readonly SQLInputValue[][]): void {
+    try {
+      this.#putOnce(rows);
+    } catch (error) {
+      if (!isDamage(error) || this.#store === null) throw error;
+      this.#store.condemn();
+      this.#putOnce(rows);
+    }
+  }
+
+  #putOnce(rows: readonly SQLInputValue[][]): void {
+    if (this.#store?.isStale()) this.#opened = null;
+    const { store, insert, maxBytes } = (this.#opened ??= this.#open());
+    try {
+      this.#insert(store, insert, rows);
+    } catch (error) {
+      // A file at its limit has room again once the oldest entries are gone.
+      if (sqliteCode(error) !== 'full' || store.bound(maxBytes) === 0) throw error;
+      this.#insert(store, insert, rows);
+    }
+    store.bound(maxBytes);
   }
 
   #insert(store: Store, insert: StatementSync, rows: readonly SQLInputValue[][]): void {
@@ -106,7 +123,7 @@ class Recorder {
   }
 
   #open(): { store: Store; insert: StatementSync; maxBytes: number } {
-    const store = this.#options.open();
+    const store = (this.#store = this.#options.open());
     return { store, insert: store.db.prepare(INSERT), maxBytes: this.#limits(store).maxBytes };
   }
 

@@ -12,7 +12,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
 import { makeFolders } from '../folder.ts';
 import { migrate, type Tables } from './tables.ts';
-import { condemn, isCondemned, isDamage, setAside, sqliteCode } from './damage.ts';
+import { condemn, inodeOf, isCondemned, isDamage, setAside, sqliteCode } from './damage.ts';
 import { createWalSync } from './wal-sync.ts';
 
 export interface StoreOptions {
@@ -39,6 +39,8 @@ export interface Store {
   sync(): Promise<void>;
   /** Damage was met while the store was in use: the next one to open it sets it aside. */
   condemn(): void;
+  /** True when another file, or none, stands in its place, or it is condemned: what is written here nobody will read. Open it anew. */
+  isStale(): boolean;
   close(): void;
 }
 
@@ -52,35 +54,39 @@ const PAGE_BYTES = 4096;
  */
 export function openStore(options: StoreOptions): Store {
   try {
-    const first = open(options);
-    if (first !== null) return finish(first, options, null);
-    const aside = setAside(options.path, options.now());
-    const second = open(options);
-    if (second === null) throw new Failure('bug', 'a store that was just created cannot be read');
-    return finish(second, options, aside);
+    let aside: string | null = null;
+    // Several processes may meet the damage at once: one sets the file aside, the others open what it begins.
+    for (let tries = 0; tries < 3; tries += 1) {
+      const opened = open(options);
+      if (opened.db !== null) return finish(opened.db, options, { inode: opened.inode, aside });
+      aside = setAside(options.path, opened.inode, options.now()) ?? aside;
+    }
+    throw new Failure('bug', 'a store that was just created cannot be read');
   } catch (error) {
     throw asFailure(error, options.path);
   }
 }
 
-/** The file, checked and migrated; null when what lies there is damaged or is no store. */
-function open(options: StoreOptions): DatabaseSync | null {
-  if (isCondemned(options.path)) return null;
-  createUnlessPresent(options.path);
+/** The file, checked and migrated; `db` is null when what lies there is damaged or is no store. */
+function open(options: StoreOptions): { db: DatabaseSync | null; inode: bigint | null } {
+  const { path, busyTimeoutMs = 5000 } = options;
+  createUnlessPresent(path);
+  const inode = inodeOf(path);
+  if (isCondemned(path, inode)) return { db: null, inode };
   let db: DatabaseSync | undefined;
   try {
-    db = connect(options.path, options.busyTimeoutMs ?? 5000);
+    db = connect(path, busyTimeoutMs);
     if (pragma(db, 'application_id') !== APPLICATION_ID) {
       db.close();
-      return null;
+      return { db: null, inode };
     }
     // A commit outlives the end of the process; what must outlive a power cut as well waits for `sync`.
     db.exec('PRAGMA synchronous=NORMAL');
     migrate(db, options.tables);
-    return db;
+    return { db, inode };
   } catch (error) {
     db?.close();
-    if (isDamage(error)) return null;
+    if (isDamage(error)) return { db: null, inode };
     throw error;
   }
 }
@@ -116,16 +122,22 @@ function publish(fresh: string, path: string): void {
   }
 }
 
-function finish(db: DatabaseSync, options: StoreOptions, aside: string | null): Store {
+function finish(
+  db: DatabaseSync,
+  options: StoreOptions,
+  { inode, aside }: { inode: bigint | null; aside: string | null },
+): Store {
+  const { path } = options;
   const maxPages = Math.ceil((options.maxBytes ?? 128 * 1024 * 1024) / PAGE_BYTES);
   db.exec(`PRAGMA max_page_count=${maxPages * 2}; PRAGMA journal_size_limit=${4 * 1024 * 1024}`);
-  const wal = createWalSync(`${options.path}-wal`);
+  const wal = createWalSync(`${path}-wal`);
   const store: Store = {
     db,
     setAside: aside,
     bound: (maxBytes = Infinity) => bound(db, options.tables, Math.min(maxPages, Math.ceil(maxBytes / PAGE_BYTES))),
     sync: wal.sync,
-    condemn: () => condemn(options.path),
+    condemn: () => condemn(path, inode),
+    isStale: () => inodeOf(path) !== inode || isCondemned(path, inode),
     close: () => {
       if (db.isOpen) db.close();
       wal.close();

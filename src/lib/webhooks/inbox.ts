@@ -128,6 +128,8 @@ interface Group {
 function commitGroup(store: Store, writer: Writer, group: Group): Stored[] | null {
   const { db } = store;
   try {
+    // Another process met damage first, or the file was deleted: what it takes now, nobody would ever deliver.
+    if (store.isStale()) throw inWords('damaged');
     db.exec('BEGIN IMMEDIATE');
     for (const [forward, settlement] of group.settlements) writer.settle(forward, settlement);
     const stored = group.arrivals.map(({ delivery, targets }) => writer.add(delivery, targets));
@@ -159,14 +161,19 @@ const TROUBLE = {
   full: { code: 'inbox_full', message: 'the inbox is full of deliveries that are still to be delivered' },
   damaged: {
     code: 'inbox_unwritable',
-    message: 'the inbox file is damaged; it is set aside when the listener starts again',
+    message: 'the inbox file is damaged or gone: it is set aside, and a new one begun, when the listener starts again',
   },
   other: { code: 'inbox_unwritable', message: 'the inbox cannot be written' },
 };
 
 function asFailure(error: unknown, store: Store): Failure {
+  if (error instanceof Failure) return error;
   const code = sqliteCode(error);
   if (code === 'damaged') store.condemn();
-  const { message, ...facts } = TROUBLE[code === 'full' || code === 'damaged' ? code : 'other'];
+  return inWords(code === 'full' || code === 'damaged' ? code : 'other', error);
+}
+
+function inWords(trouble: keyof typeof TROUBLE, error?: unknown): Failure {
+  const { message, ...facts } = TROUBLE[trouble];
   return new Failure('unavailable', message, facts, error);
 }
