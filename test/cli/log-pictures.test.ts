@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { Paint } from '../../src/lib/cli/colour.ts';
+import { createDayHeading } from '../../src/lib/cli/day-heading.ts';
 import { entryDocument, momentDocument, momentLine, wholeText } from '../../src/lib/cli/log-line.ts';
 import { statsPicture, timelineSteps } from '../../src/lib/cli/log-pictures.ts';
 import { row } from '../../src/lib/cli/render.ts';
@@ -71,7 +72,7 @@ describe('the picture of the log', () => {
 });
 
 describe('a line of the log', () => {
-  const look = { colour: false, bodies: true };
+  const look = { colour: false, bodies: true, heading: () => null };
 
   it('cannot be written to by what it tells of', () => {
     const hostile = 'a\u001b]0;x\u0007\u001b[2J\n> forged\u202e';
@@ -95,12 +96,21 @@ describe('a line of the log', () => {
 
   it('begins with a sign where the call failed, in colour or not', () => {
     const of = (more: Parameters<typeof record>[0], colour = false): string =>
-      momentLine(entryDocument({ seq: 1, ...record(more) }), { colour, bodies: false });
+      momentLine(entryDocument({ seq: 1, ...record(more) }), { colour, bodies: false, heading: () => null });
     assert.match(of({}), /^ {2}\d/);
     assert.match(of({ status: 404 }), /^! .* 404 /);
     assert.match(of({ status: null, note: 'timeout', attempt: 2 }), /^! .* FAILED 13ms try 2 timeout /);
     const red = of({ status: 500 }, true);
     assert.ok(red.startsWith('\u001b[31m! ') && red.endsWith('\u001b[39m'), red);
+  });
+
+  it('has the time of day only: day and zone stand above it where they change', () => {
+    const heading = createDayHeading();
+    const of = (at: string, colour = false): string =>
+      momentLine(entryDocument({ seq: 1, ...record({ at: Date.parse(at) }) }), { colour, bodies: false, heading });
+    assert.match(of('2026-06-29T10:15:00Z'), /^2026-06-29, times at \+00:00\n {2}10:15:00 /);
+    assert.match(of('2026-06-29T23:59:59Z'), /^ {2}23:59:59 /);
+    assert.match(of('2026-06-30T00:00:00Z'), /^2026-06-30, times at \+00:00\n {2}00:00:00 /);
   });
 
   it('a gap is a gap on a terminal, in a pipe and as JSON', () => {

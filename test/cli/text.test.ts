@@ -51,9 +51,19 @@ test('a row stays one row with its columns, whatever the values hold', () => {
   assert.equal(cell('a\tb\r\nc'), 'a\\tb\\r\\nc');
 });
 
-test('cut counts characters, not code units', () => {
-  assert.equal(cut('😀😀😀', 2), '😀…');
-  assert.equal(cut('abc', 3), 'abc');
+test('cut counts columns of a terminal: wide characters take two, marks none', () => {
+  const rows: [string, number, string][] = [
+    ['abc', 3, 'abc'],
+    ['abcd', 3, 'ab…'],
+    ['😀😀😀', 6, '😀😀😀'],
+    ['😀😀😀', 5, '😀😀…'],
+    ['😀😀😀', 4, '😀…'],
+    ['東京都', 4, '東…'],
+    ['e\u0301e\u0301', 2, 'e\u0301e\u0301'],
+    ['abc', 1, '…'],
+    ['abc', 0, ''],
+  ];
+  for (const [text, width, want] of rows) assert.equal(cut(text, width), want);
 });
 
 test('the nearest word is offered, and none where nothing is near', () => {

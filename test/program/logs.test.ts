@@ -127,12 +127,14 @@ describe('logs tail', () => {
         'm',
       ),
     );
-    assert.equal(lines.trimEnd().split('\n').length, 2);
+    assert.equal(lines.trimEnd().split('\n').length, 3);
+    assert.match(lines, /^\d{4}-\d\d-\d\d, times at \+00:00\n/);
     const good = (await onTerminal(200, 'logs', 'tail', '--no-follow', '--status', '2xx', '--source', 'cli')).stdout;
     assert.ok(
       good
         .trimEnd()
         .split('\n')
+        .slice(1)
         .every((line) => line.startsWith('  ')),
       good,
     );
@@ -143,6 +145,16 @@ describe('logs tail', () => {
     assert.match(bodies, /^< {7}"code": "term_out_of_range"/m);
     const rows = await value('logs', 'tail', '--no-follow', '--bodies', '--request-id', refused, '--source', 'cli');
     assert.match(rows, /\t422\t\d+\treq_\w+\tterm_out_of_range\t\t\{.*"term_months":61.*\t\{"error":/);
+  });
+
+  it('--quiet prints the ids, --field one member of each', async () => {
+    const both = ['logs', 'tail', '--no-follow', '--request-id', refused];
+    assert.equal(await value(...both, '--quiet'), `${refused}\n${refused}`);
+    assert.deepEqual((await value(...both, '--field', 'source')).split('\n').sort(), ['cli', 'sandbox']);
+    assert.equal(
+      await value(...both, '--field', 'response_headers.content-type'),
+      'application/json\napplication/json',
+    );
   });
 
   it('a gap is shown as a gap: entries that were pruned, a file that was begun anew', async () => {

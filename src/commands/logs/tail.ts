@@ -1,8 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
+import { createDayHeading } from '../../lib/cli/day-heading.ts';
 import { instant } from '../../lib/cli/flags.ts';
 import { filterFlags, filterOf } from '../../lib/cli/log-flags.ts';
-import { momentLine } from '../../lib/cli/log-line.ts';
+import { momentId, momentLine } from '../../lib/cli/log-line.ts';
 import { remoteBase } from '../../lib/cli/log-source.ts';
 import { type Column, type Result, stream } from '../../lib/cli/result.ts';
 import type { JournalMoment } from '../../lib/journal/follow.ts';
@@ -34,9 +35,12 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
   };
 
   async run(): Promise<Result> {
-    const look = { colour: await this.hasColour(), bodies: this.flags.bodies };
-    return stream(this.moments(), this.flags.bodies ? [...COLUMNS, ...BODIES] : COLUMNS, (moment) =>
-      momentLine(moment, look),
+    const look = { colour: await this.hasColour(), bodies: this.flags.bodies, heading: createDayHeading() };
+    return stream(
+      this.moments(),
+      this.flags.bodies ? [...COLUMNS, ...BODIES] : COLUMNS,
+      (moment) => momentLine(moment, look),
+      momentId,
     );
   }
 
@@ -47,7 +51,14 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
 
   private async *moments(): AsyncGenerator<unknown> {
     const { momentDocument } = await import('../../lib/cli/log-line.ts');
-    for await (const moment of await this.source()) yield momentDocument(moment);
+    const { field, quiet } = this.view;
+    for await (const moment of await this.source()) {
+      const document = momentDocument(moment);
+      // Where a gap has no place in what is printed, it is told beside it.
+      if (moment.type === 'gap' && (quiet || (field !== null && !(field in document)))) {
+        this.note(`note: ${String(document['note'])}`);
+      } else yield document;
+    }
   }
 
   private async source(): Promise<AsyncGenerator<JournalMoment, void, undefined>> {

@@ -56,6 +56,7 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
       untilStopped(this.context.signal, ready, proxy),
       [{ path: 'type' }, { path: 'url' }, { path: 'target' }],
       line,
+      (moment) => ((moment as { type: string }).type === 'ready' ? proxy.url : null),
     );
   }
 }

@@ -44,13 +44,28 @@ export function entryDocument(entry: JournalEntry): Record<string, unknown> {
   };
 }
 
+/** What `--quiet` prints of it: the id that `logs show` takes. */
+export function momentId(moment: unknown): string | null {
+  const entry = moment as Record<string, string | null>;
+  return entry['request_id'] ?? entry['delivery_id'] ?? entry['event_id'] ?? null;
+}
+
+export interface Look {
+  colour: boolean;
+  /** Adds what was sent and what came back below the line. */
+  bodies: boolean;
+  /** The day and zone to print above a line, where they change. */
+  heading: (at: string) => string | null;
+}
+
 /**
  * `  11:14:02 cli      POST   /partner/v1/applications 201 12ms req_… app_…`. What failed begins with `!`, so that it stands out
- * without colour too. @param bodies adds what was sent and what came back below it
+ * without colour too.
  */
-export function momentLine(moment: unknown, { colour, bodies }: { colour: boolean; bodies: boolean }): string {
+export function momentLine(moment: unknown, { colour, bodies, heading }: Look): string {
   const entry = moment as Record<string, string | number | null>;
   if (entry['type'] === 'gap') return `-- ${entry['note']} --`;
+  const day = heading(String(entry['at']));
   const status = entry['status'];
   const bad = status === null || Number(status) >= 400;
   const parts = [
@@ -66,9 +81,11 @@ export function momentLine(moment: unknown, { colour, bodies }: { colour: boolea
   ];
   const line = plainLine(parts.filter((part) => part !== null && part !== undefined).join(' '));
   const painted = bad && colour ? `\u001b[31m${line}\u001b[39m` : line;
-  return bodies
-    ? [painted, ...bodyLines(entry['request_body'], '>'), ...bodyLines(entry['response_body'], '<')].join('\n')
-    : painted;
+  return [
+    ...(day === null ? [] : [colour ? `\u001b[2m${day}\u001b[22m` : day]),
+    painted,
+    ...(bodies ? [...bodyLines(entry['request_body'], '>'), ...bodyLines(entry['response_body'], '<')] : []),
+  ].join('\n');
 }
 
 /** One call whole: both ends of it, each try. */

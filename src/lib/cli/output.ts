@@ -73,7 +73,7 @@ async function emitStream(context: Context, view: View, result: Result & { kind:
         : view.json
           ? jsonText(context, item)
           : view.quiet
-            ? ids(context, [idOf(item)])
+            ? ids(context, [result.id(item)])
             : terminal && result.line
               ? `${result.line(item)}\n`
               : terminal

@@ -2,7 +2,7 @@
 import { isRecord, scalarText, writeJson } from '../contract/json.ts';
 import { formatPounds } from '../contract/money.ts';
 import type { Column } from './result.ts';
-import { cell, cut, plainLine } from './text.ts';
+import { cell, cut, plainLine, widthOf } from './text.ts';
 
 /** Leaf values of a document in its own order, under dotted paths; an empty object or list is a leaf. */
 function leaves(document: unknown, path = ''): [path: string, value: unknown][] {
@@ -82,7 +82,7 @@ export async function humanTable(
         .join(', '),
     ),
   );
-  const natural = heads.map((head, n) => Math.max(head.length, ...rows.map((row) => [...(row[n] ?? '')].length)));
+  const natural = heads.map((head, n) => Math.max(head.length, ...rows.map((row) => widthOf(row[n] ?? ''))));
   const limits = fitted(natural, width - GAP * (columns.length - 1));
   if (limits === null) return stacked(heads, rows, paint);
   const { default: Table } = await import('cli-table3');

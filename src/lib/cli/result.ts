@@ -9,7 +9,13 @@ export interface Column {
 export type Result =
   | { kind: 'object'; document: unknown; id: string | null; human?: string; pence?: readonly string[] }
   | { kind: 'page'; document: unknown; items: readonly unknown[]; columns: readonly Column[]; empty: string }
-  | { kind: 'stream'; items: AsyncIterable<unknown>; columns: readonly Column[]; line?: (item: unknown) => string }
+  | {
+      kind: 'stream';
+      items: AsyncIterable<unknown>;
+      columns: readonly Column[];
+      line?: (item: unknown) => string;
+      id: (item: unknown) => string | null;
+    }
   | { kind: 'text'; text: string; document: unknown }
   | { kind: 'nothing' };
 
@@ -37,13 +43,14 @@ export function page(document: { data: readonly unknown[] }, columns: readonly C
   return { kind: 'page', document, items: document.data, columns, empty };
 }
 
-/** Items as they come. `line` replaces the tab-separated row on a terminal. */
+/** Items as they come. `line` replaces the tab-separated row on a terminal, `id` is what `--quiet` prints instead of the `id` member. */
 export function stream(
   items: AsyncIterable<unknown>,
   columns: readonly Column[],
   line?: (item: unknown) => string,
+  id: (item: unknown) => string | null = idOf,
 ): Result {
-  return { kind: 'stream', items, columns, ...(line ? { line } : {}) };
+  return { kind: 'stream', items, columns, id, ...(line ? { line } : {}) };
 }
 
 /** A bare value such as an access token: the text itself, `document` under `--json`. */
