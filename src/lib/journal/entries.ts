@@ -146,7 +146,8 @@ function headersText(headers: Record<string, string>, known: readonly string[]):
   const first = Object.fromEntries(Object.entries(headers).slice(0, MOST_HEADERS));
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(redactHeaders(first, known))) {
-    kept[name.slice(0, MOST_NAME).toLowerCase()] = value.length > MOST_TEXT ? redactBody(value, MOST_TEXT, known) : value;
+    kept[name.slice(0, MOST_NAME).toLowerCase()] =
+      value.length > MOST_TEXT ? redactBody(value, MOST_TEXT, known) : value;
   }
   return JSON.stringify(kept);
 }

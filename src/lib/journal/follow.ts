@@ -36,7 +36,8 @@ export async function* follow(options: FollowOptions): AsyncGenerator<JournalMom
   let { store } = options;
   let place: Place | null = null;
   try {
-    while (!signal?.aborted) {
+    for (;;) {
+      if (signal?.aborted) return;
       try {
         place ??= yield* begin(store, options);
         yield* readOn(place, signal);
@@ -74,7 +75,8 @@ function* begin(store: Store, options: FollowOptions): Generator<JournalMoment, 
 /** Everything after `seen`, in order. */
 function* readOn(place: Place, signal: AbortSignal | undefined): Generator<JournalMoment, void> {
   const { reader } = place;
-  while (!signal?.aborted) {
+  for (;;) {
+    if (signal?.aborted) return;
     // A reader slower than the pruning loses entries, and is told.
     const first = reader.first();
     if (first > place.seen + 1) {
