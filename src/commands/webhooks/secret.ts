@@ -1,8 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { variablesIn, writeVariable } from '../../lib/cli/env-file.ts';
+import { writeVariable } from '../../lib/cli/env-file.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
-import { openSession } from '../../lib/cli/session.ts';
 import { noSecret } from '../../lib/cli/signing.ts';
 import { secretOf } from '../../lib/cli/webhook-secrets.ts';
 import { usage } from '../../lib/failure.ts';
@@ -10,13 +9,17 @@ import { usage } from '../../lib/failure.ts';
 export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
   static override summary = 'print the signing secret of the running or last listener';
   static override description =
-    'With --env-file it is written there instead, and no other line of the file is touched.';
+    'With --dotenv it is written into a file instead, and no other line of the file is touched. --env-file is another name for --dotenv, for a file that exists: Node itself looks at a flag of that name, and ends with status 9 when there is no such file.';
   static override examples = [
     '<%= config.bin %> webhooks secret --dotenv .env',
     'export CC_WEBHOOK_SECRET="$(<%= config.bin %> webhooks secret)"',
   ];
   static override flags = {
-    dotenv: Flags.string({ aliases: ['env-file'], helpValue: '<file>', summary: 'write it into this file' }),
+    dotenv: Flags.string({
+      aliases: ['env-file'],
+      helpValue: '<file>',
+      summary: 'write it into this file; also --env-file, if it exists',
+    }),
     name: Flags.string({ helpValue: '<variable>', summary: 'its name there [default: CC_WEBHOOK_SECRET]' }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'the stored secret of this endpoint' }),
   };
@@ -25,19 +28,11 @@ export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
     const { flags } = this;
     const name = flags.name ?? 'CC_WEBHOOK_SECRET';
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw usage('this is not the name of a variable', { param: '--name' });
-    if (flags.dotenv !== undefined) await this.leaveOut(flags.dotenv);
     const secret = await secretOf(await this.session(), flags.endpoint);
     if (secret === null) throw noSecret();
     if (flags.dotenv === undefined) return text(secret, { secret });
     const file = await writeVariable(this.context, flags.dotenv, name, secret);
     this.note(`wrote ${name} into ${flags.dotenv}`);
     return object({ file, name }, { id: null, human: '' });
-  }
-
-  /** Under --env-file, Node has put the file's variables into our environment: they are the app's, and say nothing about who we are. */
-  private async leaveOut(file: string): Promise<void> {
-    const own = await variablesIn(this.context, file);
-    const env = Object.fromEntries(Object.entries(this.context.env).filter(([key, value]) => own[key] !== value));
-    this.adopt(await openSession({ ...this.context, env }, this.sessionFlags, this.config.version));
   }
 }

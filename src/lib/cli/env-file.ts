@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import { usage } from '../failure.ts';
 import { setVariable } from '../webhooks/env-file.ts';
 import type { Context } from './context.ts';
@@ -26,10 +25,4 @@ export async function writeVariable(context: Context, given: string, name: strin
     throw usage(`the file cannot be written: ${given}`, { param: '--dotenv' }, error);
   }
   return path;
-}
-
-/** What stands in the file; nothing when there is none. */
-export async function variablesIn(context: Context, file: string): Promise<Record<string, string | undefined>> {
-  const text = await readFile(resolve(context.cwd, file), 'utf8').catch(() => '');
-  return { ...parseEnv(text) };
 }

@@ -43,7 +43,7 @@ test('a public address is watched: its going and coming back are told once each'
   const listening = await startListening({
     port,
     tunnel: publicTunnel(proxy.url),
-    tunnelTimes: { probeMs: 30, probeLimitMs: 100, firstRetryMs: 10, longestRetryMs: 20 },
+    tunnelTimes: { probeMs: 30, probeLimitMs: 500, firstRetryMs: 10, longestRetryMs: 20 },
     endpoints: fakeEndpoints(),
   });
   assert.ok(listening.url.startsWith(proxy.url.href));
