@@ -73,7 +73,7 @@ export function networkFailure(trouble: NetworkTrouble, url: URL): Failure {
 const NEXT: Record<string, string> = {
   nothing_listening: 'is the sandbox running? `credicorp sandbox start` starts it',
   timeout: 'try again, or allow more time with --timeout 2m',
-  unknown_host: 'check the address: `credicorp whoami` shows it and where it comes from',
+  unknown_host: 'check that this machine is online, and the address: `credicorp whoami` says where it comes from',
   tls: 'a proxy that reads TLS, or a wrong clock? NODE_EXTRA_CA_CERTS adds a certificate of your own',
   proxy: 'check HTTPS_PROXY and NO_PROXY',
 };
