@@ -107,6 +107,7 @@ function settle(world: World, decision: DecisionKept, verdict: Verdict, company:
   resource.reason = verdict.reason;
   resource.conditions = conditionsOf(company, verdict.outcome);
   resource.offer = verdict.outcome === 'approved' ? offer(resource.amount_pence, resource.term_months, now) : null;
+  if (resource.offer) resource.offer.expires_at = world.texts.share(resource.offer.expires_at);
   resource.updated_at = stamp(world);
 }
 

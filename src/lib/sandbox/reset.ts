@@ -8,7 +8,6 @@ export function resetWorld(world: World, seed: string | null, keepEndpoints: boo
   const endpoints = keepEndpoints ? [...world.webhook_endpoints.all()] : [];
   world.ledger.clear();
   for (const kind of RECORD_KINDS) world[kind].clear();
-  world.tokens.clear();
   world.keys.clear();
   world.revoked = { tokens: new Set(), clients: new Set() };
   world.seed = seed ?? world.seed;

@@ -37,9 +37,6 @@ export function restore(world: World, file: DataFile): void {
   if (revoked) world.revoked = { tokens: new Set(revoked.tokens), clients: new Set(revoked.clients) };
   restoreClock(world, state.get('clock') as SavedClock | undefined);
   for (const kind of RECORD_KINDS) fill(world[kind], file.read(kind));
-  for (const { token, resource } of [...world.applications.all(), ...world.payment_links.all()]) {
-    world.tokens.set(token, resource.id);
-  }
   restoreAnswers(world, file);
   for (const { value } of file.read('steps')) world.clock.plan(value as Step);
   resume(world, file);

@@ -64,8 +64,6 @@ export interface World extends Collections {
   revoked: Revocations;
   ledger: Ledger;
   readonly texts: Texts;
-  /** Journey and payment page tokens, to the id they open. */
-  readonly tokens: Map<string, string>;
   /** Told of each event once it stands, and of each delivery after an attempt. */
   readonly watchers: Set<Watcher>;
 }
@@ -95,7 +93,6 @@ export function createWorld(settings: Settings, companies: Companies): World {
     revoked: { tokens: new Set(), clients: new Set() },
     ledger: noLedger,
     texts: new Texts(),
-    tokens: new Map(),
     watchers: new Set(),
     applications: new Collection(),
     decisions: new Collection(),

@@ -12,7 +12,7 @@ const PATH = '/apply/s/:token';
 export function journeyRoutes(world: World): Route[] {
   const open = (act: (kept: ApplicationKept, call: Call) => Answer): Route['handle'] => {
     return (call) => {
-      const kept = world.applications.get(world.tokens.get(call.params['token'] ?? '') ?? '');
+      const kept = openedBy(world.applications.all(), call);
       if (kept === undefined) return unknownPage();
       call.resourceIds = [kept.resource.id];
       return act(kept, call);
@@ -32,6 +32,11 @@ export function journeyRoutes(world: World): Route[] {
     },
     { method: 'POST', path: `${PATH}/leave`, plane: 'page', handle: open(goBack) },
   ];
+}
+
+/** The record a token opens. Nobody looks often, and a table of tokens would be held for every application. */
+export function openedBy<T extends { token: string }>(records: readonly T[], call: Call): T | undefined {
+  return records.find(({ token }) => token === call.params['token']);
 }
 
 /** A link that opens nothing. */

@@ -8,14 +8,14 @@ import { turnLink } from '../payments.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';
 import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
-import { unknownPage } from './journey.ts';
+import { openedBy, unknownPage } from './journey.ts';
 
 const PATH = '/pay/:token';
 
 export function payRoutes(world: World, faults: Faults): Route[] {
   const find = (act: (kept: PaymentLinkKept, call: Call) => Answer): Route['handle'] => {
     return (call) => {
-      const kept = world.payment_links.get(world.tokens.get(call.params['token'] ?? '') ?? '');
+      const kept = openedBy(world.payment_links.all(), call);
       if (kept === undefined) return unknownPage();
       call.resourceIds = [kept.resource.id];
       return act(kept, call);

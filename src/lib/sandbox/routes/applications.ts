@@ -91,7 +91,6 @@ function store(world: World, project: ApplicationKept['project'], body: unknown)
     refresh: null,
   };
   world.applications.add(kept);
-  world.tokens.set(token, id);
   save(world, 'applications', kept);
   return kept;
 }

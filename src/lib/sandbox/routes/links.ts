@@ -66,7 +66,6 @@ function create(world: World, fields: readonly Field[], call: Call): Answer {
   const resource = compose(world, body, { id, token, until, now });
   const kept: PaymentLinkKept = { n: world.payment_links.nextNumber(), project, resource, token };
   world.payment_links.add(kept);
-  world.tokens.set(token, id);
   save(world, 'payment_links', kept);
   planAt(world, 'expire_link', id, until);
   call.resourceIds = [id, ...(applicationId === null ? [] : [applicationId])];
