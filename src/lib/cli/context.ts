@@ -161,9 +161,15 @@ function unblock(stream: object & { isTTY?: boolean }): void {
   if (typeof setBlocking === 'function') setBlocking.call(handle, false);
 }
 
-/** V8 reads these each time it decides: garbage is collected sooner, and nothing is compiled for speed, which takes memory of its own. */
+/**
+ * V8 reads these each time it decides: garbage is collected sooner, and nothing is compiled for speed, which takes memory of its own.
+ * The HTTP parser is WebAssembly; compiling that anew for speed while it runs is the dearest of all, about 10 MB.
+ */
 function frugal(): void {
-  for (const flag of ['--optimize-for-size', '--no-opt', '--no-maglev', '--no-sparkplug', '--max-semi-space-size=1'])
+  for (const flag of [
+    ...['--optimize-for-size', '--no-opt', '--no-maglev', '--no-sparkplug', '--max-semi-space-size=1'],
+    ...['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'],
+  ])
     setFlagsFromString(flag);
 }
 
