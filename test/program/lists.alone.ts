@@ -53,7 +53,10 @@ for (const [as, open] of [
 function onTerminal(line: string): ChildProcess {
   const command = `exec '${process.execPath}' '${join(root, 'bin/run.js')}' ${line}`;
   const words = ['--quiet', '--return', '--flush', '--command', command, '/dev/null'];
-  return spawn('script', words, { env: { ...env, TERM: 'xterm', SHELL: '/bin/sh' }, stdio: ['pipe', 'pipe', 'ignore'] });
+  return spawn('script', words, {
+    env: { ...env, TERM: 'xterm', SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
 }
 
 /** Reads until so many rows have come, and ends it there. */

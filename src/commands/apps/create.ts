@@ -40,9 +40,8 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     if (flags.wait === undefined) return object(created.json);
     const { id } = created.data;
     const unfinished = ['created', 'submitted', 'in_review'];
-    const decided = await waitForStatus(this.context, `application ${id}`, flags.wait, unfinished, () =>
-      this.callOnly('applications.get', { id }),
-    );
+    const awaited = await this.awaited(`application ${id}`, id, flags.wait);
+    const decided = await waitForStatus(awaited, unfinished, () => this.callOnly('applications.get', { id }));
     return object(decided.json);
   }
 

@@ -44,9 +44,8 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     if (flags.wait === undefined) return object(started.json);
     const { id } = started.data;
     if (!id) throw new Failure('unavailable', 'the check came without an id, so it cannot be waited for');
-    const finished = await waitForStatus(this.context, `identity check ${id}`, flags.wait, ['pending'], () =>
-      this.callOnly('identity.get', { id }),
-    );
+    const awaited = await this.awaited(`identity check ${id}`, id, flags.wait);
+    const finished = await waitForStatus(awaited, ['pending'], () => this.callOnly('identity.get', { id }));
     return object(finished.json);
   }
 

@@ -10,6 +10,7 @@ export interface WaitOptions {
   /** For the whole wait, in milliseconds. */
   timeoutMs: number;
   now: () => number;
+  /** May end early where it is known that something happened. */
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
   signal?: AbortSignal;
   /** Told of each state that was read. */

@@ -16,6 +16,7 @@ import type { Asking } from './missing.ts';
 import { during } from './progress.ts';
 import type { Columns } from './row-values.ts';
 import { type Column, object, type Result } from './result.ts';
+import type { Awaited } from './waiting.ts';
 
 export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T> {
   #client: Promise<Client> | undefined;
@@ -50,6 +51,11 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
       read: async (one) => (await read(one)).json,
       endWith: (status) => this.endWith(status),
     });
+  }
+
+  /** For `--wait`. @param what it is called in the spinner and in errors */
+  protected async awaited(what: string, id: string, timeoutMs: number): Promise<Awaited> {
+    return { context: this.context, session: await this.session(), what, id, timeoutMs };
   }
 
   /** For values that were not given. */

@@ -65,7 +65,8 @@ export async function removeLeftovers(context: Context, session: Session, client
   }
 }
 
-function lookout(context: Context, session: Session): EnrolOptions {
+/** Who asks about the listeners of this profile. */
+export function lookout(context: Context, session: Session): EnrolOptions {
   return {
     store: session.store(),
     scope: inboxScope(session.identity),
