@@ -50,7 +50,10 @@ test('while a listener runs, the poll follows what it receives', async () => {
   await timeGoesOn();
   const late = (await woken) - went;
   // The next pause would be half as long again as the last one.
-  assert.ok(late < usual * 0.75, `looked after ${Math.round(late)} ms, where the pause before took ${Math.round(usual)}`);
+  assert.ok(
+    late < usual * 0.75,
+    `looked after ${Math.round(late)} ms, where the pause before took ${Math.round(usual)}`,
+  );
   const { status, stdout } = await ended;
   assert.deepEqual([status, (JSON.parse(stdout) as { status: string }).status], [0, 'approved']);
   assert.equal(await listening.stop(), 0);

@@ -55,7 +55,7 @@ export async function* runJobs(
   jobs: readonly Job[],
 ): AsyncGenerator<RowResult, void, undefined> {
   const { context, choices } = plan;
-  const rejects = choices.rejects === undefined ? null : await Rejects.open(choices.rejects, sheet);
+  const rejects = choices.rejects === undefined ? null : await Rejects.open(choices.rejects, choices.from, sheet);
   const bar = progressBar(context, jobs.length);
   const tally = new Tally(plan, jobs, rejects);
   try {

@@ -11,7 +11,7 @@ import type { Context } from './context.ts';
 import type { Host } from './missing.ts';
 import { note, type View } from './output.ts';
 import { type Result, stream } from './result.ts';
-import { type Columns, checkRows, sayOf } from './row-values.ts';
+import { type Checked, type Columns, checkRows, sayOf } from './row-values.ts';
 import { parseSheet, readSource, type Row, type Sheet } from './sheet.ts';
 
 export interface Bulk {
@@ -56,13 +56,17 @@ export async function bulk(plan: Bulk): Promise<Result> {
 }
 
 async function jobsOf(plan: Bulk, sheet: Sheet): Promise<Job[]> {
+  const checked = await checkRows(sheet, plan.columns, plan.command);
+  const brought = broughtKeys(sheet, checked);
   const times = new Map<string, number>();
   const jobs: Job[] = [];
-  for (const { row, values, key } of await checkRows(sheet, plan.columns, plan.command)) {
+  for (const { row, values, key } of checked) {
     try {
       const body = plan.bodyOf(values);
       const text = writeJson(body);
-      const time = (times.get(text) ?? 0) + 1;
+      let time = (times.get(text) ?? 0) + 1;
+      // No two rows of a file may share a key: the second would be answered with the first.
+      while (key === null && brought.has(keyOf(plan, text, time))) time += 1;
       times.set(text, time);
       jobs.push({ row, body, key: key ?? keyOf(plan, text, time) });
     } catch (error) {
@@ -71,6 +75,19 @@ async function jobsOf(plan: Bulk, sheet: Sheet): Promise<Job[]> {
     }
   }
   return jobs;
+}
+
+/** The line of each key that a row brings along. */
+function broughtKeys(sheet: Sheet, rows: readonly Checked[]): Map<string, number> {
+  const lines = new Map<string, number>();
+  for (const { row, key } of rows) {
+    if (key === null) continue;
+    const line = lines.get(key);
+    if (line !== undefined)
+      sheet.mistakes.push({ line: row.line, message: `the idempotency-key stands in line ${line} already` });
+    lines.set(key, row.line);
+  }
+  return lines;
 }
 
 /** Equal rows are told apart by how many stand above them. */

@@ -1,5 +1,5 @@
 /** Rows that were not done, in the form they came in, ready to be run again. */
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, statSync, type WriteStream } from 'node:fs';
 import { parseJson, writeJson } from '../contract/json.ts';
 import { usage } from '../failure.ts';
 import { csvLine } from './csv.ts';
@@ -23,8 +23,15 @@ export class Rejects {
     if (sheet.header !== null) file.write(csvLine(this.#header));
   }
 
-  /** @throws Failure `usage` when the file cannot be written: better before the first row than after the last */
-  static async open(path: string, sheet: Sheet): Promise<Rejects> {
+  /**
+   * @param from the file that the rows come from
+   * @throws Failure `usage` when the file cannot be written, which is better known before the first row than after the last, or is the one
+   * that is read: a run that is killed would have lost the rows
+   */
+  static async open(path: string, from: string, sheet: Sheet): Promise<Rejects> {
+    if (sameFile(path, from)) {
+      throw usage('--rejects names the file that is read', { param: '--rejects', next: `for example: ${path}.2` });
+    }
     const file = createWriteStream(path, { mode: 0o600 });
     await new Promise<void>((resolve, reject) => {
       file.once('open', () => resolve());
@@ -65,4 +72,9 @@ export class Rejects {
     const members = parseJson(line) as Record<string, unknown>;
     return `${writeJson({ ...members, [KEY_COLUMN]: key, [ERROR_COLUMN]: error })}\n`;
   }
+}
+
+function sameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }));
+  return a !== undefined && b !== undefined && a.isFile() && a.dev === b.dev && a.ino === b.ino;
 }
