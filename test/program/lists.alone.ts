@@ -8,8 +8,8 @@ import { type Served, serve } from '../../src/lib/sandbox/server.ts';
 import { freshHome, root, start } from '../support/spawn.ts';
 
 const MANY = 100_000;
-/** About 45 MB of it is bare Node, and 75 a list of one page; what comes on top must not grow with the list. */
-const LIMIT_MB = 92;
+/** About 45 MB of it is bare Node, and 75 a list of one page; the rest must not grow with the list: 84 on a quiet machine, 92 on a busy one. */
+const LIMIT_MB = 95;
 const home = freshHome();
 let api: Served;
 let env: Record<string, string>;
