@@ -65,8 +65,7 @@ async function jobsOf(plan: Bulk, sheet: Sheet): Promise<Job[]> {
       const body = plan.bodyOf(values);
       const text = writeJson(body);
       let time = (times.get(text) ?? 0) + 1;
-      // No two rows of a file may share a key: the second would be answered with the first.
-      while (key === null && brought.has(keyOf(plan, text, time))) time += 1;
+      if (key === null) while (brought.has(keyOf(plan, text, time))) time += 1;
       times.set(text, time);
       jobs.push({ row, body, key: key ?? keyOf(plan, text, time) });
     } catch (error) {
@@ -77,7 +76,7 @@ async function jobsOf(plan: Bulk, sheet: Sheet): Promise<Job[]> {
   return jobs;
 }
 
-/** The line of each key that a row brings along. */
+/** The line of each key that a row brings along. No other row may have it: it would be answered with what was made of the first. */
 function broughtKeys(sheet: Sheet, rows: readonly Checked[]): Map<string, number> {
   const lines = new Map<string, number>();
   for (const { row, key } of rows) {
