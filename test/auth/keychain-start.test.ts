@@ -29,6 +29,8 @@ describe('the helper is started ahead', () => {
     ['api GET /partner/v1/applications', {}, true],
     ['whoami --json', {}, true],
     ['apps get app_1 --profile work', { CREDICORP_PROFILE: 'local' }, true],
+    ['--profile work --json apps get app_1', { CREDICORP_PROFILE: 'local' }, true],
+    ['--profile local apps get app_1', {}, false],
     ['apps list', { CREDICORP_PROFILE: 'work' }, true],
     ['apps list', { CREDICORP_KEYCHAIN: 'os' }, true],
     ['apps list', { CC_CLIENT_SECRET: '' }, true],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { findProvider, PROVIDER_NAMES } from '../../src/lib/auth/providers/provider.ts';
 import { CREDICORP_HOSTS, DEFAULT_BASES } from '../../src/lib/contract/environments.ts';
 import { Failure } from '../../src/lib/failure.ts';
@@ -11,8 +11,12 @@ const usageWith = (code: string) => (error: unknown) =>
   error instanceof Failure && error.kind === 'usage' && error.facts.code === code;
 const home = new URL('../../src/lib/auth/providers/', import.meta.url);
 
+const made: string[] = [];
+after(() => made.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 function configWith(name: string, text: string): string {
   const config = mkdtempSync(join(tmpdir(), 'credicorp-provider-'));
+  made.push(config);
   mkdirSync(join(config, 'providers'));
   writeFileSync(join(config, 'providers', `${name}.json`), text);
   return config;
@@ -42,6 +46,7 @@ describe('providers', () => {
   });
 
   const sound: Record<string, unknown> = JSON.parse(readFileSync(new URL('credicorp.json', home), 'utf8'));
+  const soundWebhooks = sound['webhooks'] as Record<string, unknown>;
   const wrong: [what: string, change: Record<string, unknown>][] = [
     ['another name', { name: 'other' }],
     ['http base', { bases: { live: 'http://evil.example' } }],
@@ -51,19 +56,23 @@ describe('providers', () => {
     ['headers without names', { authentication: 'headers' }],
     ['token path that is a URL', { token: { path: 'https://evil.example', discovery: true } }],
     ['header name with a line break', { headers: { clientId: 'x\r\ny', clientSecret: null, merchant: null } }],
-    [
-      'negative seconds',
-      {
-        webhooks: {
-          signatureHeader: 'x',
-          timestampHeader: null,
-          form: 'hex',
-          signedText: 'body',
-          toleranceSeconds: -1,
-          refuseWith: 400,
-        },
-      },
-    ],
+    ...(
+      [
+        ['negative seconds', { toleranceSeconds: -1 }],
+        ['a time that is not signed', { signed: '{body}' }],
+        ['two times', { timestampHeader: 'x-time' }],
+        ['a signed time that is nowhere', { signature: '{mac}' }],
+        ['a tolerance without a time', { signature: '{mac}', signed: '{body}', timestamp: null }],
+        ['a body that is not signed', { signed: '{t}' }],
+        ['no MAC', { signature: 't={t},v1={t}' }],
+        ['two MACs', { signature: 't={t},v0={mac},v1={mac}' }],
+        ['a line break in a header', { signature: 'a\r\nb{mac}' }],
+        ['an unknown hash', { hash: 'md5' }],
+        ['an unknown member of the signed text', { signed: '{t}.{body}.{body}' }],
+        ['no header', { signatureHeader: null }],
+        ['paths that are none', { eventId: ['a b'] }],
+      ] as const
+    ).map(([what, change]): [string, Record<string, unknown>] => [what, { webhooks: { ...soundWebhooks, ...change } }]),
     ['no hosts', { hosts: undefined }],
   ];
   for (const [what, change] of wrong) {

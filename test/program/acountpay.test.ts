@@ -1,5 +1,6 @@
 /** The second provider end to end: its sandbox, its sign-in, its payments, and the generation that has no tokens. */
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +12,7 @@ import { type Ended, freshHome, root, runScript } from '../support/spawn.ts';
 const home = freshHome();
 const run = (args: string[], input = '', more: Record<string, string> = {}): Promise<Ended> =>
   runScript('bin/run.js', args, { ...home.env, ...more }, input);
+type Json = Record<string, unknown>;
 const PATH = '/v1/partner/payments';
 let base = '';
 
@@ -97,7 +99,14 @@ test('a third provider is one file', async () => {
   const folder = join(home.path, '.config', 'credicorp', 'providers');
   mkdirSync(folder, { recursive: true });
   const text = readFileSync(join(root, 'src/lib/auth/providers/acountpay.json'), 'utf8');
-  writeFileSync(join(folder, 'third.json'), text.replace('"acountpay"', '"third"').replace('"AcountPay"', '"Third"'));
+  const third = JSON.parse(text.replace('"acountpay"', '"third"').replace('"AcountPay"', '"Third"')) as Json;
+  // A scheme that no provider of this program has.
+  const webhooks = {
+    ...(third['webhooks'] as Json),
+    ...{ signatureHeader: 'x-third-hmac', signature: 'v=1 {mac}', timestampHeader: 'x-third-time', timestamp: 'iso' },
+    ...{ signed: '{t}/{body}', hash: 'sha512', encoding: 'base64', toleranceSeconds: 60 },
+  };
+  writeFileSync(join(folder, 'third.json'), JSON.stringify({ ...third, webhooks }));
   const signedIn = await run([
     'login',
     '--provider',
@@ -113,6 +122,7 @@ test('a third provider is one file', async () => {
   const words = ['api', 'POST', PATH, '-F', 'amount=2.50', '-f', 'referenceNumber=X', '--profile', 'third-local'];
   assert.match((await run(words)).stderr, /a write of Third is made for a merchant/);
   assert.equal((await run([...words, '--merchant', 'm', '--field', 'amount'])).stdout, '2.50\n');
+  await thirdsWebhooks();
   writeFileSync(
     join(folder, 'third.json'),
     text.replace('"acountpay"', '"third"').replace('/oauth/token', 'https://evil.example/t'),
@@ -122,12 +132,65 @@ test('a third provider is one file', async () => {
   assert.match(hostile.stderr, /"token\.path" is to be a path/);
 });
 
+/** Signed, posted, and judged by the scheme in its file. */
+async function thirdsWebhooks(): Promise<void> {
+  const [body, secret] = [join(home.path, 'third-body.json'), join(home.path, 'third-secret.txt')];
+  writeFileSync(body, '{"event":"payment.completed","data":{"id":"pay_1","status":"completed"}}');
+  writeFileSync(secret, 'third_secret\n');
+  const now = Date.parse('2026-06-29T10:15:00Z') / 1000;
+  const given = ['--secret-file', secret, '--provider', 'third'];
+  const mac = createHmac('sha512', 'third_secret')
+    .update(`2026-06-29T10:15:00.000Z/${readFileSync(body, 'utf8')}`)
+    .digest('base64');
+  const signed = await run(['webhooks', 'sign', body, ...given, '--at', String(now)]);
+  assert.equal(signed.stdout, `x-third-time: 2026-06-29T10:15:00.000Z\nx-third-hmac: v=1 ${mac}\n`, signed.stderr);
+  const header = ['--header', `X-Third-Hmac: v=1 ${mac}`, '--timestamp', '2026-06-29T10:15:00.000Z'];
+  const verify = (at: number, ...more: string[]): Promise<Ended> =>
+    run(['webhooks', 'verify', body, ...given, ...header, '--at', String(at), '--json', ...more]);
+  const genuine = await verify(now + 59);
+  assert.match(genuine.stdout, /"valid":true.*"age_seconds":59.*"event_id":"[\da-f]{16}"/, genuine.stderr);
+  const stale = await verify(now + 60);
+  assert.deepEqual([stale.status, stale.stdout], [7, '']);
+  assert.match(stale.stderr, /"code":"stale_timestamp"/);
+  const other = await run(['webhooks', 'verify', body, ...given, '--header', 'v=1 abc', '--at', String(now)]);
+  assert.equal(other.status, 7);
+  const forged = await run(['webhooks', 'verify', body, ...given, '--header', 'v=1 abc', ...header.slice(2)]);
+  assert.match(
+    forged.stderr,
+    /Third sends x-third-hmac: v=1 \{mac\}, where mac is the HMAC-SHA512 of \{t\}\/\{body\} in base64/,
+  );
+  const seen = Promise.withResolvers<IncomingMessage['headers']>();
+  const app = createServer((request, response) => {
+    seen.resolve(request.headers);
+    response.end();
+  });
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+  const target = `http://127.0.0.1:${(app.address() as AddressInfo).port}/hook`;
+  const sent = await run([
+    'webhooks',
+    'send',
+    body,
+    ...given,
+    '--forward',
+    target,
+    '--at',
+    String(now),
+    '--field',
+    'status',
+  ]);
+  app.close();
+  assert.equal(sent.stdout, '200\n', sent.stderr);
+  const headers = await seen.promise;
+  assert.deepEqual([headers['x-third-time'], headers['x-third-hmac']], ['2026-06-29T10:15:00.000Z', `v=1 ${mac}`]);
+  assert.equal(headers['credicorp-signature'], undefined);
+}
+
 test('its sandbox is not taken for the other one', async () => {
   const other = await run(['sandbox', 'start', '--port', '0']);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /a sandbox of acountpay runs already/);
-  const local = await run(['apps', 'list', '--profile', 'local', '--max-retries', '0']);
-  assert.notEqual(local.status, 0, 'no profile local was made');
+  const names = (await run(['profiles', 'list', '--json'])).stdout;
+  assert.doesNotMatch(names, /"name":"local"/, 'no profile local was made');
 });
 
 test('a wrong secret, a wrong grant and a token of somebody else are refused in its own words', async () => {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { acountPayHeaders } from '../../src/lib/contract/acountpay-signature.ts';
+import { findProvider } from '../../src/lib/auth/providers/provider.ts';
 import { signatureHeader, verify } from '../../src/lib/contract/signature.ts';
+import { signedHeaders } from '../../src/lib/contract/webhook-scheme.ts';
 import { startSandbox, type RunningSandbox } from '../support/embedded.ts';
 import { post, receive, smallApp } from '../support/receiving.ts';
 import { finish, freshHome, root, start } from '../support/spawn.ts';
@@ -173,8 +174,10 @@ test('verify --provider acountpay: both generations, and their failures by the s
   const bytes = readFileSync(body);
   const at = ['--secret-file', secret, '--at', '1751619925', '--json'];
   const t = 1_751_619_922;
-  const first = acountPayHeaders(1, { secret: 'acount_secret', t, body: bytes });
-  const second = acountPayHeaders(2, { secret: 'acount_secret', t, body: bytes });
+  const headersOf = (name: string): Record<string, string> =>
+    signedHeaders(findProvider(name, '/nonexistent').webhooks, { secrets: ['acount_secret'], t, body: bytes });
+  const first = headersOf('acountpay');
+  const second = headersOf('acountpay-v2');
   const judged = await json(
     ...['webhooks', 'verify', body, '--provider', 'acountpay', '--timestamp', String(t)],
     ...['--header', `X-AcountPay-Signature: ${first['x-acountpay-signature']}`, ...at],

@@ -4,12 +4,13 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { deliver, newDeliveryId, taken } from '../../lib/cli/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/signing.ts';
+import { foreignMessage, readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/signing.ts';
+import { providerFlag, senderOf } from '../../lib/cli/verifying.ts';
 
 export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
   static override summary = 'sign a body of your own and post it to your app, once';
   static override description =
-    'The bytes go out as they are, with the two headers of a real delivery. The secret is that of the running or last listener unless another is given.';
+    'The bytes go out as they are, with the headers of a real delivery. The secret is that of the running or last listener unless another is given.';
   static override examples = [
     '<%= config.bin %> webhooks send body.json --forward localhost:3000/hook --secret-file secret.txt',
     `printf '{"id":"evt_1","type":"payment.settled"}' | <%= config.bin %> webhooks send --forward 3000/hook --secret-file secret.txt --exit-status --field status`,
@@ -28,6 +29,7 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     'delivery-id': Flags.string({ helpValue: '<id>', summary: 'value of Credicorp-Delivery [default: a new one]' }),
     timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
     'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx' }),
+    provider: providerFlag,
     ...secretFlags,
   };
 
@@ -42,7 +44,12 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     const secrets = await signingSecrets(context, session, flags);
     const body = await readBody(context, this.args.body);
     const deliveryId = flags['delivery-id'] ?? newDeliveryId();
-    const message = signedMessage({ body, secrets, t: flags.at ?? Math.floor(context.now() / 1000), deliveryId });
+    const t = flags.at ?? Math.floor(context.now() / 1000);
+    const { name, webhooks } = senderOf(context, session, flags.provider);
+    const message =
+      name === 'credicorp'
+        ? signedMessage({ body, secrets, t, deliveryId })
+        : foreignMessage(webhooks, { body, secrets, t });
     const sent = await deliver(context, session, { target, message, deliveryId, timeoutMs: flags.timeout ?? 10_000 });
     if (flags['exit-status'] && !taken(sent)) this.endWith(9);
     return object(sent, { id: sent.delivery_id });

@@ -2,10 +2,11 @@ import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { type Result, text } from '../../lib/cli/result.ts';
 import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/signing.ts';
-import { signatureHeader } from '../../lib/contract/signature.ts';
+import { providerFlag, senderOf } from '../../lib/cli/verifying.ts';
+import { signedHeaders } from '../../lib/contract/webhook-scheme.ts';
 
 export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {
-  static override summary = 'print the Credicorp-Signature header for a body';
+  static override summary = 'print the signature header for a body';
   static override description =
     'Signs the bytes as they are. With several secrets it writes one v1 for each, in the order given, as the sender does while a secret is rotated.';
   static override examples = [
@@ -17,14 +18,21 @@ export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {
   };
   static override flags = {
     at: unixTime({ summary: 'the signed time [default: now]' }),
+    provider: providerFlag,
     ...secretFlags,
   };
 
   async run(): Promise<Result> {
-    const secrets = await signingSecrets(this.context, await this.session(), this.flags);
-    const body = await readBody(this.context, this.args.body);
-    const t = this.flags.at ?? Math.floor(this.context.now() / 1000);
-    const header = signatureHeader({ secrets, t, body });
-    return text(header, { header, timestamp: t });
+    const { context, flags } = this;
+    const session = await this.session();
+    const { webhooks } = senderOf(context, session, flags.provider);
+    const secrets = await signingSecrets(context, session, flags);
+    const body = await readBody(context, this.args.body);
+    const t = flags.at ?? Math.floor(context.now() / 1000);
+    const headers = signedHeaders(webhooks, { secrets, t, body });
+    const header = headers[webhooks.signatureHeader] ?? '';
+    // A time in a header of its own has to be sent as well.
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+    return text(lines.length === 1 ? header : lines.join('\n'), { header, timestamp: t, headers });
   }
 }

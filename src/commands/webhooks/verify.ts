@@ -4,7 +4,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { givenSecrets, noSecret, readBody, secretFlags, unixTime } from '../../lib/cli/signing.ts';
-import { badSignature, genuine, judgeDelivery, knownSecrets, PROVIDERS } from '../../lib/cli/verifying.ts';
+import { badSignature, genuine, judgeDelivery, knownSecrets, providerFlag, senderOf } from '../../lib/cli/verifying.ts';
 
 export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
   static override summary = 'check the signature of one delivery offline, and say why it fails';
@@ -22,16 +22,16 @@ CC_WEBHOOK_SECRET, else it is that of the running or last listener. Other secret
       helpValue: '<value>',
       summary: 'value of the signature header; leave out if there was none',
     }),
-    provider: Flags.option({ options: PROVIDERS, summary: 'whose scheme [default: credicorp]' })(),
+    provider: providerFlag,
     timestamp: Flags.string({
       helpValue: '<value>',
-      summary: 'value of X-AcountPay-Timestamp, where the provider sends one',
+      summary: 'value of the header with the time, where the provider sends one',
     }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'use the stored secret of this endpoint' }),
     at: unixTime({ summary: 'the time of the check [default: now]' }),
     tolerance: count({
       helpValue: '<seconds>',
-      summary: 'greatest age of a signature [default: 300]',
+      summary: "greatest age of a signature [default: the scheme's, 300]",
       min: 1,
       max: 86_400,
     }),
@@ -46,14 +46,14 @@ CC_WEBHOOK_SECRET, else it is that of the running or last listener. Other secret
     const secrets = given.length > 0 ? given : known.own;
     if (secrets.length === 0) throw noSecret();
     const now = flags.at ?? Math.floor(context.now() / 1000);
-    const verdict = judgeDelivery(flags.provider ?? 'credicorp', {
-      header: flags.header,
-      timestamp: flags.timestamp,
-      body: await readBody(context, this.args.body),
-      ...{ secrets, now, tolerance: flags.tolerance ?? 300, others: known.others },
-    });
-    if (!verdict.valid) throw badSignature(verdict);
-    const { document, human } = genuine(verdict, now, secrets.length);
+    const provider = senderOf(context, session, flags.provider);
+    const delivery = {
+      ...{ header: flags.header, timestamp: flags.timestamp, tolerance: flags.tolerance },
+      ...{ body: await readBody(context, this.args.body), secrets, now, others: known.others },
+    };
+    const verdict = judgeDelivery(provider, delivery);
+    if (!verdict.valid) throw badSignature(verdict, provider);
+    const { document, human } = genuine(verdict, delivery, provider);
     return object(document, { id: null, human });
   }
 }

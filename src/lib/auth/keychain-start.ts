@@ -52,7 +52,9 @@ const ASKING = new Set(['accounts', 'api', 'apps', 'decisions', 'identity', 'pay
  * line in `config.json`. Who we are is decided elsewhere (`credentials`); a wrong guess costs time and nothing else.
  */
 export function willAsk(argv: readonly string[], env: Environ, folder: string): boolean {
-  if (!ASKING.has(argv[0] ?? '') || argv.some((word) => word === '--help' || word === '-h')) return false;
+  // Flags may stand before the command, with or without a value.
+  const asks = argv[0]?.startsWith('-') ? argv.some((word) => ASKING.has(word)) : ASKING.has(argv[0] ?? '');
+  if (!asks || argv.some((word) => word === '--help' || word === '-h')) return false;
   const names = ['CC_CLIENT_SECRET', 'CC_SECRET_KEY', 'CREDICORP_CLIENT_SECRET', 'CREDICORP_SECRET_KEY'];
   if (names.some((name) => Boolean(env[name]))) return false;
   if ((env['CREDICORP_KEYCHAIN'] || 'os') !== 'os') return false;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { parseInstant } from '../contract/time.ts';
+import { signedHeaders, type WebhookScheme } from '../contract/webhook-scheme.ts';
 import { Failure, usage } from '../failure.ts';
 import { contextOf, type Context } from './context.ts';
 import { identityIfAny } from './identity-if-any.ts';
@@ -78,6 +79,15 @@ export async function signingSecrets(context: Context, session: Session, flags: 
   const last = identityIfAny(session) === null ? null : await secretOf(session);
   if (last !== null) return [last];
   throw noSecret();
+}
+
+/** A delivery as another provider would post it. */
+export function foreignMessage(
+  scheme: WebhookScheme,
+  delivery: { body: Uint8Array; secrets: readonly string[]; t: number },
+): { headers: string[]; body: Uint8Array } {
+  const headers = { 'content-type': 'application/json', ...signedHeaders(scheme, delivery) };
+  return { headers: Object.entries(headers).flat(), body: delivery.body };
 }
 
 export function noSecret() {

@@ -1,7 +1,14 @@
 /** A signature's verdict as a person reads it and as a script does. */
-import { ACOUNTPAY_HEADERS, type GenuineAcountPay, verifyAcountPay } from '../contract/acountpay-signature.ts';
-import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
-import { type GenuineSignature, type RefusedSignature, verify } from '../contract/signature.ts';
+import * as Flags from '@oclif/core/flags';
+import { findProvider, type Provider } from '../auth/providers/provider.ts';
+import { SIGNATURE_ADVICE, type SignatureAdvice } from '../contract/signature-advice.ts';
+import {
+  type GenuineSignature,
+  type RefusedSignature,
+  type SignatureVerdict,
+  verifyScheme,
+} from '../contract/signature.ts';
+import { derivedEventId } from '../contract/webhook-scheme.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
 import { identityIfAny } from './identity-if-any.ts';
@@ -21,8 +28,17 @@ export async function knownSecrets(
   return { own: own === null ? [] : [own], others };
 }
 
-/** Schemes that can be judged: ours, and the two generations of AcountPay. */
-export const PROVIDERS = ['credicorp', 'acountpay', 'acountpay-v2'] as const;
+/** Whose webhooks: that of a name, else the profile's, else Credicorp. */
+export const providerFlag = Flags.string({
+  helpValue: '<name>',
+  summary: "whose scheme: credicorp, acountpay, acountpay-v2 or one of your own [default: the profile's]",
+});
+
+/** @throws Failure `usage` (`unknown_provider`, `bad_provider`) */
+export function senderOf(context: Context, session: Session, name: string | undefined): Provider {
+  if (name !== undefined) return findProvider(name, context.paths.config);
+  return identityIfAny(session)?.provider ?? findProvider('credicorp', context.paths.config);
+}
 
 export interface JudgedDelivery {
   /** Value of the signature header, with or without its name. */
@@ -32,34 +48,40 @@ export interface JudgedDelivery {
   secrets: readonly string[];
   /** Unix seconds. */
   now: number;
-  tolerance: number;
+  /** Seconds; undefined for the scheme's own. */
+  tolerance: number | undefined;
   others: OtherSecrets;
 }
 
-export type Verdict = GenuineSignature | GenuineAcountPay | RefusedSignature;
+export function judgeDelivery({ webhooks }: Provider, delivery: JudgedDelivery): SignatureVerdict {
+  const { header, timestamp, others, tolerance, ...rest } = delivery;
+  const headers = {
+    [webhooks.signatureHeader]: valueOf(header, webhooks.signatureHeader),
+    ...(webhooks.timestampHeader === null
+      ? {}
+      : { [webhooks.timestampHeader]: valueOf(timestamp, webhooks.timestampHeader) }),
+  };
+  return verifyScheme(webhooks, headers, {
+    ...rest,
+    ...(tolerance === undefined ? {} : { tolerance }),
+    otherEnvironmentSecrets: others.environment,
+    otherEndpointSecrets: others.endpoint,
+  });
+}
 
-export function judgeDelivery(provider: (typeof PROVIDERS)[number], delivery: JudgedDelivery): Verdict {
-  const { body, secrets, now, tolerance, others } = delivery;
-  const header = delivery.header?.replace(/^[a-z-]+-signature:[ \t]*/i, '');
-  if (provider === 'credicorp') {
-    const otherSecrets = { otherEnvironmentSecrets: others.environment, otherEndpointSecrets: others.endpoint };
-    return verify({ header, body, secrets, now, tolerance, ...otherSecrets });
-  }
-  const generation = provider === 'acountpay' ? 1 : 2;
-  const names = ACOUNTPAY_HEADERS[generation];
-  const headers: Record<string, string | undefined> = { [names.signature]: header };
-  if (names.timestamp !== null) headers[names.timestamp] = delivery.timestamp;
-  return verifyAcountPay({ generation, headers, body, secrets, now, tolerance });
+/** A header pasted whole is taken as its value. */
+function valueOf(header: string | undefined, name: string): string | undefined {
+  return header?.toLowerCase().startsWith(`${name}:`) ? header.slice(name.length + 1) : header;
 }
 
 export function genuine(
-  verdict: GenuineSignature | GenuineAcountPay,
-  now: number,
-  secrets: number,
+  verdict: GenuineSignature,
+  { now, secrets, body }: JudgedDelivery,
+  { webhooks }: Provider,
 ): { document: Record<string, unknown>; human: string } {
   const age = verdict.timestamp === null ? null : now - verdict.timestamp;
   const when = age === null ? 'at no known time' : age < 0 ? `${-age} s ahead` : `${age} s ago`;
-  const which = secrets > 1 ? `, with secret ${verdict.secretIndex + 1} of ${secrets}` : '';
+  const which = secrets.length > 1 ? `, with secret ${verdict.secretIndex + 1} of ${secrets.length}` : '';
   const document = {
     valid: true,
     cause: null,
@@ -67,6 +89,8 @@ export function genuine(
     age_seconds: age,
     secret_index: verdict.secretIndex,
     warnings: verdict.warnings,
+    // Where deliveries carry no id of their own.
+    ...(webhooks.eventId === null ? {} : { event_id: derivedEventId(webhooks, body) }),
   };
   const warning = verdict.warnings.map((name) => `warning: ${name}: ${WARNINGS[name]}\n`).join('');
   return { document, human: `genuine: signed ${when}${which}\n${warning}` };
@@ -80,8 +104,8 @@ const WARNINGS = {
 };
 
 /** The failure of a signature: the cause is its code, the whole verdict its last state. */
-export function badSignature(verdict: RefusedSignature): Failure {
-  const { meaning, next } = SIGNATURE_ADVICE[verdict.cause];
+export function badSignature(verdict: RefusedSignature, provider: Provider): Failure {
+  const { meaning, next } = adviceOf(verdict.cause, provider);
   const skew = verdict.skewSeconds;
   const age = skew === undefined ? '' : ` (${Math.abs(skew)} s ${skew < 0 ? 'ahead' : 'old'})`;
   const primary = verdict.cause === 'stale_timestamp' || verdict.cause === 'future_timestamp';
@@ -98,4 +122,21 @@ export function badSignature(verdict: RefusedSignature): Failure {
       detail: verdict.detail,
     },
   });
+}
+
+/** The page's words are about Credicorp's scheme; for another, what it signs stands in place of how ours is mended. */
+function adviceOf(cause: RefusedSignature['cause'], { name, title, webhooks }: Provider): SignatureAdvice {
+  const advice = SIGNATURE_ADVICE[cause];
+  if (name === 'credicorp') return advice;
+  const { signatureHeader, signature, signed, hash, encoding } = webhooks;
+  const scheme = `${title} sends ${signatureHeader}: ${signature}, where mac is the HMAC-${hash.toUpperCase()} of ${signed} in ${encoding}`;
+  const spoken = (text: string): string =>
+    text
+      .replaceAll('Credicorp-Signature', signatureHeader)
+      .replaceAll('Credicorp', title)
+      .replaceAll(/\bv1\b/g, 'the signature');
+  return {
+    meaning: spoken(advice.meaning),
+    next: /\bv1=|\bt\b|hex|MAC|HMAC/.test(advice.next) ? scheme : spoken(advice.next),
+  };
 }

@@ -23,7 +23,10 @@ type Matches = (secret: string | Uint8Array, message: readonly (string | Uint8Ar
 interface Mismatch {
   body: Uint8Array;
   secrets: readonly string[];
+  /** As written; empty where nothing says when it was signed. */
   t: string;
+  /** What the scheme signs of a body. */
+  message: (body: Uint8Array) => readonly (string | Uint8Array)[];
   otherEnvironmentSecrets?: readonly string[];
   otherEndpointSecrets?: readonly string[];
 }
@@ -43,12 +46,12 @@ export function explainMismatch(matches: Matches, input: Mismatch): Explanation 
 
 interface Candidate extends Explanation {
   secret: string | Uint8Array;
-  message: (string | Uint8Array)[];
+  message: readonly (string | Uint8Array)[];
 }
 
 function* candidates(input: Mismatch): Generator<Candidate> {
   const { body, secrets, t } = input;
-  const plain = [`${t}.`, body];
+  const plain = input.message(body);
   for (const secret of secrets) yield { cause: 'body_only_hmac', detail: null, secret, message: [body] };
   for (const spell of [paddedSecrets, unquotedSecrets, strippedSecrets]) {
     for (const secret of secrets) for (const other of spell(secret)) yield { ...other, message: plain };
@@ -58,7 +61,7 @@ function* candidates(input: Mismatch): Generator<Candidate> {
     yield { cause: 'wrong_signed_string', detail: 'body + "." + t', secret, message: [body, `.${t}`] };
   }
   for (const other of otherBodies(body)) {
-    for (const secret of secrets) yield { ...other, secret, message: [`${t}.`, other.body] };
+    for (const secret of secrets) yield { ...other, secret, message: input.message(other.body) };
   }
   for (const secret of input.otherEnvironmentSecrets ?? []) {
     yield { cause: 'secret_other_environment', detail: null, secret, message: plain };

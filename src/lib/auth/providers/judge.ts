@@ -1,8 +1,9 @@
 /** Judges a provider's data file member by member: the schema, written as code because every command reads one. */
 
 import { type Environment, isEnvironment, parseBase } from '../../contract/environments.ts';
+import { pairNames, type WebhookScheme } from '../../contract/webhook-scheme.ts';
 import { usage } from '../../failure.ts';
-import type { Provider, ProviderToken, ProviderWebhooks } from './provider.ts';
+import type { Provider, ProviderToken } from './provider.ts';
 
 /** A member that is looked up, and where it stands, for the message. */
 interface Place {
@@ -67,17 +68,57 @@ function judgeToken(place: Place): ProviderToken | null {
   };
 }
 
-function judgeWebhooks(place: Place): ProviderWebhooks {
-  const signatureHeader = headerName(member(place, 'signatureHeader'));
-  if (signatureHeader === null) throw wrong(member(place, 'signatureHeader'), 'a header name');
-  return {
-    signatureHeader,
+function judgeWebhooks(place: Place): WebhookScheme {
+  const scheme: WebhookScheme = {
+    signatureHeader: present(member(place, 'signatureHeader'), headerName),
+    signature: template(member(place, 'signature')),
     timestampHeader: headerName(member(place, 'timestampHeader')),
-    form: oneOf(member(place, 'form'), ['t,v1', 'hex']),
-    signedText: oneOf(member(place, 'signedText'), ['timestamp.body', 'body']),
+    timestamp: orNull(member(place, 'timestamp'), (one) => oneOf(one, ['unix', 'unix_ms', 'iso'])),
+    signed: template(member(place, 'signed')),
+    hash: oneOf(member(place, 'hash'), ['sha256', 'sha384', 'sha512']),
+    encoding: oneOf(member(place, 'encoding'), ['hex', 'base64']),
     toleranceSeconds: orNull(member(place, 'toleranceSeconds'), seconds),
     refuseWith: seconds(member(place, 'refuseWith')),
+    eventId: orNull(member(place, 'eventId'), (one) => memberPaths(one)),
   };
+  assertScheme(place, scheme);
+  return scheme;
+}
+
+/** The parts of a scheme that need each other: a time that is not signed would protect from nothing. */
+function assertScheme(place: Place, scheme: WebhookScheme): void {
+  const { signature, signed, timestamp, timestampHeader, toleranceSeconds } = scheme;
+  const times = (text: string, what: string): number => text.split(what).length - 1;
+  const pairs = pairNames(scheme);
+  const inHeader = times(signature, '{t}');
+  if (times(signature, '{mac}') !== 1 || (pairs === null ? !/^[\w.:= -]*\{mac\}$/.test(signature) : inHeader > 1)) {
+    throw wrong(member(place, 'signature'), '{mac}, a text and {mac}, or pairs like t={t},v1={mac}');
+  }
+  if (times(signed, '{body}') !== 1 || times(signed, '{t}') !== (timestamp === null ? 0 : 1)) {
+    throw wrong(member(place, 'signed'), '{body} once, and {t} once where there is a time');
+  }
+  if (inHeader + (timestampHeader === null ? 0 : 1) !== (timestamp === null ? 0 : 1)) {
+    throw wrong(member(place, 'timestampHeader'), 'given where the time is in neither of the two, and only there');
+  }
+  if ((toleranceSeconds === null) !== (timestamp === null)) {
+    throw wrong(member(place, 'toleranceSeconds'), 'given where there is a time, and only there');
+  }
+}
+
+function memberPaths(place: Place): string[] {
+  const { value } = place;
+  const fits = (path: unknown): path is string => typeof path === 'string' && /^[\w.|]{1,200}$/.test(path);
+  if (!Array.isArray(value) || value.length === 0 || value.length > 10 || !value.every(fits)) {
+    throw wrong(place, 'paths of members like data.id');
+  }
+  return value;
+}
+
+/** Visible ASCII on one line: it goes into a header, or into what is signed. */
+function template(place: Place): string {
+  const value = text(place);
+  if (!/^[ -~]{1,100}$/.test(value)) throw wrong(place, 'one line of plain text');
+  return value;
 }
 
 function judgeBases(place: Place): Partial<Record<Environment, string>> {
@@ -157,6 +198,12 @@ function headerName(place: Place): string | null {
 function oneOf<const T extends string>(place: Place, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === place.value);
   if (found === undefined) throw wrong(place, choices.join(' or '));
+  return found;
+}
+
+function present<T>(place: Place, read: (place: Place) => T | null): T {
+  const found = read(place);
+  if (found === null) throw wrong(place, 'given');
   return found;
 }
 

@@ -6,6 +6,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment, KnownHosts } from '../../contract/environments.ts';
+import type { WebhookScheme } from '../../contract/webhook-scheme.ts';
 import { Failure, usage } from '../../failure.ts';
 import { readPrivate } from '../private-file.ts';
 import { isProfileName } from '../profiles.ts';
@@ -37,7 +38,7 @@ export interface Provider {
   merchantField: string | null;
   /** Header names, lower case. `merchant` names the merchant a call is made for. */
   headers: { clientId: string | null; clientSecret: string | null; merchant: string | null };
-  webhooks: ProviderWebhooks;
+  webhooks: WebhookScheme;
   /** Public, throw-away credential of the embedded sandbox; null when it does not imitate this provider. */
   localClient: { id: string; secret: string } | null;
 }
@@ -59,18 +60,6 @@ export interface ProviderToken {
   introspectPath: string | null;
   /** What a token's `aud` must be; null when unknown. */
   audiencePath: string | null;
-}
-
-export interface ProviderWebhooks {
-  signatureHeader: string;
-  /** null when the time stands in the signature header, or nowhere. */
-  timestampHeader: string | null;
-  form: 't,v1' | 'hex';
-  signedText: 'timestamp.body' | 'body';
-  /** null when the scheme has no timestamp, and so no protection against replay. */
-  toleranceSeconds: number | null;
-  /** Status that answers a forged delivery. */
-  refuseWith: number;
 }
 
 const BUILT_IN = [credicorp, acountpay, acountpayV2];

@@ -1,17 +1,24 @@
-/** AcountPay's two webhook schemes. The MACs are made here by openssl's own words: HMAC-SHA256, hex. */
+/** Signature schemes as data: AcountPay's two, and forms that a further provider may have. The MACs are made here by openssl's own words. */
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
+import { findProvider } from '../../src/lib/auth/providers/provider.ts';
+import { type DeliveryInput, verifyScheme } from '../../src/lib/contract/signature.ts';
 import {
-  acountPayEventId,
-  type AcountPayGeneration,
-  acountPayHeaders,
-  type AcountPayInput,
-  verifyAcountPay,
-} from '../../src/lib/contract/acountpay-signature.ts';
+  CREDICORP_SCHEME,
+  derivedEventId,
+  type Headers,
+  signedHeaders,
+  type WebhookScheme,
+} from '../../src/lib/contract/webhook-scheme.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
+type Generation = 1 | 2;
+const SCHEMES: Readonly<Record<Generation, WebhookScheme>> = {
+  1: findProvider('acountpay', '/nonexistent').webhooks,
+  2: findProvider('acountpay-v2', '/nonexistent').webhooks,
+};
 const SECRET = 'webhook_secret_of_tests';
 const NOW = 1_782_744_000;
 const TEXT =
@@ -20,12 +27,8 @@ const body = Buffer.from(TEXT);
 const hmac = (text: string | Buffer, secret: string | Buffer = SECRET): Buffer =>
   createHmac('sha256', secret).update(text).digest();
 
-function delivery(
-  generation: AcountPayGeneration,
-  headers: Record<string, string>,
-  more: Partial<AcountPayInput> = {},
-) {
-  return verifyAcountPay({ generation, headers, body, secrets: [SECRET], now: NOW, ...more });
+function delivery(generation: Generation, headers: Headers, more: Partial<DeliveryInput> = {}) {
+  return verifyScheme(SCHEMES[generation], headers, { body, secrets: [SECRET], now: NOW, ...more });
 }
 
 const one = (mac: string, t: string | number = NOW): Record<string, string> => ({
@@ -37,7 +40,7 @@ const genuine = hmac(`${NOW}.${TEXT}`).toString('hex');
 describe('generation 1', () => {
   it('takes what was signed over time, dot and body', () => {
     assert.deepEqual(delivery(1, one(genuine)), { valid: true, warnings: [], timestamp: NOW, secretIndex: 0 });
-    assert.deepEqual(acountPayHeaders(1, { secret: SECRET, t: NOW, body }), one(genuine));
+    assert.deepEqual(signedHeaders(SCHEMES[1], { secrets: [SECRET], t: NOW, body }), one(genuine));
     const rotated = delivery(1, one(genuine), { secrets: ['', 'new', SECRET] });
     assert.equal(rotated.valid && rotated.secretIndex, 2);
   });
@@ -54,7 +57,7 @@ describe('generation 1', () => {
     }
   });
 
-  const table: [cause: string, headers: Record<string, string>, more?: Partial<AcountPayInput>][] = [
+  const table: [cause: string, headers: Record<string, string>, more?: Partial<DeliveryInput>][] = [
     ['missing_header', { 'x-acountpay-timestamp': String(NOW) }],
     ['missing_header', one('  ')],
     ['missing_timestamp', { 'x-acountpay-signature': genuine }],
@@ -96,10 +99,10 @@ describe('generation 2', () => {
     const verdict = { valid: true, warnings: ['no_replay_protection'], timestamp: null, secretIndex: 0 };
     assert.deepEqual(delivery(2, two(plain)), verdict);
     assert.deepEqual(delivery(2, two(plain), { now: NOW + 10 ** 8 }), verdict, 'it never grows old');
-    assert.deepEqual(acountPayHeaders(2, { secret: SECRET, t: NOW, body }), two(plain));
+    assert.deepEqual(signedHeaders(SCHEMES[2], { secrets: [SECRET], t: NOW, body }), two(plain));
   });
 
-  const table: [cause: string, headers: Record<string, string>, more?: Partial<AcountPayInput>][] = [
+  const table: [cause: string, headers: Record<string, string>, more?: Partial<DeliveryInput>][] = [
     ['missing_header', one(genuine)],
     ['uppercase_hex', two(plain.toUpperCase())],
     ['base64_signature', two(hmac(TEXT).toString('base64'))],
@@ -125,20 +128,73 @@ it('a receiver without a secret is told, not fooled', () => {
     );
 });
 
+it("Credicorp's own scheme is the one its provider's file describes", () => {
+  assert.deepEqual(findProvider('credicorp', '/nonexistent').webhooks, CREDICORP_SCHEME);
+});
+
+const bare: WebhookScheme = { ...SCHEMES[2], signatureHeader: 'x-sig' };
+const timed: WebhookScheme = { ...SCHEMES[1], signatureHeader: 'x-sig', timestampHeader: 'x-time' };
+const OTHERS: [what: string, scheme: WebhookScheme, headers: Record<string, string>][] = [
+  [
+    'a text before the MAC',
+    { ...bare, signature: 'sha256={mac}' },
+    { 'x-sig': `sha256=${hmac(TEXT).toString('hex')}` },
+  ],
+  ['base64', { ...bare, encoding: 'base64' }, { 'x-sig': hmac(TEXT).toString('base64') }],
+  ['SHA-512', { ...bare, hash: 'sha512' }, { 'x-sig': createHmac('sha512', SECRET).update(TEXT).digest('hex') }],
+  [
+    'milliseconds, and another sign between',
+    { ...timed, timestamp: 'unix_ms', signed: 'v0:{t}:{body}' },
+    { 'x-time': `${NOW}000`, 'x-sig': hmac(`v0:${NOW}000:${TEXT}`).toString('hex') },
+  ],
+  [
+    'a time as ISO 8601, after the body',
+    { ...timed, timestamp: 'iso', signed: '{body}|{t}' },
+    { 'x-time': '2026-06-29T14:40:00.000Z', 'x-sig': hmac(`${TEXT}|2026-06-29T14:40:00.000Z`).toString('hex') },
+  ],
+  [
+    'pairs of other names',
+    { ...CREDICORP_SCHEME, signatureHeader: 'x-sig', signature: 'time={t},sig={mac}' },
+    { 'x-sig': `time=${NOW},sig=${hmac(`${NOW}.${TEXT}`).toString('hex')}` },
+  ],
+];
+describe('a scheme of somebody else', () => {
+  for (const [what, scheme, headers] of OTHERS) {
+    it(`${what}: written, read, and refused when a letter changes`, () => {
+      assert.deepEqual(signedHeaders(scheme, { secrets: [SECRET], t: NOW, body }), headers);
+      const input = { body, secrets: ['other', SECRET], now: NOW };
+      const verdict = verifyScheme(scheme, headers, input);
+      assert.deepEqual([verdict.valid, verdict.valid && verdict.secretIndex], [true, 1]);
+      assert.equal(verdict.valid && verdict.timestamp, scheme.timestamp === null ? null : NOW);
+      const refused = (cause: string, more: object): void => {
+        const judged = verifyScheme(scheme, headers, { ...input, ...more });
+        assert.equal(judged.valid ? 'valid' : judged.cause, cause);
+      };
+      refused('wrong_secret', { secrets: ['other'] });
+      refused('wrong_secret', { body: Buffer.from(TEXT.replace('pay_1', 'pay_2')) });
+      refused('body_reserialised', { body: Buffer.from(JSON.stringify(JSON.parse(TEXT), null, 2)) });
+      if (scheme.timestamp !== null) refused('stale_timestamp', { now: NOW + 300 });
+      const cut = { ...headers, 'x-sig': headers['x-sig']?.slice(0, -2) };
+      assert.equal(verifyScheme(scheme, cut, input).valid, false);
+    });
+  }
+});
+
 it('no change of body, time or signature passes, whatever it is', () => {
+  const schemes = [SCHEMES[1], SCHEMES[2], CREDICORP_SCHEME, ...OTHERS.map(([, scheme]) => scheme)];
   fc.assert(
     fc.property(
-      fc.constantFrom<AcountPayGeneration>(1, 2),
+      fc.constantFrom(...schemes),
       fc.uint8Array({ minLength: 1, maxLength: 200 }),
       fc.nat(),
       fc.nat(7),
-      (generation, bytes, at, bit) => {
-        const headers = acountPayHeaders(generation, { secret: SECRET, t: NOW, body: bytes });
-        assert.equal(verifyAcountPay({ generation, headers, body: bytes, secrets: [SECRET], now: NOW }).valid, true);
+      (scheme, bytes, at, bit) => {
+        const headers = signedHeaders(scheme, { secrets: [SECRET], t: NOW, body: bytes });
+        assert.equal(verifyScheme(scheme, headers, { body: bytes, secrets: [SECRET], now: NOW }).valid, true);
         const changed = Uint8Array.from(bytes);
         const index = at % bytes.length;
         changed[index] = (changed[index] ?? 0) ^ (1 << bit);
-        assert.equal(verifyAcountPay({ generation, headers, body: changed, secrets: [SECRET], now: NOW }).valid, false);
+        assert.equal(verifyScheme(scheme, headers, { body: changed, secrets: [SECRET], now: NOW }).valid, false);
       },
     ),
   );
@@ -146,11 +202,12 @@ it('no change of body, time or signature passes, whatever it is', () => {
 
 it('an id for telling repetitions, from event, payment and status', () => {
   const expected = createHash('sha256').update('payment.completed\npay_1\ncompleted').digest('hex').slice(0, 16);
-  assert.equal(acountPayEventId(body), expected);
-  assert.equal(acountPayEventId(Buffer.from(TEXT.replace('pay_1', 'pay_2'))) === expected, false);
+  assert.equal(derivedEventId(SCHEMES[1], body), expected);
+  assert.equal(derivedEventId(SCHEMES[1], Buffer.from(TEXT.replace('pay_1', 'pay_2'))) === expected, false);
   assert.match(
-    acountPayEventId(Buffer.from('{"event":"payment.failed","data":{"paymentId":9007199254740993}}')) ?? '',
+    derivedEventId(SCHEMES[1], Buffer.from('{"event":"payment.failed","data":{"paymentId":9007199254740993}}')) ?? '',
     /^[\da-f]{16}$/,
   );
-  for (const text of ['', '[]', '{"event":1}', 'null']) assert.equal(acountPayEventId(Buffer.from(text)), null);
+  for (const text of ['', '[]', '{"event":1}', 'null'])
+    assert.equal(derivedEventId(SCHEMES[1], Buffer.from(text)), null);
 });
