@@ -113,6 +113,17 @@ test('what a server says cannot write to the terminal', () => {
   assert.equal(lines.split('\n').length, 3);
 });
 
+test('no part of an error repeats a secret', () => {
+  const secret = 'sk_live_PLANTED12345';
+  const failure = new Failure('refused', `no ${secret}`, {
+    param: secret,
+    details: [{ param: 'x', message: secret }],
+    next: `try ${secret}`,
+  });
+  assert.doesNotMatch(errorLines(failure, bare), /PLANTED/);
+  assert.doesNotMatch(JSON.stringify(errorDocument(failure)), /PLANTED/);
+});
+
 test('the last line is a ticket for the request id, unless the id is no id', () => {
   const rows: [requestId: string, last: RegExp][] = [
     ['req_7Hs2bV9k4LmQ', /\n {2}credicorp support report req_7Hs2bV9k4LmQ\n$/],

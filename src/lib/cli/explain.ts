@@ -29,14 +29,17 @@ export function errorDocument(failure: Failure): { error: Record<string, unknown
     type: facts.type,
     code: facts.code,
     message: redactText(failure.message),
-    param: facts.param,
-    details: facts.details,
+    param: cleaned(facts.param),
+    details: facts.details?.map((detail) => ({
+      ...detail,
+      ...(detail.message === undefined ? {} : { message: redactText(detail.message) }),
+    })),
     request_id: facts.requestId,
     doc_url: facts.docUrl,
     retry_after: facts.retryAfter,
     last: facts.last,
     cursor: facts.cursor,
-    next: facts.next,
+    next: cleaned(facts.next),
   };
   return {
     error: Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined && value !== null)),
@@ -52,7 +55,7 @@ export function errorLines(failure: Failure, paint: { bad(text: string): string;
   const known = knownLine(failure.facts);
   if (known !== '') lines.push(paint.dim(`  ${plainLine(redactText(known))}`));
   const next = nextLine(failure.facts);
-  if (next !== '') lines.push(`  ${plainLine(next)}`);
+  if (next !== '') lines.push(`  ${plainLine(redactText(next))}`);
   const { requestId } = failure.facts;
   // The line is there to be pasted into a shell: an id that is more than an id is not in it.
   if (requestId !== undefined && /^\w[\w-]{0,63}$/.test(requestId))
@@ -83,6 +86,10 @@ export function asFailure(error: unknown, command: string): Failure {
     },
     error,
   );
+}
+
+function cleaned(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : redactText(text);
 }
 
 /** A code of the API's table has a page of its own. */

@@ -1,10 +1,10 @@
 /** A world beside the user's, in which the tour runs the real commands. */
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { isRecord } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
 import type { Paint } from './colour.ts';
-import type { Context, Interruption, Output } from './context.ts';
+import type { Context } from './context.ts';
+import { type Inner, innerContext, Memory } from './inner.ts';
 import { run } from './program.ts';
 
 export interface Listener {
@@ -30,10 +30,10 @@ export class World {
     this.#say(`\n${this.#paint.bold(what)}\n${this.#paint.dim('$')} credicorp ${argv.join(' ')}`);
     const out = new Memory();
     const errors = new Memory();
-    const { context, stop } = this.#child(out, errors, tidying);
+    const { context, detach } = this.#child(out, errors, tidying);
     const status = await run([...argv, '--json'], context);
-    stop();
-    const document = out.lines()[0] ?? {};
+    detach();
+    const document = out.documents()[0] ?? {};
     if (status !== 0) throw failureOf(errors, `credicorp ${argv[0]} ended with ${status}`);
     for (const name of SHOWN)
       if (typeof document[name] === 'string') this.#say(`  ${name.padEnd(13)} ${String(document[name])}`);
@@ -46,15 +46,19 @@ export class World {
     this.#say(`\n${this.#paint.bold('listen for webhooks')}\n${this.#paint.dim('$')} credicorp ${argv.join(' ')}`);
     const errors = new Memory();
     const { promise: ready, resolve } = Promise.withResolvers<void>();
-    const out = new Memory((moment) => {
-      if (moment['type'] === 'ready') resolve();
-      if (SHOWN_MOMENTS.has(String(moment['type'])))
-        this.#say(
-          `  ${this.#paint.good(String(moment['type']).padEnd(9))} ${String(moment['event_type'] ?? moment['url'] ?? '')}`,
-        );
+    let told = 0;
+    const out = new Memory((memory) => {
+      for (const moment of memory.documents().slice(told)) {
+        told += 1;
+        if (moment['type'] === 'ready') resolve();
+        if (SHOWN_MOMENTS.has(String(moment['type'])))
+          this.#say(
+            `  ${this.#paint.good(String(moment['type']).padEnd(9))} ${String(moment['event_type'] ?? moment['url'] ?? '')}`,
+          );
+      }
     });
-    const { context, stop, interrupt } = this.#child(out, errors, true);
-    const ended = run([...argv, '--json'], context).finally(stop);
+    const { context, detach, interrupt } = this.#child(out, errors, true);
+    const ended = run([...argv, '--json'], context).finally(detach);
     await Promise.race([
       ready,
       ended.then((status) => Promise.reject(failureOf(errors, `the listener ended with ${status}`))),
@@ -72,10 +76,10 @@ export class World {
     const argv = ['logs', 'tail', '--no-follow', '--since', '5m'];
     this.#say(`\n${this.#paint.bold('see the calls')}\n${this.#paint.dim('$')} credicorp ${argv.join(' ')}`);
     const out = new Memory();
-    const { context, stop } = this.#child(out, new Memory(), false);
+    const { context, detach } = this.#child(out, new Memory(), false);
     await run([...argv, '--json'], context);
-    stop();
-    const entries = out.lines();
+    detach();
+    const entries = out.documents();
     for (const entry of entries.filter(({ source }) => source !== 'sandbox').slice(-8)) {
       this.#say(
         `  ${['source', 'method', 'path', 'status', 'request_id'].map((name) => String(entry[name] ?? '')).join(' ')}`,
@@ -84,74 +88,26 @@ export class World {
     return entries.length;
   }
 
-  /** A world beside the user's: other folders, other streams, no credentials of theirs. Stops with the tour unless it tidies up. */
-  #child(
-    stdout: Memory,
-    stderr: Memory,
-    apart: boolean,
-  ): { context: Context; stop: () => void; interrupt: (why: Interruption) => void } {
-    const controller = new AbortController();
-    const interrupt = (why: Interruption): void => controller.abort(why);
-    const follow = (): void => controller.abort(this.#context.signal.reason);
-    if (!apart) this.#context.signal.addEventListener('abort', follow, { once: true });
+  /** A world beside the user's: other folders, no credentials of theirs. Stops with the tour unless it tidies up. */
+  #child(stdout: Memory, stderr: Memory, apart: boolean): Inner {
     const env = Object.fromEntries(
       Object.entries(this.#context.env).filter(([name]) => !/^(CC|CREDICORP)_/.test(name)),
     );
     const paths = { config: join(this.#folder, 'config'), state: join(this.#folder, 'state') };
-    const context: Context = {
-      ...this.#context,
-      ...{ stdout, stderr, paths, interrupt, signal: controller.signal, cwd: this.#folder, home: this.#folder },
+    const changes = {
+      ...{ paths, cwd: this.#folder, home: this.#folder },
       env: { ...env, CREDICORP_CONFIG_DIR: paths.config, CREDICORP_STATE_DIR: paths.state },
-      stdin: Object.assign(Readable.from([]), { isTTY: false }),
     };
-    return { context, interrupt, stop: () => this.#context.signal.removeEventListener('abort', follow) };
+    return innerContext(this.#context, { stdout, stderr }, { follow: !apart, changes });
   }
 }
 
 const SHOWN = ['base_url', 'profile', 'id', 'status', 'outcome', 'url'];
 const SHOWN_MOMENTS = new Set(['ready', 'forwarded', 'rejected', 'failed']);
 
-/** Keeps what a command writes; complete JSON lines are handed on as they come. */
-class Memory implements Output {
-  readonly isTTY = false;
-  readonly #told: ((document: Record<string, unknown>) => void) | undefined;
-  #text = '';
-  #read = 0;
-
-  constructor(told?: (document: Record<string, unknown>) => void) {
-    this.#told = told;
-  }
-
-  write(chunk: string | Uint8Array, callback?: (error?: Error | null) => void): boolean {
-    this.#text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
-    if (this.#told) {
-      const all = this.lines();
-      for (const document of all.slice(this.#read)) this.#told(document);
-      this.#read = all.length;
-    }
-    if (callback) setImmediate(callback);
-    return true;
-  }
-
-  on(): this {
-    return this;
-  }
-
-  lines(): Record<string, unknown>[] {
-    return this.#text.split('\n').flatMap((line) => {
-      try {
-        const value: unknown = JSON.parse(line);
-        return isRecord(value) ? [value] : [];
-      } catch {
-        return [];
-      }
-    });
-  }
-}
-
 /** The step's own error document becomes the tour's failure. */
 function failureOf(errors: Memory, otherwise: string): Failure {
-  const error = errors.lines().at(-1)?.['error'];
+  const error = errors.documents().at(-1)?.['error'];
   if (!isRecord(error)) return new Failure('unavailable', otherwise);
   const next = typeof error['next'] === 'string' ? { next: error['next'] } : {};
   return new Failure('unavailable', String(error['message'] ?? otherwise), next);
