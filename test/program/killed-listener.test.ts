@@ -8,7 +8,7 @@ import { smallApp } from '../support/receiving.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
 
-const ROUNDS = [40, 40, 40];
+const ROUNDS = [170, 165, 165];
 const home = freshHome();
 const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
 const value = async (...args: string[]): Promise<string> => {

@@ -61,7 +61,8 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 
 export class Forwarding {
   readonly #options: ForwardingOptions;
-  readonly #lanes = new Map<string, { lane: Lane<Load>; forwarder: Forwarder }>();
+  readonly #lanes = new Map<string, Lane<Load>>();
+  readonly #forwarders = new Map<string, Forwarder>();
   readonly #holding: Holding<Parcel>;
   #kept = 0;
   #stopped = false;
@@ -82,9 +83,8 @@ export class Forwarding {
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#holding.stop();
-    const open = [...this.#lanes.values()];
-    await Promise.all(open.map(({ lane }) => lane.stop(graceMs)));
-    await Promise.all(open.map(({ forwarder }) => forwarder.close()));
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.stop(graceMs)));
+    await Promise.all([...this.#forwarders.values()].map((forwarder) => forwarder.close()));
   }
 
   #enter(parcel: Parcel): void {
@@ -103,32 +103,40 @@ export class Forwarding {
     });
   }
 
+  /** One for each app: what it is called by does not make two of it, or more than agreed would be under way there. */
   #laneFor(origin: string): Lane<Load> {
-    const found = this.#lanes.get(origin);
-    if (found !== undefined) return found.lane;
-    const { concurrency, timeoutMs, ticks, now, random, retry } = this.#options;
-    const forwarder = createForwarder({ origin, concurrency, timeoutMs, ticks });
+    const app = origin.replace(/^(https?:\/\/)(?:[^/]*\.)?localhost(?=:|$)/, '$1127.0.0.1');
+    const found = this.#lanes.get(app);
+    if (found !== undefined) return found;
+    const { concurrency, timeoutMs, now, random, retry } = this.#options;
     const lane = new Lane<Load>({
       concurrency,
       retry,
       now,
       random,
-      listens: () => listensOn(new URL(origin), timeoutMs),
-      attempt: (job, signal) => this.#attempt(forwarder, job, signal),
+      listens: ({ parcel }) => listensOn(new URL(parcel.target), timeoutMs),
+      attempt: (job, signal) => this.#attempt(job, signal),
       report: (job, outcome, next) => this.#report(job, outcome, next),
     });
-    this.#lanes.set(origin, { lane, forwarder });
+    this.#lanes.set(app, lane);
     return lane;
   }
 
-  async #attempt(forwarder: Forwarder, { parcel, attempts }: Load, signal: AbortSignal): Promise<Outcome> {
+  #forwarderFor(origin: string): Forwarder {
+    const { concurrency, timeoutMs, ticks } = this.#options;
+    const forwarder = this.#forwarders.get(origin) ?? createForwarder({ origin, concurrency, timeoutMs, ticks });
+    this.#forwarders.set(origin, forwarder);
+    return forwarder;
+  }
+
+  async #attempt({ parcel, attempts }: Load, signal: AbortSignal): Promise<Outcome> {
     if (parcel.mischief?.drop === true && attempts === parcel.attempts) {
       return { kind: 'broken', error: 'dropped', latencyMs: 0 };
     }
     const message = this.#messageOf(parcel);
     // Trimmed away behind our back: there is nothing left to deliver.
     if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
-    return forwarder.attempt(parcel.target, message, signal);
+    return this.#forwarderFor(partsOf(parcel.target).origin).attempt(parcel.target, message, signal);
   }
 
   #report(job: Load, outcome: Outcome, next: Next): void {

@@ -43,8 +43,8 @@ export interface LaneOptions<J extends Job> {
   random: () => number;
   /** Makes one attempt. Must not throw. */
   attempt: (job: J, signal: AbortSignal) => Promise<Outcome>;
-  /** Whether something listens at the app's port. */
-  listens: () => Promise<boolean>;
+  /** Whether something listens at the port this job goes to. */
+  listens: (job: J) => Promise<boolean>;
   /** Told after each attempt; `attempts` already counts it. Not told of attempts that were called off. */
   report: (job: J, outcome: Outcome, next: Next) => void;
 }
@@ -117,7 +117,7 @@ export class Lane<J extends Job> {
     else if (next.inMs !== null) this.#comeBackLater(key, next.inMs);
     else {
       this.#comeBack(key);
-      if (this.#away === null) void this.#waitForPort(outcome);
+      if (this.#away === null) void this.#waitForPort(job, outcome);
     }
   }
 
@@ -163,13 +163,13 @@ export class Lane<J extends Job> {
   }
 
   /** While nobody listens, only the port is tried: a hundred waiting deliveries must not knock a hundred times. */
-  async #waitForPort(outcome: Outcome): Promise<void> {
+  async #waitForPort(job: J, outcome: Outcome): Promise<void> {
     const { signal } = this.#stopping;
     this.#away = outcome;
     while (!signal.aborted) {
       this.#giveUpOnTheOld(outcome);
       await wait(this.#options.retry.portPollMs, null, { signal }).catch(() => null);
-      if (!signal.aborted && (await this.#options.listens())) break;
+      if (!signal.aborted && (await this.#options.listens(job))) break;
     }
     this.#away = null;
     this.#pump();

@@ -1,0 +1,69 @@
+/** A listener as the built program, in a process of its own, read moment by moment. */
+import { createInterface } from 'node:readline';
+import type { Moment } from '../../src/lib/webhooks/moments.ts';
+import { type Child, type Ended, finish, start } from './spawn.ts';
+
+export type MomentOf<T extends Moment['type']> = Extract<Moment, { type: T }>;
+
+export interface ListenerProgram {
+  child: Child;
+  moments: Moment[];
+  of<T extends Moment['type']>(type: T): MomentOf<T>[];
+  /** Waits until something holds that moments can make true; looked at after each of them. */
+  until(holds: () => boolean): Promise<void>;
+  /** Waits for so many moments of this type, past ones included. @returns the last of them */
+  times<T extends Moment['type']>(type: T, count: number): Promise<MomentOf<T>>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Ctrl-C. */
+  stop(): Promise<Ended & { closed: MomentOf<'closed'> }>;
+}
+
+/** `webhooks listen … --json`, ready. */
+export async function listenProgram(env: Record<string, string>, ...flags: string[]): Promise<ListenerProgram> {
+  const child = start('bin/run.js', ['webhooks', 'listen', '--json', ...flags], env);
+  const ended = finish(child);
+  const moments: Moment[] = [];
+  let look: () => void = () => undefined;
+  let over: Ended | null = null;
+  void ended.then((end) => {
+    over = end;
+    look();
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    moments.push(JSON.parse(line) as Moment);
+    look();
+  });
+  const of = <T extends Moment['type']>(type: T): MomentOf<T>[] =>
+    moments.filter((moment): moment is MomentOf<T> => moment.type === type);
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) {
+      if (over !== null) throw new Error(`the listener ended: ${over.stderr}`);
+      await new Promise<void>((resolve) => {
+        look = resolve;
+      });
+    }
+  };
+  const listener: ListenerProgram = {
+    ...{ child, moments, of, until },
+    async times(type, count) {
+      await until(() => of(type).length >= count);
+      const last = of(type)[count - 1];
+      if (last === undefined) throw new Error(`no ${type}`);
+      return last;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+    async stop() {
+      child.kill('SIGINT');
+      const end = await ended;
+      const [closed] = of('closed');
+      if (closed === undefined) throw new Error(`no last moment: ${end.stderr}`);
+      return { ...end, closed };
+    },
+  };
+  await listener.times('ready', 1);
+  return listener;
+}
