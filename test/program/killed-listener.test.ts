@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { listenProgram } from '../support/listener.ts';
 import { smallApp } from '../support/receiving.ts';
+import { type Ended, freshHome, runScript } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
-import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
 
+/** Deliveries before the first kill, before the second, and after it. */
 const ROUNDS = [170, 165, 165];
 const home = freshHome();
 const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
@@ -23,36 +25,26 @@ after(async () => {
   home[Symbol.dispose]();
 });
 
-async function listen(target: string): Promise<{ child: Child; ready: Record<string, unknown> }> {
-  const child = start('bin/run.js', ['webhooks', 'listen', '--forward', target, '--json'], home.env);
-  const text = await seen(child.stdout, /"type":"ready".*\n/);
-  const line = text.split('\n').find((one) => one.includes('"type":"ready"')) ?? '';
-  return { child, ready: JSON.parse(line) as Record<string, unknown> };
-}
-
-async function kill(child: Child): Promise<void> {
-  child.kill('SIGKILL');
-  await finish(child);
-}
-
 test('killed twice while the app is away: every event arrives, each once', async () => {
   const away = await smallApp();
   await away.close();
   const ids: string[] = [];
-  let listener = await listen(away.url);
-  const { endpoint_id: endpoint, url } = listener.ready;
+  let listener = await listenProgram(home.env, '--forward', away.url);
+  const [first] = listener.of('ready');
   for (const [round, count] of ROUNDS.entries()) {
-    // Half of a round is under way when the listener dies; what it could not take comes again by the sandbox's schedule.
-    const wave = ['webhooks', 'trigger', 'payment.settled', '--count', String(count), '--quiet'];
-    const sent = value(...wave);
+    // A round is under way when the listener dies; what it could not take comes again by the sandbox's schedule.
+    const before = listener.of('received').length;
+    const sent = value('webhooks', 'trigger', 'payment.settled', '--count', String(count), '--quiet');
     if (round > 0) {
-      await seen(listener.child.stdout, /"received"/);
-      await kill(listener.child);
-      ids.push(...(await sent).split('\n'));
-      listener = await listen(away.url);
-      assert.deepEqual([listener.ready['endpoint_id'], listener.ready['url']], [endpoint, url], 'taken over');
-      assert.ok(Number(listener.ready['leftover']) > 0, 'what was stored is still there');
-    } else ids.push(...(await sent).split('\n'));
+      await listener.times('received', before + 20);
+      await listener.kill();
+    }
+    ids.push(...(await sent).split('\n'));
+    if (round === 0) continue;
+    listener = await listenProgram(home.env, '--forward', away.url);
+    const [ready] = listener.of('ready');
+    assert.deepEqual([ready?.endpoint_id, ready?.url], [first?.endpoint_id, first?.url], 'taken over');
+    assert.ok((ready?.leftover ?? 0) > 0, 'what was stored is still there');
   }
   const app = await smallApp(() => 200, away.port);
   // Ten minutes of the sandbox's clock: the retries at one and six minutes.
@@ -60,22 +52,10 @@ test('killed twice while the app is away: every event arrives, each once', async
   const total = ROUNDS.reduce((sum, n) => sum + n, 0);
   assert.equal(new Set(ids).size, total);
   await value(
-    'webhooks',
-    'expect',
-    '--type',
-    'payment.settled',
-    '--count',
-    String(total),
-    '--timeout',
-    '20s',
-    '--quiet',
+    ...['webhooks', 'expect', '--type', 'payment.settled', '--count', String(total), '--timeout', '20s', '--quiet'],
   );
-  while (app.seen.length < total) await seen(listener.child.stdout, /"forwarded"/);
-  const done = seen(listener.child.stdout, /"closed"/);
-  listener.child.kill('SIGINT');
-  const closing = finish(listener.child);
-  await done;
-  assert.equal((await closing).status, 0);
+  await listener.until(() => app.seen.length >= total);
+  assert.equal((await listener.stop()).status, 0);
   const arrived = app.seen.map(({ body }) => (JSON.parse(body.toString()) as { id: string }).id);
   assert.deepEqual(arrived.toSorted(), ids.toSorted(), 'all of them, none twice');
   assert.equal(await value('events', 'list', '--state', 'waiting', '--quiet'), '');
@@ -84,10 +64,11 @@ test('killed twice while the app is away: every event arrives, each once', async
 });
 
 test('on a terminal, list offers to remove what a killed listener left', async () => {
-  const { child, ready } = await listen('127.0.0.1:9/hook');
-  await kill(child);
+  const listener = await listenProgram(home.env, '--forward', '127.0.0.1:9/hook');
+  await listener.kill();
+  const [ready] = listener.of('ready');
   const terminal = openTerminal(['webhooks', 'endpoints', 'list'], home.env);
-  await terminal.shows(new RegExp(`left by listeners that crashed: ${ready['endpoint_id']}[\\s\\S]*Remove it now\\?`));
+  await terminal.shows(new RegExp(`left by listeners that crashed: ${ready?.endpoint_id}[\\s\\S]*Remove it now\\?`));
   terminal.type('y\r');
   assert.equal(await terminal.ended(), 0, terminal.text);
   assert.equal(await value('webhooks', 'endpoints', 'list', '--quiet'), '');
