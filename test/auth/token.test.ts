@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -210,6 +210,15 @@ describe('keeping', () => {
     const all = await options(server.base, { env }, { vault, notice: (line) => notices.push(line) });
     assert.equal(await tokenSource(all).lend(ANY), 'token-1');
     assert.match(notices.join(), /not kept/);
+  });
+
+  it('mints where neither lock nor stamp can be written', async (t) => {
+    const server = await plane(t);
+    const file = join(newFolder(), 'a-file');
+    writeFileSync(file, '');
+    const all = await options(server.base, {}, { lockFolder: join(file, 'state') });
+    assert.equal(await tokenSource(all).lend(ANY), 'token-1');
+    assert.equal(await tokenSource(all).lend(ANY), 'token-1', 'kept all the same');
   });
 
   it('stops at a vault that cannot be opened when the secret is in it', async (t) => {

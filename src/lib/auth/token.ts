@@ -100,7 +100,7 @@ class Holder {
     const { lockFolder, signal, vault } = this.#options;
     // Memory is nobody else's: there is nobody to wait for.
     if (vault.kind === 'memory') return this.#mintKept();
-    makePrivateFolder(lockFolder);
+    ifItCan(() => makePrivateFolder(lockFolder));
     const options = { patienceMs: PATIENCE_MS, ...(signal === undefined ? {} : { signal }) };
     return withLock(`${this.#lockName()}.lock`, options, async () => {
       if (stamp !== null && this.#stamp() !== stamp) return null;
@@ -155,11 +155,11 @@ class Holder {
 
   /** Changes whenever any process has minted for this account. */
   #stamp(): string {
-    return readPrivate(`${this.#lockName()}.stamp`) ?? '';
+    return ifItCan(() => readPrivate(`${this.#lockName()}.stamp`)) ?? '';
   }
 
   #putStamp(): void {
-    writePrivate(`${this.#lockName()}.stamp`, randomBytes(12).toString('hex'));
+    ifItCan(() => writePrivate(`${this.#lockName()}.stamp`, randomBytes(12).toString('hex')));
   }
 
   #lockName(): string {
@@ -169,5 +169,15 @@ class Holder {
       .digest('hex')
       .slice(0, 16);
     return join(lockFolder, `mint-${name}`);
+  }
+}
+
+/** Lock and stamp save others from minting too. Where they cannot be had, everybody mints, which is slow and not wrong. */
+function ifItCan<T>(touch: () => T): T | undefined {
+  try {
+    return touch();
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
   }
 }

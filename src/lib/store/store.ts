@@ -136,7 +136,8 @@ function finish(
     setAside: aside,
     bound: (maxBytes = Infinity) => bound(db, options.tables, Math.min(maxPages, Math.ceil(maxBytes / PAGE_BYTES))),
     sync: wal.sync,
-    condemn: () => condemn(path, inode),
+    // Another process may have been faster: the file that stands there now is a good one.
+    condemn: () => (inodeOf(path) === inode ? condemn(path, inode) : undefined),
     isStale: () => inodeOf(path) !== inode || isCondemned(path, inode),
     close: () => {
       if (db.isOpen) db.close();
