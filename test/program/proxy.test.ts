@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
@@ -115,13 +116,52 @@ it('speaks TLS to the host, and checks its certificate', async () => {
   const answer = await fetch(`${wary.url}/a`);
   assert.equal(answer.status, 502);
   assert.match(await answer.text(), /the TLS connection failed/);
-  for (const { child } of [trusting, wary]) {
+  const company = await connectProxy();
+  const through = { ...env, NODE_EXTRA_CA_CERTS: cert, HTTPS_PROXY: `http://user:p%20w@127.0.0.1:${company.port}` };
+  const [behind, round] = await Promise.all([proxy([], through), proxy([], { ...through, NO_PROXY: 'localhost' })]);
+  for (const path of ['/one', '/two']) {
+    assert.equal(await (await fetch(behind.url + path)).text(), `localhost:${port} ${path}`);
+    assert.equal(await (await fetch(round.url + path)).text(), `localhost:${port} ${path}`);
+  }
+  // One way for both calls, opened with the credentials of the address; NO_PROXY goes past it.
+  assert.deepEqual(company.asked, [`localhost:${port} Basic ${btoa('user:p w')}`]);
+  company.refuse();
+  const turned = await proxy([], through);
+  const refused = await fetch(`${turned.url}/x`);
+  assert.deepEqual(
+    [refused.status, await refused.text()],
+    [502, `credicorp proxy: no answer from localhost:${port}: the proxy refused the connection (407)\n`],
+  );
+  for (const address of ['127.0.0.1:3128', 'socks5://127.0.0.1:1080', 'no address']) {
+    const ended = await runScript('bin/run.js', ['proxy', 'start', '--port', '0'], { ...env, HTTPS_PROXY: address });
+    assert.equal(ended.status, 2, address);
+    assert.match(ended.stderr, /bad_proxy\n.*correct HTTPS_PROXY/, address);
+  }
+  company.close();
+  for (const { child } of [trusting, wary, behind, round, turned]) {
     child.kill('SIGINT');
     assert.equal((await finish(child)).status, 0);
   }
   host.close();
   host.closeAllConnections();
 });
+
+/** The proxy of a company: opens a way to whatever it is asked for, until it is told to refuse. */
+async function connectProxy() {
+  const asked: string[] = [];
+  let refusing = false;
+  const server = createHttpServer().on('connect', (request, near: Socket) => {
+    if (refusing) return near.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n');
+    asked.push(`${request.url} ${request.headers['proxy-authorization']}`);
+    const far = connect(Number(request.url?.split(':')[1]), '127.0.0.1');
+    near.write('HTTP/1.1 200 OK\r\n\r\n');
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    return near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { port, asked, refuse: () => (refusing = true), close: () => void server.close() };
+}
 
 it('a port that is taken is a usage error', async () => {
   const { child, url } = await proxy([]);

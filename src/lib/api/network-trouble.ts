@@ -51,12 +51,10 @@ export function networkTrouble(error: unknown, url: URL): NetworkTrouble {
   }
   if (/^(?:HPE_|HTTPParserError|UND_ERR_HTTP)/.test(code))
     return { code: 'not_http', message: 'what came back is not HTTP' };
-  // The CONNECT request of a proxied connection was answered with something else than 200.
-  if (error instanceof Error && error.message.startsWith('Proxy response')) {
-    return {
-      code: 'proxy',
-      message: `the proxy refused the connection (${/\d{3}/.exec(error.message)?.[0] ?? 'no status'})`,
-    };
+  // The CONNECT request of a proxied connection was answered with something else than 200: undici's words, and Node's code.
+  if (error instanceof Error && (error.message.startsWith('Proxy response') || code === 'ERR_PROXY_TUNNEL')) {
+    const status = /(?:HTTP\/1\.\d |Proxy response \D*)(\d{3})/.exec(error.message)?.[1] ?? 'no status';
+    return { code: 'proxy', message: `the proxy refused the connection (${status})` };
   }
   return WORDS[code] ?? { code: 'network', message: `the connection failed (${code})` };
 }
@@ -68,6 +66,14 @@ export function networkFailure(trouble: NetworkTrouble, url: URL): Failure {
   }
   const next = NEXT[trouble.code] ?? 'try again; `credicorp doctor` looks at the way to the host';
   return new Failure('unavailable', `no answer from ${url.host}: ${trouble.message}`, { code: trouble.code, next });
+}
+
+/** @returns `usage`: what `HTTPS_PROXY` holds cannot be used */
+export function badProxy(): Failure {
+  return new Failure('usage', 'the proxy address is not a URL', {
+    code: 'bad_proxy',
+    next: 'correct HTTPS_PROXY, for example HTTPS_PROXY=http://proxy.example:8080',
+  });
 }
 
 const NEXT: Record<string, string> = {

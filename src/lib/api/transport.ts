@@ -5,9 +5,8 @@
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
-import { Failure } from '../failure.ts';
 import { exchange } from './exchange.ts';
-import type { NetworkTrouble } from './network-trouble.ts';
+import { badProxy, type NetworkTrouble } from './network-trouble.ts';
 import { openStream, type StreamAnswer } from './stream.ts';
 
 export interface TransportOptions {
@@ -93,9 +92,6 @@ async function proxyAgent(settings: object, https: string, none: string | undefi
   try {
     return new EnvHttpProxyAgent({ ...settings, httpsProxy: https, httpProxy: '', noProxy: none ?? '' });
   } catch {
-    throw new Failure('usage', 'the proxy address is not a URL', {
-      code: 'bad_proxy',
-      next: 'correct HTTPS_PROXY, for example HTTPS_PROXY=http://proxy.example:8080',
-    });
+    throw badProxy();
   }
 }

@@ -1,5 +1,12 @@
 /** One request on its way to the host and its answer on the way back, byte for byte and as they come. */
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions, ServerResponse } from 'node:http';
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import { type NetworkTrouble, networkTrouble } from '../api/network-trouble.ts';
 import { asRecord, passedOn, valuesOf } from './headers.ts';
 import { KeptBody } from './kept-body.ts';
@@ -11,6 +18,8 @@ export interface Road {
   open: (options: RequestOptions) => ClientRequest;
   /** Until the answer begins, and between two pieces of it, in milliseconds. */
   timeoutMs: number;
+  /** Bytes of an answer's head. */
+  maxHeaderSize: number;
 }
 
 /** What passed: as much as was seen when it ended. */
@@ -23,6 +32,8 @@ export interface Passed {
   responseBody: string | null;
   /** Why it did not come to its end. */
   trouble: NetworkTrouble | null;
+  /** 2 where it was sent once more. */
+  tries: number;
 }
 
 /** @param extra headers to add, names and values in turn @returns when the exchange is over; never throws */
@@ -34,6 +45,21 @@ export function pass(
 ): Promise<Passed> {
   return new Promise((resolve) => new Passage(road, request, response, resolve).start(extra));
 }
+
+/** An answer of the proxy's own in place of the host's. */
+export async function turnDown(
+  road: Road,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, code, message }: { status: number; code: string; message: string },
+): Promise<Passed> {
+  sayNo(response, status, message);
+  const requestHeaders = asRecord(['Host', road.target.host, ...passedOn(request.rawHeaders, isHost)]);
+  const none = { status: null, requestBody: null, responseHeaders: {}, responseBody: null };
+  return { ...none, requestHeaders, trouble: { code, message }, tries: 1 };
+}
+
+const isHost = (name: string): boolean => name === 'host';
 
 class Passage {
   readonly #road: Road;
@@ -48,6 +74,7 @@ class Passage {
   /** Until the answer begins, however busily its head trickles in; begins anew with each piece that is sent. */
   #patience: NodeJS.Timeout | null = null;
   #over = false;
+  #tries = 0;
 
   constructor(road: Road, request: IncomingMessage, response: ServerResponse, resolve: (passed: Passed) => void) {
     this.#road = road;
@@ -58,7 +85,7 @@ class Passage {
 
   start(extra: readonly string[]): void {
     const { method = 'GET', rawHeaders } = this.#request;
-    const own = passedOn(rawHeaders, (name) => name === 'host');
+    const own = passedOn(rawHeaders, isHost);
     this.#headers = ['Host', this.#road.target.host, ...own, ...extra];
     // Without a length or chunks there is no body (RFC 9112 §6.3); left alone, Node would announce chunks.
     const framed = ['content-length', 'transfer-encoding'].some((name) => valuesOf(own, name).length > 0);
@@ -66,20 +93,22 @@ class Passage {
     this.#request.on('data', this.#sent.add).on('data', () => this.#patience?.refresh());
     this.#request.on('error', () => undefined);
     this.#response.once('close', () => this.#end({ code: 'hung_up', message: 'the app hung up' }));
-    this.#send(framed, true);
+    this.#send(framed);
   }
 
-  /** @param again an idle connection may be closed by the other end just now; what has no body is then sent once more */
-  #send(framed: boolean, again: boolean): void {
-    const { target, agent, open, timeoutMs } = this.#road;
+  /** An idle connection may be closed by the other end just now; what has no body is then sent once more. */
+  #send(framed: boolean): void {
+    const { target, agent, open, timeoutMs, maxHeaderSize } = this.#road;
     const { method = 'GET', url = '/' } = this.#request;
     const { hostname, port, protocol } = target;
     const onward = open({
-      ...{ agent, protocol, method, path: url, headers: this.#headers, timeout: timeoutMs },
+      ...{ agent, protocol, method, path: url, headers: this.#headers, timeout: timeoutMs, maxHeaderSize },
       hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
       ...(port === '' ? {} : { port }),
     });
     this.#onward = onward;
+    this.#tries += 1;
+    onward.on('information', ({ statusCode, rawHeaders }) => this.#hint(statusCode, rawHeaders));
     onward.on('response', (answer) => this.#receive(answer));
     const giveUp = () => void onward.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
     if (this.#patience) clearTimeout(this.#patience);
@@ -91,26 +120,55 @@ class Passage {
     });
     onward.on('error', (error) => {
       const idle = onward.reusedSocket && !framed && /^(?:GET|HEAD)$/.test(method) && this.#answer === null;
-      if (again && idle && !this.#over) this.#send(framed, false);
+      if (this.#tries === 1 && idle && !this.#over) this.#send(framed);
       // Once the answer came it speaks for itself: the host may stop reading a body it has refused already.
       else if (this.#answer === null) this.#fail(error);
     });
-    if (framed) this.#request.pipe(onward);
-    else onward.end();
+    if (!framed) return void onward.end();
+    this.#request.pipe(onward, { end: false });
+    this.#request.once('end', () => {
+      addTrailers(onward, this.#request.rawTrailers);
+      onward.end();
+    });
+  }
+
+  /** Interim answers come before the answer (RFC 9110 §15.2). Node has answered 100 itself. */
+  #hint(status: number, raw: readonly string[]): void {
+    const { link, ...others } = asRecord(passedOn(raw));
+    try {
+      if (status === 102) this.#response.writeProcessing();
+      else if (status === 103 && link !== undefined)
+        this.#response.writeEarlyHints({ ...others, link: link.split(/,\s*(?=<)/) });
+    } catch {
+      // Node is stricter in writing a hint than in reading one, and the app can do without it.
+    }
   }
 
   #receive(answer: IncomingMessage): void {
+    const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
+    const bodiless = this.#request.method === 'HEAD' || statusCode === 204 || statusCode === 304;
+    this.#response.sendDate = false;
+    try {
+      this.#response.writeHead(
+        statusCode,
+        statusMessage,
+        passedOn(rawHeaders, (name) => bodiless && name === 'trailer'),
+      );
+    } catch {
+      return this.#fail(Object.assign(new Error('a head that cannot be written again'), { code: 'HPE_HEAD' }));
+    }
     this.#answer = answer;
     if (this.#patience) clearTimeout(this.#patience);
-    const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
-    this.#response.sendDate = false;
-    this.#response.writeHead(statusCode, statusMessage, passedOn(rawHeaders));
     // What comes later may come much later: the head does not wait for it.
     this.#response.flushHeaders();
     answer.on('data', this.#got.add);
     answer.once('error', (error) => this.#fail(error));
-    answer.once('end', () => this.#end(null));
-    answer.pipe(this.#response);
+    answer.pipe(this.#response, { end: false });
+    answer.once('end', () => {
+      addTrailers(this.#response, answer.rawTrailers);
+      this.#response.end();
+      this.#end(null);
+    });
   }
 
   /** No answer: said as a gateway says it (RFC 9110 §15.6.3, §15.6.5). Half an answer: cut, as the host cut it. */
@@ -140,15 +198,23 @@ class Passage {
       responseHeaders,
       responseBody: this.#got.text(responseHeaders),
       trouble,
+      tries: this.#tries,
     });
   }
+}
+
+/** Fields after a chunked body (RFC 9110 §6.5). */
+function addTrailers(to: ClientRequest | ServerResponse, raw: readonly string[]): void {
+  const fields = raw.flatMap((name, at) => (at % 2 === 0 ? [[name, raw[at + 1] ?? ''] as [string, string]] : []));
+  if (fields.length > 0) to.addTrailers(fields);
 }
 
 /** An answer of the proxy's own, marked as such. */
 export function sayNo(response: ServerResponse, status: number, why: string): void {
   const body = `credicorp proxy: ${why}\n`;
   response
-    .writeHead(status, {
+    // Named: words that could not be written would stay.
+    .writeHead(status, STATUS_CODES[status], {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
       'Proxy-Status': 'credicorp',

@@ -4,12 +4,12 @@
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { networkFailure } from '../api/network-trouble.ts';
+import { badProxy, networkFailure } from '../api/network-trouble.ts';
 import { recordOf } from '../api/trace.ts';
 import type { WriteDown } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import { refusalOf } from './guard.ts';
-import { pass, type Passed, type Road, sayNo } from './pass.ts';
+import { pass, type Passed, type Road, sayNo, turnDown } from './pass.ts';
 
 export interface ProxyOptions {
   /** 0 takes any free port. */
@@ -42,35 +42,38 @@ export interface Proxy {
 
 const MOST_CONNECTIONS = 512;
 const KEEP_ALIVE_MS = 30_000;
+/** Bytes of a head, in either direction: more than hosts and clients allow themselves. */
+const MOST_HEAD = 64 * 1024;
+/** The API has none. Other upgrades (h2c) are an offer that a server may pass over (RFC 9110 §7.8). */
+const NO_WEBSOCKET = { status: 501, code: 'upgrade_not_passed_on', message: 'this proxy does not pass on WebSockets' };
 
-/** @throws Failure `usage` (`port_in_use`, `port_forbidden`) */
+/** @throws Failure `usage` (`port_in_use`, `port_forbidden`, `bad_proxy`) */
 export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const road = roadTo(options);
   const counts = { calls: 0, failed: 0 };
   const lend = createLender(options.token);
-  const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    const refusal = refusalOf(request);
-    if (refusal) return sayNo(response, refusal.status, refusal.why);
-    void serve(request, response);
-  });
+  const server = http.createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MOST_HEAD },
+    (request, response) => {
+      const refusal = refusalOf(request);
+      if (refusal) return sayNo(response, refusal.status, refusal.why);
+      void serve(request, response);
+    },
+  );
   server.maxConnections = MOST_CONNECTIONS;
-  server.on('clientError', (_error, socket) => socket.destroy());
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const [at, began] = [options.now(), options.ticks()];
-    try {
-      const added = request.headers.authorization === undefined ? await lend.token() : null;
-      const extra = added === null ? [] : ['Authorization', `Bearer ${added}`];
-      const passed = await pass(road, request, response, extra);
-      if (passed.status === 401 && added !== null) lend.refused(added);
-      counts.calls += 1;
-      if (passed.status === null || passed.status >= 400) counts.failed += 1;
-      options.record({ ...recordFor(request, passed, options), at, latencyMs: options.ticks() - began });
-    } catch (error) {
-      // No token was to be had. The words are ours and carry no secret.
-      counts.failed += 1;
-      sayNo(response, 502, error instanceof Failure ? error.message : 'no token could be had');
-    }
+    const lent = request.headers.authorization === undefined ? await lend.token() : null;
+    const passed = await (lent instanceof Failure
+      ? turnDown(road, request, response, { status: 502, code: lent.facts.code ?? 'no_token', message: lent.message })
+      : wantsWebSocket(request)
+        ? turnDown(road, request, response, NO_WEBSOCKET)
+        : pass(road, request, response, lent === null ? [] : ['Authorization', `Bearer ${lent}`]));
+    if (passed.status === 401 && typeof lent === 'string') lend.refused(lent);
+    counts.calls += 1;
+    if (passed.status === null || passed.status >= 400) counts.failed += 1;
+    options.record({ ...recordFor(request, passed, options), at, latencyMs: options.ticks() - began });
   }
 
   await listening(server, options.port);
@@ -83,18 +86,29 @@ function roadTo({ target, proxy, timeoutMs }: ProxyOptions): Road {
   const url = new URL(target);
   const secure = url.protocol === 'https:';
   const settings = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' as const };
-  // Plain http goes to loopback only, and never through a proxy.
+  // Plain http goes to loopback only, and never through a proxy. Node passes over an address it cannot read: that would be a way round.
   const through = secure && proxy?.https ? { proxyEnv: { HTTPS_PROXY: proxy.https, NO_PROXY: proxy.none } } : {};
+  if ('proxyEnv' in through && !/^https?:$/.test(URL.parse(proxy?.https ?? '')?.protocol ?? '')) throw badProxy();
   const agent = secure ? new https.Agent({ ...settings, ...through }) : new http.Agent(settings);
-  return { target: url, agent, open: secure ? https.request : http.request, timeoutMs };
+  return { target: url, agent, open: secure ? https.request : http.request, timeoutMs, maxHeaderSize: MOST_HEAD };
 }
 
-/** A token the host turned down is not lent again. */
-function createLender(lend: ProxyOptions['token']): { token(): Promise<string | null>; refused(token: string): void } {
+function wantsWebSocket({ headers }: http.IncomingMessage): boolean {
+  return /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? '');
+}
+
+/** A token the host turned down is not lent again. `token` does not throw: why there is none is in the failure. */
+function createLender(lend: ProxyOptions['token']) {
   let refused: string | null = null;
   return {
-    token: async () => (lend === null ? null : lend({ refused })),
-    refused: (token) => (refused = token),
+    token: async (): Promise<string | null | Failure> => {
+      try {
+        return lend === null ? null : await lend({ refused });
+      } catch (error) {
+        return error instanceof Failure ? error : new Failure('auth', 'no token could be had');
+      }
+    },
+    refused: (token: string) => (refused = token),
   };
 }
 
@@ -117,8 +131,10 @@ function recordFor(request: http.IncomingMessage, passed: Passed, { target, envi
           text: passed.responseBody ?? '',
           ...(trouble ? { broken: trouble } : {}),
         };
-  const seen = { at: 0, attempt: 1, environment, latencyMs: 0 };
-  return { ...recordOf(sent, ended, seen), source: 'proxy' as const, responseBody: passed.responseBody };
+  const seen = { at: 0, attempt: passed.tries, environment, latencyMs: 0 };
+  const record = recordOf(sent, ended, seen);
+  const note = record.note ?? (passed.tries > 1 ? 'sent again: the host had just closed the connection' : null);
+  return { ...record, source: 'proxy' as const, responseBody: passed.responseBody, note };
 }
 
 function listening(server: http.Server, port: number): Promise<void> {
