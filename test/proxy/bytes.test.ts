@@ -144,7 +144,7 @@ it('big bodies whole in both directions, and the beginning in the record', async
 });
 
 it('server-sent events as they are said', async () => {
-  let say = (_: string): void => undefined;
+  let say: (words: string) => void = assert.fail;
   rude.on('/events', (socket) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n');
     say = (words) => void socket.write(words);
