@@ -1,11 +1,13 @@
 /** Completion as shells ask for it: from the manifest and the journal alone, and quiet whatever happens. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { SCRIPTS } from '../../src/lib/cli/completion-scripts.ts';
 import { KNOWN_VALUES } from '../../src/lib/cli/known-words.ts';
 import { freshHome, root, runScript } from '../support/spawn.ts';
+import { onTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
 let application = '';
@@ -61,13 +63,98 @@ test('a damaged store or a foreign word is met with silence', async () => {
   }
 });
 
+/** Whether a shell is not installed here. */
+function without(name: string): string | false {
+  return spawnSync(name, ['-c', ':']).error === undefined ? false : `${name} is not installed`;
+}
+
+/** A folder with the program under its name, first in the path. */
+function installed(): Record<string, string> {
+  const bin = join(home.path, 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'credicorp'), `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"\n`, {
+    mode: 0o755,
+  });
+  return { ...home.env, PATH: `${bin}:${home.env['PATH']}` };
+}
+
+const shell = (name: string, script: string): string =>
+  execFileSync(name, [...(name === 'zsh' ? ['-f'] : []), '-c', script], {
+    ...{ env: installed(), cwd: home.path, encoding: 'utf8', timeout: 20_000 },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
 test('bash takes the script and completes with it', () => {
-  const script = `credicorp() { '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"; }
-eval "$(credicorp autocomplete bash)"
+  const script = `eval "$(credicorp autocomplete bash)"
 COMP_WORDS=(credicorp apps create --purpose = w); COMP_CWORD=5; _credicorp; printf '%s\\n' "\${COMPREPLY[@]}"
 COMP_WORDS=(credicorp decisions get ""); COMP_CWORD=3; _credicorp; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const said = execFileSync('bash', ['-c', script], { env: home.env, encoding: 'utf8' });
-  assert.equal(said, `working_capital\n${application}\n`);
+  assert.equal(shell('bash', script), `working_capital\n${application}\n`);
+});
+
+test(
+  'fish takes the script from its folder and completes with it; where nothing is known, files',
+  { skip: without('fish') },
+  () => {
+    const folder = join(home.path, '.config', 'fish', 'completions');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'credicorp.fish'), SCRIPTS.fish);
+    writeFileSync(join(home.path, 'companies.csv'), '');
+    const lines = [
+      'apps cr',
+      'apps create --purpose w',
+      'login --env=l',
+      'decisions get ',
+      'apps create --from comp',
+      'payments links ',
+    ];
+    const said = shell('fish', lines.map((line) => `complete -C 'credicorp ${line}'; echo ==`).join('\n'));
+    assert.deepEqual(
+      said.split(/(?:^|\n)==\n/).map((found) => found.replaceAll(/\t.*/g, '')),
+      ['create', 'working_capital', '--env=live\n--env=local', application, 'companies.csv', 'get', ''],
+    );
+  },
+);
+
+for (const [way, setUp] of [
+  ['as a line of ~/.zshrc', 'autoload -Uz compinit; compinit -u -D; eval "$(credicorp autocomplete zsh)"'],
+  [
+    'as a file of $fpath',
+    'mkdir -p f; credicorp autocomplete zsh > f/_credicorp; fpath=($PWD/f $fpath); autoload -Uz compinit; compinit -u -D',
+  ],
+]) {
+  test(`zsh takes the script ${way} and completes with it on a terminal`, { skip: without('zsh') }, async () => {
+    const terminal = onTerminal(['zsh', '-f', '-i'], installed());
+    terminal.type(`cd ~; PS1='rea''dy> '; ${setUp}\r`);
+    await terminal.shows('ready> ');
+    for (const [typed, shown] of [
+      ['apps cr', 'apps create '],
+      ['--purpose=w', '--purpose=working_capital '],
+      ['--amount', /--amount +-- amount in pounds: 25000 or 25,000\.50\s+--amount-pence +-- amount in pence/],
+    ] as const) {
+      terminal.type(`${typed.startsWith('--') ? '' : 'credicorp '}${typed}\t`);
+      await terminal.shows(shown);
+    }
+    // Ctrl-U takes the line away.
+    terminal.type('\x15credicorp decisions get \t');
+    await terminal.shows(`decisions get ${application} `);
+    terminal.type('\x15exit\r');
+    assert.equal(await terminal.ended(), 0);
+  });
+}
+
+test('the PowerShell script: its signs pair up, and the words it sends are understood', async () => {
+  // There is no PowerShell here to run it.
+  const script = SCRIPTS.powershell.replaceAll(/^#.*$|"[^"]*"|'[^']*'/gm, '');
+  for (const [open, close] of ['{}', '()', '[]'] as const)
+    assert.equal(script.split(open ?? '').length, script.split(close ?? '').length, `${open}${close}`);
+  const ended = await runScript(
+    'bin/run.js',
+    ['__complete', 'powershell', 'apps', 'create', '--purpose', '=w'],
+    home.env,
+  );
+  assert.equal(ended.stdout, 'working_capital\n');
+  const empty = await runScript('bin/run.js', ['__complete', 'powershell', 'decisions', 'get', '='], home.env);
+  assert.equal(empty.stdout, `${application}\n`);
 });
 
 test('every flag with known words exists', () => {

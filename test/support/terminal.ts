@@ -22,7 +22,12 @@ export interface Terminal {
 
 /** Runs the built program with these words on a terminal of its own. Killed after 30 s. */
 export function openTerminal(args: readonly string[], env: Record<string, string>): Terminal {
-  const line = [process.execPath, join(root, 'bin', 'run.js'), ...args].map(quoted).join(' ');
+  return onTerminal([process.execPath, join(root, 'bin', 'run.js'), ...args], env);
+}
+
+/** Runs any program on a terminal of its own. Killed after 30 s. */
+export function onTerminal(words: readonly string[], env: Record<string, string>): Terminal {
+  const line = words.map(quoted).join(' ');
   const child = spawn(
     'script',
     ['--quiet', '--return', '--flush', '--command', `stty cols 160; exec ${line}`, '/dev/null'],

@@ -10,28 +10,33 @@ _credicorp() {
 complete -o bashdefault -o default -F _credicorp credicorp
 `;
 
+// Works both as a line in ~/.zshrc and as a file _credicorp in a folder of $fpath, which is run on the first Tab.
 const ZSH = `#compdef credicorp
 # credicorp: completion for zsh. In ~/.zshrc, after compinit:  eval "$(credicorp autocomplete zsh)"
 _credicorp() {
-  local line
+  local line value
   local -a found
   for line in "\${(@f)$(credicorp __complete zsh "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
-    [[ -n $line ]] && found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    [[ -n $line ]] || continue
+    value=\${\${line%%$'\\t'*}//:/\\\\:}
+    if [[ $line == *$'\\t'* ]]; then found+=("$value:\${line#*$'\\t'}"); else found+=("$value"); fi
   done
-  if (( \${#found} )); then _describe -o credicorp found; else _files; fi
+  if (( \${#found} )); then _describe credicorp found; else _files; fi
 }
-compdef _credicorp credicorp
+if [[ \${funcstack[1]} == _credicorp ]]; then _credicorp "$@"; else compdef _credicorp credicorp; fi
 `;
 
 const FISH = `# credicorp: completion for fish:  credicorp autocomplete fish > ~/.config/fish/completions/credicorp.fish
 function __credicorp_complete
   set -l words (commandline -opc) (commandline -ct)
-  credicorp __complete fish $words[2..-1] 2>/dev/null
+  set -l found (credicorp __complete fish $words[2..-1] 2>/dev/null)
+  if set -q found[1]
+    printf '%s\\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
 complete -c credicorp -f -a '(__credicorp_complete)'
-for flag in from rejects input data companies ready-file env-file secret-file output
-  complete -c credicorp -l $flag -r -F
-end
 `;
 
 // An empty word gets lost on the way to a program there; a sign before the last one keeps it.
