@@ -1,10 +1,11 @@
-/** Shell lines as users write them, run by bash against the built program. */
+/** Shell lines as users write them, run by bash against the packed program. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { unpacked } from '../support/packed.ts';
 import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
 
 const home = freshHome();
@@ -16,10 +17,9 @@ before(async () => {
     ...{ host: '127.0.0.1', port: 0, seed: 'pipes', version: '0', now: Date.now },
     ...{ tier: 'scale', rateLimit: false, record: () => (requests += 1) },
   });
-  const bin = join(home.path, 'bin');
-  mkdirSync(bin);
-  writeFileSync(join(bin, 'credicorp'), `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"\n`);
-  chmodSync(join(bin, 'credicorp'), 0o755);
+  const folder = join(home.path, 'packed');
+  mkdirSync(folder);
+  const bin = unpacked(folder);
   Object.assign(home.env, { PATH: `${bin}:${home.env['PATH']}`, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url });
   await api.sandbox.fetch(new Request(`${api.url}/_sandbox/health`), { address: '127.0.0.1' });
   for (let n = 0; n < 30; n += 1) await create(n % 10 === 3 ? '00000403' : '16093826');
@@ -47,6 +47,11 @@ async function line(script: string, status = 0): Promise<string> {
   assert.equal(ended.status, status, `${script}\n${ended.stdout}\n${ended.stderr}`);
   return ended.stdout;
 }
+
+test('it is the packed program that runs', async () => {
+  const place = '"$(dirname "$(command -v credicorp)")/../package"';
+  assert.equal(await line(`test -f ${place}/dist/main.js -a ! -e ${place}/src; echo $?`), '0\n');
+});
 
 test('into jq, into a variable, into a loop', async () => {
   assert.equal(
