@@ -81,6 +81,7 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
     ['http://127.0.0.1:4010', base],
     ['localhost:3000/hook', `127.0.0.1:${port}/hook`],
     [' 3000/hook', ` ${port}/hook`],
+    ['cid_sbx_… CC_CLIENT_SECRET=csk_sbx_…', `cid_sbx_local CC_CLIENT_SECRET=csk_sbx_local CC_BASE=${base}`],
     ['pass show credicorp', 'echo csk_sbx_local'],
     ['--env sandbox --client-id cid_sbx_4Hd82Kq', '--env local --client-id cid_sbx_local'],
   ] as const) {
@@ -104,7 +105,20 @@ after(async () => {
 });
 
 /** Not run here, and why. */
-const EXCUSED = new Map([['credicorp login', 'asks on a terminal: test/program/terminal.test.ts']]);
+const EXCUSED = new Map([
+  ['credicorp login', 'asks on a terminal: test/program/terminal.test.ts'],
+  ...['--tunnel cloudflared', '--tunnel ssh:me@host.example --public-url https://hooks.example.com'].map(
+    (flags) =>
+      [
+        `credicorp webhooks listen --forward localhost:3000/hook ${flags}`,
+        'needs a host elsewhere: test/webhooks/tunnels',
+      ] as const,
+  ),
+  [
+    'credicorp webhooks listen --forward localhost:3000/hook --public-url https://hooks.example.com --port 8080',
+    'needs an address elsewhere: test/program/webhooks.test.ts',
+  ],
+]);
 
 test('every command has one example for a person and one for a script', () => {
   for (const [id, { examples = [], hidden }] of Object.entries(manifest.commands)) {
@@ -144,13 +158,35 @@ test('README: the first five minutes', async () => {
 });
 
 test('README: the lines that are shown indented', async () => {
-  const lines = [...readme.matchAll(/^ {4}(credicorp [^\n]+)$/gm)].map(([, line = '']) => line);
-  assert.ok(lines.length >= 4);
-  for (const line of lines) {
-    if (EXCUSED.has(line)) continue;
-    const ended = await shell(real(line));
-    assert.equal(ended.status, 0, `${line}: ${ended.stderr}`);
-  }
+  const blocks = indented(readme);
+  assert.ok(blocks.length >= 3);
+  for (const block of blocks) await works(block.filter((line) => !EXCUSED.has(line)).join('\n'));
+});
+
+/** In a home of their own, as somebody who follows the page does it. */
+for (const name of ['webhooks.md', 'providers.md']) {
+  const page = readFileSync(join(root, 'docs', name), 'utf8');
+  test(`docs/${name}: the lines that are shown indented`, async () => {
+    const blocks = indented(page);
+    assert.ok(blocks.length > 0);
+    for (const block of blocks) {
+      const lines = block.filter((line) => !EXCUSED.has(line));
+      if (lines.some((line) => line.includes('sandbox start'))) await inHomeOfItsOwn(real(lines.join('\n')));
+      else await works(lines.join('\n'));
+    }
+  });
+}
+
+test('docs/webhooks.md: the lines of its tables', async () => {
+  const page = readFileSync(join(root, 'docs', 'webhooks.md'), 'utf8');
+  const cells = [...page.matchAll(/^\| `((?:webhooks|events) [^`]+)` \|/gm)].map(([, words = '']) => words);
+  assert.equal(cells.length, 5);
+  // The one that the handler has here. What stands in brackets may be left out.
+  const secret = 'export CC_WEBHOOK_SECRET=whsec_EXAMPLE_alpha; ';
+  for (const words of cells) await works(`${secret}credicorp ${words.replaceAll(/ \[[^\]]*\]/g, '')}`);
+  const said = [...page.matchAll(/`((?:export [^`]*\$\()?credicorp [^`]+)`/g)].map(([, line = '']) => line);
+  assert.equal(said.length, 3);
+  for (const line of said) await works(line);
 });
 
 test('README and help speak of the same commands', () => {
@@ -159,6 +195,18 @@ test('README and help speak of the same commands', () => {
     assert.ok(hidden === true || row !== undefined, `the README's table lacks ${id}`);
   }
 });
+
+/** Runs of lines that are commands, as a page shows them. */
+function indented(page: string): string[][] {
+  return [...page.matchAll(/(?:^ {4}(?:credicorp|export) .+\n)+/gm)].map(([block]) =>
+    block.split('\n').flatMap((line) => (line === '' ? [] : [line.trim()])),
+  );
+}
+
+async function works(script: string): Promise<void> {
+  const ended = await shell(`set -e\n${real(script)}`);
+  assert.equal(ended.status, 0, `${script}: ${ended.stderr}`);
+}
 
 function real(line: string): string {
   let text = line;
@@ -189,8 +237,8 @@ async function inHomeOfItsOwn(line: string, prepare = ''): Promise<void> {
   const env = { ...own.env, PATH: home.env['PATH'] ?? '' };
   const begin = `credicorp sandbox start --background --port 0 --quiet${line.includes('apps submit') ? ' --no-auto-submit' : ''}`;
   const first = line.includes('sandbox start') ? '' : `${begin}\n`;
-  const text = line === 'credicorp sandbox start' ? `${line} --port 0` : line;
-  const ready = text
+  const ready = line
+    .replace(/sandbox start(?!.*--port)/, '$& --port 0')
     .replace(/whend_3T8K1/, (id) => (prepare === '' ? id : `"$(${prepare})"`))
     // What nobody has submitted yet.
     .replace('app_9Zz3Lw7T', '"$(credicorp apps create --company 16093826 --quiet)"');
