@@ -71,6 +71,7 @@ test('the package carries what it needs and nothing of the workshop', () => {
     'README.md',
     'LICENSE',
     'CHANGELOG.md',
+    'assets',
     'bin',
     'dist',
     'docs',

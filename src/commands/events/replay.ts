@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { deliver, DELIVERED_COLUMNS, newDeliveryId, taken } from '../../lib/cli/delivering.ts';
+import { DELIVERED_COLUMNS, taken } from '../../lib/cli/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { findDelivery, type Found, inboxScope } from '../../lib/cli/inbox.ts';
-import { editedBody, targetsOf } from '../../lib/cli/replaying.ts';
+import { editedBody, replayed, targetsOf } from '../../lib/cli/replaying.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
 
@@ -52,14 +52,10 @@ they went before, or to --forward.`;
 
   private async *replay(found: Found, targets: readonly URL[], secrets: readonly string[]): AsyncGenerator<unknown> {
     const { flags, context } = this;
-    const { resignedMessage } = await import('../../lib/webhooks/send.ts');
     const body = flags.edit ? await editedBody(context, found) : found.body;
+    const timeoutMs = flags.timeout ?? 10_000;
     for (const target of targets) {
-      const deliveryId = newDeliveryId();
-      const t = Math.floor(context.now() / 1000);
-      const message = resignedMessage(found, { body, secrets, t, deliveryId });
-      const timeoutMs = flags.timeout ?? 10_000;
-      const sent = await deliver(context, await this.session(), { target, message, deliveryId, timeoutMs });
+      const sent = await replayed(context, await this.session(), found, { target, body, secrets, timeoutMs });
       if (flags['exit-status'] && !taken(sent)) this.endWith(9);
       yield { id: sent.event_id, ...sent };
     }

@@ -2,11 +2,14 @@ import { colourOf } from '../../lib/cli/colour.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { confirmLive } from '../../lib/cli/confirm.ts';
 import { listenFlags } from '../../lib/cli/listen-flags.ts';
-import { listenOptions } from '../../lib/cli/listen-options.ts';
+import { listenOptions, type Prepared } from '../../lib/cli/listen-options.ts';
 import { runListener } from '../../lib/cli/listener-run.ts';
 import { calmLines, counted } from '../../lib/cli/moment-view.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { SessionFlags } from '../../lib/cli/session.ts';
+import type { Moment } from '../../lib/webhooks/moments.ts';
+
+type Run = (prepared: Prepared) => AsyncGenerator<Moment>;
 
 export default class WebhooksListen extends BaseCommand<typeof WebhooksListen> {
   static override summary = 'receive signed webhooks, verify them, and forward them to your app';
@@ -20,7 +23,7 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
   ];
   static override endsOnSignal = true;
   static override flags = listenFlags;
-  static override bareFlags = { ordered: 'resource' };
+  static override bareFlags = { ordered: 'resource', inspect: '0' };
 
   async run(): Promise<Result> {
     const { context, flags } = this;
@@ -29,14 +32,15 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
     const prepared = await listenOptions(context, session, flags, AbortSignal.any([context.signal, leave.signal]));
     const summary = 'register a webhook endpoint';
     await confirmLive(context, session, { summary, yes: flags.yes, mayAsk: this.mayAsk });
-    const moments = runListener(context, prepared, {
+    const beneath = {
       readyFile: flags['ready-file'],
       exec: flags.exec,
-      ended: (status) => {
+      ended: (status: number) => {
         this.endWith(status);
         leave.abort();
       },
-    });
+    };
+    const moments = await this.listener(prepared, (given) => runListener(context, given, beneath));
     if (context.stdout.isTTY !== true || this.view.json || this.view.field !== null || this.view.quiet)
       return stream(
         counted(moments, (line) => this.note(line)),
@@ -44,6 +48,14 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
       );
     const paint = await colourOf(context, context.stdout, this.view.color);
     return stream(calmLines(moments, { width: context.stdout.columns || 80, paint }), COLUMNS, String);
+  }
+
+  /** With `--inspect` its page hears it too; without, nothing of the page is loaded. */
+  private async listener(prepared: Prepared, run: Run): Promise<AsyncGenerator<Moment>> {
+    const { inspect: port } = this.flags;
+    if (port === undefined) return run(prepared);
+    const { inspected } = await import('../../lib/cli/inspecting.ts');
+    return inspected({ context: this.context, session: await this.session(), prepared, port, run });
   }
 
   /** `--timeout` is the app's limit here; calls to the API keep their own. */

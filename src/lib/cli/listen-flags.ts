@@ -25,6 +25,12 @@ export const listenFlags = {
   'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
   exec: Flags.string({ helpValue: '<command>', summary: 'run this once ready, end with it, and pass its status on' }),
   'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready moment there' }),
+  inspect: count({
+    helpValue: '<port>',
+    summary: 'show the deliveries live on a page of this machine; --inspect alone takes any free port',
+    min: 0,
+    max: 65_535,
+  }),
   port: count({ summary: 'loopback port to receive on [default: any free one]', min: 1, max: 65_535 }),
   'public-url': Flags.string({ helpValue: '<url>', summary: 'an https address of yours that leads to --port' }),
   tunnel: Flags.string({

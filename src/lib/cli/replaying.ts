@@ -2,8 +2,10 @@
 import { parseJson, writeJson } from '../contract/json.ts';
 import { usage } from '../failure.ts';
 import type { Context } from './context.ts';
+import { deliver, type Delivered, newDeliveryId } from './delivering.ts';
 import { edited } from './editor.ts';
 import { eventOf, type Found } from './inbox.ts';
+import type { Session } from './session.ts';
 
 /** Where it went before. @throws Failure `usage` when it went nowhere */
 export function targetsOf({ entry }: Found): URL[] {
@@ -13,6 +15,21 @@ export function targetsOf({ entry }: Found): URL[] {
     param: '--forward',
     next: 'say where to: --forward localhost:3000/hook',
   });
+}
+
+/** Posts a stored delivery once more, under a new delivery id and signed freshly. @throws Failure `interrupted` only */
+export async function replayed(
+  context: Context,
+  session: Session,
+  found: Found,
+  how: { target: URL; body: Uint8Array; secrets: readonly string[]; timeoutMs: number },
+): Promise<Delivered> {
+  const { resignedMessage } = await import('../webhooks/send.ts');
+  const { target, body, secrets, timeoutMs } = how;
+  const deliveryId = newDeliveryId();
+  const t = Math.floor(context.now() / 1000);
+  const message = resignedMessage(found, { body, secrets, t, deliveryId });
+  return deliver(context, session, { target, message, deliveryId, timeoutMs });
 }
 
 /** The event as the user left it: indented for the editor, compact again on the wire, numbers untouched. @throws Failure `usage` */

@@ -3,14 +3,17 @@
  * about where it comes from (`Origin`, `Sec-Fetch-Site`) or hides behind a name that was pointed here (`Host`).
  */
 import type { IncomingMessage } from 'node:http';
-import { isLoopback } from '../contract/environments.ts';
+import { namesLoopback } from '../contract/environments.ts';
 
 /** Why the request is refused; null when it may pass. */
 export function refusalOf(request: IncomingMessage): { status: 400 | 403; why: string } | null {
   const { host, origin } = request.headers;
   // Absolute targets (RFC 9112 §3.2.2) and `*` are for proxies that go anywhere; this one goes to one host.
   if (!/^\/(?!\/)/.test(request.url ?? '')) return { status: 400, why: 'the request target is not a path' };
-  if (request.rawHeaders.filter((name, at) => at % 2 === 0 && /^host$/i.test(name)).length !== 1 || !isOwnHost(host)) {
+  if (
+    request.rawHeaders.filter((name, at) => at % 2 === 0 && /^host$/i.test(name)).length !== 1 ||
+    !namesLoopback(host)
+  ) {
     return { status: 403, why: 'the Host header does not name this machine' };
   }
   if (origin !== undefined && origin !== `http://${host}`)
@@ -20,9 +23,4 @@ export function refusalOf(request: IncomingMessage): { status: 400 | 403; why: s
     return { status: 403, why: 'web pages may not call this proxy' };
   }
   return null;
-}
-
-function isOwnHost(host: string | undefined): boolean {
-  if (host === undefined || /[\s/\\@?#]/.test(host) || !URL.canParse(`http://${host}`)) return false;
-  return isLoopback(new URL(`http://${host}`).hostname);
 }

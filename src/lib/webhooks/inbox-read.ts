@@ -47,12 +47,15 @@ export interface InboxQuery {
   state?: ForwardState;
 }
 
+/** All but the bytes: a list of large deliveries must not read them all. */
+const LISTED = 'id, received_at, event_id, event_type, delivery_id, resource_id, verdict, length(body) AS bytes';
+
 /** Newest first; with `after`, oldest first. */
 export function listEntries(store: Store, query: InboxQuery): InboxEntry[] {
   const { where, values } = conditions(query);
   const order = query.after === undefined ? 'DESC' : 'ASC';
   const rows = store.db
-    .prepare(`SELECT *, length(body) AS bytes FROM inbox_deliveries AS d WHERE ${where} ORDER BY id ${order} LIMIT ?`)
+    .prepare(`SELECT ${LISTED} FROM inbox_deliveries AS d WHERE ${where} ORDER BY id ${order} LIMIT ?`)
     .all(...values, query.limit ?? 50);
   return rows.map((row) => readEntry(store.db, row));
 }

@@ -5,6 +5,9 @@ import { type Message, type Outcome, partsOf } from './forward.ts';
 import type { Parcel } from './forwarding.ts';
 import type { Incoming } from './receiver.ts';
 
+/** In place of the real path, which is a capability: whoever knows it can knock at the receiver. */
+export const RECEIVER_PATH = '/(receiver)';
+
 /** Characters of a body that are handed over; the journal may keep fewer. */
 const BODY_CHARACTERS = 64 * 1024;
 
@@ -21,8 +24,7 @@ export function deliveryRecord(input: {
   return {
     ...blank(input.environment),
     at: incoming.receivedAt,
-    // The real path is a capability: whoever knows it can knock at the receiver.
-    path: '/(receiver)',
+    path: RECEIVER_PATH,
     status: input.status,
     latencyMs: Math.max(0, input.now - incoming.receivedAt),
     eventId: facts?.eventId ?? null,

@@ -1,0 +1,100 @@
+/** The list: a line for each delivery, newest first, and which of them are shown. */
+
+/** An element with these properties; text is put in as text. */
+export function el(name, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children.filter((child) => child !== null && child !== ''));
+  return element;
+}
+
+/** What the whole delivery stands at: its worst target counts. */
+export function stateOf({ verdict, ways }) {
+  if (verdict === 'rejected') return 'rejected';
+  if (ways.length === 0) return 'kept';
+  return ['failed', 'waiting', 'delivered'].find((state) => ways.some((way) => way.state === state)) ?? 'duplicate';
+}
+
+/** @param {{text: string, type: string, state: string}} filter */
+export function fits(row, { text, type, state }) {
+  if (state !== '' && stateOf(row) !== state) return false;
+  if (type.endsWith('.*') ? !row.event_type?.startsWith(type.slice(0, -1)) : type !== '' && row.event_type !== type)
+    return false;
+  const { event_type, event_id, delivery_id, resource_id, cause, verdict, ways } = row;
+  const all = [event_type, event_id, delivery_id, resource_id, cause, verdict, stateOf(row)];
+  const places = ways.flatMap(({ target, status, error }) => [target, status, error]);
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const searched = [...all, ...places].join(' ').toLowerCase();
+  return words.every((word) => searched.includes(word));
+}
+
+/** Newest first; of one instant the higher number first. */
+export function isBefore(a, b) {
+  return a.at > b.at || (a.at === b.at && Number(a.key.replace('r', '')) > Number(b.key.replace('r', '')));
+}
+
+export function short(target) {
+  return target.replace(/^https?:\/\//, '');
+}
+
+const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false };
+
+/** Local time with its zone; with the day where it is another one. */
+export function timeOf(at, now = new Date()) {
+  const date = new Date(at);
+  const day = date.toDateString() === now.toDateString() ? {} : { day: '2-digit', month: 'short' };
+  return date.toLocaleString(undefined, { ...day, ...CLOCK, timeZoneName: 'short' });
+}
+
+/** What the app made of it, in words: `200`, `connection refused`. */
+export function answerOf({ status, error }) {
+  return status === null ? (error ?? '').replaceAll('_', ' ') : String(status);
+}
+
+const SIGNS = { delivered: '✓', failed: '✗', rejected: '✗', waiting: '…', duplicate: '=', kept: '·' };
+
+function stateWords(row) {
+  const state = stateOf(row);
+  if (state === 'kept' || state === 'rejected' || state === 'duplicate') return state === 'kept' ? 'kept only' : state;
+  const way = row.ways.find((one) => one.state === state);
+  const retrying = state === 'waiting' && way.attempts > 0;
+  return [retrying ? 'retrying' : state, answerOf(way)].filter(Boolean).join(' ');
+}
+
+/** Fills a line; the line itself stays, and with it the focus. */
+export function fillRow(tr, row) {
+  const state = stateOf(row);
+  const [way] = row.ways;
+  const more = row.ways.length > 1 ? ` +${row.ways.length - 1}` : '';
+  const tries = row.ways.reduce((most, { attempts }) => Math.max(most, attempts), 0);
+  const again = row.replays > 0 ? `+${row.replays}` : '';
+  const latency = row.ways.reduce((most, { latency_ms }) => Math.max(most, latency_ms ?? -1), -1);
+  const signature = row.verdict === 'rejected' ? (row.cause ?? 'rejected') : row.verdict;
+  const warnings = row.warnings.length > 0 ? ` (${row.warnings.join(', ')})` : '';
+  tr.dataset.state = state;
+  tr.replaceChildren(
+    el('td', { className: 'time' }, el('time', { dateTime: row.at, title: row.at }, timeOf(row.at))),
+    el(
+      'td',
+      { className: 'event' },
+      el(
+        'span',
+        { className: 'type' },
+        row.event_type ?? (row.verdict === 'rejected' ? 'refused, not read' : 'no event'),
+      ),
+      el('span', { className: 'id' }, row.resource_id ?? row.event_id ?? row.delivery_id ?? ''),
+    ),
+    el('td', { className: `signature ${row.verdict}${warnings === '' ? '' : ' warned'}` }, signature + warnings),
+    el(
+      'td',
+      { className: 'answer' },
+      el('span', { className: state }, el('span', { ariaHidden: 'true' }, `${SIGNS[state]} `), stateWords(row)),
+      el(
+        'span',
+        { className: 'target', title: row.ways.map(({ target }) => target).join('\n') },
+        way ? short(way.target) + more : '',
+      ),
+    ),
+    el('td', { className: 'number tries' }, `${tries || ''}${again}`),
+    el('td', { className: 'number latency' }, latency < 0 ? '' : `${Math.round(latency)} ms`),
+  );
+}

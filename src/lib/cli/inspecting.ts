@@ -1,0 +1,84 @@
+/** A listener with its page: the inspector hears every moment, reads the inbox, and sends again as `events replay` does. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { openInspector } from '../inspector/server.ts';
+import { findEntry, listEntries } from '../webhooks/inbox-read.ts';
+import type { Moment } from '../webhooks/moments.ts';
+import { RECEIVER_PATH } from '../webhooks/records.ts';
+import type { Context } from './context.ts';
+import { findDelivery } from './inbox.ts';
+import type { Prepared } from './listen-options.ts';
+import { note } from './output.ts';
+import { replayed } from './replaying.ts';
+import type { Session } from './session.ts';
+import { noSecret } from './signing.ts';
+import { secretOf } from './webhook-secrets.ts';
+
+export interface Inspected {
+  context: Context;
+  session: Session;
+  prepared: Prepared;
+  /** 0 takes any free one. */
+  port: number;
+  /** Runs the listener. */
+  run: (prepared: Prepared) => AsyncGenerator<Moment>;
+}
+
+/** The same moments. @throws Failure `usage` when the port cannot be had, before anything is registered */
+export async function* inspected({ context, session, prepared, port, run }: Inspected): AsyncGenerator<Moment> {
+  const { options, secrets } = prepared;
+  const { scope, record } = options;
+  const inspector = await openInspector({
+    port,
+    token: randomBytes(24).toString('base64url'),
+    folder: join(context.root, 'assets', 'inspector'),
+    environment: options.environment,
+    inbox: {
+      recent: (limit) => listEntries(session.store(), { scope, limit }),
+      find: (inboxId) => {
+        const found = findEntry(session.store(), scope, String(inboxId));
+        // An event may call itself by a number.
+        return found?.entry.inbox_id === inboxId ? found : null;
+      },
+    },
+    replay: async (inboxId, target) => {
+      const found = findDelivery(session.store(), scope, String(inboxId));
+      const secret = await currentSecret(session, prepared);
+      const timeoutMs = options.timeoutMs ?? 10_000;
+      return replayed(context, session, found, {
+        target: new URL(target),
+        body: found.body,
+        secrets: [secret],
+        timeoutMs,
+      });
+    },
+    tolerance: options.tolerance ?? 300,
+    known: () => {
+      const others = options.otherSecrets?.() ?? { environment: [], endpoint: [] };
+      const own = secrets.own === null ? [] : [secrets.own];
+      return [...own, ...(options.secrets?.() ?? []), ...others.environment, ...others.endpoint];
+    },
+    now: context.now,
+  });
+  note(context, `inspect: ${inspector.url}   (this listener's page; the address opens it, so keep it to yourself)`);
+  const both: typeof record = (line) => {
+    if (line.path === RECEIVER_PATH && line.status !== 200) inspector.keepBytes(line);
+    record(line);
+  };
+  try {
+    for await (const moment of run({ ...prepared, options: { ...options, record: both } })) {
+      inspector.hear(moment);
+      yield moment;
+    }
+  } finally {
+    await inspector.close();
+  }
+}
+
+/** It may have been rotated while the listener runs. @throws Failure `usage` when there is none */
+async function currentSecret(session: Session, { options, secrets }: Prepared): Promise<string> {
+  const kept = secrets.endpoint === null ? null : await secretOf(session, secrets.endpoint).catch(() => null);
+  const secret = kept ?? secrets.own ?? options.secrets?.()[0] ?? (await secretOf(session));
+  if (secret === null) throw noSecret();
+  return secret;
+}

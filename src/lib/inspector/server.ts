@@ -1,0 +1,187 @@
+/**
+ * The page's server: a listener's deliveries in a browser of this machine, live, and sent again on request. It stands on loopback, hands
+ * data to nobody but whoever has the token, and is handed everything it knows: moments, a reader of the inbox, a way to send again.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ExchangeRecord } from '../contract/exchange.ts';
+import { redactText } from '../contract/secrets.ts';
+import { Failure, usage } from '../failure.ts';
+import { Book, MOST_KEPT, MOST_REFUSED } from './book.ts';
+import { cleanRow, detailOf } from './detail.ts';
+import { bearsToken, refusalOf } from './guard.ts';
+import type { Heard, InboxReader, Replayed } from './heard.ts';
+import { type PageFile, readPage, SAFE_HEADERS } from './page-files.ts';
+import { Readers } from './readers.ts';
+
+export interface InspectorOptions {
+  /** 0 takes any free one. */
+  port: number;
+  /** At least 128 bits nobody can guess, as URL-safe text. */
+  token: string;
+  /** Where the page's files are. */
+  folder: string;
+  environment: string | null;
+  inbox: InboxReader;
+  /** Sends a stored delivery to one of its targets again. @throws Failure */
+  replay: (inboxId: number, target: string) => Promise<Replayed>;
+  /** Greatest age of a signature, in seconds. */
+  tolerance: number;
+  /** Live secrets, to be taken out by value. */
+  known: () => readonly string[];
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Pages open at once. A browser has six connections for one host, and the others are needed too. Default 4. */
+  mostPages?: number;
+  pauseMs?: number;
+}
+
+export interface Inspector {
+  /** With the token behind `#`, where no server and no log ever sees it. */
+  url: string;
+  hear(moment: Heard): void;
+  /** The bytes of a delivery that is about to be refused. */
+  keepBytes(record: ExchangeRecord): void;
+  close(): Promise<void>;
+}
+
+const MOST_CONNECTIONS = 32;
+const MOST_REPLAYS = 4;
+const FAREWELL_MS = 500;
+
+/** @throws Failure `usage` (`port_in_use`, `port_forbidden`) */
+export async function openInspector(options: InspectorOptions): Promise<Inspector> {
+  const files = await readPage(options.folder);
+  const desk = createDesk(options);
+  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000 });
+  server.maxConnections = MOST_CONNECTIONS;
+  server.on('clientError', (_error, socket) => socket.destroy());
+  const port = await listenOn(server, options.port);
+  server.on('request', (request, response) => {
+    response.on('error', () => response.destroy());
+    const refusal = refusalOf(request, port);
+    if (refusal !== null) return say(response, refusal.status, { error: refusal.why });
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const file = files.get(path);
+    if (file !== undefined) return show(request, response, file);
+    return void desk.serve(request, response, path);
+  });
+  return {
+    url: `http://127.0.0.1:${port}/#${options.token}`,
+    hear: (moment) => desk.book.hear(moment),
+    keepBytes: (record) => desk.book.keepBytes(record),
+    close: () => close(server, desk.readers),
+  };
+}
+
+/** Behind the token: the stream, one delivery, sending it again. */
+function createDesk(options: InspectorOptions) {
+  const { inbox, tolerance, known, environment, now } = options;
+  const book = new Book(inbox, () => readers.stir());
+  const readers = new Readers({
+    book,
+    boot: now().toString(36),
+    facts: () => ({ ...book.facts, environment, most: { kept: MOST_KEPT, refused: MOST_REFUSED } }),
+    clean: (row) => cleanRow(row, (text) => redactText(text, known())),
+    most: options.mostPages ?? 4,
+    ...(options.pauseMs === undefined ? {} : { pauseMs: options.pauseMs }),
+  });
+  let replays = 0;
+
+  async function replay(response: ServerResponse, key: string, place: number): Promise<void> {
+    const target = book.get(key)?.row.ways[place]?.target;
+    if (target === undefined) return say(response, 404, { error: 'there is no such delivery, or it went nowhere' });
+    if (replays >= MOST_REPLAYS) return say(response, 429, { error: 'others are still under way' });
+    replays += 1;
+    try {
+      const sent = await options.replay(Number(key), target);
+      book.replayed(key, new Date(now()).toISOString(), sent);
+      return say(response, 200, { status: sent.status, error: sent.error, latency_ms: sent.latency_ms });
+    } catch (error) {
+      return say(response, 503, { error: error instanceof Failure ? error.message : 'it could not be sent' });
+    } finally {
+      replays -= 1;
+    }
+  }
+
+  function detail(response: ServerResponse, key: string): void {
+    const entry = book.get(key);
+    if (entry === undefined) return say(response, 404, { error: 'this delivery is not in the list any more' });
+    return say(response, 200, detailOf(entry, { inbox, tolerance, known }));
+  }
+
+  function follow(request: IncomingMessage, response: ServerResponse): void {
+    if (readers.full) return say(response, 503, { error: 'this page is open too often; close another one' });
+    response.writeHead(200, { ...SAFE_HEADERS, 'Content-Type': 'text/event-stream; charset=utf-8' });
+    return readers.add(response, String(request.headers['last-event-id'] ?? '') || null);
+  }
+
+  function serve(request: IncomingMessage, response: ServerResponse, path: string): void | Promise<void> {
+    const [, key, place] = /^\/deliveries\/(r?\d{1,15})(?:\/replays\/(\d{1,3}))?$/.exec(path) ?? [];
+    if (path !== '/stream' && key === undefined) return say(response, 404, { error: 'there is nothing here' });
+    const method = place === undefined ? 'GET' : 'POST';
+    if (request.method !== method) return say(response, 405, { error: `only ${method}` }, { Allow: method });
+    if (!bearsToken(request, options.token))
+      return say(response, 401, { error: 'open the address the listener printed' });
+    if (key === undefined) return follow(request, response);
+    return place === undefined ? detail(response, key) : replay(response, key, Number(place));
+  }
+
+  return {
+    book,
+    readers,
+    async serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+      try {
+        await serve(request, response, path);
+      } catch {
+        // The inbox could not be read; who reads it says so.
+        say(response, 500, { error: 'the inbox could not be read' });
+      }
+    },
+  };
+}
+
+function show(request: IncomingMessage, response: ServerResponse, { type, body }: PageFile): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return say(response, 405, { error: 'only GET' }, { Allow: 'GET, HEAD' });
+  }
+  response.writeHead(200, { ...SAFE_HEADERS, 'Content-Type': type, 'Content-Length': body.length });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** Nothing here reads a request's body, so one that comes with one is the last on its connection. */
+function say(response: ServerResponse, status: number, document: object, more: Record<string, string> = {}): void {
+  if (response.headersSent || response.destroyed) return;
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = response.req.headers;
+  const last = length !== '0' || coding !== undefined || status === 421 ? { Connection: 'close' } : {};
+  const type = { 'Content-Type': 'application/json; charset=utf-8' };
+  response.writeHead(status, { ...SAFE_HEADERS, ...type, ...last, ...more });
+  response.end(JSON.stringify(document));
+}
+
+async function listenOn(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      const next = 'choose another with --inspect=PORT, or take any free one with --inspect';
+      const facts = { code: taken ? 'port_in_use' : 'port_forbidden', param: '--inspect', next };
+      reject(
+        usage(taken ? `port ${port} is in use` : `port ${port} cannot be opened (${error.code ?? 'unknown'})`, facts),
+      );
+    });
+    server.listen({ port, host: '127.0.0.1' }, resolve);
+  });
+  server.removeAllListeners('error');
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+async function close(server: Server, readers: Readers): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  readers.end();
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), FAREWELL_MS);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,270 @@
+/** The line from the listener to the page: complete, in few messages, bounded, and taken up again where it broke. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, connect, type Socket } from 'node:net';
+import { after, test } from 'node:test';
+import fc from 'fast-check';
+import { Book } from '../../src/lib/inspector/book.ts';
+import { Readers } from '../../src/lib/inspector/readers.ts';
+import { ask, attempted, bearer, kept, openPage, pageModule, received, rejected, startInspector } from './support.ts';
+
+test('the page begins with what the inbox has, and hears what changes', async () => {
+  const inbox = {
+    recent: (limit: number) => Array.from({ length: 600 }, (_, n) => kept(600 - n)).slice(0, limit),
+    find: () => null,
+  };
+  const inspector = await startInspector({ inbox });
+  const page = await openPage(inspector.origin);
+  await page.until(() => page.rows.size === 500);
+  assert.equal(page.rows.has('100'), false, 'the newest 500');
+  assert.deepEqual(page.rows.get('600')?.ways[0], {
+    ...{ target: 'http://127.0.0.1:3000/hook', state: 'failed', attempts: 3, status: 500, error: null, latency_ms: 5 },
+  });
+  inspector.hear({ type: 'ready', endpoint_id: 'whend_1', events: ['*'], targets: [], unverified: false, chaos: null });
+  inspector.hear(received(601));
+  inspector.hear(attempted(601, { type: 'retrying', status: 503 }));
+  inspector.hear(attempted(601, { attempt: 2 }));
+  inspector.hear(rejected());
+  await page.until(() => page.rows.get('601')?.ways[0]?.state === 'delivered' && page.rows.has('r1'));
+  assert.equal(page.rows.get('601')?.ways[0]?.attempts, 2);
+  assert.deepEqual([page.rows.get('r1')?.verdict, page.rows.get('r1')?.cause], ['rejected', 'wrong_secret']);
+  const facts = page.heard.findLast(([event]) => event === 'facts')?.[1] as { ready: { endpoint_id: string } };
+  assert.equal(facts.ready.endpoint_id, 'whend_1');
+});
+
+test('a line that breaks again and again loses nothing, and what was told is not told again', async () => {
+  const inspector = await startInspector();
+  const relay = await startRelay(Number(new URL(inspector.origin).port));
+  const page = await openPage(relay.origin);
+  await page.until(() => page.turns.length > 0);
+  for (let round = 0; round < 5; round += 1) {
+    const before = page.turns.length;
+    for (let n = 0; n < 40; n += 1) {
+      const id = round * 40 + n + 1;
+      inspector.hear(received(id));
+      if (n === 20) relay.cut();
+      inspector.hear(attempted(id));
+    }
+    await page.until(() => page.turns.slice(before).includes('lost') && page.turns.at(-1) === 'live');
+  }
+  await page.until(
+    () => page.rows.size === 200 && [...page.rows.values()].every((row) => row.ways[0]?.state === 'delivered'),
+  );
+  const greetings = page.heard
+    .filter(([event]) => event === 'hello')
+    .map(([, data]) => (data as { fresh: boolean }).fresh);
+  assert.equal(greetings[0], true);
+  assert.equal(greetings.slice(1).some(Boolean), false, 'taken up again, not begun anew');
+  const told = page.heard.filter(([event]) => event === 'rows').flatMap(([, data]) => data as { key: string }[]);
+  assert.ok(told.length <= 400, `each change at most once: ${told.length}`);
+});
+
+test('numbers of another listener at the same address mean a fresh start', async () => {
+  const inspector = await startInspector();
+  inspector.hear(received(1));
+  for (const id of ['zzz.5', '5', 'x', `${'9'.repeat(400)}`]) {
+    const { origin } = inspector;
+    const response = await fetch(`${origin}/stream`, { headers: { ...bearer, 'last-event-id': id } });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('evt_1')) text += (await reader?.read())?.value ?? '';
+    assert.match(text, /event: hello\ndata: \{"fresh":true\}/);
+    await reader?.cancel();
+  }
+});
+
+test('a burst is told in few messages, and one delivery at its last state only', async () => {
+  const inspector = await startInspector({ pauseMs: 20 });
+  const page = await openPage(inspector.origin);
+  await page.until(() => page.turns.length > 0);
+  for (let attempt = 1; attempt <= 1000; attempt += 1) {
+    if (attempt === 1) inspector.hear(received(1));
+    inspector.hear(attempted(1, { type: 'retrying', attempt, status: 500 }));
+  }
+  await page.until(() => page.rows.get('1')?.ways[0]?.attempts === 1000);
+  assert.ok(page.heard.length < 10, `${page.heard.length} messages`);
+});
+
+test('a reader that takes nothing is owed one message, not all; it catches up once it reads', async () => {
+  const book = new Book({ recent: () => [], find: () => null }, () => readers.stir());
+  const readers = new Readers({
+    book,
+    boot: 'b',
+    facts: () => ({}),
+    clean: (row) => row,
+    most: 4,
+    pauseMs: 1,
+    beatMs: 60_000,
+  });
+  const { promise: opened, resolve } = Promise.withResolvers<ServerResponse>();
+  const server = createHttpServer((_request, response) => {
+    readers.add(response, null);
+    resolve(response);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const lazy = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  after(() => {
+    lazy.destroy();
+    server.close();
+  });
+  lazy.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const response = await opened;
+  const long = 'x'.repeat(250);
+  const fill = (round: number): void => {
+    for (let id = 1; id <= 500; id += 1)
+      book.hear(received(id, { event_type: `t${round}`, resource_id: long, delivery_id: long }));
+  };
+  let round = 0;
+  // Until the sockets between are full.
+  while (!response.writableNeedDrain) {
+    fill((round += 1));
+    await new Promise((later) => setTimeout(later, 2));
+  }
+  const owed = response.writableLength;
+  for (let n = 0; n < 20; n += 1) {
+    fill((round += 1));
+    await new Promise((later) => setImmediate(later));
+  }
+  assert.equal(response.writableLength, owed, 'nothing is queued up for it');
+  assert.ok(owed < 256 * 1024, `${owed} bytes`);
+  let text = '';
+  lazy.setEncoding('utf8').on('data', (chunk: string) => (text = (text + chunk).slice(-100_000)));
+  while (!text.includes(`"key":"500"`) || !text.includes(`"t${round}"`)) await once(lazy, 'data');
+  readers.end();
+});
+
+test('a reader that takes nothing for long is let go', async () => {
+  const book = new Book({ recent: () => [], find: () => null }, () => readers.stir());
+  const readers = new Readers({
+    book,
+    boot: 'b',
+    facts: () => ({}),
+    clean: (row) => row,
+    most: 1,
+    pauseMs: 1,
+    beatMs: 2,
+  });
+  const server = createHttpServer((_request, response) => readers.add(response, null)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  after(() => server.close());
+  const lazy = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  after(() => lazy.destroy());
+  lazy.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  lazy.pause();
+  const long = 'x'.repeat(250);
+  let seen = false;
+  for (let round = 0; !seen || readers.full; round += 1) {
+    seen ||= readers.full;
+    for (let id = 1; id <= 500; id += 1) book.hear(received(id, { resource_id: long, delivery_id: `${long}${round}` }));
+    await new Promise((later) => setTimeout(later, 2));
+  }
+  readers.end();
+});
+
+test('pages are counted: one too many is told so, and gets its turn when another leaves', async () => {
+  const inspector = await startInspector({ mostPages: 2 });
+  const first = await openPage(inspector.origin);
+  const second = await openPage(inspector.origin);
+  await Promise.all([first, second].map((page) => page.until(() => page.turns.at(-1) === 'live')));
+  const third = await openPage(inspector.origin);
+  await third.until(() => third.turns.includes('crowded'));
+  first.leave();
+  await third.until(() => third.turns.at(-1) === 'live');
+});
+
+test('a wrong token locks the page; the end of the listener is told as such', async () => {
+  const inspector = await startInspector();
+  const locked = await openPage(inspector.origin, { token: 'wrong' });
+  await locked.over;
+  assert.deepEqual(locked.turns, ['locked']);
+  const page = await openPage(inspector.origin);
+  await page.until(() => page.turns.at(-1) === 'live');
+  inspector.hear(received(1));
+  inspector.hear({ type: 'closed', at: '2026-07-04T10:00:00.000Z' });
+  await inspector.close();
+  await page.over;
+  assert.deepEqual(page.turns, ['live', 'ended']);
+  assert.ok(page.rows.has('1'), 'with what was still to be told');
+  await assert.rejects(ask(inspector.origin, '/'), /ECONNREFUSED/);
+});
+
+test('what is refused is counted apart and bounded: a flood does not push out what is genuine', async () => {
+  const inspector = await startInspector();
+  inspector.hear(received(1));
+  for (let n = 0; n < 1000; n += 1) inspector.hear(rejected({ delivery_id: `whd_${n}` }));
+  const page = await openPage(inspector.origin);
+  await page.until(() => page.rows.has('r1000'));
+  assert.deepEqual([page.rows.size, page.rows.has('1'), page.rows.has('r900')], [101, true, false]);
+});
+
+interface Parsed {
+  event: string;
+  data: unknown;
+  id: string | null;
+}
+
+test('the page reads an event stream cut anywhere', async () => {
+  const { createParser } = await pageModule<{
+    createParser: (take: (event: Parsed) => void) => (piece: string) => void;
+  }>('stream.js');
+  const event = fc.record({
+    event: fc.constantFrom('rows', 'facts'),
+    data: fc.jsonValue(),
+    id: fc.option(fc.stringMatching(/^[a-z0-9.]+$/)),
+  });
+  fc.assert(
+    fc.property(fc.array(event), fc.infiniteStream(fc.nat({ max: 9 })), (events, sizes) => {
+      const text = events
+        .map(
+          ({ event: name, data, id }) =>
+            `${id === null ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n: beat\n\n`,
+        )
+        .join('');
+      const taken: Parsed[] = [];
+      const parse = createParser((one) => taken.push(one));
+      for (let at = 0; at < text.length;) {
+        const size = 1 + Number(sizes.next().value);
+        parse(text.slice(at, at + size));
+        at += size;
+      }
+      assert.equal(JSON.stringify(taken.map(({ data }) => data)), JSON.stringify(events.map(({ data }) => data)));
+      assert.deepEqual(
+        taken.map(({ event: name, id }) => [name, id]),
+        events.map(({ event: name, id }) => [name, id]),
+      );
+    }),
+  );
+});
+
+/** A line that can be cut. The inspector knows its own port only, so the Host is put right on the way. */
+async function startRelay(port: number): Promise<{ origin: string; cut(): void }> {
+  const open = new Set<Socket>();
+  const relay = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => {});
+      from.on('close', () => to.destroy());
+    }
+    near.on('data', (chunk) =>
+      far.write(chunk.toString('latin1').replace(/host: [^\r]+/i, `Host: 127.0.0.1:${port}`), 'latin1'),
+    );
+    far.pipe(near);
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const cut = (): void => {
+    for (const socket of open) socket.destroy();
+    open.clear();
+  };
+  after(() => {
+    relay.close();
+    cut();
+  });
+  const address = relay.address();
+  return { origin: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, cut };
+}

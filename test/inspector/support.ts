@@ -1,0 +1,152 @@
+/** An inspector on a real port with an inbox of its own, and the page's own end of the line to follow it by. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import type { Attempted, Kept, Received, Rejected } from '../../src/lib/inspector/heard.ts';
+import type { Row } from '../../src/lib/inspector/rows.ts';
+import { type Inspector, type InspectorOptions, openInspector } from '../../src/lib/inspector/server.ts';
+import { root } from '../support/spawn.ts';
+
+export const TOKEN = 'a-token-nobody-guesses-0123456789';
+export const folder = join(root, 'assets', 'inspector');
+export const AT = '2026-07-04T10:00:00.000Z';
+
+/** The page's own code, as a browser gets it. */
+export async function pageModule<T>(name: string): Promise<T> {
+  return (await import(join(folder, name))) as T;
+}
+
+export type Follow = (options: {
+  token: string;
+  take: (event: string, data: unknown) => void;
+  turn: (state: string) => void;
+  signal: AbortSignal;
+  base?: string;
+  firstWaitMs?: number;
+}) => Promise<void>;
+
+export async function startInspector(more: Partial<InspectorOptions> = {}): Promise<Inspector & { origin: string }> {
+  const inspector = await openInspector({
+    port: 0,
+    token: TOKEN,
+    folder,
+    environment: 'local',
+    inbox: { recent: () => [], find: () => null },
+    replay: () => Promise.reject(new Error('not in this test')),
+    tolerance: 300,
+    known: () => [],
+    now: Date.now,
+    pauseMs: 1,
+    ...more,
+  });
+  after(() => inspector.close());
+  return { ...inspector, origin: new URL(inspector.url).origin };
+}
+
+/** Asks with exactly these headers; `fetch` would write some of its own. */
+export async function ask(
+  origin: string,
+  path: string,
+  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string | string[]> } = {},
+): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
+  const { port, host } = new URL(origin);
+  const outgoing = request({
+    ...{ host: '127.0.0.1', port, path, method, setHost: false, agent: false },
+    headers: { host, ...headers },
+  });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
+  return { status: response.statusCode ?? 0, headers: response.headers, text };
+}
+
+export const bearer = { authorization: `Bearer ${TOKEN}` };
+
+export async function detail(origin: string, key: string): Promise<Record<string, never>> {
+  const { status, text } = await ask(origin, `/deliveries/${key}`, { headers: bearer });
+  assert.equal(status, 200, text);
+  return JSON.parse(text) as Record<string, never>;
+}
+
+function subject(id: number) {
+  return {
+    inbox_id: id,
+    event_id: `evt_${id}`,
+    event_type: 'decision.completed',
+    delivery_id: `whd_${id}`,
+    resource_id: `dec_${id}`,
+  };
+}
+
+export const TARGET = 'http://127.0.0.1:3000/hook';
+
+export function received(id: number, more: Partial<Received> = {}): Received {
+  return { type: 'received', at: AT, ...subject(id), bytes: 2, warnings: [], targets: [TARGET], ...more };
+}
+
+export function attempted(id: number, more: Partial<Attempted> = {}): Attempted {
+  const outcome = { status: 200, error: null, latency_ms: 12, answer: 'ok', hint: null, chaos: null };
+  return { type: 'forwarded', at: AT, ...subject(id), target: TARGET, attempt: 1, ...outcome, ...more };
+}
+
+export function rejected(more: Partial<Rejected> = {}): Rejected {
+  const told = { also: [], skew_seconds: null, detail: null, meaning: 'm', next: 'n' };
+  return {
+    type: 'rejected',
+    at: AT,
+    status: 400,
+    delivery_id: 'whd_r',
+    bytes: 5,
+    cause: 'wrong_secret',
+    ...told,
+    ...more,
+  };
+}
+
+export function kept(id: number): Kept {
+  const forward = { target: TARGET, state: 'failed', attempts: 3, updated_at: AT, latency_ms: 5 } as const;
+  const answer = { status: 500, error: null, answer: 'no' };
+  return { ...subject(id), received_at: AT, bytes: 2, verdict: 'valid', forwards: [{ ...forward, ...answer }] };
+}
+
+/** Follows as the page does. */
+export async function openPage(origin: string, more: { token?: string } = {}) {
+  const { follow } = await pageModule<{ follow: Follow }>('stream.js');
+  const leave = new AbortController();
+  const rows = new Map<string, Row>();
+  const turns: string[] = [];
+  const heard: [event: string, data: unknown][] = [];
+  let look = (): void => {};
+  const over = follow({
+    ...{ token: more.token ?? TOKEN, base: origin, signal: leave.signal, firstWaitMs: 5 },
+    take(event, data) {
+      heard.push([event, data]);
+      if (event === 'hello' && (data as { fresh: boolean }).fresh) rows.clear();
+      if (event === 'rows') for (const row of data as Row[]) rows.set(row.key, row);
+      look();
+    },
+    turn(state) {
+      turns.push(state);
+      look();
+    },
+  });
+  after(() => leave.abort());
+  return {
+    rows,
+    turns,
+    heard,
+    over,
+    leave: () => leave.abort(),
+    /** Resolves as soon as this holds. */
+    until: (holds: () => boolean): Promise<void> =>
+      new Promise((resolve) => {
+        look = () => {
+          if (holds()) resolve();
+        };
+        look();
+      }),
+  };
+}
