@@ -133,9 +133,9 @@ test('what was refused has its bytes where they were at hand, the right ones, an
   };
   const keep = (deliveryId: string | null, requestBody: string): void =>
     inspector.keepBytes({ ...record, deliveryId, requestBody } as unknown as ExchangeRecord);
-  keep('whd_other', 'other');
   keep('whd_r', '{"id":"evt_forged"}');
   inspector.hear(rejected({ also: ['stale_timestamp'] }));
+  keep('whd_other', 'other');
   inspector.hear(rejected({ delivery_id: 'whd_unknown', cause: 'inbox_full', status: 503 }));
   keep(null, `${'long '.repeat(13_000)}sk_live_abcdef`);
   inspector.hear(rejected({ delivery_id: null, bytes: 100_000 }));

@@ -34,7 +34,7 @@ test('every published case: all steps for what is genuine, the one that ended th
         `${name}: ${states.join()}`,
       );
       assert.equal(steps.length, verdict.warnings.length > 0 ? 7 : 6, name);
-      assert.match(text, new RegExp(`signed ${Math.abs(now - verdict.timestamp)} s`), name);
+      assert.match(text, new RegExp(`signed ${Math.abs(now - Number(verdict.timestamp))} s`), name);
       continue;
     }
     const stop = states.indexOf('bad');

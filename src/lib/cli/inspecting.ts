@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { openInspector } from '../inspector/server.ts';
 import { findEntry, listEntries } from '../webhooks/inbox-read.ts';
+import type { ListenOptions } from '../webhooks/listen-options.ts';
 import type { Moment } from '../webhooks/moments.ts';
 import { RECEIVER_PATH } from '../webhooks/records.ts';
 import type { Context } from './context.ts';
@@ -26,23 +27,23 @@ export interface Inspected {
 
 /** The same moments. @throws Failure `usage` when the port cannot be had, before anything is registered */
 export async function* inspected({ context, session, prepared, port, run }: Inspected): AsyncGenerator<Moment> {
-  const { options, secrets } = prepared;
-  const { scope, record } = options;
+  const { options } = prepared;
+  const { store, scope, record } = options;
   const inspector = await openInspector({
     port,
     token: randomBytes(24).toString('base64url'),
     folder: join(context.root, 'assets', 'inspector'),
     environment: options.environment,
     inbox: {
-      recent: (limit) => listEntries(session.store(), { scope, limit }),
+      recent: (limit) => listEntries(store, { scope, limit }),
       find: (inboxId) => {
-        const found = findEntry(session.store(), scope, String(inboxId));
+        const found = findEntry(store, scope, String(inboxId));
         // An event may call itself by a number.
         return found?.entry.inbox_id === inboxId ? found : null;
       },
     },
     replay: async (inboxId, target) => {
-      const found = findDelivery(session.store(), scope, String(inboxId));
+      const found = findDelivery(store, scope, String(inboxId));
       const secret = await currentSecret(session, prepared);
       const timeoutMs = options.timeoutMs ?? 10_000;
       return replayed(context, session, found, {
@@ -53,26 +54,36 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
       });
     },
     tolerance: options.tolerance ?? 300,
-    known: () => {
-      const others = options.otherSecrets?.() ?? { environment: [], endpoint: [] };
-      const own = secrets.own === null ? [] : [secrets.own];
-      return [...own, ...(options.secrets?.() ?? []), ...others.environment, ...others.endpoint];
-    },
+    known: knownOf(prepared),
     now: context.now,
   });
   note(context, `inspect: ${inspector.url}   (this listener's page; the address opens it, so keep it to yourself)`);
-  const both: typeof record = (line) => {
-    if (line.path === RECEIVER_PATH && line.status !== 200) inspector.keepBytes(line);
-    record(line);
+  const heard: Partial<ListenOptions> = {
+    hear: (moment) => {
+      if (moment.type !== 'skipped') inspector.hear(moment);
+    },
+    record: (line) => {
+      if (line.path === RECEIVER_PATH) inspector.keepBytes(line);
+      record(line);
+    },
   };
   try {
-    for await (const moment of run({ ...prepared, options: { ...options, record: both } })) {
-      inspector.hear(moment);
-      yield moment;
-    }
+    yield* run({ ...prepared, options: { ...options, ...heard } });
   } finally {
     await inspector.close();
   }
+}
+
+/** The same list as long as nothing changes: what to look for in a text is worked out once for each list. */
+function knownOf({ options, secrets }: Prepared): () => readonly string[] {
+  let held: readonly string[] = [];
+  return () => {
+    const others = options.otherSecrets?.() ?? { environment: [], endpoint: [] };
+    const own = secrets.own === null ? [] : [secrets.own];
+    const now = [...own, ...(options.secrets?.() ?? []), ...others.environment, ...others.endpoint];
+    if (now.length !== held.length || now.some((secret, place) => secret !== held[place])) held = now;
+    return held;
+  };
 }
 
 /** It may have been rotated while the listener runs. @throws Failure `usage` when there is none */

@@ -26,8 +26,8 @@ export class Book {
   /** Numbers of the stored ones, ascending; keys of the refused ones, oldest first. */
   readonly #stored: number[] = [];
   readonly #refused: string[] = [];
-  /** Refused deliveries whose moment is still to come. */
-  #records: ExchangeRecord[] = [];
+  /** What came in last: when it is refused, its moment follows at once. */
+  #last: ExchangeRecord | null = null;
   #changes = 0;
   #refusals = 0;
   facts: Facts = { ready: null, tunnel: null, closedAt: null };
@@ -67,10 +67,9 @@ export class Book {
     this.#changed();
   }
 
-  /** The bytes of a delivery that is about to be refused: its moment has none. */
+  /** The bytes of a delivery that may be about to be refused: its moment has none. */
   keepBytes(record: ExchangeRecord): void {
-    this.#records.push(record);
-    if (this.#records.length > MOST_REFUSED) this.#records.shift();
+    this.#last = record;
   }
 
   replayed(key: string, at: string, sent: Replayed): void {
@@ -113,10 +112,9 @@ export class Book {
   }
 
   #recordOf({ at, delivery_id }: Rejected): ExchangeRecord | null {
-    const fits = (record: ExchangeRecord): boolean => record.at === Date.parse(at) && record.deliveryId === delivery_id;
-    const found = this.#records.find(fits) ?? null;
-    this.#records = this.#records.filter((record) => record !== found);
-    return found;
+    const last = this.#last;
+    this.#last = null;
+    return last?.at === Date.parse(at) && last.deliveryId === delivery_id ? last : null;
   }
 
   #attempt(moment: Attempted): void {

@@ -38,6 +38,7 @@ export interface InspectorOptions {
 export interface Inspector {
   /** With the token behind `#`, where no server and no log ever sees it. */
   url: string;
+  /** Never throws. */
   hear(moment: Heard): void;
   /** The bytes of a delivery that is about to be refused. */
   keepBytes(record: ExchangeRecord): void;
@@ -67,7 +68,13 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
   });
   return {
     url: `http://127.0.0.1:${port}/#${options.token}`,
-    hear: (moment) => desk.book.hear(moment),
+    hear(moment) {
+      try {
+        desk.book.hear(moment);
+      } catch {
+        // The inbox could not be read for a delivery of before. The page must not trouble the listener.
+      }
+    },
     keepBytes: (record) => desk.book.keepBytes(record),
     close: () => close(server, desk.readers),
   };
@@ -81,7 +88,10 @@ function createDesk(options: InspectorOptions) {
     book,
     boot: now().toString(36),
     facts: () => ({ ...book.facts, environment, most: { kept: MOST_KEPT, refused: MOST_REFUSED } }),
-    clean: (row) => cleanRow(row, (text) => redactText(text, known())),
+    clean: (row) => {
+      const secrets = known();
+      return cleanRow(row, (text) => redactText(text, secrets));
+    },
     most: options.mostPages ?? 4,
     ...(options.pauseMs === undefined ? {} : { pauseMs: options.pauseMs }),
   });

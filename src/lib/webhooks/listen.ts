@@ -21,9 +21,11 @@ const HEARTBEAT_MS = 5000;
 export async function* listen(options: ListenOptions): AsyncGenerator<Moment, void, undefined> {
   const queue = new MomentQueue();
   const leave = new AbortController();
-  const story = tell(options, AbortSignal.any([options.signal, leave.signal]), (moment) => queue.say(moment)).finally(
-    () => queue.end(),
-  );
+  const say = (moment: Moment): void => {
+    options.hear?.(moment);
+    queue.say(moment);
+  };
+  const story = tell(options, AbortSignal.any([options.signal, leave.signal]), say).finally(() => queue.end());
   // Awaited below; until then a failure must not count as unhandled.
   story.catch(() => {});
   try {
