@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -276,6 +277,19 @@ test('the curl lines of the reference page work as they stand', async (t) => {
     statuses.every((status) => status < 500),
     String(statuses),
   );
+});
+
+test('the curl lines of the guide work as they stand', async (t) => {
+  if ((await curl(t)) === null) return;
+  const { url, close } = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now });
+  t.after(close);
+  const guide = readFileSync(new URL('../../docs/sandbox.md', import.meta.url), 'utf8');
+  const lines = guide.split('\n').filter((line) => line.startsWith('curl '));
+  assert.ok(lines.length >= 5);
+  for (const line of lines) {
+    const { stdout } = await run('sh', ['-c', line.replace('http://127.0.0.1:4010', url)]);
+    assert.equal(typeof JSON.parse(stdout), 'object', line);
+  }
 });
 
 test('the reference page has a place for every route and guards itself like the other pages', async () => {

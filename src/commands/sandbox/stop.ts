@@ -1,5 +1,6 @@
 import { usage } from '../../lib/failure.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
+import { during } from '../../lib/cli/progress.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { runningSandbox, surelyRunning } from '../../lib/cli/running.ts';
 
@@ -14,16 +15,18 @@ export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
       return object({ stopped: false });
     }
     this.context.signalProcess(running.pid, 'SIGTERM');
-    // It finishes running requests for up to 2 s (sandbox page §1); twice that is the limit here.
-    for (let waited = 0; (await runningSandbox(this.context))?.pid === running.pid; waited += 25) {
+    await during(this.context, 'waiting for the sandbox to end', this.ended(running.pid));
+    this.note(`stopped the sandbox at ${running.base_url}`);
+    return object({ stopped: true, ...running });
+  }
+
+  /** It finishes running requests for up to 2 s (sandbox page §1); twice that is the limit here. @throws Failure */
+  private async ended(pid: number): Promise<void> {
+    for (let waited = 0; (await runningSandbox(this.context))?.pid === pid; waited += 25) {
       if (waited > 4000) {
-        throw usage(`the sandbox (process ${running.pid}) did not end`, {
-          next: `end it yourself: kill ${running.pid}`,
-        });
+        throw usage(`the sandbox (process ${pid}) did not end`, { next: `end it yourself: kill ${pid}` });
       }
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    this.note(`stopped the sandbox at ${running.base_url}`);
-    return object({ stopped: true, ...running });
   }
 }
