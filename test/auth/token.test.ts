@@ -44,6 +44,9 @@ async function options(
 
 const ANY = { refused: null };
 
+const ONLY_BASIC = { token_endpoint_auth_methods_supported: ['client_secret_basic'] };
+const BOTH = { token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'] };
+
 describe('minting', () => {
   it('sends a form with the credentials and no scope', async (t) => {
     const server = await plane(t);
@@ -96,15 +99,31 @@ describe('minting', () => {
     assert.equal(server.asked[0]?.form['client_secret'], 'csk_sbx_mine');
   });
 
-  it('prefers the explicit token URL, and asks for no discovery', async (t) => {
-    let discovered = false;
-    const server = await plane(t, grant(), () => {
-      discovered = true;
-      return {};
+  const explicit: [what: string, document: (base: string) => unknown, basic: boolean][] = [
+    ['knows only Basic there', (base) => ({ token_endpoint: `${base}/mine`, ...ONLY_BASIC }), true],
+    ['knows both there', (base) => ({ token_endpoint: `${base}/mine`, ...BOTH }), false],
+    ['speaks of another endpoint', (base) => ({ token_endpoint: `${base}/other`, ...ONLY_BASIC }), false],
+    ['names none', () => ONLY_BASIC, false],
+    ['is no JSON', () => '<html>', false],
+  ];
+  for (const [what, document, basic] of explicit) {
+    it(`keeps to the explicit token URL where discovery of its host ${what}`, async (t) => {
+      const server = await plane(t, grant(), document);
+      await tokenSource(await options(server.base, { flags: { tokenUrl: `${server.base}/mine` } })).lend(ANY);
+      const [asked] = server.asked as [Asked];
+      assert.deepEqual([asked.path, asked.headers.authorization !== undefined], ['/mine', basic]);
+      assert.equal(asked.form['client_secret'] === undefined, basic);
     });
-    await tokenSource(await options(server.base, { flags: { tokenUrl: `${server.base}/mine` } })).lend(ANY);
-    assert.equal(server.asked[0]?.path, '/mine');
-    assert.equal(discovered, false);
+  }
+
+  it('asks the explicit host about itself, and the API host about nothing', async (t) => {
+    const asked: string[] = [];
+    const [api, sso] = [
+      await plane(t, grant(), () => asked.push('api')),
+      await plane(t, grant(), () => asked.push('sso')),
+    ];
+    await tokenSource(await options(api.base, { flags: { tokenUrl: `${sso.base}/t` } })).lend(ANY);
+    assert.deepEqual([asked, sso.asked.length, api.asked.length], [['sso'], 1, 0]);
   });
 
   const hostile: [what: string, document: (base: string) => unknown, told: boolean][] = [

@@ -3,7 +3,8 @@ import type { Dispatcher } from 'undici';
 import type { HttpRequest } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { readBody } from './answer-body.ts';
-import { type NetworkTrouble, networkFailure, networkTrouble } from './network-trouble.ts';
+import { Dispatched, type Ending, plainHeaders } from './dispatched.ts';
+import { networkFailure, networkTrouble } from './network-trouble.ts';
 import type { TransportAnswer } from './transport.ts';
 
 export interface ExchangeLimits {
@@ -29,38 +30,18 @@ interface Settle {
   reject(failure: Failure): void;
 }
 
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly #request: HttpRequest;
-  readonly #url: URL;
-  readonly #limits: ExchangeLimits;
+class Exchange extends Dispatched {
+  readonly #maxBytes: number;
   readonly #settle: Settle;
-  readonly #timer: NodeJS.Timeout;
   readonly #chunks: Buffer[] = [];
   #size = 0;
   #head: { status: number; headers: Record<string, string> } | null = null;
-  #controller: Dispatcher.DispatchController | null = null;
-  #over = false;
 
-  constructor(request: HttpRequest, limits: ExchangeLimits, settle: Settle) {
-    this.#request = request;
-    this.#url = new URL(request.url);
-    this.#limits = limits;
+  constructor(request: HttpRequest, { timeoutMs, maxBytes }: ExchangeLimits, settle: Settle) {
+    super(request);
+    this.#maxBytes = maxBytes;
     this.#settle = settle;
-    const timeout = { code: 'timeout', message: `no complete answer within ${limits.timeoutMs} ms` };
-    this.#timer = setTimeout(() => this.#end(timeout), limits.timeoutMs);
-  }
-
-  start(dispatcher: Dispatcher): void {
-    const { signal, method, headers, body = null } = this.#request;
-    if (signal?.aborted) return this.#interrupt();
-    signal?.addEventListener('abort', this.#interrupt);
-    const { origin, pathname, search } = this.#url;
-    dispatcher.dispatch({ origin, path: pathname + search, method, headers, body }, this);
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#over) controller.abort(new Error('the exchange is over'));
+    this.limit(timeoutMs, `no complete answer within ${timeoutMs} ms`);
   }
 
   onResponseStart(_: unknown, status: number, headers: NodeJS.Dict<string | string[]>): void {
@@ -70,48 +51,18 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     this.#size += chunk.length;
-    const { maxBytes } = this.#limits;
-    if (this.#size > maxBytes) this.#end({ code: 'too_large', message: `it is larger than ${maxBytes} bytes` });
+    const message = `it is larger than ${this.#maxBytes} bytes`;
+    if (this.#size > this.#maxBytes) this.end({ code: 'too_large', message });
     else this.#chunks.push(chunk);
   }
 
-  onResponseEnd(): void {
-    this.#end(null);
-  }
-
-  onResponseError(_: unknown, error: Error): void {
-    this.#end(networkTrouble(error, this.#url));
-  }
-
-  readonly #interrupt = (): void => {
-    if (!this.#finish(new Error('interrupted'))) return;
-    this.#settle.reject(new Failure('interrupted', 'stopped before the answer was complete'));
-  };
-
-  #end(trouble: NetworkTrouble | null): void {
-    if (!this.#finish(trouble === null ? null : new Error(trouble.message))) return;
-    if (this.#head !== null) {
-      return this.#settle.resolve(readBody(this.#head, this.#chunks, this.#limits.maxBytes, trouble));
+  protected ended(why: Ending): void {
+    if (typeof why === 'string') {
+      this.#settle.reject(new Failure('interrupted', 'stopped before the answer was complete'));
+    } else if (this.#head !== null) {
+      this.#settle.resolve(readBody(this.#head, this.#chunks, this.#maxBytes, why));
+    } else {
+      this.#settle.reject(networkFailure(why ?? networkTrouble(null, this.url), this.url));
     }
-    this.#settle.reject(networkFailure(trouble ?? networkTrouble(null, this.#url), this.#url));
   }
-
-  /** @param cutOff why what still runs is cut off @returns false when the exchange was over already */
-  #finish(cutOff: Error | null): boolean {
-    if (this.#over) return false;
-    this.#over = true;
-    clearTimeout(this.#timer);
-    this.#request.signal?.removeEventListener('abort', this.#interrupt);
-    if (cutOff) this.#controller?.abort(cutOff);
-    return true;
-  }
-}
-
-/** Names in lower case, values that came several times as one. */
-export function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
-  const plain: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) plain[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return plain;
 }

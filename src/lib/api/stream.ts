@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici';
 import type { HttpRequest } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
-import { plainHeaders } from './exchange.ts';
+import { Dispatched, type Ending, plainHeaders } from './dispatched.ts';
 import { type NetworkTrouble, networkFailure, networkTrouble } from './network-trouble.ts';
 
 export interface StreamAnswer {
@@ -32,59 +32,33 @@ interface Settle {
   reject(failure: Failure): void;
 }
 
-class Incoming implements Dispatcher.DispatchHandler {
-  readonly #request: HttpRequest;
-  readonly #url: URL;
-  readonly #limits: StreamLimits;
+class Incoming extends Dispatched {
+  readonly #idleMs: number;
   readonly #settle: Settle;
-  #controller: Dispatcher.DispatchController | null = null;
-  #timer: NodeJS.Timeout;
   #unread: Uint8Array[] = [];
   #unreadBytes = 0;
-  #ended: { failure: Failure | null } | null = null;
+  #over: { failure: Failure | null } | null = null;
   #wake: () => void = () => undefined;
 
-  constructor(request: HttpRequest, limits: StreamLimits, settle: Settle) {
-    this.#request = request;
-    this.#url = new URL(request.url);
-    this.#limits = limits;
+  constructor(request: HttpRequest, { timeoutMs, idleMs }: StreamLimits, settle: Settle) {
+    super(request);
+    this.#idleMs = idleMs;
     this.#settle = settle;
-    this.#timer = this.#limit(limits.timeoutMs);
-  }
-
-  start(dispatcher: Dispatcher): void {
-    const { signal, method, headers, body = null } = this.#request;
-    if (signal?.aborted) return this.#interrupt();
-    signal?.addEventListener('abort', this.#interrupt);
-    const { origin, pathname, search } = this.#url;
-    dispatcher.dispatch({ origin, path: pathname + search, method, headers, body }, this);
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#ended) controller.abort(new Error('the exchange is over'));
+    this.#limitSilence(timeoutMs);
   }
 
   onResponseStart(_: unknown, status: number, headers: NodeJS.Dict<string | string[]>): void {
     if (status < 200) return;
-    this.#limitAnew();
+    this.#limitSilence(this.#idleMs);
     this.#settle.resolve({ status, headers: plainHeaders(headers), body: this.#read() });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    this.#limitAnew();
+    this.#limitSilence(this.#idleMs);
     this.#unread.push(chunk);
     this.#unreadBytes += chunk.length;
     if (this.#unreadBytes > MOST_UNREAD) controller.pause();
     this.#wake();
-  }
-
-  onResponseEnd(): void {
-    this.#end(null);
-  }
-
-  onResponseError(_: unknown, error: Error): void {
-    this.#end(networkFailure(networkTrouble(error, this.#url), this.#url));
   }
 
   async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -93,38 +67,33 @@ class Incoming implements Dispatcher.DispatchHandler {
         const pieces = this.#unread;
         this.#unread = [];
         this.#unreadBytes = 0;
-        this.#controller?.resume();
+        this.controller?.resume();
         yield* pieces;
         if (this.#unread.length > 0) continue;
-        if (this.#ended?.failure) throw this.#ended.failure;
-        if (this.#ended) return;
+        if (this.#over?.failure) throw this.#over.failure;
+        if (this.#over) return;
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     } finally {
-      this.#end(new Failure('interrupted', 'the stream was left'));
+      this.end('left');
     }
   }
 
-  readonly #interrupt = (): void => this.#end(new Failure('interrupted', 'stopped before the stream ended'));
-
-  #end(failure: Failure | null): void {
-    if (this.#ended) return;
-    this.#ended = { failure };
-    clearTimeout(this.#timer);
-    this.#request.signal?.removeEventListener('abort', this.#interrupt);
-    if (failure) this.#controller?.abort(failure);
+  protected ended(why: Ending): void {
+    const failure = typeof why === 'string' ? new Failure('interrupted', WORDS[why]) : this.#failureOf(why);
+    this.#over = { failure };
     // Of no effect once the headers have come.
-    this.#settle.reject(failure ?? networkFailure(networkTrouble(null, this.#url), this.#url));
+    this.#settle.reject(failure ?? networkFailure(networkTrouble(null, this.url), this.url));
     this.#wake();
   }
 
-  #limit(ms: number): NodeJS.Timeout {
-    const silence: NetworkTrouble = { code: 'timeout', message: `nothing came for ${ms} ms` };
-    return setTimeout(() => this.#end(networkFailure(silence, this.#url)), ms);
+  #failureOf(trouble: NetworkTrouble | null): Failure | null {
+    return trouble === null ? null : networkFailure(trouble, this.url);
   }
 
-  #limitAnew(): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#limit(this.#limits.idleMs);
+  #limitSilence(ms: number): void {
+    this.limit(ms, `nothing came for ${ms} ms`);
   }
 }
+
+const WORDS = { interrupted: 'stopped before the stream ended', left: 'the stream was left' } as const;

@@ -37,7 +37,7 @@ export async function findTokenEndpoint(asking: Asking): Promise<TokenEndpoint> 
   const { identity, notice } = asking;
   const { token } = identity.provider;
   if (token === null) throw new Failure('bug', `${identity.provider.title} has no tokens`, { code: 'no_tokens' });
-  if (identity.tokenUrl !== null) return { url: identity.tokenUrl.value, method: 'form', from: 'explicit' };
+  if (identity.tokenUrl !== null) return explicitEndpoint(identity.tokenUrl.value, token.discovery, asking);
   const fallback = identity.base.value + token.path;
   const found = token.discovery ? await discover(asking) : null;
   if (found === null) return { url: fallback, method: 'form', from: 'default' };
@@ -51,19 +51,38 @@ export async function findTokenEndpoint(asking: Asking): Promise<TokenEndpoint> 
   return { url: fallback, method, from: 'default' };
 }
 
-/** The authorisation server metadata of the API host (RFC 8414 §3), null when it has none that can be read. */
-export async function discover({ identity, send, signal }: Asking): Promise<Discovered | null> {
+/**
+ * The URL the user gave, whatever a document says. How the client says who it is there, the URL's own host may tell; only what it
+ * says of this very endpoint counts, and nothing but this question goes to it.
+ */
+async function explicitEndpoint(url: string, discovery: boolean, asking: Asking): Promise<TokenEndpoint> {
+  const found = discovery ? await discover(asking, url) : null;
+  const named = found?.tokenEndpoint ?? '';
+  const same = URL.canParse(named) && new URL(named).href === new URL(url).href;
+  return { url, method: clientMethod(same ? found : null), from: 'explicit' };
+}
+
+/**
+ * The authorisation server metadata of a host (RFC 8414 §3), null when it has none that can be read within the limit.
+ * @param at a URL on that host; the API's when not told otherwise
+ */
+export async function discover(
+  { identity, send, signal }: Asking,
+  at: string = identity.base.value,
+): Promise<Discovered | null> {
+  // Tries anew included.
+  const late = AbortSignal.timeout(DISCOVERY_LIMIT_MS);
   let answer: HttpAnswer;
   try {
     answer = await send({
       method: 'GET',
-      url: `${originOf(identity.base.value) ?? identity.base.value}/.well-known/oauth-authorization-server`,
+      url: `${originOf(at) ?? at}/.well-known/oauth-authorization-server`,
       headers: { accept: 'application/json' },
       timeoutMs: DISCOVERY_LIMIT_MS,
-      ...(signal === undefined ? {} : { signal }),
+      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
     });
   } catch (error) {
-    if (error instanceof Failure && error.kind !== 'interrupted') return null;
+    if (error instanceof Failure && (error.kind !== 'interrupted' || signal?.aborted !== true)) return null;
     throw error;
   }
   return answer.status === 200 ? readDiscovery(answer.text) : null;
