@@ -27,7 +27,9 @@ describe('the helper is started ahead', () => {
   const table: [line: string, env: Record<string, string>, ahead: boolean][] = [
     ['apps get app_1', {}, true],
     ['api GET /partner/v1/applications', {}, true],
-    ['whoami --json', {}, true],
+    ['whoami --check', {}, true],
+    ['whoami --json', {}, false],
+    ['apps create --dry-run', {}, false],
     ['apps get app_1 --profile work', { CREDICORP_PROFILE: 'local' }, true],
     ['--profile work --json apps get app_1', { CREDICORP_PROFILE: 'local' }, true],
     ['--profile local apps get app_1', {}, false],

@@ -7,7 +7,7 @@ test('what is read from a vault or written to it is known before anybody can use
   const known: string[] = [];
   const inner = memoryVault();
   await inner.set('live/client_secret', 'csk_live_1');
-  const vault = watched(inner, (secret) => void known.push(secret));
+  const vault = watched(inner, { stderr: process.stderr, env: {} }, (secret) => void known.push(secret));
   assert.equal(await vault.get('live/client_secret'), 'csk_live_1');
   await vault.set('live/webhook/we_1', 'whsec_1');
   await vault.set('live/access_token', '{"token":"t"}');

@@ -56,6 +56,21 @@ test('login asks for environment, client id, hidden secret and scopes, proves th
   assert.match(listed.stderr, /insufficient_scope/);
 });
 
+// oxlint-disable-next-line no-control-regex
+const STYLED = /\u001b\[[\d;]*m/;
+
+test('with NO_COLOR, what can be chosen has no colour, and is chosen all the same', async () => {
+  using home = freshHome();
+  const args = ['login', '--client-id', 'cid_sbx_launch', '--api-base', api.url, '--store', 'file'];
+  const terminal = openTerminal(args, { ...home.env, NO_COLOR: '1', CREDICORP_STORE_PASSPHRASE: PASSPHRASE });
+  await terminal.shows('Client secret (not shown)');
+  terminal.type(`${SECRET}\r`);
+  await terminal.shows('applications:write');
+  terminal.type('\r');
+  assert.equal(await terminal.ended(), 0, terminal.text);
+  assert.doesNotMatch(terminal.raw, STYLED);
+});
+
 for (const [prompt, keys] of [
   ['Environment', ''],
   ['Client id', '\r'],
@@ -90,6 +105,7 @@ test('Ctrl-C after the proof, at the passphrase, leaves nothing either', async (
   await terminal.shows('Client secret (not shown)');
   terminal.type(`${SECRET}\r`);
   await terminal.shows('New passphrase');
+  assert.match(terminal.raw, STYLED, 'a terminal has colour');
   terminal.type('half\x03');
   assert.equal(await terminal.ended(), 130, terminal.text);
   assert.equal(existsSync(configOf(home.path)), false);
@@ -99,7 +115,8 @@ test('Ctrl-C after the proof, at the passphrase, leaves nothing either', async (
 test('two passphrases that differ store nothing', async () => {
   using home = freshHome();
   const words = ['login', '--env', 'sandbox', '--client-id', 'cid_sbx_launch', '--scopes', 'payments:read'];
-  const terminal = openTerminal([...words, '--api-base', api.url, '--store', 'file'], home.env);
+  const args = [...words, '--api-base', api.url, '--store', 'file', '--no-color'];
+  const terminal = openTerminal(args, home.env);
   await terminal.shows('Client secret (not shown)');
   terminal.type(`${SECRET}\r`);
   await terminal.shows('New passphrase');
@@ -108,6 +125,7 @@ test('two passphrases that differ store nothing', async () => {
   terminal.type('two\r');
   assert.equal(await terminal.ended(), 2, terminal.text);
   assert.match(terminal.text, /the two passphrases differ/);
+  assert.doesNotMatch(terminal.raw, STYLED, '--no-color holds for questions too');
   assert.equal(existsSync(configOf(home.path)), false);
 });
 

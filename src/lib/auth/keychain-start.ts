@@ -46,6 +46,8 @@ export function lendOnce(helper: Helper | null, ticks: () => number): () => Help
 
 /** First words of the commands that show a credential to the API. */
 const ASKING = new Set(['accounts', 'api', 'apps', 'decisions', 'identity', 'payments', 'token', 'whoami']);
+/** Flags that send nothing. */
+const IDLE = new Set(['--help', '-h', '--dry-run']);
 
 /**
  * A guess at who will ask the keychain, from what costs nothing to read: the command's first word, the environment and the profile's
@@ -54,7 +56,8 @@ const ASKING = new Set(['accounts', 'api', 'apps', 'decisions', 'identity', 'pay
 export function willAsk(argv: readonly string[], env: Environ, folder: string): boolean {
   // Flags may stand before the command, with or without a value.
   const asks = argv[0]?.startsWith('-') ? argv.some((word) => ASKING.has(word)) : ASKING.has(argv[0] ?? '');
-  if (!asks || argv.some((word) => word === '--help' || word === '-h')) return false;
+  if (!asks || argv.some((word) => IDLE.has(word))) return false;
+  if (argv.includes('whoami') && !argv.includes('--check')) return false;
   const names = ['CC_CLIENT_SECRET', 'CC_SECRET_KEY', 'CREDICORP_CLIENT_SECRET', 'CREDICORP_SECRET_KEY'];
   if (names.some((name) => Boolean(env[name]))) return false;
   if ((env['CREDICORP_KEYCHAIN'] || 'os') !== 'os') return false;

@@ -45,9 +45,9 @@ export async function findTokenEndpoint(asking: Asking): Promise<TokenEndpoint> 
   const url = found.tokenEndpoint === undefined ? null : trusted(found.tokenEndpoint, identity);
   if (url !== null) return { url, method, from: 'discovery' };
   // The client secret would be sent there.
-  notice(
-    `the discovery document of ${originOf(identity.base.value) ?? 'the host'} names a token endpoint that is not trusted; using ${fallback}`,
-  );
+  const names = found.tokenEndpoint === undefined ? 'no token endpoint' : 'a token endpoint that is not trusted';
+  const host = originOf(identity.base.value) ?? 'the host';
+  notice(`the discovery document of ${host} names ${names}; using ${fallback}`);
   return { url: fallback, method, from: 'default' };
 }
 

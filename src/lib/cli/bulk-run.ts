@@ -64,7 +64,6 @@ export async function* runJobs(
       const result = tally.count(sent);
       if (result === null) continue;
       bar.step(!result.ok);
-      bar.hide();
       yield result;
     }
   } finally {

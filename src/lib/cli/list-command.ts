@@ -38,17 +38,17 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     walk: { query: NonNullable<Operation['query']>; limit: number; cursor?: string },
   ): AsyncGenerator<unknown> {
     const [client, { pages }] = await Promise.all([this.client(), import('../api/pages.ts')]);
-    const spinner = this.context.stdout.isTTY === true ? null : progress(this.context, 'reading the list');
+    const spinner = progress(this.context, 'reading the list');
     let count = 0;
     try {
       for await (const answer of pages(client, name, { ...walk, signal: this.context.signal })) {
         const { data } = documentOf(answer.json);
         count += data.length;
-        spinner?.say(`reading the list: ${count}`);
+        spinner.say(`reading the list: ${count}`);
         yield* data;
       }
     } finally {
-      spinner?.stop();
+      spinner.stop();
     }
   }
 }

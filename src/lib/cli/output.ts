@@ -7,6 +7,7 @@ import { colourOf, type Paint } from './colour.ts';
 import type { Context, Output } from './context.ts';
 import { fieldLines, humanFields, humanRow, humanTable, row, valuesAt } from './render.ts';
 import { idOf, type Result } from './result.ts';
+import { makeRoom } from './standing-line.ts';
 import { plain } from './text.ts';
 
 /** How the user asked for the result (command-line contract §2). */
@@ -26,12 +27,14 @@ export async function emit(context: Context, view: View, result: Result): Promis
 
 /** A note for people, on stderr. Never awaited: it must not hold up data. */
 export function note(context: Context, line: string): void {
+  makeRoom(context.stderr);
   context.stderr.write(`${line}\n`);
 }
 
 /** Writes and waits until the reader took it; a reader that left is not an error. */
 export function send(output: Output, text: string): Promise<void> {
   if (text === '') return Promise.resolve();
+  makeRoom(output);
   return new Promise((resolve) => output.write(text, () => resolve()));
 }
 
@@ -79,6 +82,8 @@ async function emitStream(context: Context, view: View, result: Result & { kind:
               : terminal
                 ? humanRow(item, result.columns)
                 : row(item, result.columns);
+    // Both may be the same terminal.
+    makeRoom(context.stderr);
     await sendUnlessStuck(context.stdout, line, context.signal);
     if (context.signal.aborted && unread(context.signal.reason)) return;
   }

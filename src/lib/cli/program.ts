@@ -32,7 +32,8 @@ export interface Ending {
 export const endingKey: unique symbol = Symbol.for('credicorp.ending');
 
 /** Runs one command line. @returns the exit status; everything written has reached its reader by then. */
-export async function run(argv: readonly string[], context: Context): Promise<number> {
+export async function run(argv: readonly string[], lent: Context): Promise<number> {
+  const context = flagged(argv, '--no-color') ? withoutColour(lent) : lent;
   const ending: Ending = {};
   let status: number;
   try {
@@ -93,9 +94,8 @@ async function fail(error: unknown, argv: readonly string[], context: Context, e
 }
 
 async function tell(failure: Failure, argv: readonly string[], context: Context, ending: Ending): Promise<void> {
-  const json = ending.view?.json ?? asksForJson(argv);
-  const color = ending.view?.color ?? !argv.includes('--no-color');
-  const paint = await colourOf(context, context.stderr, color);
+  const json = ending.view?.json ?? flagged(argv, '--json');
+  const paint = await colourOf(context, context.stderr, true);
   await send(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
   if (ending.debug === true && failure.kind === 'bug')
     await send(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
@@ -115,10 +115,15 @@ function flushed(output: Context['stdout']): Promise<void> {
   return new Promise((resolve) => output.write('', () => resolve()));
 }
 
-/** For a mistake made before flags were parsed. */
-function asksForJson(argv: readonly string[]): boolean {
+/** For what has to be known before flags are parsed. */
+function flagged(argv: readonly string[], flag: string): boolean {
   const end = argv.indexOf('--');
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+  return (end === -1 ? argv : argv.slice(0, end)).includes(flag);
+}
+
+/** `--no-color` is `NO_COLOR` for whatever this run shows, asks and starts. */
+function withoutColour(context: Context): Context {
+  return Object.create(context, { env: { value: { ...context.env, NO_COLOR: '1' }, enumerable: true } }) as Context;
 }
 
 function stackOf(cause: unknown): string {

@@ -1,48 +1,30 @@
 /** A bar on stderr for work whose end is known: done, rate, failed, time left. Silent where stderr is not a terminal. */
 import type { Context } from './context.ts';
+import { standingLine } from './standing-line.ts';
 
 export interface Bar {
   step(failed: boolean): void;
-  /** Clears the line, so that something else can be written; it comes back by itself. */
-  hide(): void;
   stop(): void;
 }
 
-const SILENT: Bar = { step: () => undefined, hide: () => undefined, stop: () => undefined };
 const WIDTH = 24;
 
 export function progressBar(context: Pick<Context, 'stderr' | 'env' | 'ticks'>, total: number): Bar {
-  if (context.stderr.isTTY !== true) return SILENT;
   const began = context.ticks();
   let done = 0;
   let failed = 0;
-  let shown = false;
-  const draw = (): void => {
-    shown = true;
-    const line = barLine({
-      done,
-      failed,
-      total,
-      tookMs: context.ticks() - began,
-      ascii: context.env['TERM'] === 'dumb',
-    });
-    context.stderr.write(`\r\u001b[K${line.slice(0, Math.max(10, (context.stderr.columns ?? 80) - 1))}`);
+  const text = (): string => {
+    const [tookMs, ascii] = [context.ticks() - began, context.env['TERM'] === 'dumb'];
+    const line = barLine({ done, failed, total, tookMs, ascii });
+    return line.slice(0, Math.max(10, (context.stderr.columns ?? 80) - 1));
   };
-  const hide = (): void => {
-    if (shown) context.stderr.write('\r\u001b[K');
-    shown = false;
-  };
-  const timer = setInterval(draw, 150);
+  const line = standingLine(context, text, { afterMs: 150, everyMs: 150 });
   return {
     step(isFailure) {
       done += 1;
       if (isFailure) failed += 1;
     },
-    hide,
-    stop() {
-      clearInterval(timer);
-      hide();
-    },
+    stop: () => line?.stop(),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A spinner on stderr for anything slower than about 300 ms; silent where stderr is not a terminal. */
 import type { Context } from './context.ts';
+import { standingLine } from './standing-line.ts';
 
 export interface Progress {
   /** Changes what is being waited for. */
@@ -10,32 +11,22 @@ export interface Progress {
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const PLAIN = ['-', '\\', '|', '/'];
 
+/** Inside another one, silent: the first says what is being waited for. */
 export function progress(context: Pick<Context, 'stderr' | 'env'>, label: string): Progress {
-  if (context.stderr.isTTY !== true) return { say: () => undefined, stop: () => undefined };
   const frames = context.env['TERM'] === 'dumb' ? PLAIN : FRAMES;
   let current = label;
-  let shown = false;
   let tick = 0;
-  const draw = (): void => {
-    shown = true;
+  const text = (): string => {
     tick += 1;
     const room = Math.max(10, (context.stderr.columns ?? 80) - 3);
-    context.stderr.write(`\r\u001b[K${frames[tick % frames.length]} ${current.slice(0, room)}`);
+    return `${frames[tick % frames.length]} ${current.slice(0, room)}`;
   };
-  let timer = setTimeout(() => {
-    draw();
-    timer = setInterval(draw, 120);
-  }, 300);
+  const line = standingLine(context, text, { afterMs: 300, everyMs: 120 });
   return {
     say(next) {
       current = next;
     },
-    stop() {
-      clearTimeout(timer);
-      clearInterval(timer);
-      if (shown) context.stderr.write('\r\u001b[K');
-      shown = false;
-    },
+    stop: () => line?.stop(),
   };
 }
 

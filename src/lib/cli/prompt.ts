@@ -3,7 +3,9 @@
  * sent. Callers ask only when `mayAsk` is true; every question has a flag.
  */
 import { usage } from '../failure.ts';
+import { wantsColour } from './colour.ts';
 import type { Context } from './context.ts';
+import { holdLine } from './standing-line.ts';
 
 type Check = (text: string) => true | string | Promise<true | string>;
 
@@ -62,19 +64,38 @@ async function ask<T>(context: Context, question: object): Promise<T> {
     if (String(keys) === CTRL_D) close();
   };
   const open = setInterval(() => undefined, 60_000);
+  const letBack = holdLine(context.stderr);
   context.stdin.on('data', onKeys).once('end', close).once('close', close);
   try {
     const prompt = inquirer.createPromptModule({
       input: context.stdin,
-      output: context.stderr as unknown as NodeJS.WritableStream,
+      output: outputOf(context),
       signal: AbortSignal.any([context.signal, closed.signal]),
     });
     const answers = (await prompt([{ ...question, name: 'answer' } as never])) as { answer: T };
     return answers.answer;
   } finally {
     clearInterval(open);
+    letBack();
     context.stdin.off('data', onKeys).off('end', close).off('close', close);
   }
 }
 
+/** What asks colours as it likes: where there is to be no colour, it is taken out on the way. Where the cursor stands is left alone. */
+function outputOf(context: Context): NodeJS.WritableStream {
+  const stderr = context.stderr as unknown as NodeJS.WritableStream;
+  if (wantsColour(context, context.stderr, true)) return stderr;
+  const write = (chunk: string | Uint8Array, ...rest: never[]): boolean =>
+    stderr.write(String(chunk).replaceAll(STYLES, ''), ...rest);
+  return new Proxy(stderr, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (key === 'write') return write;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+// oxlint-disable-next-line no-control-regex
+const STYLES = /\u001b\[[\d;]*m/g;
 const CTRL_D = '\u0004';

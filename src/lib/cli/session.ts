@@ -174,13 +174,11 @@ class OpenSession implements Session {
   }
 
   vaultOfKind(kind: VaultKind): Vault {
-    const { env, keychainHelper, startedHelper, paths } = this.#context;
-    const places = {
-      keychain: { command: keychainHelper, env, started: startedHelper },
-      folder: paths.config,
-      passphrase: () => this.#passphrase(),
-    };
-    const open = this.#vaults.get(kind) ?? watched(openVault(kind, places), (secret) => this.hide(secret));
+    const { env, keychainHelper: command, startedHelper: started, paths } = this.#context;
+    const keychain = { command, env, started };
+    const places = { keychain, folder: paths.config, passphrase: () => this.#passphrase() };
+    const hide = (secret: string): void => this.hide(secret);
+    const open = this.#vaults.get(kind) ?? watched(openVault(kind, places), this.#context, hide);
     this.#vaults.set(kind, open);
     return open;
   }

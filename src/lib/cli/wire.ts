@@ -1,9 +1,10 @@
 /** What a session sends with: one transport and one pace for all its clients, and the plain sending of the token plane. */
 import type { Pace } from '../api/pace.ts';
 import type { Transport } from '../api/transport.ts';
-import type { Send, WriteDown } from '../contract/exchange.ts';
+import type { HttpRequest, Send, WriteDown } from '../contract/exchange.ts';
 import type { Context } from './context.ts';
 import { note } from './output.ts';
+import { during } from './progress.ts';
 
 export interface WireLimits {
   timeoutMs: number;
@@ -25,13 +26,14 @@ export class Wire {
 
   transport(): Promise<Transport> {
     const { env } = this.#context;
-    this.#transport ??= import('../api/transport.ts').then(({ createTransport }) =>
-      createTransport({
+    this.#transport ??= import('../api/transport.ts').then(({ createTransport }) => {
+      const transport = createTransport({
         timeoutMs: this.#limits.timeoutMs,
         userAgent: this.#userAgent,
         proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
-      }),
-    );
+      });
+      return { ...transport, send: this.#shown(transport.send) };
+    });
     return this.#transport;
   }
 
@@ -53,11 +55,12 @@ export class Wire {
     ]);
     const { now, random, signal } = this.#context;
     const { timeoutMs, maxRetries } = this.#limits;
-    return createPlainSend({
+    const send = createPlainSend({
       ...{ send: transport.send, now, random, signal, sleep, environment, record },
       limits: { maxRetries, totalMs: timeoutMs * (maxRetries + 1), maxWaitMs: 60_000 },
       onWait: this.tellWait,
     });
+    return this.#shown(send);
   }
 
   /** Nobody waits for more than a second without being told why. */
@@ -66,6 +69,11 @@ export class Wire {
     const seconds = Math.ceil(ms / 1000);
     note(this.#context, `${reason.replaceAll('_', ' ')}: trying again in ${seconds} s (try ${attempt + 1})`);
   };
+
+  /** Whatever takes long is seen to be under way, unless somebody said already what is being waited for. */
+  #shown<A>(send: (request: HttpRequest) => Promise<A>): (request: HttpRequest) => Promise<A> {
+    return (request) => during(this.#context, `waiting for ${new URL(request.url).host}`, send(request));
+  }
 
   async close(): Promise<void> {
     await (await this.#transport)?.close();
