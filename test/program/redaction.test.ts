@@ -207,11 +207,26 @@ describe('what the sandbox and the listener see', () => {
     app.close();
     app.closeAllConnections();
     const kept = (await go('logs', 'tail', '--since', '1h', '--no-follow', '--json')).stdout;
-    await go('sandbox', 'stop');
     const entries = kept
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const planted = String(entries.find((entry) => String(entry['path']).includes('client_secret'))?.['request_id']);
+    const delivery = String(entries.find(({ source }) => source === 'listener')?.['event_id']);
+    const ways = [
+      ['logs', 'tail', '--from', api, '--since', '1h', '--no-follow', '--json'],
+      ...[planted, delivery].flatMap((id) => [[], ['--curl'], ['--har']].map((way) => ['logs', 'show', id, ...way])),
+      ['support', 'report', planted, '--no-input', '--actual', PLANTED.key],
+      ['support', 'report', planted, '--no-input', '--output', join(own.path, 'ticket')],
+    ];
+    const shown = await Promise.all(ways.map(async (way) => [way.join(' '), await go(...way)] as const));
+    for (const [way, { status, stdout, stderr }] of shown) {
+      assert.equal(status, 0, `${way}: ${stderr}`);
+      assert.ok(stdout.length > 50, way);
+      assert.doesNotMatch(stdout + stderr, /pLaNtEd/, way);
+    }
+    assert.doesNotMatch(readFileSync(join(own.path, 'ticket'), 'utf8'), /pLaNtEd/);
+    await go('sandbox', 'stop');
     assert.deepEqual([...new Set(entries.map(({ source }) => source))].sort(), ['cli', 'listener', 'sandbox']);
     assert.ok(entries.some((entry) => entry['event_type'] === 'decision.completed' && entry['source'] === 'listener'));
     assert.match(kept, /credicorp-signature":"t=\d+,v1=\[redacted\]"/i);
@@ -230,6 +245,8 @@ describe('nothing that was kept holds one', () => {
       ['tail', '--since', '1h', '--no-follow', '--bodies'],
       ['tail', '--since', '1h', '--no-follow', '--json'],
       ['stats', '--json'],
+      ['stats'],
+      ['tail', '--since', '1h', '--no-follow', '--field', 'request_body'],
     ];
     const one = [[], ['--curl'], ['--har'], ['--json']].map((way) => ['show', 'req_7Hs2bV9k4LmQ', ...way]);
     for (const way of [...ways, ...one]) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { BASE, bench, type Bench, type Body } from './support.ts';
 
@@ -212,4 +213,72 @@ test('each exchange and each delivery is written into the journal', async () => 
   assert.deepEqual([written[1]?.errorCode, written[1]?.errorParam], ['resource_missing', 'id']);
   assert.deepEqual([written[2]?.eventId, written[2]?.eventType, written[2]?.attempt], [event.id, 'loan.closed', 1]);
   assert.ok(written.every(({ requestHeaders }) => !('authorization' in requestHeaders)));
+});
+
+test('wherever a secret is planted, neither the lines nor the stream tell it', async () => {
+  const word = fc.string({ unit: fc.constantFrom(...'ABCDEFGHabcdefgh0123456789'), minLength: 16, maxLength: 40 });
+  const shape = fc.constantFrom<(secret: string) => string>(
+    (secret) => `sk_live_${secret}`,
+    (secret) => `csk_sbx_${secret}`,
+    (secret) => `whsec_${secret}`,
+    (secret) => `Bearer 1${secret}`,
+    (secret) => `eyJhbGciOiJFUzI1NiJ9.${secret}.${secret}`,
+    (secret) => `Basic ${btoa(`cid_sbx_1:${secret}`)}`,
+  );
+  const one = bench();
+  const secrets: string[] = [];
+  const hook = { url: 'https://a.example/?key=pLaNtEd0002', enabled_events: ['*'] };
+  await one.call('POST', '/partner/v1/webhook_endpoints', hook);
+  const events = listen(one, '', {}, (text) => kinds(text).includes('delivery'));
+  const set = { 'data.note': 'sk_live_pLaNtEd0003', 'data.access_token': 'pLaNtEd0004' };
+  await one.call('POST', '/_sandbox/events', { type: 'loan.closed', set });
+  await one.advance('0s');
+  assert.doesNotMatch(await events, /pLaNtEd/);
+  const all = fc.record({
+    secret: word,
+    write: shape,
+    place: fc.constantFrom('path', 'query', 'header', 'json', 'form'),
+  });
+  await fc.assert(
+    fc.asyncProperty(all, async ({ secret, write, place }) => {
+      const text = write(secret);
+      secrets.push(secret, btoa(`cid_sbx_1:${secret}`).slice(12, -4));
+      const json = JSON.stringify({
+        reference: text,
+        nested: [{ access_token: secret }],
+        more: JSON.stringify({ text }),
+      });
+      const form = new URLSearchParams({ client_secret: secret, scope: text }).toString();
+      const path = place === 'path' ? `/applications/${encodeURIComponent(text)}` : '/applications';
+      const query = place === 'query' ? `?x=${encodeURIComponent(text)}&client_secret=${secret}&token=${secret}` : '';
+      const names = [
+        'authorization',
+        'cookie',
+        'x-api-key',
+        'idempotency-key',
+        'user-agent',
+        'x-other',
+        'credicorp-signature',
+      ];
+      const headers = place === 'header' ? Object.fromEntries(names.map((name) => [name, text])) : {};
+      const body = place === 'json' ? json : place === 'form' ? form : undefined;
+      const type = place === 'form' ? 'application/x-www-form-urlencoded' : 'application/json';
+      const method = body === undefined ? 'GET' : 'POST';
+      await one.bare(method, `/partner/v1${path}${query}`, body, {
+        authorization: 'Bearer sk_test_local',
+        'content-type': type,
+        ...headers,
+      });
+    }),
+    { numRuns: 150 },
+  );
+  const lines = (await one.bare('GET', LOG, undefined, { accept: 'application/x-ndjson' })).text;
+  const stream = await listen(one, '?since=0', {}, (text) => text.split('event: request').length > 150);
+  assert.ok(lines.split('\n').length > 150);
+  for (const secret of secrets)
+    for (const text of [lines, stream])
+      assert.ok(
+        !text.includes(secret),
+        `${secret} in ${text.slice(text.indexOf(secret) - 300, text.indexOf(secret) + 60)}`,
+      );
 });

@@ -87,14 +87,14 @@ export class LoggedExchange {
       project: credential?.project ?? null,
       credential: credential?.shown ?? null,
       scope: this.call.scope,
-      idempotency_key: this.call.idempotencyKey,
+      idempotency_key: redacted(this.call.idempotencyKey),
       replayed: this.call.replayed,
       error_code: this.call.errorCode,
       rate_limit_remaining: this.call.rate?.remaining ?? 0,
-      resource_ids: this.call.resourceIds,
+      resource_ids: this.call.resourceIds.map((id) => redactText(id)),
       notes: this.call.notes.map((note) => redactText(note)),
       fault_id: this.call.faultId,
-      user_agent: request.headers['user-agent'] ?? null,
+      user_agent: redacted(request.headers['user-agent'] ?? null),
       request_headers: redactHeaders(request.headers),
       request_body: this.requestBody === null ? null : redactBody(this.requestBody, BODY_LIMIT + 100),
       response_headers: redactHeaders(this.responseHeaders),
@@ -110,6 +110,10 @@ function textOf(body: Uint8Array): string {
 /** Bodies that hold a secret by design are redacted before they are kept. */
 function kept(body: string, secretive: boolean): string {
   return secretive || body.length > BODY_LIMIT ? redactBody(body, BODY_LIMIT) : body;
+}
+
+function redacted(text: string | null): string | null {
+  return text === null ? null : redactText(text);
 }
 
 function maskQuery(query: string): string {

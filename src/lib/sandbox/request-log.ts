@@ -2,6 +2,7 @@
  * The request log (sandbox page §12): the last 1000 requests, and a feed of what happens for those who watch.
  */
 import type { WriteDown } from '../contract/exchange.ts';
+import { redactText } from '../contract/secrets.ts';
 import type { Attempted } from './courier.ts';
 import type { Call, Outgoing } from './exchange.ts';
 import { deliveryRecord, exchangeRecord } from './journal-record.ts';
@@ -45,10 +46,10 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
   const listeners = new Set<(message: Message | null) => void>();
   let seq = 0;
   world.watchers.add({
-    event: ({ resource }) => say('webhook_event', () => JSON.stringify(resource)),
+    event: ({ resource }) => say('webhook_event', () => redactText(JSON.stringify(resource))),
     delivery: ({ resource }) => {
       const text = JSON.stringify(resource);
-      say('delivery', () => text);
+      say('delivery', () => redactText(text));
     },
   });
   const publish = (message: Message): void => {
