@@ -107,6 +107,49 @@ it('on a terminal it asks for what is missing, and only for that', async () => {
   assert.doesNotMatch(text, /Method and path|Environment of/);
 });
 
+it('on a terminal a call that the log does not have is asked for, field by field', async () => {
+  const terminal = openTerminal(['support', 'report', 'req_unknown1'], home.env);
+  const questions: [question: string, typed: string][] = [
+    ['Environment of req_unknown1', '\u001b[B\r'],
+    ['Prefix of the key', 'sk_live_PLANTED0001\r'],
+    ['Method and path', 'POST /partner/v1/payments\r'],
+    ['When it was', '2026-06-29T13:42:07Z\r'],
+    ['What came', '409, error.code = idempotency_key_reused\r'],
+    ['What you expected', '\r'],
+    ['Idempotency-Key', 'inv-5512\r'],
+    ['How bad is it', '\u001b[B\r'],
+  ];
+  for (const [question, typed] of questions) {
+    await terminal.shows(question);
+    terminal.type(typed);
+  }
+  assert.equal(await terminal.ended(), 0, terminal.text);
+  const ticket = terminal.text.slice(terminal.text.lastIndexOf('Severity:')).replaceAll('\r', '');
+  assert.equal(
+    ticket.trimEnd(),
+    [
+      'Severity:         SEV-2',
+      'Environment:      live  (key prefix: sk_live_)',
+      'Endpoint:         POST /partner/v1/payments',
+      'request_id:       req_unknown1',
+      'Time (UTC):       2026-06-29T13:42:07Z',
+      'Actual:           409, error.code = idempotency_key_reused',
+      'Idempotency-Key:  inv-5512',
+    ].join('\n'),
+  );
+});
+
+it('every question has a flag', async () => {
+  const told = ['--env', 'sandbox', '--endpoint', 'GET /x', '--key-prefix', 'sk_test_PLANTED0002', '--no-input'];
+  const ended = await run('support', 'report', 'req_unknown1', ...told, '--idempotency-key', 'k1', '--json');
+  const { tickets } = JSON.parse(ended.stdout) as { tickets: Record<string, string>[] };
+  assert.deepEqual([tickets[0]?.['key_prefix'], tickets[0]?.['idempotency_key']], ['sk_test_', 'k1']);
+  assert.doesNotMatch(ended.stdout, /PLANTED/);
+  const wrong = await run('support', 'report', 'req_unknown1', '--key-prefix', 'PLANTED0003');
+  assert.deepEqual([wrong.status, wrong.stdout], [2, '']);
+  assert.doesNotMatch(wrong.stderr, /PLANTED/);
+});
+
 it('--output writes a file only its owner can read', async () => {
   const file = join(home.path, 'ticket.txt');
   const ended = await run('support', 'report', request, '--output', file, '--quiet');

@@ -4,10 +4,17 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { id, instant } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
-import { adviceLines, completed, isEndpoint, withFlags, withPrefix } from '../../lib/cli/ticket.ts';
-import { isoSeconds } from '../../lib/contract/time.ts';
+import {
+  adviceLines,
+  completed,
+  documentOf,
+  isEndpoint,
+  KEY_PREFIX,
+  withFlags,
+  withPrefix,
+} from '../../lib/cli/ticket.ts';
 import { usage } from '../../lib/failure.ts';
-import { type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
+import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
   static override summary = 'make the ticket that support asks for, redacted';
@@ -34,11 +41,16 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
       summary: 'which call it was [default: from the log]',
       parse: async (given) => {
         const judged = isEndpoint(given);
-        if (judged === true) return given;
-        throw usage('that is not a method and a path', { next: judged });
+        return judged === true ? given : refuse('that is not a method and a path', judged);
       },
     }),
     time: instant({ summary: 'when it was [default: from the log]' }),
+    'key-prefix': Flags.string({
+      helpValue: '<prefix>',
+      summary: 'prefix of the key it was made with, such as sk_test_ [default: from the log]',
+      parse: async (given) => prefixOf(given) ?? refuse('that is not the prefix of a key', KEY_PREFIX),
+    }),
+    'idempotency-key': Flags.string({ helpValue: '<key>', summary: 'key of a write [default: from the log]' }),
     copy: Flags.boolean({ summary: 'into the clipboard', exclusive: ['output'] }),
     output: Flags.string({ char: 'o', helpValue: '<file>', summary: 'into a file' }),
   };
@@ -80,18 +92,6 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
   }
 }
 
-function documentOf(ticket: Ticket): Record<string, unknown> {
-  return {
-    request_id: ticket.requestId,
-    severity: ticket.severity === null ? null : `SEV-${ticket.severity}`,
-    environment: ticket.environment,
-    key_prefix: ticket.keyPrefix,
-    endpoint: ticket.endpoint,
-    time: ticket.at === null ? null : isoSeconds(ticket.at),
-    expected: ticket.expected,
-    actual: ticket.actual,
-    idempotency_key: ticket.idempotencyKey,
-    error_code: ticket.errorCode,
-    curl: ticket.curl,
-  };
+function refuse(why: string, next: string): never {
+  throw usage(why, { next });
 }

@@ -1,6 +1,7 @@
 /** From a request id to a ticket: what the journal has, what flags say, and on a terminal what is asked for. */
 import { problemPage } from '../contract/problem-page.ts';
 import { redactText } from '../contract/secrets.ts';
+import { isoSeconds } from '../contract/time.ts';
 import { usage } from '../failure.ts';
 import { prefixOf, SEVERITIES, type Severity, type Ticket } from '../journal/ticket.ts';
 import type { Context } from './context.ts';
@@ -14,6 +15,8 @@ export interface TicketFlags {
   endpoint?: string | undefined;
   /** Milliseconds since the epoch. */
   time?: number | undefined;
+  'key-prefix'?: string | undefined;
+  'idempotency-key'?: string | undefined;
 }
 
 /** What was said on the command line counts before what was written down. */
@@ -24,6 +27,8 @@ export function withFlags(ticket: Ticket, flags: TicketFlags): Ticket {
     environment: flags.env ?? ticket.environment,
     endpoint: flags.endpoint ?? ticket.endpoint,
     at: flags.time ?? ticket.at,
+    keyPrefix: flags['key-prefix'] ?? ticket.keyPrefix,
+    idempotencyKey: flags['idempotency-key'] ?? ticket.idempotencyKey,
     // People paste more than they mean to.
     expected: flags.expected === undefined ? ticket.expected : redactText(flags.expected),
     actual: flags.actual === undefined ? ticket.actual : redactText(flags.actual),
@@ -55,27 +60,8 @@ export async function completed(context: Context, ticket: Ticket, mayAsk: boolea
       next: `add them: credicorp support report ${ticket.requestId} --env sandbox --endpoint 'POST /partner/v1/applications'`,
     });
   }
-  const { askChoice, askText } = await import('./prompt.ts');
-  const environment =
-    ticket.environment ??
-    (await askChoice(context, `Environment of ${ticket.requestId}`, [
-      { value: 'sandbox', name: 'sandbox' },
-      { value: 'live', name: 'live' },
-    ]));
-  const endpoint = ticket.endpoint ?? (await askText(context, 'Method and path', { check: isEndpoint }));
-  const actual = ticket.actual ?? (await askText(context, 'What came (status and error.code)'));
-  const expected = ticket.expected ?? (await askText(context, 'What you expected, in one line'));
-  const severity =
-    ticket.severity ??
-    (await askChoice(
-      context,
-      'How bad is it',
-      // The mildest first: Enter alone must not wake anybody.
-      severities()
-        .toReversed()
-        .map(([value, name]) => ({ value: String(value), name })),
-    ));
-  return withFlags({ ...ticket, environment, endpoint }, { ...said(actual, expected), severity: String(severity) });
+  const asked = await import('./ticket-questions.ts');
+  return withFlags(ticket, await asked.answers(context, ticket));
 }
 
 /** What to look at before sending, and how fast an answer comes: one line each. */
@@ -95,6 +81,8 @@ export function adviceLines(tickets: readonly Ticket[]): string[] {
   ];
 }
 
+export const KEY_PREFIX = 'write sk_test_, pk_test_, sk_live_, pk_live_, cid_sbx_ or cid_live_';
+
 export function isEndpoint(text: string): true | string {
   return (
     /^(?:GET|POST|PUT|PATCH|DELETE|HEAD) \/[^\s]{0,2000}$/.test(text) || 'write it like POST /partner/v1/applications'
@@ -106,17 +94,26 @@ function severityOf({ environment }: Ticket): Severity | null {
   return environment === 'live' ? null : 3;
 }
 
-function severities(): [Severity, string][] {
+/** Mildest last, in a line each. */
+export function severities(): [Severity, string][] {
   return ([1, 2, 3] as const).map((severity) => {
     const { means, answer } = SEVERITIES[severity];
     return [severity, `SEV-${severity}: ${means}; first answer ${answer}`];
   });
 }
 
-/** Without what was left empty. */
-function said(actual: string, expected: string): TicketFlags {
+export function documentOf(ticket: Ticket): Record<string, unknown> {
   return {
-    ...(actual.trim() === '' ? {} : { actual: actual.trim() }),
-    ...(expected.trim() === '' ? {} : { expected: expected.trim() }),
+    request_id: ticket.requestId,
+    severity: ticket.severity === null ? null : `SEV-${ticket.severity}`,
+    environment: ticket.environment,
+    key_prefix: ticket.keyPrefix,
+    endpoint: ticket.endpoint,
+    time: ticket.at === null ? null : isoSeconds(ticket.at),
+    expected: ticket.expected,
+    actual: ticket.actual,
+    idempotency_key: ticket.idempotencyKey,
+    error_code: ticket.errorCode,
+    curl: ticket.curl,
   };
 }
