@@ -142,6 +142,7 @@ test('a code of the table names its page; our own codes and unknown ones do not'
   const line = (code: string, status?: number): string =>
     errorLines(new Failure('refused', 'no', { code, next: 'do this', ...(status ? { status } : {}) }), bare);
   assert.match(line('state_conflict', 409), /do this · more: credicorp errors explain state_conflict\n/);
+  assert.match(line('invalid_client', 401), /do this · more: credicorp errors explain invalid_client\n/);
   for (const other of [line('not_signed_in'), line('toString', 409), line('unheard_of', 409), line('state_conflict')])
     assert.match(other, /\n {2}do this\n$/);
 });

@@ -1,5 +1,5 @@
 /** From whatever was thrown to an exit status and to words: one line what happened, one what is known, one what to do. */
-import { problemEntry } from '../contract/problem.ts';
+import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { nearest } from './nearest.ts';
@@ -92,9 +92,10 @@ function cleaned(text: string | undefined): string | undefined {
   return text === undefined ? undefined : redactText(text);
 }
 
-/** A code of the API's table has a page of its own. */
+/** A code of the API's tables has a page of its own. */
 function nextLine({ next = '', code = '', status }: FailureFacts): string {
-  const page = status !== undefined && problemEntry(code) ? `credicorp errors explain ${code}` : '';
+  const known = problemEntry(code) !== undefined || Object.hasOwn(OAUTH_PROBLEMS, code);
+  const page = status !== undefined && known ? `credicorp errors explain ${code}` : '';
   return [next, page].filter((part) => part !== '').join(' · more: ');
 }
 
