@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { asCurl, asHar } from '../../src/lib/journal/export.ts';
+import { asCurl, asHar, isWhole } from '../../src/lib/journal/export.ts';
 import { record } from './support.ts';
 
 const entry = {
@@ -22,6 +22,21 @@ const entry = {
 };
 
 describe('curl', () => {
+  it('is known not to be the whole call where a part of it is not in the log', () => {
+    assert.equal(isWhole(entry), true);
+    for (const requestBody of [
+      '{"a":…[cut: 40000 characters in all]',
+      '{"client_secret":"[redacted]"}',
+      '(9 bytes of x/y)',
+    ])
+      assert.equal(isWhole({ ...entry, requestBody }), false, requestBody);
+    assert.equal(isWhole({ ...entry, requestHeaders: { 'x-api-key': '[redacted]' } }), false);
+  });
+
+  it('asks for a head alone as curl wants it', () => {
+    assert.match(asCurl({ ...entry, method: 'HEAD' }), /^curl --include --head '/);
+  });
+
   it('is one command that a shell reads as it was meant', async () => {
     const script = `credicorp() { echo "a-$1"; }; curl() { printf '%s\\0' "$@"; }; ${asCurl(entry)}`;
     const { stdout } = await promisify(execFile)('sh', ['-c', script]);

@@ -233,6 +233,24 @@ describe('journal, filters', () => {
     );
   });
 
+  it('since is about what is there: what comes may have begun before', async () => {
+    const own = open();
+    const writing = journalOn(own);
+    writing.write(record({ at: NOW - 60_000, note: 'old' }));
+    writing.write(record({ at: NOW, note: 'young' }));
+    writing.close();
+    const moments = follow({ store: own, since: NOW - 1000, follow: true, pollMs: 5 });
+    const notes = async () => {
+      const next = await moments.next();
+      return !next.done && next.value.type === 'entry' ? next.value.entry.note : next.value;
+    };
+    assert.equal(await notes(), 'young');
+    writing.write(record({ at: NOW - 5000, note: 'a long call that ends only now' }));
+    writing.close();
+    assert.equal(await notes(), 'a long call that ends only now');
+    await moments.return();
+  });
+
   it('says what a status is', async () => {
     await assert.rejects(
       readAll(store, { filter: { status: 'bad' } }),

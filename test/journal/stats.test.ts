@@ -37,6 +37,18 @@ const look = (store: Store, more: Partial<Parameters<typeof statsOf>[0]> = {}): 
 const count = (store: Store): number => Number(store.db.prepare('SELECT count(*) AS n FROM journal').get()?.['n']);
 
 describe('stats', () => {
+  it('takes what differs from call to call for an id, and no name for one', () => {
+    const store = open();
+    const paths = ['/.well-known/oauth-authorization-server', '/x/3fa7Qm2Zt8Wc1LrX5nYv0BdE', '/y/evt_12345'];
+    write(store, ...paths.map((path) => ({ path, requestId: null, at: NOW })));
+    assert.deepEqual(
+      look(store)
+        .endpoints.map(({ endpoint }) => endpoint)
+        .sort(),
+      ['GET /.well-known/oauth-authorization-server', 'GET /x/{id}', 'GET /y/{id}'],
+    );
+  });
+
   it('counts by status and by route, errors with what had no answer', () => {
     const store = open();
     const list = { path: '/partner/v1/applications?limit=2', method: 'GET' };

@@ -35,7 +35,9 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
       });
     }
     if (this.flags.curl) {
-      const { asCurl } = await import('../../lib/journal/export.ts');
+      const { asCurl, isWhole } = await import('../../lib/journal/export.ts');
+      if (!isWhole(last))
+        this.note('note: the log cut or redacted a part of this call: the line would send something else');
       const curl = asCurl(last);
       return text(curl, { request_id: last.requestId, curl });
     }

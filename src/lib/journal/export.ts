@@ -10,7 +10,9 @@ const LEFT_OUT = /^(?:host|content-length|connection|accept-encoding|transfer-en
  * @param credential what stands for it, within double quotes of a shell
  */
 export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp token)'): string {
-  const parts = [`curl --include -X ${entry.method} ${quoted(`${entry.origin ?? ''}${entry.path}`)}`];
+  // With -X HEAD curl would wait for a body.
+  const method = entry.method === 'HEAD' ? '--head' : `-X ${entry.method}`;
+  const parts = [`curl --include ${method} ${quoted(`${entry.origin ?? ''}${entry.path}`)}`];
   for (const [name, value] of Object.entries(entry.requestHeaders)) {
     const lower = name.toLowerCase();
     if (lower === 'authorization') parts.push(`-H "Authorization: ${credential}"`);
@@ -18,6 +20,15 @@ export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp tok
   }
   if (entry.requestBody !== null) parts.push(`--data-raw ${quoted(entry.requestBody)}`);
   return parts.join(' \\\n  ');
+}
+
+/** False where the line would send something else than the call did: part of it was cut, redacted, or is no text. */
+export function isWhole({ requestHeaders, requestBody }: JournalEntry): boolean {
+  const headers = Object.entries(requestHeaders).filter(([name]) => !LEFT_OUT.test(name));
+  return (
+    headers.every(([, value]) => !value.includes('[redacted]')) &&
+    !/…\[cut: \d+ characters in all\]$|\[redacted\]|^\(\d+ bytes of .*\)$/.test(requestBody ?? '')
+  );
 }
 
 /** HTTP Archive 1.2, one entry for each try. @param version of the program */

@@ -12,15 +12,16 @@ export class Reader {
   readonly #newest: StatementSync;
   readonly #first: StatementSync;
 
-  /** @param since entries from this instant on, in milliseconds since the epoch */
+  /** @param since of what is there already, entries from this instant on, in milliseconds since the epoch. What comes later may have begun before. */
   constructor(store: Store, filter: JournalFilter, since: number | null) {
     this.#store = store;
-    const { where, values } = conditionsOf(filter, since);
-    this.#where = where;
-    this.#values = values;
+    const { where, values } = conditionsOf(filter, null);
     const { db } = store;
-    this.#between = db.prepare(`SELECT * FROM journal WHERE seq > ? AND seq <= ? AND ${where} ORDER BY seq LIMIT ?`);
     this.#newest = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'journal'");
+    this.#where = since === null ? where : `${where} AND (at >= ? OR seq > ?)`;
+    this.#values = since === null ? values : [...values, since, this.newest()];
+    const sql = `SELECT * FROM journal WHERE seq > ? AND seq <= ? AND ${this.#where} ORDER BY seq LIMIT ?`;
+    this.#between = db.prepare(sql);
     this.#first = db.prepare('SELECT min(seq) AS seq FROM journal');
   }
 

@@ -39,7 +39,8 @@ const MOST_TRIES = 20;
 /** @throws Failure `auth` when the sandbox does not let us, `not_found`, `unavailable` when it stays away. */
 export async function* followRemote(options: RemoteOptions): AsyncGenerator<JournalMoment, void, undefined> {
   const place: Place = { instance: null, last: options.since === undefined ? null : 0 };
-  for (let tries = 0; !isOver(options); tries += 1) {
+  for (let [tries, breaks] = [0, 0]; !isOver(options); breaks += 1) {
+    const before = place.last;
     try {
       const stream = await connect(options, place);
       tries = 0;
@@ -47,10 +48,13 @@ export async function* followRemote(options: RemoteOptions): AsyncGenerator<Jour
       options.onBreak?.('the sandbox ended the stream');
     } catch (error) {
       if (isOver(options)) return;
-      if (!(error instanceof Failure) || error.kind !== 'unavailable' || tries + 1 >= MOST_TRIES) throw error;
+      tries += 1;
+      if (!(error instanceof Failure) || error.kind !== 'unavailable' || tries >= MOST_TRIES) throw error;
       options.onBreak?.(error.message);
     }
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
+    // A stream that brought something is worth coming back to at once; one that ends as it begins is not.
+    if (place.last !== before) breaks = 0;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(breaks, 10), LONGEST_PAUSE_MS);
     await options.sleep(pause, options.signal).catch(() => undefined);
   }
 }

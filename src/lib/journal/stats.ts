@@ -112,7 +112,7 @@ function routeOf(method: string, path: string): string {
   const bare = path.split('?')[0] ?? '';
   const route = partnerRoute(method, bare);
   if (route) return `/partner/v1${route.path}`;
-  return bare.replace(/\/(?:[a-z]{2,6}_[\w-]{4,}|[\w-]{20,})(?=\/|$)/g, '/{id}');
+  return bare.replace(/\/(?:[a-z]{2,6}_[\w-]{4,}|(?=[\w-]*\d)[\w-]{20,})(?=\/|$)/g, '/{id}');
 }
 
 function isError({ status }: Call): boolean {
