@@ -3,12 +3,12 @@
  * of what is printed as JSON. `npm run surface` records it anew and writes the README's table of commands from it; a difference from
  * the record fails test/surface/surface.test.ts, so that nothing of it changes unnoticed.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as Resources from '../src/lib/contract/resources.ts';
 import { STATUS } from '../src/lib/cli/explain.ts';
+import { documents } from './surface-documents.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -26,14 +26,14 @@ export function surfaceFile(): string {
   return join(root, 'test', 'surface', 'surface.json');
 }
 
-/** Of the built program. */
-export function surface(): Surface {
+/** Of the built program; what commands print, of its sources. */
+export async function surface(): Promise<Surface> {
   return {
     commands: commands(),
     variables: variables(),
     statuses: { ok: 0, ...STATUS },
     resources: resources(),
-    documents: documents(),
+    documents: await documents(),
   };
 }
 
@@ -118,88 +118,6 @@ function resources(): Surface['resources'] {
   return Object.fromEntries(Object.entries(all).map(([name, { shape }]) => [name, Object.keys(shape)]));
 }
 
-/** A command line, and where it ends otherwise than with 0. Each is run once, in this order. */
-const RUNS: readonly [line: string, status?: number][] = [
-  ['sandbox status'],
-  ['whoami'],
-  ['profiles list'],
-  ['apps create --company 16093826 --amount 25000 --term 12 --wait'],
-  ['apps create --company 16093826 --dry-run'],
-  ['apps create --from rows.csv', 1],
-  ['apps list --limit 2'],
-  ['payments create --amount 10'],
-  ['payments link --amount 10 --reference R'],
-  ['identity check --first-name A --last-name B --date-of-birth 1990-01-01 --wait'],
-  ['accounts list'],
-  ['token'],
-  ['errors explain parameter_missing'],
-  ['logs tail --no-follow --source cli --since 1h'],
-  ['apps get app_00000000', 3],
-  ['apps create --company 1', 2],
-];
-
-function documents(): Record<string, unknown> {
-  const home = mkdtempSync(join(tmpdir(), 'credicorp-surface-'));
-  const env = { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: home };
-  const program = (...args: string[]) =>
-    spawnSync(process.execPath, [join(root, 'bin', 'run.js'), ...args], {
-      env,
-      cwd: home,
-      encoding: 'utf8',
-      timeout: 30_000,
-    });
-  try {
-    writeFileSync(join(home, 'rows.csv'), 'company,amount,term\n16093826,25000,12\n00000411,25000,12\n');
-    const found: Record<string, unknown> = {
-      'sandbox start --background': shapeOf(
-        JSON.parse(program('sandbox', 'start', '--background', '--port', '0', '--json').stdout),
-      ),
-    };
-    for (const [line, expected = 0] of RUNS) {
-      const { status, stdout, stderr } = program(...line.split(' '), '--json');
-      if (status !== expected) throw new Error(`${line} ended with ${status}: ${stderr}`);
-      const text = stdout === '' ? (stderr.trim().split('\n').at(-1) ?? '') : stdout.trim();
-      found[line] = text
-        .split('\n')
-        .map((one) => shapeOf(JSON.parse(one)))
-        .reduce(merged);
-    }
-    return found;
-  } finally {
-    program('sandbox', 'stop');
-    rmSync(home, { recursive: true, force: true });
-  }
-}
-
-/** The type of each member; items of a list are one item. Whether a member is null depends on the moment, and is not told. */
-function shapeOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? [] : [value.map(shapeOf).reduce(merged)];
-  if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(byName)
-      .map(([name, inner]) => [name, shapeOf(inner)]),
-  );
-}
-
-function merged(one: unknown, other: unknown): unknown {
-  if (one === 'null' || other === 'null') return one === 'null' ? other : one;
-  if (Array.isArray(one) && Array.isArray(other))
-    return one.length === 0 || other.length === 0 ? [...one, ...other] : [merged(one[0], other[0])];
-  if (!isObject(one) || !isObject(other)) return one === other ? one : `${String(one)}|${String(other)}`;
-  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      name in one && name in other ? merged(one[name], other[name]) : (one[name] ?? other[name]),
-    ]),
-  );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
   return a < b ? -1 : 1;
 }
@@ -219,7 +137,7 @@ export function withTable(readme: string, { commands }: Surface): string {
 
 if (import.meta.main) {
   if (!existsSync(join(root, 'oclif.manifest.json'))) execFileSync('npm', ['run', '--silent', 'build'], { cwd: root });
-  const now = surface();
+  const now = await surface();
   writeFileSync(surfaceFile(), `${JSON.stringify(now, null, 2)}\n`);
   const readme = join(root, 'README.md');
   writeFileSync(readme, withTable(readFileSync(readme, 'utf8'), now));

@@ -7,7 +7,7 @@ import { type Surface, surface, surfaceFile, withTable } from '../../scripts/sur
 import { root } from '../support/spawn.ts';
 
 const recorded = JSON.parse(readFileSync(surfaceFile(), 'utf8')) as Surface;
-const now = surface();
+const now = await surface();
 
 for (const part of ['commands', 'variables', 'statuses', 'resources', 'documents'] as const) {
   test(`${part} are as recorded, or: npm run surface`, () => {
@@ -26,6 +26,16 @@ test('the record knows what it should', () => {
   ])
     assert.ok(recorded.variables.includes(name), name);
   assert.equal(recorded.statuses['unmet'], 9);
+});
+
+test('the shape of what it prints as JSON is recorded for every command', () => {
+  const lines = Object.keys(recorded.documents);
+  // It speaks a protocol of its own on stdout.
+  const others = new Set(['mcp']);
+  for (const name of Object.keys(recorded.commands)) {
+    const own = lines.some((line) => line === name || line.startsWith(`${name} `));
+    assert.ok(own || others.has(name), `${name}: a line in scripts/surface-documents.ts`);
+  }
 });
 
 test('the README’s table of commands is the recorded one', () => {
