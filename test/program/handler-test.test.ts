@@ -43,6 +43,11 @@ test('a handler that is right passes with 0, nobody signed in', async () => {
   assert.deepEqual([score?.['type'], score?.['failed'], score?.['score']], ['score', 0, 100]);
   assert.ok(moments.length > 30);
   assert.ok(moments.slice(0, -1).every(({ type, verdict }) => type === 'check' && verdict === 'passed'));
+  const sent = moments.flatMap(({ statuses }) => (Array.isArray(statuses) ? statuses : []));
+  const log = ['logs', 'tail', '--since', '1h', '--no-follow', '--source', 'listener', '--json'];
+  const entries = (await command({ home: home.path }, ...log)).stdout.trim().split('\n');
+  assert.equal(entries.length, sent.length, 'each delivery is in the log');
+  assert.doesNotMatch(entries.join(), /whsec_battery/);
 });
 
 test('one with a bug ends with 9; the failure is explained at 80 columns and stands in the JUnit file', async () => {

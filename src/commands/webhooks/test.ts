@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { colourOf } from '../../lib/cli/colour.ts';
+import { attemptWriter } from '../../lib/cli/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { verdictLine } from '../../lib/cli/handler-test.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
@@ -47,13 +48,15 @@ when a check fails.`;
       import('../../lib/webhooks/probe/probe.ts'),
     ]);
     const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
-    const [secret = '', second] = await signingSecrets(context, await this.session(), flags);
+    const session = await this.session();
+    const [secret = '', second] = await signingSecrets(context, session, flags);
     if (second !== undefined) throw usage('one secret is enough: the handler is tried with rotated ones as well');
     const checks: CheckMoment[] = [];
     const moments = probe({
       ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },
       token: () => randomBytes(18).toString('base64url'),
       timeoutMs: flags.timeout ?? 10_000,
+      onAttempt: await attemptWriter(context, session, target),
     });
     for await (const moment of moments) {
       if (moment.type === 'check') checks.push(moment);

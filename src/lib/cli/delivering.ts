@@ -38,31 +38,49 @@ export async function deliver(
   delivery: { target: URL; message: Message; deliveryId: string; timeoutMs: number },
 ): Promise<Delivered> {
   const { target, message, deliveryId } = delivery;
-  const [{ sendOnce }, { attemptRecord }, { eventFacts }] = await Promise.all([
+  const [{ sendOnce }, { eventFacts }, written] = await Promise.all([
     import('../webhooks/send.ts'),
-    import('../webhooks/records.ts'),
     import('../webhooks/event-facts.ts'),
+    attemptWriter(context, session, target),
   ]);
   const { ticks, signal } = context;
   const outcome = await sendOnce({ target, message, timeoutMs: delivery.timeoutMs, ticks, signal });
   if (outcome.kind === 'stopped') throw new Failure('interrupted', 'stopped before the app answered');
+  written(message, outcome, deliveryId);
   const facts = eventFacts(message.body);
-  const subject: Subject = {
-    inbox_id: 0,
-    event_id: facts.eventId,
-    event_type: facts.eventType,
-    delivery_id: deliveryId,
-    resource_id: facts.resourceId,
-  };
+  const { eventId: event_id, eventType: event_type } = facts;
+  return { event_id, event_type, delivery_id: deliveryId, target: target.href, ...told(outcome) };
+}
+
+/** Writes down what was posted to that app. @returns for each attempt; the delivery id is that of the header where none is given */
+export async function attemptWriter(context: Context, session: Session, target: URL) {
+  const [{ attemptRecord }, { eventFacts }] = await Promise.all([
+    import('../webhooks/records.ts'),
+    import('../webhooks/event-facts.ts'),
+  ]);
   // Sending to an app of one's own needs no credential.
   const environment = identityIfAny(session)?.environment.value ?? null;
-  const parcel = {
-    ...{ forward: 0, target: target.href, subject, warnings: [], message },
-    ...{ attempts: 0, orderKey: null, created: 0 },
+  return (message: Message, outcome: Outcome, deliveryId = deliveryOf(message)): void => {
+    if (outcome.kind === 'stopped') return;
+    const facts = eventFacts(message.body);
+    const subject: Subject = {
+      inbox_id: 0,
+      event_id: facts.eventId,
+      event_type: facts.eventType,
+      delivery_id: deliveryId,
+      resource_id: facts.resourceId,
+    };
+    const parcel = {
+      ...{ forward: 0, target: target.href, subject, warnings: [], message },
+      ...{ attempts: 0, orderKey: null, created: 0 },
+    };
+    session.writeDown()(attemptRecord({ at: context.now(), parcel, attempt: 1, outcome, message, environment }));
   };
-  session.writeDown()(attemptRecord({ at: context.now(), parcel, attempt: 1, outcome, message, environment }));
-  const { event_id, event_type } = subject;
-  return { event_id, event_type, delivery_id: deliveryId, target: target.href, ...told(outcome) };
+}
+
+function deliveryOf({ headers }: Message): string | null {
+  const at = headers.findIndex((name, n) => n % 2 === 0 && name.toLowerCase() === 'credicorp-delivery');
+  return at === -1 ? null : (headers[at + 1] ?? null);
 }
 
 function told(

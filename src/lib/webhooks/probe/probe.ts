@@ -3,7 +3,7 @@
  * with what that means and how to put it right. Says nothing about what a handler does inside: only answers are judged.
  */
 import { Failure } from '../../failure.ts';
-import { createForwarder, type Outcome } from '../forward.ts';
+import { createForwarder, type Forwarder, type Message, type Outcome } from '../forward.ts';
 import { type Check, createKit } from './check.ts';
 import { forgedChecks } from './forged-checks.ts';
 import { genuineChecks } from './genuine-checks.ts';
@@ -21,6 +21,8 @@ export interface ProbeOptions {
   signal: AbortSignal;
   /** What the sender allows for an answer, in milliseconds. Default 10 s (webhooks page §5). */
   timeoutMs?: number;
+  /** Told of each delivery once it has ended. */
+  onAttempt?: (message: Message, outcome: Outcome) => void;
 }
 
 /** What one check came to; a line of `webhooks test --json`. Members are added, never renamed. */
@@ -67,7 +69,8 @@ export const CHECKS: readonly Check[] = [...genuineChecks, ...forgedChecks];
 export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment | ScoreMoment> {
   const limitMs = options.timeoutMs ?? DEFAULT_LIMIT_MS;
   const { target, ticks, signal } = options;
-  const forwarder = createForwarder({ origin: target.origin, concurrency: 20, timeoutMs: limitMs, ticks });
+  const plain = createForwarder({ origin: target.origin, concurrency: 20, timeoutMs: limitMs, ticks });
+  const forwarder = told(plain, options.onAttempt);
   const kit = createKit({ ...options, forwarder });
   const judge = createJudge(limitMs);
   const at = (): string => new Date(options.now()).toISOString();
@@ -80,10 +83,10 @@ export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment 
       const outcomes = skip === null ? await check.play(kit) : [];
       if (signal.aborted) throw new Failure('interrupted', 'stopped before the battery was done');
       if (index === 0) expectListener(outcomes, target);
-      const told = describe(check, outcomes, skip === null ? judge.look(check, outcomes) : skipped(skip));
-      count[told.verdict] += 1;
-      if (check.wants === 'accepted') slowest = Math.max(slowest, told.latency_ms);
-      yield { type: 'check', at: at(), number: index + 1, of, ...told };
+      const seen = describe(check, outcomes, skip === null ? judge.look(check, outcomes) : skipped(skip));
+      count[seen.verdict] += 1;
+      if (check.wants === 'accepted') slowest = Math.max(slowest, seen.latency_ms);
+      yield { type: 'check', at: at(), number: index + 1, of, ...seen };
     }
     const last = paceOf(slowest, limitMs);
     count[last.verdict] += 1;
@@ -93,6 +96,17 @@ export async function* probe(options: ProbeOptions): AsyncGenerator<CheckMoment 
   } finally {
     await forwarder.close();
   }
+}
+
+function told(forwarder: Forwarder, tell: ProbeOptions['onAttempt'] = () => undefined): Forwarder {
+  return {
+    ...forwarder,
+    async attempt(target, message, signal) {
+      const outcome = await forwarder.attempt(target, message, signal);
+      tell(message, outcome);
+      return outcome;
+    },
+  };
 }
 
 type Told = Omit<CheckMoment, 'type' | 'at' | 'number' | 'of'>;
