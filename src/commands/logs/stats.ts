@@ -29,7 +29,7 @@ export default class LogsStats extends BaseCommand<typeof LogsStats> {
     const { stdout } = this.context;
     const to = this.context.now();
     const from = this.flags.since ?? to - HOUR_MS;
-    const columns = stdout.columns ?? 80;
+    const columns = stdout.columns || 80;
     const drawn = stdout.isTTY === true && !this.view.json && this.view.field === null;
     const steps = drawn ? timelineSteps(columns) : STEPS;
     const stats = statsOf({ store: session.store(), from, to, filter: filterOf(this.flags), steps });

@@ -16,7 +16,7 @@ export function progressBar(context: Pick<Context, 'stderr' | 'env' | 'ticks'>, 
   const text = (): string => {
     const [tookMs, ascii] = [context.ticks() - began, context.env['TERM'] === 'dumb'];
     const line = barLine({ done, failed, total, tookMs, ascii });
-    return line.slice(0, Math.max(10, (context.stderr.columns ?? 80) - 1));
+    return line.slice(0, Math.max(10, (context.stderr.columns || 80) - 1));
   };
   const line = standingLine(context, text, { afterMs: 150, everyMs: 150 });
   return {

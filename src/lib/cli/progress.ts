@@ -18,7 +18,7 @@ export function progress(context: Pick<Context, 'stderr' | 'env'>, label: string
   let tick = 0;
   const text = (): string => {
     tick += 1;
-    const room = Math.max(10, (context.stderr.columns ?? 80) - 3);
+    const room = Math.max(10, (context.stderr.columns || 80) - 3);
     return `${frames[tick % frames.length]} ${current.slice(0, room)}`;
   };
   const line = standingLine(context, text, { afterMs: 300, everyMs: 120 });

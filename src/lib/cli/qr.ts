@@ -8,7 +8,7 @@ export async function showQr(context: Context, url: string, color: boolean): Pro
   if (context.stderr.isTTY !== true) return note(context, 'note: --qr draws on a terminal, and stderr is none');
   const { encode } = await import('uqr');
   const { data, size } = encode(url, { ecc: 'M', border: 2 });
-  if (size > (context.stderr.columns ?? 80)) {
+  if (size > (context.stderr.columns || 80)) {
     return note(context, `note: the terminal is too narrow for the QR code; it needs ${size} columns`);
   }
   const paint = wantsColour(context, context.stderr, color) ? whiteOnBlack : (line: string) => line;
