@@ -1,14 +1,9 @@
 /** The recording proxy with the built program, between an app and the sandbox. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
+import { connectProxy, tlsHost } from '../support/tls.ts';
 
 const home = freshHome();
 const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
@@ -100,15 +95,8 @@ it('--auth on live asks on a terminal, and a no starts nothing', async () => {
 });
 
 it('speaks TLS to the host, and checks its certificate', async () => {
-  const [key, cert] = [join(home.path, 'key.pem'), join(home.path, 'cert.pem')];
-  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...names], { stdio: 'ignore' });
-  const host = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) =>
-    response.end(`${request.headers.host} ${request.url}`),
-  );
-  await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
-  const { port } = host.address() as AddressInfo;
+  const host = await tlsHost(home.path, (request, response) => response.end(`${request.headers.host} ${request.url}`));
+  const { port, cert } = host;
   const env = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: `https://localhost:${port}` };
   const trusting = await proxy([], { ...env, NODE_EXTRA_CA_CERTS: cert });
   assert.equal(await (await fetch(`${trusting.url}/a?b=1`)).text(), `localhost:${port} /a?b=1`);
@@ -143,25 +131,7 @@ it('speaks TLS to the host, and checks its certificate', async () => {
     assert.equal((await finish(child)).status, 0);
   }
   host.close();
-  host.closeAllConnections();
 });
-
-/** The proxy of a company: opens a way to whatever it is asked for, until it is told to refuse. */
-async function connectProxy() {
-  const asked: string[] = [];
-  let refusing = false;
-  const server = createHttpServer().on('connect', (request, near: Socket) => {
-    if (refusing) return near.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n');
-    asked.push(`${request.url} ${request.headers['proxy-authorization']}`);
-    const far = connect(Number(request.url?.split(':')[1]), '127.0.0.1');
-    near.write('HTTP/1.1 200 OK\r\n\r\n');
-    for (const socket of [near, far]) socket.on('error', () => undefined);
-    return near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { port, asked, refuse: () => (refusing = true), close: () => void server.close() };
-}
 
 it('a port that is taken is a usage error', async () => {
   const { child, url } = await proxy([]);

@@ -2,6 +2,7 @@
  * Sends one request once, over undici: no retry, no redirect, no credential added. Everything has a limit: the connection, the
  * whole exchange, the bytes of the answer before and after decompression.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
@@ -70,7 +71,10 @@ export function createTransport(options: TransportOptions): Transport {
     async send(request) {
       const limits = { timeoutMs: request.timeoutMs ?? options.timeoutMs, maxBytes: options.maxBytes ?? MAX_BYTES };
       const dispatcher = await dispatcherFor(new URL(request.url));
-      return exchange(dispatcher, dressed(request, { 'accept-encoding': 'gzip' }), limits);
+      const answer = await exchange(dispatcher, dressed(request, { 'accept-encoding': 'gzip' }), limits);
+      // The dispatcher takes a turn to free the connection; whoever asks earlier pays for another one, TLS and all.
+      await turn();
+      return answer;
     },
     async stream(request, idleMs = IDLE_MS) {
       const dispatcher = await dispatcherFor(new URL(request.url));
