@@ -68,7 +68,7 @@ function appView(row, attempts, replay) {
 
 function stillOpen({ ways }) {
   return ways.every(({ state }) => state === 'duplicate')
-    ? 'A duplicate: this event is at your app already, so it was not forwarded again.'
+    ? 'A duplicate: this event is at your app already, or on its way there, so it was not forwarded again.'
     : 'On its way.';
 }
 

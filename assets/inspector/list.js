@@ -72,10 +72,10 @@ export function fillRow(tr, row) {
   const warnings = row.warnings.length > 0 ? ` (${row.warnings.join(', ')})` : '';
   tr.dataset.state = state;
   tr.replaceChildren(
-    el('td', { className: 'time' }, el('time', { dateTime: row.at, title: row.at }, timeOf(row.at))),
+    el('td', { role: 'gridcell', className: 'time' }, el('time', { dateTime: row.at, title: row.at }, timeOf(row.at))),
     el(
       'td',
-      { className: 'event' },
+      { role: 'gridcell', className: 'event' },
       el(
         'span',
         { className: 'type' },
@@ -83,10 +83,14 @@ export function fillRow(tr, row) {
       ),
       el('span', { className: 'id' }, row.resource_id ?? row.event_id ?? row.delivery_id ?? ''),
     ),
-    el('td', { className: `signature ${row.verdict}${warnings === '' ? '' : ' warned'}` }, signature + warnings),
     el(
       'td',
-      { className: 'answer' },
+      { role: 'gridcell', className: `signature ${row.verdict}${warnings === '' ? '' : ' warned'}` },
+      signature + warnings,
+    ),
+    el(
+      'td',
+      { role: 'gridcell', className: 'answer' },
       el('span', { className: state }, el('span', { ariaHidden: 'true' }, `${SIGNS[state]} `), stateWords(row)),
       el(
         'span',
@@ -94,7 +98,7 @@ export function fillRow(tr, row) {
         way ? short(way.target) + more : '',
       ),
     ),
-    el('td', { className: 'number tries' }, `${tries || ''}${again}`),
-    el('td', { className: 'number latency' }, latency < 0 ? '' : `${Math.round(latency)} ms`),
+    el('td', { role: 'gridcell', className: 'number tries' }, `${tries || ''}${again}`),
+    el('td', { role: 'gridcell', className: 'number latency' }, latency < 0 ? '' : `${Math.round(latency)} ms`),
   );
 }

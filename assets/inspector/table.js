@@ -37,10 +37,9 @@ export function clearTable() {
 export function put(row, most) {
   let line = lines.get(row.key);
   if (line === undefined) {
-    line = { row, tr: el('tr', { tabIndex: -1 }) };
+    line = { row, tr: el('tr', { role: 'row', tabIndex: -1 }) };
     line.tr.dataset.key = row.key;
-    const next = [...rows.children].find((tr) => isBefore(row, lines.get(tr.dataset.key).row));
-    rows.insertBefore(line.tr, next ?? null);
+    rows.insertBefore(line.tr, placeOf(row));
     lines.set(row.key, line);
     mark(line);
     trim(row, most);
@@ -49,8 +48,15 @@ export function put(row, most) {
   fillRow(line.tr, row);
 }
 
+/** The line it goes before. Most are the newest of all. */
+function placeOf(row) {
+  for (const tr of rows.children) if (isBefore(row, lines.get(tr.dataset.key).row)) return tr;
+  return null;
+}
+
 /** As many as the listener keeps itself. */
 function trim({ verdict }, most) {
+  if (lines.size <= Math.min(most.kept, most.refused)) return;
   const refused = verdict === 'rejected';
   const alike = [...rows.children].filter((tr) => tr.dataset.key.startsWith('r') === refused);
   if (alike.length <= (refused ? most.refused : most.kept)) return;

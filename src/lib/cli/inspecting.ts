@@ -57,7 +57,8 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
     known: knownOf(prepared),
     now: context.now,
   });
-  note(context, `inspect: ${inspector.url}   (this listener's page; the address opens it, so keep it to yourself)`);
+  // On one line of 80: an address that is broken cannot be clicked.
+  note(context, `inspect: ${inspector.url}   (private)`);
   const heard: Partial<ListenOptions> = {
     hear: (moment) => {
       if (moment.type !== 'skipped') inspector.hear(moment);

@@ -1,5 +1,5 @@
 /** The page's files, read once and answered as they are. They hold no data, so they need no token. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface PageFile {
@@ -7,23 +7,25 @@ export interface PageFile {
   body: Buffer;
 }
 
-const FILES: readonly (readonly [path: string, name: string, type: string])[] = [
-  ['/', 'index.html', 'text/html; charset=utf-8'],
-  ['/style.css', 'style.css', 'text/css; charset=utf-8'],
-  ['/page.js', 'page.js', 'text/javascript; charset=utf-8'],
-  ['/list.js', 'list.js', 'text/javascript; charset=utf-8'],
-  ['/table.js', 'table.js', 'text/javascript; charset=utf-8'],
-  ['/detail.js', 'detail.js', 'text/javascript; charset=utf-8'],
-  ['/stream.js', 'stream.js', 'text/javascript; charset=utf-8'],
-  ['/icon.svg', 'icon.svg', 'image/svg+xml'],
-];
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
 
-/** By path. */
+/** By path; `/` is `index.html`. */
 export async function readPage(folder: string): Promise<Map<string, PageFile>> {
-  const files = FILES.map(
-    async ([path, name, type]) => [path, { type, body: await readFile(join(folder, name)) }] as const,
-  );
+  const names = (await readdir(folder)).filter((name) => typeOf(name) !== null);
+  const files = names.map(async (name) => {
+    const file = { type: typeOf(name) ?? '', body: await readFile(join(folder, name)) };
+    return [name === 'index.html' ? '/' : `/${name}`, file] as const;
+  });
   return new Map(await Promise.all(files));
+}
+
+function typeOf(name: string): string | null {
+  return TYPES[/^[a-z]+\.([a-z]+)$/.exec(name)?.[1] ?? ''] ?? null;
 }
 
 /** Nothing but the page's own files runs, nothing from elsewhere is loaded, and no text ever becomes markup. */

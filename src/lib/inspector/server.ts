@@ -82,12 +82,12 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
 
 /** Behind the token: the stream, one delivery, sending it again. */
 function createDesk(options: InspectorOptions) {
-  const { inbox, tolerance, known, environment, now } = options;
+  const { inbox, tolerance, known, now } = options;
   const book = new Book(inbox, () => readers.stir());
   const readers = new Readers({
     book,
     boot: now().toString(36),
-    facts: () => ({ ...book.facts, environment, most: { kept: MOST_KEPT, refused: MOST_REFUSED } }),
+    facts: () => factsOf(book, options),
     clean: (row) => {
       const secrets = known();
       return cleanRow(row, (text) => redactText(text, secrets));
@@ -121,7 +121,8 @@ function createDesk(options: InspectorOptions) {
 
   function follow(request: IncomingMessage, response: ServerResponse): void {
     if (readers.full) return say(response, 503, { error: 'this page is open too often; close another one' });
-    response.writeHead(200, { ...SAFE_HEADERS, 'Content-Type': 'text/event-stream; charset=utf-8' });
+    const type = { 'Content-Type': 'text/event-stream; charset=utf-8', Connection: 'close' };
+    response.writeHead(200, { ...SAFE_HEADERS, ...type });
     return readers.add(response, String(request.headers['last-event-id'] ?? '') || null);
   }
 
@@ -148,6 +149,14 @@ function createDesk(options: InspectorOptions) {
       }
     },
   };
+}
+
+/** What stands above the list; a target may carry a token. */
+function factsOf({ facts }: Book, { environment, known }: InspectorOptions): object {
+  const { ready } = facts;
+  const targets = ready?.targets.map((target) => redactText(target, known()));
+  const most = { kept: MOST_KEPT, refused: MOST_REFUSED };
+  return { ...facts, ready: ready === null ? null : { ...ready, targets }, environment, most };
 }
 
 function show(request: IncomingMessage, response: ServerResponse, { type, body }: PageFile): void {
