@@ -14,9 +14,11 @@ export function referencePage(baseUrl: string): Answer {
     title: 'API reference',
     body: html`<h1>Partner API reference</h1>
       <p>
-        Base URL <code>${baseUrl}</code>. Every call below works here as it stands; the bearer is the secret key of
-        project local. The machine-readable form is <a href="/openapi.json">/openapi.json</a>.
+        Base URL <code>${baseUrl}</code>. Every call below works here as it stands, <code>ID</code> being the id of
+        something made before. The bearer is the secret key of project local; an access token does as well:
       </p>
+      <pre><code>${tokenLine(baseUrl)}</code></pre>
+      <p>The machine-readable form is <a href="/openapi.json">/openapi.json</a>.</p>
       <nav aria-label="Contents">
         <ul>
           ${tags.map((tag) => html`<li><a href="#${tag}">${tag}</a></li>`)}
@@ -70,6 +72,11 @@ function boundsText(bounds: Schema): string {
   if (only !== undefined) return `, only ${String(only)}`;
   if (length !== undefined) return `, at most ${String(length)} characters`;
   return least === undefined ? '' : `, ${String(least)} to ${String(most)}`;
+}
+
+function tokenLine(baseUrl: string): string {
+  const form = ['grant_type=client_credentials', 'client_id=cid_sbx_local', 'client_secret=csk_sbx_local'];
+  return `curl -s '${baseUrl}/partner/v1/oauth/token' ${form.map((part) => `-d ${part}`).join(' ')}`;
 }
 
 /** One line for a shell; `ID` stands for an id. */

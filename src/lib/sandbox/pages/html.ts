@@ -43,6 +43,12 @@ export interface PageFacts {
   formTarget?: string | null;
 }
 
+/**
+ * Under `no-referrer` a browser sends `Origin: null` with a page's own forms (Fetch §3.2), and the guard against other origins would
+ * refuse them. This overrules the header within the sandbox only: nothing is told to where a form ends up.
+ */
+const OWN_FORMS = new Markup('<meta name="referrer" content="same-origin" />');
+
 /** A whole page as an answer. */
 export function page(status: number, facts: PageFacts): Answer {
   const refresh = facts.reload === undefined ? [] : [html`<meta http-equiv="refresh" content="${facts.reload}" />`];
@@ -51,7 +57,7 @@ export function page(status: number, facts: PageFacts): Answer {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        ${refresh}
+        ${OWN_FORMS} ${refresh}
         <title>${facts.title} · Credicorp sandbox</title>
         <style>
           ${STYLE}
@@ -111,13 +117,13 @@ body { margin: 0; }
 main { max-width: 34rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
 h1 { font-size: 1.5rem; line-height: 1.25; }
 dl { margin: 1rem 0 1.5rem; }
-dl div { display: flex; flex-wrap: wrap; gap: 0 1rem; padding: .5rem 0; border-bottom: 1px solid #8885; }
-dt { flex: 0 0 9rem; font-weight: 600; }
+dl div { display: grid; grid-template-columns: minmax(6rem, 9rem) 1fr; gap: 0 1rem; padding: .5rem 0; border-bottom: 1px solid #8885; }
+dt { font-weight: 600; }
 dd { margin: 0; overflow-wrap: anywhere; }
 form { margin: .75rem 0; }
 button { font: inherit; width: 100%; min-height: 3rem; padding: .5rem 1rem; border: 2px solid #5b21b6; border-radius: .5rem;
   background: #5b21b6; color: #fff; cursor: pointer; }
-button.quiet { background: transparent; color: inherit; }
+button.quiet { background: transparent; color: inherit; border-color: currentColor; }
 button:focus-visible, a:focus-visible { outline: 3px solid #f59e0b; outline-offset: 2px; }
 code, pre { font-family: ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap; }
 .status { font-weight: 600; }

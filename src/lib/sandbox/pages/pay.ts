@@ -27,13 +27,13 @@ export function payRoutes(world: World, faults: Faults): Route[] {
     plane: 'page',
     handle: find((kept, call) => {
       // A link that is not open shows its state and takes no payment.
-      if (kept.resource.status !== 'open') return show(409, kept);
+      if (kept.resource.status !== 'open') return show(world, 409, kept);
       done(kept, call);
       return goBack(kept);
     }),
   });
   return [
-    { method: 'GET', path: PATH, plane: 'page', handle: find((kept) => show(200, kept)) },
+    { method: 'GET', path: PATH, plane: 'page', handle: find((kept) => show(world, 200, kept)) },
     act('pay', (kept) => void payLink(world, faults, kept)),
     act(
       'fail',
@@ -57,7 +57,7 @@ const SAID: Readonly<Record<string, string>> = {
   cancelled: 'Cancelled. It can no longer be paid.',
 };
 
-function show(status: number, kept: PaymentLinkKept): Answer {
+function show(world: World, status: number, kept: PaymentLinkKept): Answer {
   const { resource } = kept;
   return page(status, {
     title: 'Payment',
@@ -68,9 +68,18 @@ function show(status: number, kept: PaymentLinkKept): Answer {
         ['Amount', formatPounds(resource.amount)],
         ['Reference', resource.reference],
         ['Status', SAID[resource.status] ?? resource.status],
+        ...lastTry(world, kept),
       ])}
       ${resource.status === 'open' ? buttons(kept.token) : []}`,
   });
+}
+
+/** A payer who comes back to an open link is told what became of the last try. */
+function lastTry(world: World, { project, resource }: PaymentLinkKept): [string, string][] {
+  const last = world.payments.list(project).findLast((payment) => payment.resource.payment_link_id === resource.id);
+  if (last === undefined || resource.status !== 'open') return [];
+  const { status, failure_code: code } = last.resource;
+  return [['Last try', status === 'failed' ? `Failed: ${(code ?? '').replaceAll('_', ' ')}` : 'Still processing']];
 }
 
 function buttons(token: string): Markup {
