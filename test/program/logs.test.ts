@@ -183,6 +183,22 @@ describe('logs tail', () => {
     assert.equal((await end(tail)).status, 0);
   });
 
+  it('--from a sandbox that lives at another time says so', async () => {
+    using other = freshHome();
+    const clock = ['--clock-start', '2026-07-04T10:00:00Z', '--clock-frozen'];
+    const sandbox = start('bin/run.js', ['sandbox', 'start', '--port', '0', '--json', ...clock], other.env);
+    const { base_url: from } = JSON.parse((await seen(sandbox.stdout, '\n')).split('\n')[0] ?? '') as {
+      base_url: string;
+    };
+    await fetch(`${from}/partner/v1/accounts`);
+    const since = async (when: string) =>
+      run('logs', 'tail', '--from', from, '--no-follow', '--since', when, '--field', 'at');
+    const by = await since('2026-07-04T09:59:00Z');
+    assert.deepEqual([by.status, by.stdout], [0, '2026-07-04T10:00:00.000Z\n']);
+    assert.match(by.stderr, /^note: the clock of that sandbox shows 2026-07-04T10:00:00Z; .*--since.*\n$/);
+    assert.equal((await end(sandbox)).status, 0);
+  });
+
   it('--from follows a sandbox on another host with its log token, and says why it may not', async () => {
     using other = freshHome();
     const address = Object.values(networkInterfaces())

@@ -1,5 +1,6 @@
 /** Where `logs tail` reads: the journal of this machine, or the request log of a sandbox elsewhere. */
 import { isLoopback } from '../contract/environments.ts';
+import { isoSeconds } from '../contract/time.ts';
 import { usage } from '../failure.ts';
 import type { JournalFilter, JournalMoment } from '../journal/follow.ts';
 import type { Context } from './context.ts';
@@ -58,9 +59,25 @@ export async function remoteMoments(
     sleep,
     signal: context.signal,
     onBreak: (why: string) => note(context, `note: ${why}; trying again`),
+    onClock: tellClock(context),
   };
   return follow ? followRemote(options) : readRemote(options);
 }
+
+/** A sandbox may live at another time than we do; `--since` would then find nothing, and nobody would know why. */
+function tellClock(context: Context): (clock: number) => void {
+  let told = false;
+  return (clock) => {
+    if (told || Math.abs(clock - context.now()) < ANOTHER_TIME_MS) return;
+    told = true;
+    note(
+      context,
+      `note: the clock of that sandbox shows ${isoSeconds(clock)}; its entries, and --since, are by that clock`,
+    );
+  };
+}
+
+const ANOTHER_TIME_MS = 60_000;
 
 /** Scheme, host and port of a sandbox. Plain http is what it speaks, on another machine too. @throws Failure `usage` */
 export function remoteBase(text: string): string {

@@ -26,6 +26,8 @@ export interface RemoteOptions {
   signal?: AbortSignal;
   /** Told before each new try to connect. */
   onBreak?: (why: string) => void;
+  /** Told with each connection what the sandbox's clock shows, in milliseconds since the epoch: entries and `since` are by it. */
+  onClock?: (now: number) => void;
 }
 
 /** The sandbox sends a comment every 15 s (sandbox page §12). */
@@ -92,6 +94,8 @@ async function connect(options: RemoteOptions, place: Place): Promise<Stream> {
     await leave(body);
     throw refusal(status);
   }
+  const clock = Date.parse(headers['credicorp-log-now'] ?? '');
+  if (!Number.isNaN(clock)) options.onClock?.(clock);
   const newest = Number(last);
   if (place.instance === null || place.instance === instance) {
     place.last ??= newest;

@@ -1,4 +1,5 @@
 /** The request log, as pages, as lines, and as a stream of server-sent events (sandbox page §8, §12). */
+import { isoSeconds } from '../../contract/time.ts';
 import { cutPage, readPage } from '../cursors.ts';
 import { json, type Answer, type Call, type Sink } from '../exchange.ts';
 import { refuse } from '../refusal.ts';
@@ -16,7 +17,7 @@ const MOST_BEHIND = 1000;
 export function logRoutes(world: World, log: RequestLog): Route[] {
   return [
     { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(world, log, call) },
-    { method: 'GET', path: `${PATH}/stream`, plane: 'admin', handle: (call) => follow(log, call) },
+    { method: 'GET', path: `${PATH}/stream`, plane: 'admin', handle: (call) => follow(world, log, call) },
   ];
 }
 
@@ -67,9 +68,9 @@ function readSince(text: string | null | undefined): number | null {
 
 /**
  * Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. The headers say whose numbers
- * these are and how far they have come, so that a reader whose connection breaks loses nothing even before the first message.
+ * these are, how far they have come and what the sandbox's clock shows, so that a reader whose connection breaks loses nothing even before the first message.
  */
-function follow(log: RequestLog, call: Call): Answer {
+function follow(world: World, log: RequestLog, call: Call): Answer {
   const last = log.last();
   const since = readSince(call.request.headers['last-event-id'] ?? call.search.get('since')) ?? last;
   return {
@@ -79,6 +80,7 @@ function follow(log: RequestLog, call: Call): Answer {
       'Cache-Control': 'no-store',
       'Credicorp-Log-Instance': log.instance,
       'Credicorp-Log-Last': String(last),
+      'Credicorp-Log-Now': isoSeconds(world.clock.now()),
     },
     body: '',
     stream: (sink, closed) => pour(log, since, sink, closed),
