@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
+import { limitYoungHeap } from '../src/lib/cli/young-heap.ts';
 import { openStore } from '../src/lib/store/store.ts';
 import { inboxTables } from '../src/lib/webhooks/inbox-tables.ts';
 import { listen } from '../src/lib/webhooks/listen.ts';
@@ -9,7 +10,7 @@ import { listen } from '../src/lib/webhooks/listen.ts';
 const [side = '', forward = '', path = '', secret = ''] = process.argv.slice(2);
 const target = new URL(forward);
 const tell = (message: object): void => void process.send?.(message);
-process.once('SIGINT', () => process.exit(0));
+process.on('SIGINT', () => undefined);
 process.on('message', () => tell({ rss: process.memoryUsage.rss() }));
 
 if (side === 'bare') {
@@ -29,6 +30,7 @@ if (side === 'bare') {
     if (typeof address === 'object' && address !== null) tell({ url: `http://127.0.0.1:${address.port}/` });
   });
 } else {
+  limitYoungHeap();
   const moments = listen({
     store: openStore({ path, now: Date.now, tables: [inboxTables], maxBytes: 64 * 1024 * 1024 }),
     scope: 'bench',

@@ -33,7 +33,7 @@ const notes: Tables = {
 let places = 0;
 const place = (): string => join(root, `place-${(places += 1)}`, 'deep', 'store.db');
 const open = (path: string, tables: Tables[] = [notes]): Store => openStore({ path, now, tables });
-const count = (store: Store): unknown => store.db.prepare('SELECT count(*) AS n FROM notes').get()?.['n'];
+const count = (store: Store): number => Number(store.db.prepare('SELECT count(*) AS n FROM notes').get()?.['n']);
 
 test('a new store is private, in WAL mode, and leaves no other file behind', () => {
   const path = place();
@@ -159,6 +159,34 @@ test('the file is bounded: the oldest expendable rows go, and only those', () =>
   assert.ok(room === null || Number(room) > 1);
   assert.equal(store.bound(), 0);
   store.close();
+});
+
+test('a program at work trims in short steps, and looks seldom where nothing may go', () => {
+  const store = openStore({ path: place(), now, tables: [notes], maxBytes: 512 * 1024 });
+  const add = store.db.prepare('INSERT INTO notes (text) VALUES (?)');
+  const sizes = new Set<number>();
+  const pages = store.db.prepare('PRAGMA page_count');
+  for (let i = 0; i < 5000; i += 1) {
+    add.run('x'.repeat(1000));
+    if (i % 100 !== 0) continue;
+    const before = count(store);
+    store.trim();
+    assert.ok(before - count(store) <= 200, 'a step is short');
+    if (i > 1000) sizes.add(Number(pages.get()?.['page_count']));
+  }
+  assert.ok(count(store) < 700 && Math.max(...sizes) <= 200, `${count(store)} rows, ${Math.max(...sizes)} pages`);
+  store.close();
+
+  let looks = 0;
+  const guarded = openStore({
+    ...{ path: place(), now, maxBytes: 64 * 1024 },
+    tables: [{ ...notes, trim: 'DELETE FROM notes WHERE looked() < 0 AND ? > 0' }],
+  });
+  guarded.db.function('looked', () => (looks += 1));
+  guarded.db.prepare('INSERT INTO notes (text) VALUES (?)').run('x'.repeat(100_000));
+  for (let n = 0; n < 300; n += 1) guarded.trim();
+  assert.equal(looks, 2);
+  guarded.close();
 });
 
 test('past the hard limit a write fails instead of filling the disk', () => {

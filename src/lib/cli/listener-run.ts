@@ -7,6 +7,7 @@ import type { Moment } from '../webhooks/moments.ts';
 import type { Context } from './context.ts';
 import { type Beside, runBeside } from './exec.ts';
 import type { Prepared } from './listen-options.ts';
+import { limitYoungHeap } from './young-heap.ts';
 
 export interface Beneath {
   /** Gets the ready moment. */
@@ -22,6 +23,7 @@ export async function* runListener(context: Context, prepared: Prepared, beneath
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
   const readyFile = beneath.readyFile === undefined ? null : resolve(context.cwd, beneath.readyFile);
   let beside: Beside | null = null;
+  limitYoungHeap();
   // One that an earlier listener left would say ready too soon.
   if (readyFile !== null) await rm(readyFile, { force: true });
   try {

@@ -36,11 +36,18 @@ export function setLimits(store: Store, limits: Partial<Limits>): Limits {
   return limitsOf(store);
 }
 
+/** Deletes what is over the limits, all of it at once. @param now milliseconds since the epoch @returns how many entries went by age and number */
+export function prune(store: Store, limits: Limits, now: number): number {
+  const gone = forget(store, limits, now);
+  store.bound(limits.maxBytes);
+  return gone;
+}
+
 /**
- * Deletes what is over the limits: always a whole beginning of the journal, so that a reader can tell by the first number what is
- * gone. @param now milliseconds since the epoch @returns how many entries went by age and number
+ * Deletes what is too old or too much: always a whole beginning of the journal, so that a reader can tell by the first number what is
+ * gone. @param now milliseconds since the epoch @returns how many went
  */
-export function prune(store: Store, { maxAgeMs, maxEntries, maxBytes }: Limits, now: number): number {
+export function forget(store: Store, { maxAgeMs, maxEntries }: Limits, now: number): number {
   // By number, not by time: several processes write, and an early time may bear a late number. The `+` keeps to that order.
   const young = 'SELECT seq FROM journal WHERE +at >= ? ORDER BY seq LIMIT 1';
   const first = store.db.prepare(young).get(now - maxAgeMs);
@@ -49,7 +56,5 @@ export function prune(store: Store, { maxAgeMs, maxEntries, maxBytes }: Limits, 
     Number(first?.['seq'] ?? Number(last?.['seq'] ?? 0) + 1),
     Number(last?.['seq'] ?? 0) - maxEntries + 1,
   );
-  const gone = Number(store.db.prepare('DELETE FROM journal WHERE seq < ?').run(keepFrom).changes);
-  store.bound(maxBytes);
-  return gone;
+  return Number(store.db.prepare('DELETE FROM journal WHERE seq < ?').run(keepFrom).changes);
 }

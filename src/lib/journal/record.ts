@@ -7,7 +7,7 @@ import type { WriteDown } from '../contract/exchange.ts';
 import { isDamage, sqliteCode } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import { INSERT, rowOf } from './entries.ts';
-import { type Limits, limitsOf, prune } from './limits.ts';
+import { forget, type Limits, limitsOf } from './limits.ts';
 
 export interface JournalOptions {
   /** Lends the store when the first record is to be written, and again when that one is stale. Whoever lends it closes it, after `close`. */
@@ -97,17 +97,20 @@ class Recorder {
   #putOnce(rows: readonly SQLInputValue[][]): void {
     if (this.#store?.isStale()) this.#opened = null;
     const { store, insert, maxBytes } = (this.#opened ??= this.#open());
+    let last: number;
     try {
-      this.#insert(store, insert, rows);
+      last = this.#insert(store, insert, rows);
     } catch (error) {
       // A file at its limit has room again once the oldest entries are gone.
       if (sqliteCode(error) !== 'full' || store.bound(maxBytes) === 0) throw error;
-      this.#insert(store, insert, rows);
+      last = this.#insert(store, insert, rows);
     }
-    store.bound(maxBytes);
+    store.trim(maxBytes);
+    if (last % PRUNE_EVERY < rows.length) forget(store, this.#limits(store), this.#options.now());
   }
 
-  #insert(store: Store, insert: StatementSync, rows: readonly SQLInputValue[][]): void {
+  /** @returns the last row's number */
+  #insert(store: Store, insert: StatementSync, rows: readonly SQLInputValue[][]): number {
     let last = 0;
     // One transaction: the other processes are kept out once, not once for each row.
     const own = !store.db.isTransaction;
@@ -119,7 +122,7 @@ class Recorder {
       if (own && store.db.isTransaction) store.db.exec('ROLLBACK');
       throw error;
     }
-    if (last % PRUNE_EVERY < rows.length) prune(store, this.#limits(store), this.#options.now());
+    return last;
   }
 
   #open(): { store: Store; insert: StatementSync; maxBytes: number } {

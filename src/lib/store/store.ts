@@ -31,10 +31,12 @@ export interface Store {
   /** Where a damaged file was put when this store was opened; null when there was none. */
   setAside: string | null;
   /**
-   * Deletes the oldest expendable rows when the file has outgrown its limit, or a lower one in bytes. Returns how many. Cheap when
-   * it has not.
+   * Deletes the oldest expendable rows when the file has outgrown its limit, or a lower one in bytes, and makes the file smaller. Returns
+   * how many went. Cheap when it has not.
    */
   bound(maxBytes?: number): number;
+  /** One short step of the same, for programs that write while others wait; to be called about once in a hundred rows. */
+  trim(maxBytes?: number): void;
   /** Resolves once all that was committed before would outlive a power cut. Calls that overlap share one wait for the disk. */
   sync(): Promise<void>;
   /** Damage was met while the store was in use: the next one to open it sets it aside. */
@@ -131,10 +133,12 @@ function finish(
   const maxPages = Math.ceil((options.maxBytes ?? 128 * 1024 * 1024) / PAGE_BYTES);
   db.exec(`PRAGMA max_page_count=${maxPages * 2}; PRAGMA journal_size_limit=${4 * 1024 * 1024}`);
   const wal = createWalSync(`${path}-wal`);
+  const pages = (bytes: number): number => Math.min(maxPages, Math.ceil(bytes / PAGE_BYTES));
   const store: Store = {
     db,
     setAside: aside,
-    bound: (maxBytes = Infinity) => bound(db, options.tables, Math.min(maxPages, Math.ceil(maxBytes / PAGE_BYTES))),
+    bound: (maxBytes = Infinity) => bound(db, options.tables, pages(maxBytes)),
+    trim: createTrim(db, options.tables, pages),
     sync: wal.sync,
     // Another process may have been faster: the file that stands there now is a good one.
     condemn: () => (inodeOf(path) === inode ? condemn(path, inode) : undefined),
@@ -153,13 +157,34 @@ function bound(db: DatabaseSync, tables: readonly Tables[], maxPages: number): n
   if (usedPages(db) <= maxPages) return 0;
   let removed = 0;
   for (let round = 0; round < 1000 && usedPages(db) > maxPages * 0.9; round += 1) {
-    let gone = 0;
-    for (const { trim } of tables) if (trim !== undefined) gone += Number(db.prepare(trim).run(500).changes);
+    const gone = removeOldest(db, tables, ROUND_ROWS);
     if (gone === 0) break;
     removed += gone;
   }
   db.exec('PRAGMA incremental_vacuum');
   return removed;
+}
+
+/** Rows of each table that go at once, while nobody waits and while somebody does. */
+const ROUND_ROWS = 500;
+const STEP_ROWS = 200;
+/** Finding out that nothing may go costs a look at every row: then it is not looked again for so many calls. */
+const REST_CALLS = 200;
+
+/** The pages that become free are used again; the file is not made smaller. */
+function createTrim(db: DatabaseSync, tables: readonly Tables[], pages: (bytes: number) => number): Store['trim'] {
+  let rest = 0;
+  return (maxBytes = Infinity) => {
+    rest -= 1;
+    if (rest > 0 || usedPages(db) <= pages(maxBytes)) return;
+    rest = removeOldest(db, tables, STEP_ROWS) === 0 ? REST_CALLS : 0;
+  };
+}
+
+function removeOldest(db: DatabaseSync, tables: readonly Tables[], rows: number): number {
+  let gone = 0;
+  for (const { trim } of tables) if (trim !== undefined) gone += Number(db.prepare(trim).run(rows).changes);
+  return gone;
 }
 
 function usedPages(db: DatabaseSync): number {

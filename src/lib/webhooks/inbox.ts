@@ -25,8 +25,8 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** How often, in commits, the size of the file is looked at. */
-const BOUND_EVERY = 512;
+/** How often, in deliveries, the size of the file is looked at. */
+const TRIM_EVERY = 100;
 const RETRY_MS = 100;
 const REST_MS = 2;
 const SETTLE_MS = 5;
@@ -40,7 +40,7 @@ export class Inbox {
   #due: NodeJS.Immediate | null = null;
   #resting: NodeJS.Timeout | null = null;
   #settling: NodeJS.Timeout | undefined;
-  #commits = 0;
+  #untrimmed = 0;
 
   constructor(options: InboxOptions) {
     const { db } = options.store;
@@ -92,8 +92,10 @@ export class Inbox {
     } else if (stored.length > 0) {
       void releaseWhenSafe(group.arrivals, stored, this.#store);
     }
-    this.#commits += 1;
-    if (this.#commits % BOUND_EVERY === 0 && this.#store.db.isOpen) this.#store.bound();
+    this.#untrimmed += group.arrivals.length;
+    if (this.#untrimmed < TRIM_EVERY || !this.#store.db.isOpen) return;
+    this.#untrimmed = 0;
+    this.#store.trim();
   }
 
   #soon(): void {
