@@ -83,7 +83,7 @@ async function choose(key) {
   document.body.classList.toggle('chosen', key !== null);
   if (key === null) return detail.replaceChildren(hint);
   await showDetail();
-  detail.scrollTop = 0;
+  for (const place of [detail, detail.parentElement]) place.scrollTop = 0;
   return detail.focus();
 }
 
@@ -119,13 +119,14 @@ async function replay(key, place, button) {
   const say = (words) => {
     if (chosen === key && at('said')) at('said').textContent = words;
   };
-  button.disabled = true;
+  // Disabled for good it would lose the focus.
+  if (button.ariaDisabled === 'true') return;
+  button.ariaDisabled = 'true';
   say('sending');
   const { ok, document: sent } = await ask(`/deliveries/${key}/replays/${place}`, { method: 'POST' });
-  button.disabled = false;
-  if (!ok) return say(`not sent: ${sent.error}`);
-  const answer = sent.status === null ? sent.error.replaceAll('_', ' ') : `answered ${sent.status}`;
-  return say(`sent again: ${answer}, ${Math.round(sent.latency_ms ?? 0)} ms`);
+  button.ariaDisabled = 'false';
+  const answer = sent.status === null ? sent.error?.replaceAll('_', ' ') : `answered ${sent.status}`;
+  say(ok ? `sent again: ${answer}, ${Math.round(sent.latency_ms ?? 0)} ms` : `not sent: ${sent.error}`);
 }
 
 async function ask(path, options = {}) {

@@ -74,7 +74,8 @@ export function arrange() {
     if (!tr.hidden) shown += 1;
   }
   offerTypes();
-  at('count').textContent = shown === lines.size ? `${shown} deliveries` : `${shown} of ${lines.size} deliveries`;
+  const all = `${lines.size} ${lines.size === 1 ? 'delivery' : 'deliveries'}`;
+  at('count').textContent = shown === lines.size ? all : `${shown} of ${all}`;
   at('empty').hidden = lines.size > 0;
   at('none').hidden = lines.size === 0 || shown > 0;
   rows.parentElement.hidden = shown === 0;

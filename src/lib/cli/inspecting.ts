@@ -29,6 +29,8 @@ export interface Inspected {
 export async function* inspected({ context, session, prepared, port, run }: Inspected): AsyncGenerator<Moment> {
   const { options } = prepared;
   const { store, scope, record } = options;
+  const leave = new AbortController();
+  const within = { ...context, signal: AbortSignal.any([context.signal, leave.signal]) };
   const inspector = await openInspector({
     port,
     token: randomBytes(24).toString('base64url'),
@@ -46,7 +48,7 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
       const found = findDelivery(store, scope, String(inboxId));
       const secret = await currentSecret(session, prepared);
       const timeoutMs = options.timeoutMs ?? 10_000;
-      return replayed(context, session, found, {
+      return replayed(within, session, found, {
         target: new URL(target),
         body: found.body,
         secrets: [secret],
@@ -71,6 +73,7 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
   try {
     yield* run({ ...prepared, options: { ...options, ...heard } });
   } finally {
+    leave.abort();
     await inspector.close();
   }
 }

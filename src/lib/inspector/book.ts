@@ -3,7 +3,17 @@
  * next number, so a reader needs to remember one number only, and whoever was away gets what changed meanwhile: nothing is queued.
  */
 import type { ExchangeRecord } from '../contract/exchange.ts';
-import type { Attempted, Heard, InboxReader, Ready, Received, Rejected, Replayed, Subject } from './heard.ts';
+import type {
+  Attempted,
+  Heard,
+  InboxReader,
+  Ready,
+  Received,
+  Rejected,
+  Replayed,
+  Subject,
+  Tunnelled,
+} from './heard.ts';
 import { MOST_ATTEMPTS, type Attempt, type Entry, entryOf, newWay, type Row, subjectOf, type Way } from './rows.ts';
 
 /** What the page says above the list. */
@@ -11,7 +21,6 @@ export interface Facts {
   ready: Ready | null;
   /** A tunnel that is not up: `ssh down`. */
   tunnel: string | null;
-  closedAt: string | null;
 }
 
 /** Entries kept. What is refused is counted apart: anybody may cause it, and it must not push out what is genuine. */
@@ -30,7 +39,7 @@ export class Book {
   #last: ExchangeRecord | null = null;
   #changes = 0;
   #refusals = 0;
-  facts: Facts = { ready: null, tunnel: null, closedAt: null };
+  facts: Facts = { ready: null, tunnel: null };
 
   /** @param changed called after every change; must not throw and must not wait */
   constructor(inbox: InboxReader, changed: () => void) {
@@ -58,12 +67,8 @@ export class Book {
     else if (moment.type === 'rejected') this.#refuse(moment);
     else if (moment.type === 'duplicate') this.#turn(moment, { state: 'duplicate' });
     else if (moment.type === 'ready') this.facts = { ...this.facts, ready: moment };
-    else if (moment.type === 'closed') this.facts = { ...this.facts, closedAt: moment.at };
-    else if (moment.type === 'tunnel') {
-      if (moment.state !== 'woke') {
-        this.facts = { ...this.facts, tunnel: moment.state === 'up' ? null : `${moment.via} ${moment.state}` };
-      }
-    } else this.#attempt(moment);
+    else if (moment.type === 'tunnel') this.#pass(moment);
+    else if (moment.type !== 'closed') this.#attempt(moment);
     this.#changed();
   }
 
@@ -91,6 +96,10 @@ export class Book {
     });
     this.#touch(entry);
     this.#changed();
+  }
+
+  #pass({ via, state }: Tunnelled): void {
+    if (state !== 'woke') this.facts = { ...this.facts, tunnel: state === 'up' ? null : `${via} ${state}` };
   }
 
   #receive(moment: Received): void {

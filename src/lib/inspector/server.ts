@@ -53,7 +53,9 @@ const FAREWELL_MS = 500;
 export async function openInspector(options: InspectorOptions): Promise<Inspector> {
   const files = await readPage(options.folder);
   const desk = createDesk(options);
-  const server = createServer({ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000 });
+  const server = createServer({
+    ...{ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5000 },
+  });
   server.maxConnections = MOST_CONNECTIONS;
   server.on('clientError', (_error, socket) => socket.destroy());
   const port = await listenOn(server, options.port);
