@@ -35,7 +35,7 @@ after(async () => {
 
 /** Its origin and token, from the line on stderr. */
 function addressOf({ stderr }: Receiving): { origin: string; token: string } {
-  const found = /^inspect: (http:\/\/127\.0\.0\.1:\d+)\/#([\w-]{32})\b/m.exec(stderr());
+  const found = /^inspect: (http:\/\/127\.0\.0\.1:\d+)\/#([0-9a-f]{32}) /m.exec(stderr());
   assert.ok(found, stderr());
   return { origin: found[1] ?? '', token: found[2] ?? '' };
 }

@@ -33,7 +33,8 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
   const within = { ...context, signal: AbortSignal.any([context.signal, leave.signal]) };
   const inspector = await openInspector({
     port,
-    token: randomBytes(24).toString('base64url'),
+    // Hex: a double click takes all of it, and no terminal leaves a last dash out of the address.
+    token: randomBytes(16).toString('hex'),
     folder: join(context.root, 'assets', 'inspector'),
     environment: options.environment,
     inbox: {
