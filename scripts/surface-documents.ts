@@ -2,13 +2,13 @@
  * The shape of what each command prints as JSON, seen in a run against a sandbox of its own whose clock stands still. Commands run in this
  * process, one after another; each is followed by what it prints, so a new member, a lost one or another type is a difference.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { run } from '../src/lib/cli/program.ts';
+import { freshFolder } from '../test/support/folder.ts';
 import { command, type World, worldOf } from '../test/support/world.ts';
 import { merged, shapeOf } from './shape.ts';
 import { valuesAt } from '../src/lib/cli/render.ts';
@@ -115,7 +115,7 @@ const LAST: readonly [line: string, more?: More][] = [
 
 /** Shapes by command line, as typed but for `--json`. @throws Error where a line ends otherwise than it should */
 export async function documents(): Promise<Record<string, unknown>> {
-  const home = mkdtempSync(join(tmpdir(), 'credicorp-surface-'));
+  const home = freshFolder();
   const app = createServer((request, response) => request.resume().on('end', () => response.end('ok')));
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
   const known = new Map([['handler', `http://127.0.0.1:${(app.address() as AddressInfo).port}/hook`]]);
@@ -146,7 +146,6 @@ export async function documents(): Promise<Record<string, unknown>> {
   } finally {
     for (const one of running) await one.end();
     app.close();
-    rmSync(home, { recursive: true, force: true });
   }
   return found;
 }

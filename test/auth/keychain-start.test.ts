@@ -1,15 +1,14 @@
 /** Which commands have the keychain's helper started ahead of them, and what becomes of it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { askKeychain } from '../../src/lib/auth/keychain.ts';
 import { lendOnce, startHelper, willAsk } from '../../src/lib/auth/keychain-start.ts';
+import { freshFolder } from '../support/folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'credicorp-ahead-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = freshFolder();
 writeFileSync(
   join(folder, 'config.json'),
   JSON.stringify({
@@ -56,7 +55,7 @@ describe('the helper is started ahead', () => {
     const other = join(folder, 'other');
     assert.equal(willAsk(['apps', 'get'], {}, other), false);
     for (const text of ['', 'null', '[]', '{"active":"work","profiles":7}', '{"active":"work","profiles":[null]}']) {
-      const here = mkdtempSync(join(folder, 'damaged-'));
+      const here = freshFolder();
       writeFileSync(join(here, 'config.json'), text);
       assert.equal(willAsk(['apps', 'get'], {}, here), false, text);
     }

@@ -1,15 +1,15 @@
 /** The caller's side of the helper: whatever the helper does, an answer comes within the limit. */
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { askKeychain } from '../../src/lib/auth/keychain.ts';
 import { Failure } from '../../src/lib/failure.ts';
+import { freshFolder } from '../support/folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'credicorp-helper-'));
+const folder = freshFolder();
 let count = 0;
 
 /** A helper that does what the script says. */

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,6 +19,7 @@ import {
   startSession,
   startSilentService,
 } from '../support/keyring.ts';
+import { freshFolder } from '../support/folder.ts';
 
 interface Said {
   result?: unknown;
@@ -129,7 +129,7 @@ describe('an open keyring', { skip: missing ?? false }, () => {
 
 describe('no keychain', { skip: missing ?? false }, () => {
   it('no D-Bus session', async () => {
-    const home = mkdtempSync(join(tmpdir(), 'ccring-'));
+    const home = freshFolder();
     const { said, ms, code } = await use(baseEnvironment(home), 'get', 'a/client_secret');
     assertFailure(said, 'keychain_missing', /^no keychain on this machine: there is no D-Bus session$/);
     assert.ok(ms < 3500 && code === 0, `${ms} ms, status ${code}`);

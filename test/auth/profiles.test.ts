@@ -3,15 +3,12 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findPin, writePin } from '../../src/lib/auth/pin.ts';
@@ -26,8 +23,9 @@ import {
 } from '../../src/lib/auth/profiles.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { profile } from './sources.ts';
+import { freshFolder } from '../support/folder.ts';
 
-const folder = () => realpathSync(mkdtempSync(join(tmpdir(), 'credicorp-auth-')));
+const folder = freshFolder;
 const usageWith =
   (code: string, part = '') =>
   (error: unknown) =>

@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { findProvider, PROVIDER_NAMES } from '../../src/lib/auth/providers/provider.ts';
 import { CREDICORP_HOSTS, DEFAULT_BASES } from '../../src/lib/contract/environments.ts';
 import { Failure } from '../../src/lib/failure.ts';
+import { freshFolder } from '../support/folder.ts';
 
 const usageWith = (code: string) => (error: unknown) =>
   error instanceof Failure && error.kind === 'usage' && error.facts.code === code;
 const home = new URL('../../src/lib/auth/providers/', import.meta.url);
 
-const made: string[] = [];
-after(() => made.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
-
 function configWith(name: string, text: string): string {
-  const config = mkdtempSync(join(tmpdir(), 'credicorp-provider-'));
-  made.push(config);
+  const config = freshFolder();
   mkdirSync(join(config, 'providers'));
   writeFileSync(join(config, 'providers', `${name}.json`), text);
   return config;

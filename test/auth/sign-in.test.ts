@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { localProfile } from '../../src/lib/auth/choose-profile.ts';
@@ -16,8 +15,9 @@ import { Failure } from '../../src/lib/failure.ts';
 import { serve } from '../../src/lib/sandbox/server.ts';
 import { profile, sources } from './sources.ts';
 import { grant, say, send, tokenPlane } from './token-plane.ts';
+import { freshFolder } from '../support/folder.ts';
 
-const newFolder = () => mkdtempSync(join(tmpdir(), 'credicorp-login-'));
+const newFolder = freshFolder;
 const failure = (kind: string, code: string) => (error: unknown) =>
   error instanceof Failure && error.kind === kind && error.facts.code === code;
 

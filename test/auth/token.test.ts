@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
@@ -15,8 +14,9 @@ import type { Vault } from '../../src/lib/auth/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { profile, sources } from './sources.ts';
 import { type Asked, grant, say, send, type TokenPlane, tokenPlane } from './token-plane.ts';
+import { freshFolder } from '../support/folder.ts';
 
-const newFolder = () => mkdtempSync(join(tmpdir(), 'credicorp-token-'));
+const newFolder = freshFolder;
 
 async function plane(t: TestContext, ...args: Parameters<typeof tokenPlane>): Promise<TokenPlane> {
   const server = await tokenPlane(...args);

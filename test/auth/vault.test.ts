@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileVault } from '../../src/lib/auth/file-vault.ts';
 import type { VaultKind } from '../../src/lib/auth/identity.ts';
 import { openVault, type Vault, vaultPath } from '../../src/lib/auth/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
+import { freshFolder } from '../support/folder.ts';
 
-const newFolder = () => join(mkdtempSync(join(tmpdir(), 'credicorp-vault-')), 'state');
+const newFolder = () => join(freshFolder(), 'state');
 const failure = (kind: string, code: string) => (error: unknown) =>
   error instanceof Failure && error.kind === kind && error.facts.code === code;
 

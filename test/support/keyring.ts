@@ -5,12 +5,12 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, connectBus } from '../../src/lib/auth/dbus.ts';
+import { freshFolder } from './folder.ts';
 
 /** Why the tests with a real keyring cannot run here; null when they can. With CI=true nothing is excused. */
 export function keyringMissing(): string | null {
@@ -33,7 +33,7 @@ export interface Session {
 
 /** A message bus that starts no services of its own accord. */
 export async function startSession(): Promise<Session> {
-  const home = mkdtempSync(join(tmpdir(), 'ccring-'));
+  const home = freshFolder();
   for (const name of ['run', 'data', 'config', 'cache']) mkdirSync(join(home, name), { mode: 0o700 });
   const config = join(home, 'bus.conf');
   writeFileSync(

@@ -1,9 +1,9 @@
 /** Starts programs as a user's shell would, with an environment of their own. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { freshFolder } from './folder.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
@@ -18,7 +18,7 @@ export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** A home of its own, so that nothing of the developer's machine is read or written. Removed by `[Symbol.dispose]`. */
 export function freshHome(): { path: string; env: Record<string, string>; [Symbol.dispose](): void } {
-  const path = mkdtempSync(join(tmpdir(), 'credicorp-test-'));
+  const path = freshFolder();
   const env = { PATH: process.env['PATH'] ?? '', HOME: path, XDG_RUNTIME_DIR: path, TZ: 'UTC' };
   return { path, env, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
