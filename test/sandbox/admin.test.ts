@@ -43,6 +43,33 @@ test('admin routes answer loopback peers that name a loopback host, and no forei
   }
 });
 
+test('no route answers a web page of elsewhere, whatever name it had pointed here', async () => {
+  const rows: [string, Record<string, string>, number][] = [
+    ['127.0.0.1', { host: 'x' }, 200],
+    ['127.0.0.1', { host: 'sandbox:4010' }, 200],
+    ['127.0.0.1', { host: '127.8.8.8:4010' }, 200],
+    ['127.0.0.1', { host: 'api.localhost:4010' }, 200],
+    // A development server hands its page's calls on.
+    ['127.0.0.1', { host: 'localhost:4010', origin: 'http://localhost:5173' }, 200],
+    ['127.0.0.1', { host: 'evil.example' }, 403],
+    ['::1', { host: 'evil.example.:4010', origin: 'http://evil.example.:4010' }, 403],
+    ['127.0.0.1', { host: '127.0.0.1.evil.example' }, 403],
+    ['127.0.0.1', { host: 'localhost:4010', origin: 'https://evil.example' }, 403],
+    ['127.0.0.1', { host: 'localhost:4010', origin: 'null' }, 403],
+  ];
+  const key = { authorization: 'Bearer sk_test_local' };
+  for (const [address, headers, status] of rows) {
+    const reply = await from(bench(), address, { ...key, ...headers }, '/partner/v1/applications');
+    assert.equal(reply.status, status, JSON.stringify([address, headers]));
+    if (status === 403) assert.equal(reply.json.error.code, 'loopback_only');
+  }
+  const open = bench({ anyName: true });
+  assert.equal(
+    (await from(open, '127.0.0.1', { ...key, host: 'api.example' }, '/partner/v1/applications')).status,
+    200,
+  );
+});
+
 test('a shared log token opens the request log to another host, and nothing else', async () => {
   const one = bench({ logToken: 'let-me-see' });
   const bearer = { authorization: 'Bearer let-me-see' };

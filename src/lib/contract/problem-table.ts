@@ -124,7 +124,7 @@ export const PROBLEMS = {
   },
   loopback_only: {
     ...on([403], PE, 'no', ['emit']),
-    meaning: 'admin routes of the sandbox answer on this machine only',
+    meaning: 'admin routes of the sandbox answer on this machine only, and the others to no web page of elsewhere',
     next: 'call it from the machine the sandbox runs on, as 127.0.0.1 or localhost',
   },
   resource_missing: {

@@ -16,6 +16,23 @@ export function hasForeignOrigin(request: Incoming, baseUrl: string | undefined)
   return origin.replace(/^https?:\/\//, '') !== request.headers['host'];
 }
 
+/**
+ * True for what only a web page of elsewhere sends: the name of a rebound domain in `Host` (it has a dot and is no address), or an
+ * `Origin` that is neither ours nor of this machine. Clients on servers send neither.
+ */
+export function isFromElsewhere(request: Incoming, baseUrl: string): boolean {
+  const { host = '', origin } = request.headers;
+  if (origin !== undefined && hasForeignOrigin(request, baseUrl) && !isLoopbackHost(origin.replace(/^https?:\/\//, '')))
+    return true;
+  return isDomain(host) && isLoopbackAddress(request.peer) && `http://${host}` !== baseUrl;
+}
+
+/** `localhost` and what is below it are this machine (RFC 6761 §6.3); a name without a dot cannot be had by a stranger. */
+function isDomain(host: string): boolean {
+  const name = host.replace(/:\d*$/, '').replace(/\.$/, '');
+  return name.includes('.') && !/^[\d.]+$/.test(name) && !/\.localhost$/i.test(name);
+}
+
 /** The exception for a shared log token. */
 export function bearsToken(request: Incoming, token: string | undefined): boolean {
   const bearer = /^bearer +(\S+) *$/i.exec(request.authorization ?? '')?.[1];

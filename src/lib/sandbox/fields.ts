@@ -3,6 +3,7 @@
  * and eligibility (422). Each pass names every failing field, the first one as `param`. The OpenAPI document is made of the same rows.
  */
 import * as z from 'zod/mini';
+import { isLoopback } from '../contract/environments.ts';
 import type { ProblemCode, ProblemDetail } from '../contract/problem.ts';
 import { refuse } from './refusal.ts';
 
@@ -206,9 +207,4 @@ function isSafeUrl(value: string): boolean {
   if (!URL.canParse(value) || !/^https?:\/\//i.test(value)) return false;
   const url = new URL(value);
   return url.protocol === 'https:' || isLoopback(url.hostname);
-}
-
-/** 127.0.0.0/8, ::1 and localhost (partner API §1); the name as a parsed URL gives it. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { problem } from '../contract/problem.ts';
 import { OpenCall } from './call.ts';
-import { bearsToken, hasForeignOrigin, isLocalCaller } from './doors.ts';
+import { bearsToken, hasForeignOrigin, isFromElsewhere, isLocalCaller } from './doors.ts';
 import { refusalAnswer } from './envelope.ts';
 import { DROPPED, json, type Answer, type Call, type Incoming, type Outgoing } from './exchange.ts';
 import { answerInstead, spoil, takeFault, waitAsAsked, type HttpFault } from './fault-desk.ts';
@@ -99,6 +99,7 @@ function unrouted({ request }: Call, allow: string | undefined): Refusal {
 
 function pass(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater<Outgoing> {
   if (route.plane === 'admin') return admit(parts, call, route);
+  guardName(parts.world, call);
   const fault = takeFault(parts.faults, call);
   const instead = fault && answerInstead(call, fault);
   if (instead) return instead;
@@ -193,6 +194,15 @@ function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater
   }
   if (route.method === 'POST') call.body = parseBody(request.body);
   return route.handle(call);
+}
+
+/** A sandbox for this machine is not for web pages of elsewhere, rebound names included. */
+function guardName({ settings }: World, { request }: Call): void {
+  if (settings.anyName || !isFromElsewhere(request, settings.baseUrl)) return;
+  throw refuse(
+    'loopback_only',
+    'This sandbox listens for its own machine, and the Host or Origin is of elsewhere. Call it as 127.0.0.1, or start it with --host.',
+  );
 }
 
 function guardPage(world: World, call: Call): void {

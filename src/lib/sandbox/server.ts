@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isLoopback } from '../contract/environments.ts';
 import { type Failure, usage } from '../failure.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
 import type { Answer } from './exchange.ts';
@@ -49,7 +50,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   await listen(server, host, port);
   const url = originOf(server, host);
   try {
-    const sandbox = createSandbox({ ...rest, baseUrl: url });
+    const sandbox = createSandbox({ anyName: !isLoopback(host), ...rest, baseUrl: url });
     const quiet = attach(server, sandbox);
     sandbox.start();
     const stopLooking = keepHeapSmall();

@@ -32,6 +32,8 @@ export interface SandboxOptions {
   webhookDebugHeaders?: boolean;
   /** Opens the request log to another host that sends it as bearer (sandbox page §8). */
   logToken?: string;
+  /** Answers under any name: it listens for other machines. Default: only for this one, and for no web page of elsewhere. */
+  anyName?: boolean;
   /** Path of the file that keeps the state. */
   data?: string;
   /** Real milliseconds since the epoch. */
@@ -57,6 +59,7 @@ export interface Settings {
   v1Order: 'new-first' | 'old-first';
   webhookDebugHeaders: boolean;
   logToken: string | undefined;
+  anyName: boolean;
   now(): number;
 }
 
@@ -77,6 +80,7 @@ export function settle(options: SandboxOptions): Settings {
     v1Order: options.v1Order ?? 'new-first',
     webhookDebugHeaders: options.webhookDebugHeaders ?? false,
     logToken: options.logToken,
+    anyName: options.anyName ?? false,
     now: options.now,
   };
 }

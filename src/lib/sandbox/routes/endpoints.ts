@@ -1,5 +1,6 @@
 /** Webhook endpoints (webhooks page §1, §9). */
 import * as z from 'zod/mini';
+import { isLoopback } from '../../contract/environments.ts';
 import { DEFAULT_API_VERSION, isEventPattern } from '../../contract/events.ts';
 import type { ProblemDetail } from '../../contract/problem.ts';
 import { isoSeconds } from '../../contract/time.ts';
@@ -8,7 +9,6 @@ import { abandonAll, holdAll, release } from '../deliveries.ts';
 import { empty, json, projectOf, type Answer, type Call } from '../exchange.ts';
 import {
   at,
-  isLoopback,
   judgeRanges,
   judgeTypes,
   list,
