@@ -100,7 +100,7 @@ export function rowOf(record: ExchangeRecord, known: readonly string[]): SQLInpu
 }
 
 function wholeUnless(real: boolean, value: number): number {
-  return real ? value : Math.round(value);
+  return real ? Math.round(value * 100) / 100 : Math.round(value);
 }
 
 /** A row of `SELECT *`. */
