@@ -188,6 +188,19 @@ it('an app that hangs up in the middle of its own body hangs up on the host too'
   host.close();
 });
 
+it('a connection to the host is not kept until the host closes it under a write', async () => {
+  const closed = Promise.withResolvers<void>();
+  const host = createServer((socket) => {
+    socket.on('data', () => socket.write('HTTP/1.1 204 No Content\r\n\r\n')).once('close', () => closed.resolve());
+  });
+  host.listen(0, '127.0.0.1');
+  await once(host, 'listening');
+  const there = await proxyTo(`http://127.0.0.1:${(host.address() as AddressInfo).port}`, { idleMs: 20 });
+  assert.match(await raw('GET /x HTTP/1.1\r\n\r\n', '', there), /^HTTP\/1\.1 204/);
+  await closed.promise;
+  host.close();
+});
+
 it('a WebSocket is refused in words and in the record; other offers of an upgrade are passed over', async () => {
   const upgrade = (to: string): string => `GET /ok HTTP/1.1\r\nUpgrade: ${to}\r\nConnection: Upgrade\r\n\r\n`;
   assert.match(await raw(upgrade('websocket')), /^HTTP\/1\.1 501 [\s\S]*does not pass on WebSockets\n$/);

@@ -28,6 +28,8 @@ export interface ProxyOptions {
   ticks: () => number;
   /** Until an answer begins, and between two pieces of it, in milliseconds. */
   timeoutMs: number;
+  /** How long a connection to the host waits for its next call, in milliseconds. Default 4000. */
+  idleMs?: number;
   /** `HTTPS_PROXY` and `NO_PROXY`. */
   proxy?: { https: string | undefined; none: string | undefined };
 }
@@ -42,6 +44,8 @@ export interface Proxy {
 
 const MOST_CONNECTIONS = 512;
 const KEEP_ALIVE_MS = 30_000;
+/** Hosts close what idles for longer, and a write that meets the closing cannot be repeated. */
+const IDLE_MS = 4000;
 /** Bytes of a head, in either direction: more than hosts and clients allow themselves. */
 const MOST_HEAD = 64 * 1024;
 /** The API has none. Other upgrades (h2c) are an offer that a server may pass over (RFC 9110 §7.8). */
@@ -82,10 +86,10 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   return { url: `http://127.0.0.1:${port}`, counts, close: (graceMs) => closed(server, road.agent, graceMs) };
 }
 
-function roadTo({ target, proxy, timeoutMs }: ProxyOptions): Road {
+function roadTo({ target, proxy, timeoutMs, idleMs = IDLE_MS }: ProxyOptions): Road {
   const url = new URL(target);
   const secure = url.protocol === 'https:';
-  const settings = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' as const };
+  const settings = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' as const, timeout: idleMs };
   // Plain http goes to loopback only, and never through a proxy. Node passes over an address it cannot read: that would be a way round.
   const through = secure && proxy?.https ? { proxyEnv: { HTTPS_PROXY: proxy.https, NO_PROXY: proxy.none } } : {};
   if ('proxyEnv' in through && !/^https?:$/.test(URL.parse(proxy?.https ?? '')?.protocol ?? '')) throw badProxy();
