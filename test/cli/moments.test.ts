@@ -54,7 +54,15 @@ async function shown(moments: Iterable<Moment>, width = 80): Promise<string[]> {
 
 test('each moment is a line with aligned columns; what needs words stands below, once', async () => {
   const retrying: Moment = {
-    ...{ ...attempt, type: 'retrying', at: at(40), status: null, error: 'connection_refused', retry_in_ms: null },
+    ...{
+      ...attempt,
+      type: 'retrying',
+      at: at(40),
+      status: null,
+      error: 'connection_refused',
+      retry_in_ms: null,
+      answer: null,
+    },
     hint: 'nothing listens on 127.0.0.1:3000, but [::1]:3000 does: forward to [::1]:3000 or to localhost',
   };
   const lines = await shown([
@@ -90,6 +98,22 @@ test('each moment is a line with aligned columns; what needs words stands below,
     '                   1 stored waits for the next listen',
     '                   the endpoint is still registered: the API did not answer',
   ]);
+});
+
+test('what the app said to what it did not take stands below, once, and not for ever', async () => {
+  const refused = (n: number, answer: string | null): Moment => ({
+    ...{ ...attempt, type: 'retrying', at: at(n), status: 500, error: null, retry_in_ms: 200, answer },
+  });
+  const lines = await shown([refused(1, 'boom\n\u001b[31mat app.js:1'), refused(2, 'boom\n\u001b[31mat app.js:1')]);
+  assert.deepEqual(lines.slice(1), [
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200 ms',
+    '                   the app said: boom at app.js:1',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200 ms',
+  ]);
+  const many = await shown(Array.from({ length: 500 }, (_, n) => refused(n * 1000, `request ${n} failed`)));
+  assert.equal(many.filter((line) => line.includes('the app said')).length, 100);
+  const quiet = await shown([refused(1, null), refused(2, ''), refused(3, 'x'.repeat(1024))]);
+  assert.deepEqual([quiet.length, quiet.every((line) => line.length <= 80)], [7, true]);
 });
 
 test('with several targets each line says which one', async () => {

@@ -50,6 +50,13 @@ test('a handler that is right passes with 0, nobody signed in', async () => {
   assert.doesNotMatch(entries.join(), /whsec_battery/);
 });
 
+test('in a pipe each row is a check; the score is for people', async () => {
+  const said = await battery(addresses[0], false);
+  const rows = said.stdout.trimEnd().split('\n');
+  assert.ok(rows.length > 30 && rows.every((row, n) => row.startsWith(`${n + 1}\t`)));
+  assert.match(said.stderr, new RegExp(`^${rows.length} passed, 0 failed, score 100,`));
+});
+
 test('one with a bug ends with 9; the failure is explained at 80 columns and stands in the JUnit file', async () => {
   const said = await battery(addresses[1], true, '--junit', 'report.xml');
   assert.equal(said.status, 9, said.stderr);

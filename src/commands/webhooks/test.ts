@@ -6,7 +6,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { colourOf } from '../../lib/cli/colour.ts';
 import { attemptWriter } from '../../lib/cli/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
-import { verdictLine } from '../../lib/cli/handler-test.ts';
+import { scoreText, verdictLine } from '../../lib/cli/handler-test.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
 import { usage } from '../../lib/failure.ts';
@@ -60,10 +60,21 @@ when a check fails.`;
     });
     for await (const moment of moments) {
       if (moment.type === 'check') checks.push(moment);
-      else if (moment.failed > 0) this.endWith(9);
+      else {
+        if (moment.failed > 0) this.endWith(9);
+        // Rows of a pipe are checks; the score has none of their columns, and people see it all the same.
+        if (this.inRows) {
+          this.note(scoreText(moment));
+          break;
+        }
+      }
       yield moment;
     }
     await this.report(target, checks);
+  }
+
+  private get inRows(): boolean {
+    return this.context.stdout.isTTY !== true && !this.view.json && this.view.field === null;
   }
 
   private async report(target: URL, checks: readonly CheckMoment[]): Promise<void> {

@@ -9,7 +9,9 @@ const INDENT = 8;
 
 export function verdictLine(item: unknown, width: number, paint: Paint): string {
   const moment = item as CheckMoment | ScoreMoment;
-  return moment.type === 'check' ? checkLine(moment, width, paint) : scoreLine(moment, paint);
+  return moment.type === 'check'
+    ? checkLine(moment, width, paint)
+    : (moment.failed > 0 ? paint.bad : paint.good)(scoreText(moment));
 }
 
 function checkLine(check: CheckMoment, width: number, paint: Paint): string {
@@ -20,7 +22,7 @@ function checkLine(check: CheckMoment, width: number, paint: Paint): string {
   return [line, ...words.flatMap((text) => wrapped(text, INDENT, width).map(paint.dim))].join('\n');
 }
 
-function scoreLine(score: ScoreMoment, paint: Paint): string {
+export function scoreText(score: ScoreMoment): string {
   const parts = [
     `${score.passed} passed`,
     `${score.failed} failed`,
@@ -28,5 +30,5 @@ function scoreLine(score: ScoreMoment, paint: Paint): string {
     `score ${score.score}`,
     `slowest answer ${Math.round(score.slowest_ms)} ms of 10000`,
   ];
-  return (score.failed > 0 ? paint.bad : paint.good)(parts.join(', '));
+  return parts.join(', ');
 }

@@ -9,6 +9,11 @@ const INDENT = 19;
 const TYPE_WIDTH = 24;
 const ID_WIDTH = 12;
 
+/** Of an app whose answers are all different no more are shown. */
+const ANSWERS = 100;
+/** Characters of an answer that are shown. */
+const EXCERPT = 100;
+
 export interface LineView {
   /** Columns of the terminal. */
   width: number;
@@ -21,8 +26,9 @@ export interface LineView {
 
 /** The line of a moment, and the lines below it. */
 export function momentLines(moment: Moment, view: LineView): string[] {
-  const { main, words } = tell(moment, view.several);
-  const fresh = words.filter((text) => !view.explained.has(text));
+  const { main, words, answer } = tell(moment, view.several);
+  const sentences = answer && view.explained.size < ANSWERS ? [...words, answer] : words;
+  const fresh = sentences.filter((text) => !view.explained.has(text));
   for (const text of fresh) view.explained.add(text);
   return [line(moment.at, moment.type, main, view), ...fresh.flatMap((text) => below(text, view))];
 }
@@ -47,6 +53,8 @@ interface Told {
   main: string;
   /** Sentences, each told once. */
   words: string[];
+  /** What the app said to what it did not take. */
+  answer?: string | null;
 }
 
 function tell(moment: Moment, several: boolean): Told {
@@ -104,14 +112,16 @@ function tellRejected(moment: Extract<Moment, { type: 'rejected' }>): Told {
 }
 
 function tellAttempt(moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>, several: boolean): Told {
-  const answer = String(moment.status ?? ERRORS[moment.error ?? ''] ?? moment.error ?? 'none').padEnd(7);
+  const came = String(moment.status ?? ERRORS[moment.error ?? ''] ?? moment.error ?? 'none').padEnd(7);
   const time = `${Math.round(moment.latency_ms)} ms`.padStart(8);
   const again = moment.type === 'retrying' && moment.retry_in_ms === null ? 'when it opens' : '';
   const next = moment.type === 'retrying' && moment.retry_in_ms !== null ? `in ${waiting(moment.retry_in_ms)}` : '';
   const chaos = moment.chaos === null ? '' : `[${moment.chaos}]`;
   const rest = [moment.type === 'retrying' ? again + next : time, chaos, several ? short(moment.target) : ''];
-  const main = columns(moment.event_type, moment.event_id, answer, ...rest.filter(Boolean));
-  return { main, words: moment.hint === null ? [] : [moment.hint] };
+  const main = columns(moment.event_type, moment.event_id, came, ...rest.filter(Boolean));
+  const said = moment.type === 'forwarded' ? '' : plainLine(moment.answer ?? '').trim();
+  const answer = said === '' ? null : `the app said: ${cut(said, EXCERPT)}`;
+  return { main, words: moment.hint === null ? [] : [moment.hint], answer };
 }
 
 const ERRORS: Record<string, string | undefined> = { connection_refused: 'refused' };
@@ -161,12 +171,15 @@ function below(text: string, { width, paint }: LineView): string[] {
   return wrapped(text, INDENT, width).map((piece) => `${' '.repeat(INDENT)}${paint.dim(piece.trimStart())}`);
 }
 
-/** Text on as many lines as it takes, broken at words, behind `indent` spaces. */
+/** Text on as many lines as it takes, broken at words where words are short enough, behind `indent` spaces. */
 export function wrapped(text: string, indent: number, width: number): string[] {
   const room = Math.max(20, width - indent);
   const lines: string[] = [];
   let current = '';
-  for (const word of plainLine(text).split(' ')) {
+  const pieces = new RegExp(`.{1,${room}}`, 'gu');
+  for (const word of plainLine(text)
+    .split(' ')
+    .flatMap((whole) => whole.match(pieces) ?? [''])) {
     if (current !== '' && current.length + 1 + word.length > room) {
       lines.push(current);
       current = word;
