@@ -162,6 +162,25 @@ describe('an app that is away', () => {
     assert.deepEqual(app.seen.map((seen) => String(JSON.parse(seen.body.toString()).id)).toSorted(), ids.toSorted());
   });
 
+  test('gets at once, when its port opens again, what it had failed before it went', async () => {
+    let well = false;
+    const app = await openApp((_seen, response) => void response.writeHead(well ? 200 : 500).end());
+    const listening = await startListening({
+      forward: app.url,
+      random: () => 0.999,
+      retry: { firstMs: 60_000, longestMs: 60_000 },
+    });
+    const sender = openSender(listening.url);
+    await sender.send({ id: 'evt_failed' });
+    assert.ok(((await listening.until('retrying')).retry_in_ms ?? 0) > 50_000);
+    await app.stop();
+    await sender.send({ id: 'evt_refused' });
+    await listening.until('retrying', (moment) => moment.event_id === 'evt_refused');
+    well = true;
+    await app.start();
+    await listening.times('forwarded', 2);
+  });
+
   test('keeps what it did not get for the next listener, and the next gets it though the app moved', async () => {
     const store = openInbox();
     const first = await startListening({ store, forward: new URL(`http://127.0.0.1:${await freePort()}/old`) });

@@ -55,7 +55,8 @@ export class Lane<J extends Job> {
   readonly #lines = new Map<string, J[]>();
   readonly #ready = createHeap<string>();
   readonly #running = new Set<Promise<void>>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** Keys that wait before their next attempt. */
+  readonly #resting = new Map<string, NodeJS.Timeout>();
   readonly #stopping = new AbortController();
   readonly #calledOff = new AbortController();
   /** Why nothing is attempted: the outcome that showed that nobody listens. */
@@ -83,7 +84,7 @@ export class Lane<J extends Job> {
   /** Starts nothing more, waits for attempts under way, calls off those that take longer than `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#resting.values()) clearTimeout(timer);
     const grace = setTimeout(() => this.#calledOff.abort(), graceMs);
     await Promise.all(this.#running);
     clearTimeout(grace);
@@ -147,11 +148,20 @@ export class Lane<J extends Job> {
 
   #comeBackLater(key: string, inMs: number): void {
     const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+      this.#resting.delete(key);
       this.#comeBack(key);
       this.#pump();
     }, inMs);
-    this.#timers.add(timer);
+    this.#resting.set(key, timer);
+  }
+
+  /** What waited because an app failed need not wait for one that is new. */
+  #rouse(): void {
+    for (const [key, timer] of this.#resting) {
+      clearTimeout(timer);
+      this.#comeBack(key);
+    }
+    this.#resting.clear();
   }
 
   /** The first in line is done. */
@@ -172,6 +182,8 @@ export class Lane<J extends Job> {
       if (!signal.aborted && (await this.#options.listens(job))) break;
     }
     this.#away = null;
+    if (signal.aborted) return;
+    this.#rouse();
     this.#pump();
   }
 
