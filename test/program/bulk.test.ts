@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
 import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { openTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
 let api: Served;
@@ -274,6 +275,24 @@ test('Ctrl-C keeps what was not done', async () => {
   const left = readFileSync(rejects, 'utf8').split('\n').length - 2;
   assert.ok(done > 0 && left > 0);
   assert.equal(done + left, 60);
+});
+
+test('on a terminal a bar tells rate, done, failed and time left between the rows, and leaves nothing of itself', async () => {
+  const rows = Array.from({ length: 9 }, (_, n) => `${n === 1 ? '00000411' : '16093826'},bar-${n}`);
+  const path = file(
+    'bar.csv',
+    `company,amount,term,reference\n${rows.map((row) => row.replace(',', ',1000,12,')).join('\n')}\n`,
+  );
+  const terminal = openTerminal(['apps', 'create', '--from', path], env);
+  await terminal.shows(/[█░]{24} [2-8]\/9 {2}\d+\.\d\/s {2}1 failed {2}\d+s left/);
+  assert.equal(await terminal.ended(), 1, terminal.text);
+  const screen = terminal.raw.replaceAll(/[^\n]*\r\u001b\[K/g, '');
+  assert.deepEqual(
+    [...screen.matchAll(/^line (\d+)/gm)].map(([, line]) => Number(line)),
+    [2, 3, 4, 5, 6, 7, 8, 9, 10],
+  );
+  assert.doesNotMatch(screen, /░/);
+  assert.match(screen, /8 of 9 done; 1 failed/);
 });
 
 /** The same numbers for the same seed (mulberry32). */

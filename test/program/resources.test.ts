@@ -1,6 +1,6 @@
 /** Every resource of the API with the built program: each field as a flag, each question on a real terminal, each wait. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
@@ -237,14 +237,54 @@ test('on a terminal what is missing is asked for, and checked in place', async (
   assert.deepEqual([created?.['amount_pence'], created?.['term_months'], created?.['purpose']], [2_500_000, 36, null]);
 });
 
-test('Ctrl-C at a question ends with 130, and nothing was made', async () => {
-  const count = async (): Promise<string> => (await run('apps', 'list', '--limit', '1', '-q')).stdout;
-  const before = await count();
+test('apps create --company 16093826, as typed: two questions with their defaults, each checked in place, and the application', async () => {
   const terminal = openTerminal(['apps', 'create', '--company', '16093826'], env);
-  await terminal.shows('Amount in pounds');
-  terminal.type('\x03');
-  assert.equal(await terminal.ended(), 130);
-  assert.equal(await count(), before);
+  await terminal.shows('Amount in pounds (25,000)');
+  terminal.type('lots\r');
+  await terminal.shows('"lots" is not an amount in pounds');
+  terminal.type('\x1512,500.50\r');
+  await terminal.shows('Term in months (12)');
+  terminal.type('a year\r');
+  await terminal.shows(/"a year" is not/);
+  terminal.type('\x15\r');
+  assert.equal(await terminal.ended(), 0, terminal.text);
+  assert.match(terminal.text, /^id +app_\w+$/m);
+  assert.match(terminal.text, /^amount_pence +£12,500\.50$/m);
+  assert.match(terminal.text, /^term_months +12$/m);
+  const scripted = await run('apps', 'create', '--company', '16093826');
+  assert.equal(scripted.status, 0);
+  assert.match(scripted.stdout, /^id\tapp_\w+\n[\s\S]*^amount_pence\t2500000$/m);
+  assert.equal(scripted.stderr, 'using £25,000.00 over 12 months\n');
+});
+
+test('Ctrl-C at any question ends with 130, and nothing was made or kept', async () => {
+  const count = async (): Promise<string> => (await run('apps', 'list', '--all', '-q')).stdout;
+  const before = await count();
+  const files = (): string[] =>
+    readdirSync(home.path, { recursive: true, encoding: 'utf8' })
+      .filter((name) => !name.includes('.cache'))
+      .sort();
+  const kept = files();
+  for (const [questions, words] of [
+    [['Amount in pounds'], ['apps', 'create', '--company', '16093826']],
+    [
+      ['Amount in pounds', 'Term in months'],
+      ['apps', 'create', '--company', '16093826'],
+    ],
+    [['First name'], ['identity', 'check']],
+    [['Amount in pounds'], ['payments', 'link']],
+  ] as const) {
+    const terminal = openTerminal(words, env);
+    for (const [at, question] of questions.entries()) {
+      await terminal.shows(question);
+      if (at < questions.length - 1) terminal.type('\r');
+    }
+    terminal.type('\x03');
+    assert.equal(await terminal.ended(), 130, terminal.text);
+    // The cursor is there again.
+    assert.ok(terminal.raw.lastIndexOf('\u001b[?25h') >= terminal.raw.lastIndexOf('\u001b[?25l'));
+  }
+  assert.deepEqual([await count(), files()], [before, kept]);
 });
 
 test('on live the request is shown and confirmed before it is sent', async () => {
@@ -255,6 +295,16 @@ test('on live the request is shown and confirmed before it is sent', async () =>
   terminal.type('n\r');
   assert.equal(await terminal.ended(), 2);
   assert.match(terminal.text, /nothing was sent/);
+  const application = openTerminal(['apps', 'create', '--company', '16093826', '--email', 'a@b'], live);
+  await application.shows('Amount in pounds');
+  application.type('\r');
+  await application.shows('Term in months');
+  application.type('\r');
+  await application.shows(
+    /amount_pence +£25,000\.00\nterm_months +12\napplicant\.email +a@b\n[\s\S]*LIVE: create an application/,
+  );
+  application.type('\r');
+  assert.equal(await application.ended(), 2, 'Enter alone is no');
   const create = await runScript('bin/run.js', ['apps', 'create', '--company', '16093826'], live);
   assert.equal(create.status, 2);
   assert.match(create.stderr, /on live, --amount and --term must be given/);

@@ -160,8 +160,8 @@ class Tally {
     if (this.#replayed > 0) parts.push(`${this.#replayed} of them were there already`);
     if (this.#failed > 0) parts.push(`${this.#failed} failed`);
     if (left > 0) parts.push(`${left} left: run the same command again to finish`);
-    if (this.#rejects && this.#rejects.count > 0)
-      parts.push(`${this.#rejects.count} rows in ${this.#plan.choices.rejects}`);
+    const rejected = this.#rejects?.count ?? 0;
+    if (rejected > 0) parts.push(`${rejected} ${rejected === 1 ? 'row' : 'rows'} in ${this.#plan.choices.rejects}`);
     return parts.join('; ');
   }
 }

@@ -7,7 +7,7 @@ import { colourOf, type Paint } from './colour.ts';
 import type { Context, Output } from './context.ts';
 import { fieldLines, humanFields, humanRow, humanTable, row, valuesAt } from './render.ts';
 import { idOf, type Result } from './result.ts';
-import { makeRoom } from './standing-line.ts';
+import { giveBack, makeRoom } from './standing-line.ts';
 import { plain } from './text.ts';
 
 /** How the user asked for the result (command-line contract §2). */
@@ -83,8 +83,9 @@ async function emitStream(context: Context, view: View, result: Result & { kind:
                 ? humanRow(item, result.columns)
                 : row(item, result.columns);
     // Both may be the same terminal.
-    makeRoom(context.stderr);
+    if (terminal) makeRoom(context.stderr);
     await sendUnlessStuck(context.stdout, line, context.signal);
+    if (terminal) giveBack(context.stderr);
     if (context.signal.aborted && unread(context.signal.reason)) return;
   }
 }

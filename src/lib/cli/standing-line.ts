@@ -7,6 +7,8 @@ import type { Context, Output } from './context.ts';
 export interface StandingLine {
   /** Takes it away until it is drawn the next time. */
   hide(): void;
+  /** Draws it at once where it was taken away. */
+  back(): void;
   stop(): void;
 }
 
@@ -27,9 +29,11 @@ export function standingLine(
   const foot = footOf(stderr);
   if (stderr.isTTY !== true || foot.line !== null) return null;
   let shown = false;
+  let away = false;
   const draw = (): void => {
     if (foot.questions > 0) return;
     shown = true;
+    away = false;
     stderr.write(`\r\u001b[K${text()}`);
   };
   let timer = setTimeout(() => {
@@ -38,14 +42,19 @@ export function standingLine(
   }, afterMs);
   const hide = (): void => {
     if (shown) stderr.write('\r\u001b[K');
+    away ||= shown;
     shown = false;
   };
   const line: StandingLine = {
     hide,
+    back() {
+      if (away) draw();
+    },
     stop() {
       clearTimeout(timer);
       clearInterval(timer);
       hide();
+      away = false;
       if (foot.line === line) foot.line = null;
     },
   };
@@ -56,6 +65,11 @@ export function standingLine(
 /** To be called before anything else is written there. */
 export function makeRoom(output: Output): void {
   feet.get(output)?.line?.hide();
+}
+
+/** After what was written: a list whose lines come faster than the line is drawn would hide it for good. */
+export function giveBack(output: Output): void {
+  feet.get(output)?.line?.back();
 }
 
 /** Keeps the line away while a question is open. @returns the way to let it come back */
