@@ -75,6 +75,24 @@ test('whatever ends a wait, the object that was made is named', async () => {
   assert.match(lost.stderr, /no longer waiting for application app_\w+: not known yet/);
 });
 
+test('how long a link can be paid counts on the clock of the sandbox', async () => {
+  assert.equal(
+    (await fetch(`${api.url}/_sandbox/clock/advance`, { method: 'POST', body: '{"by":"400d"}' })).status,
+    200,
+  );
+  const { now } = (await (await fetch(`${api.url}/_sandbox/health`)).json()) as { now: string };
+  const link = ['payments', 'link', '--amount', '10', '--reference', 'R', '--field', 'expires_at'];
+  const soon = await runScript('bin/run.js', [...link, '--expires-in', '1h'], env);
+  assert.equal(Date.parse(soon.stdout.trim()), Date.parse(now) + 3_600_000, soon.stderr);
+  const over = await runScript(
+    'bin/run.js',
+    [...link, '--expires-at', new Date(Date.now() + 86_400_000).toISOString()],
+    env,
+  );
+  assert.equal(over.status, 2);
+  assert.match(over.stderr, new RegExp(`is over already: it is ${now.slice(0, 10)}`));
+});
+
 test('on a terminal a spinner shows the state while it lasts, and the end is printed once', async () => {
   const command = ['apps', 'create', '--company', '16093826', '--amount', '25000', '--term', '12', '--wait'];
   const terminal = openTerminal(command, env);

@@ -3,7 +3,7 @@ import { WriteCommand } from '../../lib/cli/api-command.ts';
 import { linkBody } from '../../lib/cli/bodies.ts';
 import { bulkFlags } from '../../lib/cli/bulk-flags.ts';
 import { duration, pounds } from '../../lib/cli/flags.ts';
-import { linkFlags, type LinkRow, linkRow } from '../../lib/cli/link-flags.ts';
+import { linkFlags, type LinkRow, linkRow, toCome } from '../../lib/cli/link-flags.ts';
 import { askedFor } from '../../lib/cli/missing.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
@@ -30,12 +30,12 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
   async run(): Promise<Result> {
     const { flags } = this;
     if (flags.from !== undefined) {
-      const rows = { columns: linkFlags, what: 'payment links', bodyOf: linkRow };
+      const now = await this.serverNow();
+      const rows = { columns: linkFlags, what: 'payment links', bodyOf: (row: LinkRow) => linkRow(row, now) };
       return this.many<LinkRow>('links.create', { ...flags, from: flags.from }, rows);
     }
     const { amount, reference } = await this.amountAndReference();
-    const expiresIn = flags['expires-in'];
-    const expiresAt = expiresIn === undefined ? flags['expires-at'] : this.context.now() + expiresIn;
+    const expiresAt = await this.expiresAt();
     const body = linkBody({ ...flags, amount, reference, currency: flags.currency ?? 'GBP', expiresAt });
     const planned = await this.planned('links.create', { body });
     if (planned) return planned;
@@ -45,6 +45,19 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
     if (flags.open) await (await import('../../lib/cli/open-url.ts')).openPage(this.context, url);
     if (this.context.stderr.isTTY === true) await this.sayWhat(amount, until);
     return object(made.json, { pence: await this.penceMembers() });
+  }
+
+  private async expiresAt(): Promise<number | undefined> {
+    const { 'expires-in': length, 'expires-at': at } = this.flags;
+    if (length === undefined && at === undefined) return undefined;
+    const now = await this.serverNow();
+    return length === undefined ? toCome(at, now) : now + length;
+  }
+
+  /** An embedded sandbox may have a clock of its own. */
+  private async serverNow(): Promise<number> {
+    const [session, { serverNow }] = await Promise.all([this.session(), import('../../lib/cli/proof.ts')]);
+    return serverNow(session, this.context.now());
   }
 
   private async amountAndReference(): Promise<{ amount: number; reference: string }> {

@@ -39,7 +39,7 @@ export async function serverNow(session: Session, now: number): Promise<number> 
   const { base, environment } = session.identity;
   if (environment.value !== 'local') return now;
   try {
-    const { send } = await session.transport();
+    const { send } = await session.transport({ unwritten: true });
     const url = `${base.value}/_sandbox/health`;
     const answer = await send({ method: 'GET', url, headers: { accept: 'application/json' }, timeoutMs: 2000 });
     const health = parseJson(answer.text);
