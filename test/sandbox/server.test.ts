@@ -110,6 +110,8 @@ test('what is not HTTP gets an envelope with a request id', async (t) => {
     assert.match(text, status);
     assert.match(text, /\r\nCredicorp-Request-Id: req_[0-9A-Za-z]{12}\r\n/);
     assert.match(text, /"request_id":"req_/);
+    assert.match(text, /\r\nRateLimit-Limit: 50\r\n/);
+    if (/ 405 /.test(text)) assert.match(text, /\r\nAllow: GET/);
   }
 });
 

@@ -61,7 +61,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   );
   const notices = options.data === undefined ? [] : keepIn(world, options.data);
   const sender = options.post ? { post: options.post, close: () => {} } : createSender();
-  const { handle, log } = assemble(world, options, sender.post);
+  const { handle, log, limits } = assemble(world, options, sender.post);
   return {
     handle,
     async fetch(request, peer) {
@@ -69,7 +69,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       if (outgoing === DROPPED) throw new TypeError('the connection was dropped by a fault');
       return answerOf(outgoing, request.method);
     },
-    unreadable: (status, message) => unreadable(world, status, message),
+    unreadable: (status, message) => unreadable(world, limits, status, message),
     get seed() {
       return world.seed;
     },
@@ -85,7 +85,11 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 }
 
 /** Puts the parts round a world together. */
-function assemble(world: World, options: SandboxOptions, post: Post): { handle: Pipeline; log: RequestLog } {
+function assemble(
+  world: World,
+  options: SandboxOptions,
+  post: Post,
+): { handle: Pipeline; log: RequestLog; limits: Limits } {
   const faults = createFaults({
     newId: (prefix) => world.ids.next(prefix),
     draw: () => world.ids.draw(),
@@ -105,7 +109,7 @@ function assemble(world: World, options: SandboxOptions, post: Post): { handle: 
   };
   const routes = createRouter(routesOf(world, { limits, faults, log, reset }));
   const pipeline = createPipeline({ world, routes, limits, faults, log });
-  return { handle: world.settings.provider === 'acountpay' ? unbranded(pipeline) : pipeline, log };
+  return { handle: world.settings.provider === 'acountpay' ? unbranded(pipeline) : pipeline, log, limits };
 }
 
 /** Takes up the state of a data file, and writes to it from now on. @throws Failure */

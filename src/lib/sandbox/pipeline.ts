@@ -55,11 +55,11 @@ function openCall(world: World, request: Incoming, found: Found): Call {
 const NO_PARAMS = {};
 
 /** The envelope for what was no readable request. */
-export function unreadable(world: World, status: number, message: string): Answer {
+export function unreadable(world: World, limits: Limits, status: number, message: string): Answer {
   const requestId = world.ids.adminRequest();
   const { body } = problem('invalid_request', { message, status, requestId, environment: 'sandbox' });
   const ids = { 'Credicorp-Request-Id': requestId, 'x-credicorp-request-id': requestId };
-  return json(status, body, ids);
+  return json(status, body, { ...ids, ...rateHeaders(limits.show('local')) });
 }
 
 /** Pages and admin routes draw their request ids from a counter of their own (sandbox page §15). */
@@ -91,7 +91,7 @@ function unrouted({ request }: Call, allow: string | undefined): Refusal {
   if (allow === undefined) {
     return refuse('invalid_request', `There is no route ${request.path.slice(0, 200)}.`, undefined, { status: 404 });
   }
-  return refuse('invalid_request', `${request.method} is not allowed here, ${allow} is.`, undefined, {
+  return refuse('invalid_request', `${request.method} is not allowed here. Allowed: ${allow}.`, undefined, {
     status: 405,
     headers: { Allow: allow },
   });

@@ -106,7 +106,9 @@ function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
     answer(request, response);
   });
   server.on('connect', (_request, socket: Duplex) => {
-    writeRaw(socket, sandbox.unreadable(405, 'CONNECT is not allowed here.'));
+    const answer = sandbox.unreadable(405, 'CONNECT is not allowed here.');
+    answer.headers['Allow'] = 'GET, HEAD, POST, PATCH, DELETE';
+    writeRaw(socket, answer);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const [status, message] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
