@@ -147,6 +147,19 @@ test('a burst of a thousand folds into a few lines that say how many; what matte
   assert.match(lines.at(-3) ?? '', /closed/);
 });
 
+test('what is told late begins neither a new second nor a new day', async () => {
+  const midnight = Date.parse('2026-07-05T00:00:00Z') - START;
+  const pairs = Array.from({ length: 100 }, (_, n) => [forwarded(midnight + n), received(midnight - 100 + n)]).flat();
+  const lines = await shown([received(midnight - 200), ...pairs]);
+  assert.deepEqual(
+    lines.filter((line) => line.includes('times at')),
+    ['2026-07-04, times at +00:00', '2026-07-05, times at +00:00'],
+  );
+  assert.ok(lines.length < 20, `${lines.length} lines`);
+  const setBack = await shown(Array.from({ length: 60 }, (_, n) => received(n < 12 ? n : n * 1000 - 3_600_000)));
+  assert.equal(setBack.length, 1 + 60, 'a clock that was set back folds nothing');
+});
+
 test('after a burst the calm comes back, and a fold is told when silence falls', async () => {
   const { promise: later, resolve } = Promise.withResolvers<void>();
   async function* source(): AsyncGenerator<Moment> {
@@ -158,10 +171,13 @@ test('after a burst the calm comes back, and a fold is told when silence falls',
   const lines: string[] = [];
   for await (const line of calmLines(source(), { width: 80, paint, silenceMs: 5 })) {
     lines.push(line);
-    if (line.includes(' and ')) resolve();
+    if (line.includes(' and  ')) resolve();
   }
-  assert.equal(lines.length, 1 + 12 + 1 + 2);
-  assert.match(lines[13] ?? '', /and +88 received; all are in: credicorp events list/);
+  assert.equal(lines.length, 1 + 12 + 2 + 2);
+  assert.deepEqual(lines.slice(13, 15), [
+    '10:14:02 and       88 received',
+    '                   all are in: credicorp events list',
+  ]);
 });
 
 test('a reader that stops lets the listener tidy up', async () => {

@@ -27,17 +27,23 @@ export interface LineView {
 /** The line of a moment, and the lines below it. */
 export function momentLines(moment: Moment, view: LineView): string[] {
   const { main, words, answer } = tell(moment, view.several);
-  const sentences = answer && view.explained.size < ANSWERS ? [...words, answer] : words;
-  const fresh = sentences.filter((text) => !view.explained.has(text));
-  for (const text of fresh) view.explained.add(text);
-  return [line(moment.at, moment.type, main, view), ...fresh.flatMap((text) => below(text, view))];
+  return toldLines(
+    moment.at,
+    moment.type,
+    { main, words: answer && view.explained.size < ANSWERS ? [...words, answer] : words },
+    view,
+  );
 }
 
-/** `10:14:02 received  …`, cut to the terminal; the second column is painted by what it says. */
-export function line(at: string, word: string, main: string, { width, paint }: LineView): string {
+/** `10:14:02 received  …`, cut to the terminal, and below it what has not been said yet; the second column is painted by what it says. */
+export function toldLines(at: string, word: string, { main, words }: Told, view: LineView): string[] {
+  const { width, paint, explained } = view;
+  const fresh = words.filter((text) => !explained.has(text));
+  for (const text of fresh) explained.add(text);
   const time = localTime(at).slice(11, 19);
   const colour = PAINTS[word] ?? 'dim';
-  return `${time} ${paint[colour](word.padEnd(9))} ${cut(plainLine(main), width - INDENT)}`.trimEnd();
+  const line = `${time} ${paint[colour](word.padEnd(9))} ${cut(plainLine(main), width - INDENT)}`.trimEnd();
+  return [line, ...fresh.flatMap((text) => below(text, view))];
 }
 
 const PAINTS: Record<string, keyof Paint | undefined> = {

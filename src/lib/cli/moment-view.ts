@@ -4,10 +4,13 @@
  */
 import type { Moment } from '../webhooks/moments.ts';
 import { createDayHeading } from './day-heading.ts';
-import { line, type LineView, momentLines, whereAll } from './moment-line.ts';
+import { type LineView, momentLines, toldLines, whereAll } from './moment-line.ts';
 
 /** Lines in one second before the rest of it folds. */
 const CALM = 12;
+
+/** Further back it is the machine's clock that was set. */
+const LATE_MS = 10_000;
 
 export interface MomentView extends Pick<LineView, 'width' | 'paint'> {
   /** Silence after which a fold is told, in milliseconds. Default 1000. */
@@ -20,6 +23,7 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
   const fold = createFold(lines);
   const causes = new Set<string>();
   const heading = createDayHeading();
+  let latest = '';
   for await (const moment of withSilence(moments, view.silenceMs ?? 1000, fold.holds)) {
     if (moment === null) {
       yield* fold.tell();
@@ -27,9 +31,11 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
     }
     if (moment.type === 'ready') lines.several = moment.targets.length > 1;
     const rare = isRare(moment, causes);
-    yield* fold.turnTo(moment.at);
+    // What came first is sometimes told after what came of another: neither the second nor the day goes back for that.
+    if (moment.at > latest || Date.parse(latest) - Date.parse(moment.at) > LATE_MS) latest = moment.at;
+    yield* fold.turnTo(latest);
     if (rare) yield* fold.tell();
-    const day = heading(moment.at);
+    const day = heading(latest);
     if (day !== null) yield view.paint.dim(day);
     if (rare || fold.admits()) yield* momentLines(moment, lines);
     else fold.add(moment);
@@ -71,7 +77,7 @@ function createFold(view: LineView) {
     const counts = [...folded].map(([type, n]) => `${n} ${type}`).join(', ');
     const types = [...folded.keys()];
     folded = new Map();
-    yield line(last, 'and', `${counts}; ${whereAll(types)}`, view);
+    yield* toldLines(last, 'and', { main: counts, words: [whereAll(types)] }, view);
   }
   return {
     tell,
