@@ -77,6 +77,12 @@ test('a shared log token opens the request log to another host, and nothing else
   assert.equal((await from(one, '10.0.0.9', { authorization: 'Bearer no' }, '/_sandbox/requests')).status, 403);
   assert.equal((await from(one, '10.0.0.9', {}, '/_sandbox/requests')).status, 403);
   assert.equal((await from(one, '10.0.0.9', bearer)).status, 403);
+  const hook = { url: 'http://127.0.0.1:3000/c4Qm8Kd2Zt', enabled_events: ['*'] };
+  await one.call('POST', '/partner/v1/webhook_endpoints', hook);
+  const far = (await from(one, '10.0.0.9', bearer, '/_sandbox/requests')).text;
+  assert.match(far, /\{\\"url\\":\\"http:\/\/127\.0\.0\.1:3000\/…\\"/);
+  assert.doesNotMatch(far, /c4Qm8Kd2Zt/);
+  assert.match((await from(one, '127.0.0.1', {}, '/_sandbox/requests')).text, /c4Qm8Kd2Zt/);
   assert.equal((await from(bench(), '10.0.0.9', { authorization: 'Bearer ' }, '/_sandbox/requests')).status, 403);
 });
 

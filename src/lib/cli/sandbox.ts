@@ -9,7 +9,7 @@ import { findProvider } from '../auth/providers/provider.ts';
 import { isLoopback } from '../contract/environments.ts';
 import type { WriteDown } from '../contract/exchange.ts';
 import { isRecord } from '../contract/json.ts';
-import { usage } from '../failure.ts';
+import { Failure, usage } from '../failure.ts';
 import type { ReservedCompany } from '../sandbox/objects.ts';
 import type { SandboxOptions } from '../sandbox/settings.ts';
 import type { Context } from './context.ts';
@@ -116,6 +116,10 @@ export async function serveSandbox(
     stop: async () => {
       try {
         await server.close();
+      } catch (error) {
+        // Who ends it by a signal gets status 0; the rest is said here.
+        if (!(error instanceof Failure)) throw error;
+        note(context, `warning: ${error.message}; ${error.facts.next ?? ''}`);
       } finally {
         // Last: whoever waits for the end looks at the note (a process without a parent that reaps it never seems to end).
         await removeNote(context, context.pid);

@@ -91,7 +91,8 @@ function ledgerOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly stri
         write();
       } catch (error) {
         const said = error instanceof Error ? error.message : String(error);
-        const next = 'what it answered for is in the file; only what happened of itself since then is lost';
+        const next =
+          'the file, wherever it is now, holds what was answered for; what happened of itself since then is lost';
         const message = `the data file ${facts.path} could not be written at the end: ${said}`;
         throw new Failure('unavailable', message, { code: 'data_unusable', next }, error);
       } finally {

@@ -3,6 +3,7 @@ import { isoSeconds } from '../../contract/time.ts';
 import { cutPage, readPage } from '../cursors.ts';
 import { json, type Answer, type Call, type Sink } from '../exchange.ts';
 import { refuse } from '../refusal.ts';
+import { isLocalCaller } from '../doors.ts';
 import type { LogEntry } from '../log-entry.ts';
 import type { Message, RequestLog } from '../request-log.ts';
 import type { Route } from '../router.ts';
@@ -21,6 +22,17 @@ export function logRoutes(world: World, log: RequestLog): Route[] {
   ];
 }
 
+/**
+ * What may leave this machine: the log with its token shows another host where deliveries go, and not the path, which is often all
+ * that keeps strangers from a receiver.
+ */
+function shownTo(call: Call, text: string): string {
+  return isLocalCaller(call.request) ? text : text.replace(TARGETS, '$1/…');
+}
+
+/** In bodies that are logged as text the quotes are escaped. */
+const TARGETS = /(\\?"url\\?": *\\?"https?:\/\/[^"\\/?#]+)[^"\\]+/g;
+
 function list(world: World, log: RequestLog, call: Call): Answer {
   const accept = filterOf(call);
   if ((call.request.headers['accept'] ?? '').includes('application/x-ndjson')) {
@@ -28,11 +40,11 @@ function list(world: World, log: RequestLog, call: Call): Answer {
       .entries()
       .filter(accept)
       .map((entry) => `${JSON.stringify(entry)}\n`);
-    return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: lines.join('') };
+    return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: shownTo(call, lines.join('')) };
   }
   const page = readPage(call.search, world.seed, PATH);
   const entries = log.entries().map((entry) => ({ n: entry.seq, entry }));
-  return json(
+  const answer = json(
     200,
     cutPage(
       entries,
@@ -43,6 +55,7 @@ function list(world: World, log: RequestLog, call: Call): Answer {
       ({ entry }) => accept(entry),
     ),
   );
+  return { ...answer, body: shownTo(call, answer.body) };
 }
 
 /** `method`, `path` (prefix), `status` (`4xx` or `429`), `since` (seq). @throws Refusal 400 */
@@ -83,7 +96,7 @@ function follow(world: World, log: RequestLog, call: Call): Answer {
       'Credicorp-Log-Now': isoSeconds(world.clock.now()),
     },
     body: '',
-    stream: (sink, closed) => pour(log, since, sink, closed),
+    stream: (sink, closed) => pour(log, since, { ...sink, write: (text) => sink.write(shownTo(call, text)) }, closed),
   };
 }
 
