@@ -36,7 +36,8 @@ test('what was acknowledged is there after a restart, and goes on', async (t) =>
   const second = bench({ data, seed: 'another' });
   t.after(() => second.sandbox.stop());
   assert.equal(second.sandbox.seed, 'ci');
-  assert.match(second.sandbox.notices.join(), /seed/);
+  assert.match(second.sandbox.notices.join(), /the seed of the data file .*,the clock of the data file goes on/);
+  assert.deepEqual(first.sandbox.notices, []);
   const health = (await second.bare('GET', '/_sandbox/health')).json;
   assert.deepEqual([health.seed, health.now, health.counts.applications], ['ci', '2026-07-04T10:00:05Z', 2]);
   assert.equal((await second.create({}, key)).text, made.text);

@@ -116,10 +116,21 @@ function assemble(
 function keepIn(world: World, path: string): readonly string[] {
   const asked = world.seed;
   const file = openDataFile({ path, now: world.settings.now(), alongside: () => alongside(world) });
+  const isNew = file.read('state').length === 0;
   restore(world, file);
   world.ledger = file;
   if (world.settings.jwtAlg === 'RS256') file.put('state', 'keys', (world.keyring.current(), world.keyring.save()));
+  const went = isNew ? [] : ownStory(world, asked);
   file.flush();
-  if (world.seed === asked) return file.notices;
-  return [...file.notices, `the seed of the data file is in force: ${world.seed}`];
+  return [...file.notices, ...went];
+}
+
+/** What a file that was used before decides instead of the options. */
+function ownStory(world: World, asked: string): string[] {
+  return [
+    ...(world.seed === asked ? [] : [`the seed of the data file is in force: ${world.seed}`]),
+    ...(world.settings.clock.start === undefined
+      ? []
+      : [`the clock of the data file goes on from ${world.clock.stamp()}`]),
+  ];
 }
