@@ -19,7 +19,12 @@ export function runBeside(context: Context, command: string, extra: Readonly<Rec
     // A group of its own, so that what the shell started ends with it.
     detached: context.platform !== 'win32',
   });
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => context.stderr.write(chunk));
+  // No faster than stderr is read: a stopped terminal must not fill our memory.
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      stream.pause();
+      context.stderr.write(chunk, () => stream.resume());
+    });
   const send = (signal: NodeJS.Signals): void => {
     if (child.pid !== undefined) context.signalProcess(context.platform === 'win32' ? child.pid : -child.pid, signal);
   };

@@ -66,13 +66,15 @@ export function findEntry(
   scope: string,
   id: string,
 ): { entry: InboxEntry; headers: string[]; body: Uint8Array } | null {
-  const number = /^\d{1,15}$/.test(id) ? Number(id) : -1;
-  const row = store.db
-    .prepare(
-      `SELECT *, length(body) AS bytes FROM inbox_deliveries
-       WHERE scope = ? AND (id = ? OR event_id = ? OR delivery_id = ?) ORDER BY id DESC LIMIT 1`,
-    )
-    .get(scope, number, id, id);
+  const find = (where: string, ...values: SQLInputValue[]): Record<string, unknown> | undefined =>
+    store.db
+      .prepare(
+        `SELECT *, length(body) AS bytes FROM inbox_deliveries WHERE scope = ? AND ${where} ORDER BY id DESC LIMIT 1`,
+      )
+      .get(scope, ...values);
+  // By number without a look at the others: `expect` asks for one after another.
+  const numbered = /^\d{1,15}$/.test(id) ? find('id = ?', Number(id)) : undefined;
+  const row = numbered ?? find('(event_id = ? OR delivery_id = ?)', id, id);
   if (row === undefined || !(row['body'] instanceof Uint8Array)) return null;
   return { entry: readEntry(store.db, row), headers: readHeaders(row['headers']), body: row['body'] };
 }
