@@ -13,7 +13,7 @@ export default class Autocomplete extends BaseCommand<typeof Autocomplete> {
       required: true,
       options: [...SHELLS],
       ignoreStdin: true,
-      description: 'bash, zsh, fish or powershell',
+      description: 'which shell',
     }),
   };
 

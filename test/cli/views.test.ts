@@ -159,6 +159,12 @@ test('a table gives way in its widest columns first, and stacks where nothing is
     eighty,
   );
   assert.match(eighty, /app_1 .*s… {2}£25,000\.00 {2}Ada/);
+  const tight = await at(42);
+  assert.match(
+    tight,
+    /^app_1 {2}s+… +£25,000\.00 {2}Ada$/m,
+    'ids and amounts are not cut while something else can give',
+  );
   const narrow = await at(30);
   assert.match(narrow, /^ID +app_1\nSTATUS +s{70}\nAMOUNT +£25,000\.00\nBUSINESS\.NAME +Ada\n$/);
 });

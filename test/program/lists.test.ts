@@ -34,6 +34,9 @@ test('a cursor can be saved and resumed, page by page', async () => {
   assert.equal(page.data.map(({ id }) => `${id}\n`).join('') + two.stdout, both.stdout);
   const made = await runScript('bin/run.js', ['apps', 'list', '--cursor', 'bm9uc2Vuc2U'], env);
   assert.equal(made.status, 1, 'a cursor nobody gave');
+  const all = await runScript('bin/run.js', ['apps', 'list', '--all', '--cursor', 'bm9uc2Vuc2U'], env);
+  assert.equal(all.status, 1);
+  assert.doesNotMatch(all.stderr, /resume/);
 });
 
 test('a page that fails in the middle: the status of the failure, and the cursor to go on from', async () => {

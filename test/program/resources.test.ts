@@ -153,7 +153,10 @@ const MISTAKES: [args: string[], says: RegExp][] = [
   [['apps', 'create', '--company', '16093826', '--metadata', `${'k'.repeat(41)}=v`], /longer than 40/],
   [['identity', 'check', '--last-name', 'B'], /--first-name is missing/],
   [['payments', 'list', '--application', 'a/b'], /is not an id/],
-  [['apps', 'create', '--concurrency', '3', '--company', '16093826'], /--from/],
+  [['apps', 'create', '--concurrency', '3', '--company', '16093826'], /--concurrency is only of use with --from/],
+  [['apps', 'create', '--from', 'rows.csv', '--wait'], /--wait and --from exclude each other/],
+  [['payments', 'create', '--amount', '1', '--amount-pence', '100'], /--amount-pence and --amount exclude each other/],
+  [['apps', 'get'], /ID is missing: application id/],
 ];
 
 test('what cannot be true ends at the flag', async () => {
@@ -208,7 +211,7 @@ test('waiting that ends in time prints the end once; waiting that does not, the 
   const person = ['--first-name', 'A', '--last-name', 'Pending', '--date-of-birth', '1990-01-01'];
   for (const [args, last] of [
     [['identity', 'check', ...person, '--wait=700ms'], 'pending'],
-    [['apps', 'create', '--company', '00000409', '--wait=1200ms'], 'in_review'],
+    [['apps', 'create', '--company', '00000409', '--wait', '1200ms'], 'in_review'],
   ] as const) {
     const ended = await run(...args, '--json');
     assert.deepEqual([ended.status, ended.stdout], [8, ''], ended.stderr);

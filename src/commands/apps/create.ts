@@ -11,7 +11,7 @@ import { USUAL_WAIT, waitForStatus } from '../../lib/cli/waiting.ts';
 export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
   static override summary = 'create a loan application, or many from a file';
   static override description = `On a terminal, what is missing is asked for. Elsewhere, on local and sandbox, --amount and --term default to £25,000 over 12 months; on live they must be given.
---wait ends with the application once it is decided, and with status 8 when the time runs out. --from ends with the status of the worst row.`;
+--wait ends with the application once it is decided, and with status 8 when the time runs out. --from ends with the status of the worst row; the same command again finishes what is left and makes nothing twice.`;
   static override examples = [
     '<%= config.bin %> apps create --company 16093826',
     'id=$(<%= config.bin %> apps create --company 16093826 --amount 40000 --term 24 --field id)',

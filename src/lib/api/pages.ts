@@ -44,7 +44,8 @@ async function from<T>(cursor: string | undefined, read: () => Promise<T>): Prom
   try {
     return await read();
   } catch (error) {
-    if (error instanceof Failure && cursor !== undefined) error.facts.cursor = cursor;
+    // A cursor that was refused itself is none to resume from.
+    if (error instanceof Failure && cursor !== undefined && error.facts.param !== 'cursor') error.facts.cursor = cursor;
     throw error;
   }
 }

@@ -155,11 +155,19 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   }
 }
 
-/** `--wait` becomes `--wait=2m`: oclif knows no optional values. */
+const DURATION = /^\d+(?:\.\d+)?(?:ms|[smhd])$/;
+
+/** `--wait` becomes `--wait=2m`, and `--wait 5m` becomes `--wait=5m`: oclif knows no optional values. */
 function spelledOut(argv: readonly string[], bare: Readonly<Record<string, string>>): string[] {
   const end = argv.indexOf('--');
-  return argv.map((word, index) => {
-    const value = word.startsWith('--') && (end === -1 || index < end) ? bare[word.slice(2)] : undefined;
-    return value === undefined ? word : `${word}=${value}`;
-  });
+  const words: string[] = [];
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? '';
+    const usual = word.startsWith('--') && (end === -1 || at < end) ? bare[word.slice(2)] : undefined;
+    const next = argv[at + 1] ?? '';
+    const given = usual !== undefined && DURATION.test(usual) && DURATION.test(next);
+    words.push(usual === undefined ? word : `${word}=${given ? next : usual}`);
+    if (given) at += 1;
+  }
+  return words;
 }

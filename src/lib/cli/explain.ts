@@ -128,11 +128,14 @@ function mistake(message: string): string {
     .replace(/^Unexpected arguments?:[\s\S]*/, 'there is an argument too many')
     .replace(/^The following errors? occurred:\s*Missing required flag (\S+)/, '--$1 is missing')
     .replace(/^Missing required flag (\S+)/, '--$1 is missing')
-    .replace(/^Missing \d+ required args?:/, 'missing:')
+    .replace(/^Missing \d+ required args?:\s*(\S+) */, (_all, name: string) => `${name.toUpperCase()} is missing: `)
+    // The value that oclif repeats is the parsed one, which nobody typed.
+    .replace(/(--[\w-]+)=[\s\S]*? cannot also be provided when using (--[\w-]+)/g, '$1 and $2 exclude each other')
+    .replace(/All of the following must be provided when using (--[\w-]+):/i, '$1 is only of use with')
     .replace(/^The following errors? occurred:/, '')
     .replace(/^Flag (--\S+) expects/, '$1 expects')
     .trim();
-  return plainLine(said.charAt(0).toLowerCase() + said.slice(1));
+  return plainLine(/^[A-Z]{2}/.test(said) ? said : said.charAt(0).toLowerCase() + said.slice(1));
 }
 
 function isOclifError(error: unknown): error is Error & { oclif: unknown } {

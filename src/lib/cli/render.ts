@@ -83,7 +83,8 @@ export async function humanTable(
     ),
   );
   const natural = heads.map((head, n) => Math.max(head.length, ...rows.map((row) => widthOf(row[n] ?? ''))));
-  const limits = fitted(natural, width - GAP * (columns.length - 1));
+  const firm = columns.map(({ path }) => FIRM.test(path));
+  const limits = fitted(natural, firm, width - GAP * (columns.length - 1));
   if (limits === null) return stacked(heads, rows, paint);
   const { default: Table } = await import('cli-table3');
   const table = new Table({
@@ -103,14 +104,20 @@ const GAP = 2;
 /** A cell narrower than this says nothing. */
 const NARROWEST = 8;
 
+/** Ids are there to be copied, and half an amount is another amount: they give last. */
+const FIRM = /(?:^|[._])id$|_pence$|^amount$/;
+
 /** Widths that add up to `room` at most: the widest columns give first. null when that leaves too little of them. */
-function fitted(natural: readonly number[], room: number): number[] | null {
+function fitted(natural: readonly number[], firm: readonly boolean[], room: number): number[] | null {
   const widths = [...natural];
   const total = (): number => widths.reduce((sum, width) => sum + width, 0);
+  const widest = (among: (n: number) => boolean): number =>
+    widths.reduce((best, width, n) => (among(n) && width > Math.max(NARROWEST, widths[best] ?? 0) ? n : best), -1);
   while (total() > room) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if ((widths[widest] ?? 0) <= NARROWEST) return null;
-    widths[widest] = (widths[widest] ?? 0) - 1;
+    const loose = widest((n) => firm[n] !== true);
+    const giving = loose === -1 ? widest(() => true) : loose;
+    if (giving === -1) return null;
+    widths[giving] = (widths[giving] ?? 0) - 1;
   }
   return widths;
 }

@@ -30,24 +30,14 @@ export async function waiting<T>(
 ): Promise<Answer<T>> {
   const sleep = await newsOr(context, session, id);
   const spinner = progress(context, `waiting for ${what}`);
-  let last = 'not known yet';
   try {
     return await wait({
       timeoutMs,
       now: context.now,
       signal: context.signal,
       ...(sleep === null ? {} : { sleep }),
-      onState: (state) => {
-        last = state;
-        spinner.say(`waiting for ${what}: ${state}`);
-      },
+      onState: (state) => spinner.say(`waiting for ${what}: ${state}`),
     });
-  } catch (error) {
-    // Whatever ends the wait, the object is there, and its id must not be lost with it.
-    spinner.stop();
-    if (!(error instanceof Failure && error.kind === 'pending'))
-      note(context, `no longer waiting for ${what}: ${last}`);
-    throw error;
   } finally {
     spinner.stop();
   }
@@ -70,17 +60,24 @@ async function newsOr(
   }
 }
 
-/** Waits until an object that is read again and again has left its unfinished states. */
+/** Waits until an object that was just made has left its unfinished states. Whatever ends the wait, the object is there: its id is told. */
 export async function waitForStatus<T extends { status?: string | null | undefined }>(
   awaited: Awaited,
   unfinished: readonly string[],
   read: () => Promise<Answer<T>>,
 ): Promise<Answer<T>> {
   const { waitUntil } = await import('../api/wait.ts');
+  let last = 'not known yet';
   const look = async (): Promise<Look<T>> => {
     const answer = await read();
-    const status = answer.data.status ?? 'pending';
-    return unfinished.includes(status) ? { state: status, last: answer.json } : { done: answer };
+    last = answer.data.status ?? 'pending';
+    return unfinished.includes(last) ? { state: last, last: answer.json } : { done: answer };
   };
-  return waiting(awaited, (options) => waitUntil(awaited.what, look, options));
+  try {
+    return await waiting(awaited, (options) => waitUntil(awaited.what, look, options));
+  } catch (error) {
+    const told = error instanceof Failure && error.kind === 'pending';
+    if (!told) note(awaited.context, `no longer waiting for ${awaited.what}: ${last}`);
+    throw error;
+  }
 }

@@ -55,7 +55,7 @@ const RL = 'rate_limit_error';
 const API = 'api_error';
 const BOTH: readonly Flags[] = ['emit', 'anchored'];
 const SIGN_IN = 'check the credential with `credicorp whoami --check`, or sign in again with `credicorp login`';
-const FIX_FIELD = 'correct the field named in `param` and send it again with a new idempotency key';
+const FIX_FIELD = 'correct the field named in `param` and send it again; a write with a new idempotency key';
 
 const NEW_KEY = 'a corrected body needs a new key: leave --idempotency-key out or choose another';
 const WAIT = 'wait for `Retry-After`, then repeat; lower --concurrency for bulk work';
