@@ -19,7 +19,7 @@ import type { Fault, FaultKind, Faults } from './faults.ts';
 import { Lane } from './lane.ts';
 import type { DeliveryKept, EndpointKept } from './objects.ts';
 import type { Post, Receipt } from './sender.ts';
-import { writeDown, type World } from './world.ts';
+import { save, writeDown, type World } from './world.ts';
 
 export interface CourierTools {
   post: Post;
@@ -87,12 +87,18 @@ export class Courier {
   }
 
   async #carry(delivery: DeliveryKept, endpoint: EndpointKept): Promise<void> {
-    delivery.due = null;
+    this.#takeUp(delivery);
     const lane = this.#lanes.get(endpoint.resource.id) ?? new Lane(ABREAST);
     this.#lanes.set(endpoint.resource.id, lane);
     await lane.run(() => attempt(this.#world, this.#tools, delivery, endpoint));
     if (lane.idle) this.#lanes.delete(endpoint.resource.id);
     this.#letFollow(delivery);
+  }
+
+  /** No step waits for it any more: the file says so too, and after a crash it is due at once. */
+  #takeUp(delivery: DeliveryKept): void {
+    delivery.due = null;
+    save(this.#world, 'deliveries', delivery);
   }
 
   /** True when a fault keeps the first attempt back. */
@@ -104,7 +110,7 @@ export class Courier {
     this.#setAsideBefore.add(delivery);
     if (fault.kind === 'webhook_delay') postpone(this.#world, delivery, this.#world.clock.now() + fault.delay_ms);
     else {
-      delivery.due = null;
+      this.#takeUp(delivery);
       this.#heldBack.set(endpoint, delivery);
     }
     return true;
