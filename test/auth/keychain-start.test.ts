@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { askKeychain } from '../../src/lib/auth/keychain.ts';
+import { osVault } from '../../src/lib/auth/os-vault.ts';
 import { lendOnce, startHelper, willAsk } from '../../src/lib/auth/keychain-start.ts';
 import { freshFolder } from '../support/folder.ts';
 
@@ -68,10 +68,10 @@ writeFileSync(
   `process.stdin.on('data', () => process.stdout.write(JSON.stringify({ results: [String(process.pid)] }) + '\\n')); process.stdin.on('close', () => process.exit());`,
 );
 const command = [process.execPath, echo] as const;
-const ask = async (started: () => ReturnType<typeof startHelper> | null): Promise<number> => {
-  const options = { command: [...command] as [string, ...string[]], env: {}, started };
-  return Number((await askKeychain([{ do: 'get', account: 'a' }], options).results())[0]);
-};
+const vaultWith = (started: () => ReturnType<typeof startHelper> | null) =>
+  osVault({ command: [...command] as [string, ...string[]], env: {}, started });
+const ask = async (started: () => ReturnType<typeof startHelper> | null): Promise<number> =>
+  Number(await vaultWith(started).get('a'));
 
 describe('a helper that was started ahead', () => {
   it('answers the first who asks; the next gets one of its own', async () => {
@@ -79,6 +79,16 @@ describe('a helper that was started ahead', () => {
     const lend = lendOnce(helper, () => 0);
     assert.equal(await ask(lend), helper.pid);
     assert.notEqual(await ask(lend), helper.pid);
+  });
+
+  it('serves the same vault again and again, until it is gone', async () => {
+    const helper = startHelper(command, {});
+    const vault = vaultWith(lendOnce(helper, () => 0));
+    for (let turn = 0; turn < 3; turn += 1) assert.equal(await vault.get('a', { fresh: true }), String(helper.pid));
+    const gone = once(helper, 'exit');
+    helper.kill('SIGKILL');
+    await gone;
+    assert.notEqual(await vault.get('a', { fresh: true }), String(helper.pid));
   });
 
   it('and is gone, or could not be started, is replaced', async () => {

@@ -21,7 +21,7 @@ function helper(script: string): [string, ...string[]] {
 }
 
 const ask = (command: [string, ...string[]], limitMs = 300, env: Record<string, string> = {}) =>
-  askKeychain([{ do: 'get', account: 'a/client_secret' }], { command, env, limitMs }).results();
+  askKeychain([{ do: 'get', account: 'a/client_secret' }], { command, env, limitMs, startMs: limitMs }).results();
 const failure = (code: string, words: RegExp) => (error: unknown) =>
   error instanceof Failure && error.kind === 'auth' && error.facts.code === code && words.test(error.message);
 
@@ -48,7 +48,13 @@ describe('a helper that', () => {
   });
   it('blocks its own main thread for ever', async () => {
     const blocked = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`;
-    await assert.rejects(ask(helper(blocked)), failure('keychain_timeout', /did not answer in 0.3 s/));
+    await assert.rejects(ask(helper(blocked)), failure('keychain_timeout', /did not start in 0.3 s/));
+  });
+  it('takes the request, and never has an answer from the keychain', async () => {
+    const silent = `process.stdin.once('data', () => { writeSync(1, '\\n'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); });`;
+    const [command, limits] = [helper(silent), { env: {}, limitMs: 200, startMs: 5000 }];
+    const asked = askKeychain([{ do: 'get', account: 'a' }], { command, ...limits }).results();
+    await assert.rejects(asked, failure('keychain_timeout', /the keychain did not answer in 0.2 s/));
   });
   it('is over is gone, whether it answered or not', async () => {
     const pidFile = join(folder, 'pid');
@@ -62,7 +68,7 @@ describe('a helper that', () => {
   });
   it('ignores SIGTERM', async () => {
     const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6);`;
-    await assert.rejects(ask(helper(stubborn)), failure('keychain_timeout', /did not answer/));
+    await assert.rejects(ask(helper(stubborn)), failure('keychain_timeout', /did not start/));
   });
   it('dies', async () => {
     await assert.rejects(
@@ -121,6 +127,7 @@ it('an answer that lies in the pipe already counts, however late it is read', as
     command: helper(`setTimeout(() => writeSync(1, '{"results":["x"]}\\n'), 150);`),
     env: {},
     limitMs: 400,
+    startMs: 400,
   });
   const result = answer.results();
   // Long enough that the helper has started, and said both.

@@ -302,6 +302,27 @@ describe('a refused token', () => {
   });
 });
 
+/** As the keychain: what was fetched ahead is what stood there then. */
+function fetchingAhead(vault: Vault): Vault {
+  const fetched = new Map<string, Promise<string | null>>();
+  return {
+    ...vault,
+    prefetch: (accounts) => accounts.forEach((account) => fetched.set(account, vault.get(account))),
+    get: async (account, { fresh = false } = {}) =>
+      fresh ? vault.get(account) : (fetched.get(account) ?? vault.get(account)),
+  };
+}
+
+it('a token that somebody minted after the vault was read ahead is found, not minted again', async (t) => {
+  const server = await plane(t);
+  const all = await options(server.base);
+  const early = tokenSource({ ...all, vault: fetchingAhead(all.vault) });
+  early.prefetch();
+  assert.equal(await tokenSource(all).lend(ANY), 'token-1');
+  assert.equal(await early.lend(ANY), 'token-1');
+  assert.equal(server.asked.length, 1);
+});
+
 describe('many processes', () => {
   const program = join(import.meta.dirname, 'token-user.ts');
   const start = (...args: string[]): ChildProcess & { said: Promise<string> } => {

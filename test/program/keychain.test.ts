@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { osVault } from '../../src/lib/auth/os-vault.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
 import {
@@ -13,7 +14,7 @@ import {
   startKeyring,
   startSession,
 } from '../support/keyring.ts';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { type Ended, freshHome, root, runScript } from '../support/spawn.ts';
 
 const skip = keyringMissing() ?? false;
 const program = 'bin/run.js';
@@ -74,6 +75,12 @@ test('a real keyring: sign in, use, sign out; the secret is in the keyring and i
     assert.match((JSON.parse(who.stdout) as Record<string, string>)['secret_in'] ?? '', /keychain of this system/);
     const token = (await runScript(program, ['token'], session.env)).stdout.trim();
     assert.match(token, /^eyJ/);
+    const vault = osVault({ command: [process.execPath, join(root, 'dist', 'keychain-helper.js')], env: session.env });
+    assert.equal(await vault.remove('sandbox/access_token'), true);
+    const cold = mints();
+    const many = Array.from({ length: 12 }, () => runScript(program, ['apps', 'list', '--json'], session.env));
+    for (const { status, stderr } of await Promise.all(many)) assert.equal(status, 0, stderr);
+    assert.equal(mints() - cold, 1, 'one of them minted, for all of them');
     for (const folder of ['config/credicorp', '.local/state/credicorp']) {
       if (!existsSync(join(session.home, folder))) continue;
       const kept = textIn(join(session.home, folder));

@@ -1,5 +1,5 @@
 /**
- * The keychain helper: a program of its own, started for one request. A keyring that never answers keeps a thread of the process
+ * The keychain helper: a program of its own, started for the requests of one command. A keyring that never answers keeps a thread of the process
  * busy for ever, and not even `process.exit` ends it then; so this process is made to be killed, and the one that matters never
  * loads the keychain library.
  */
@@ -13,7 +13,7 @@ import {
 } from './keychain-wire.ts';
 import { secretServiceState } from './secret-service.ts';
 
-/** Longer than any caller waits: only a helper whose caller cannot kill it any more gets this old. */
+/** Longer than any caller waits for an answer, or for the next request: only a helper whose caller cannot kill it any more gets this old. */
 const OLDEST_MS = 15_000;
 
 type Keytar = typeof import('keytar');
@@ -21,16 +21,21 @@ type Keytar = typeof import('keytar');
 main();
 
 function main(): void {
-  setTimeout(die, OLDEST_MS);
+  const end = setTimeout(die, OLDEST_MS);
   process.stdout.on('error', die);
   // Loaded before it is asked for: the caller is busy with itself meanwhile.
   const keytar = loadKeytar();
   let text = '';
   process.stdin.setEncoding('utf8').on('data', (piece: string) => {
     text += piece;
-    if (!piece.includes('\n')) return;
-    const line = text.slice(0, text.indexOf('\n'));
-    void serve(line, keytar).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`, die));
+    // One request at a time: the next is sent when this is answered.
+    const at = text.indexOf('\n');
+    if (at < 0) return;
+    const line = text.slice(0, at);
+    text = text.slice(at + 1);
+    end.refresh();
+    process.stdout.write('\n');
+    void serve(line, keytar).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`));
   });
   // The caller is gone: nobody waits for an answer.
   process.stdin.once('close', die);

@@ -24,11 +24,14 @@ export function startHelper([program, ...args]: readonly [string, ...string[]], 
     if (pipe instanceof Socket) pipe.unref();
     pipe.on('error', () => undefined);
   }
+  child.stdout.setEncoding('utf8');
   return child;
 }
 
 /** Older than this, a helper nobody asked is near its own end (`keychain-helper`), and a fresh one is the safer choice. */
 const OLDEST_MS = 10_000;
+/** So long a helper waits for another request. */
+const IDLE_MS = 5000;
 
 /** Gives the helper that was started ahead to the first who asks, null to everybody else, and when it did not stay alive. */
 export function lendOnce(helper: Helper | null, ticks: () => number): () => Helper | null {
@@ -37,11 +40,41 @@ export function lendOnce(helper: Helper | null, ticks: () => number): () => Help
   return () => {
     const lent = left;
     left = null;
-    if (lent === null || lent.pid === undefined || lent.exitCode !== null || lent.signalCode !== null) return null;
+    if (lent === null || !lives(lent)) return null;
     if (ticks() < until) return lent;
     lent.kill('SIGKILL');
     return null;
   };
+}
+
+/** Where a helper that has answered waits for the next request of the same command: a mint reads and then writes. */
+export interface HelperShelf {
+  take(): Helper | null;
+  put(helper: Helper): void;
+}
+
+/** @param first the helper that was started ahead */
+export function helperShelf(first: () => Helper | null = () => null): HelperShelf {
+  let idle: Helper | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    take() {
+      clearTimeout(timer);
+      const kept = idle;
+      idle = null;
+      return kept !== null && lives(kept) ? kept : first();
+    },
+    put(helper) {
+      idle?.kill('SIGKILL');
+      idle = helper;
+      clearTimeout(timer);
+      timer = setTimeout(() => helper.kill('SIGKILL'), IDLE_MS).unref();
+    },
+  };
+}
+
+function lives({ pid, exitCode, signalCode }: Helper): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
 }
 
 /** First words of the commands that show a credential to the API. */

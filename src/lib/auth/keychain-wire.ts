@@ -1,4 +1,5 @@
-/** What the keychain helper and its caller say to each other: one line of JSON each way, over the helper's stdin and stdout. */
+/** What the keychain helper and its caller say to each other: one line of JSON each way, over the helper's stdin and stdout. An
+ * empty line from the helper says that it has the request and turns to the keychain. */
 
 export type KeychainOperation =
   | { do: 'get'; account: string }

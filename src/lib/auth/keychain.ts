@@ -1,11 +1,11 @@
 /**
- * The OS keychain at arm's length: each request goes to a helper process that is killed when the keychain does not answer in time.
+ * The OS keychain at arm's length: requests go to a helper process that is killed when the keychain does not answer in time.
  * Secrets travel over the helper's pipes, never in arguments or environment.
  */
 
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
-import { type Helper, startHelper } from './keychain-start.ts';
+import { type Helper, type HelperShelf, startHelper } from './keychain-start.ts';
 import {
   type KeychainOperation,
   type KeychainReply,
@@ -19,10 +19,12 @@ export interface KeychainOptions {
   command: readonly [string, ...string[]];
   /** The environment the helper finds its keychain by. Credentials and Node's own options are not passed on. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The helper that was started ahead, for the first who asks. */
-  started?: () => Helper | null;
-  /** How long the helper may take from the request on, its own start included if it was not started ahead, in milliseconds. */
+  /** Where a helper is to be had that is there already, and goes back to. Without it each request has one of its own. */
+  shelf?: HelperShelf;
+  /** How long the keychain may take, in milliseconds. */
   limitMs?: number;
+  /** How long the helper may take before that, to start and to take the request: on a busy machine that says nothing of the keychain. */
+  startMs?: number;
   service?: string;
 }
 
@@ -35,64 +37,93 @@ export interface KeychainAnswer {
 /** The name all secrets of this program stand under in the keychain. */
 const SERVICE = 'credicorp-cli';
 const LIMIT_MS = 3000;
+const START_MS = 7000;
 
 /** Sets a helper to these operations and returns at once. They are done in order; the first that fails ends the request. */
 export function askKeychain(operations: readonly KeychainOperation[], options: KeychainOptions): KeychainAnswer {
-  const child = options.started?.() ?? startHelper(options.command, options.env);
+  const child = options.shelf?.take() ?? startHelper(options.command, options.env);
   const request: KeychainRequest = { service: options.service ?? SERVICE, operations };
-  return new Exchange(child, request, options.limitMs ?? LIMIT_MS);
+  return new Exchange(child, request, options);
 }
 
-/** One helper's life: it answers and is killed; or it is killed without an answer. */
+/** One request: it is answered, and the helper is free for another; or the helper is killed. */
 class Exchange implements KeychainAnswer {
   readonly #child: Helper;
-  readonly #limitMs: number;
+  readonly #options: KeychainOptions;
   readonly #reply = Promise.withResolvers<readonly KeychainResult[]>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #askedAt = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #awaited = false;
   #over = false;
   #text = '';
 
-  constructor(child: Helper, request: KeychainRequest, limitMs: number) {
+  constructor(child: Helper, request: KeychainRequest, options: KeychainOptions) {
     this.#child = child;
-    this.#limitMs = limitMs;
-    // The timers come first in the event loop: an answer that lies in the pipe already is read before time is called.
-    this.#timer = setTimeout(() => setImmediate(() => this.#fail('timeout', '')), limitMs).unref();
+    this.#options = options;
+    this.#limit('not_started', options.startMs ?? START_MS);
     // A request nobody waits for may fail in silence; `results` hands the same promise out.
     this.#reply.promise.catch(() => undefined);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
-    child.once('error', () => this.#fail('failed', 'its helper could not be started'));
-    child.once('close', () => this.#fail('failed', 'its helper ended without an answer'));
+    child.stdout.on('data', this.#read);
+    child.once('error', this.#unstarted).once('close', this.#ended);
     child.stdin.write(`${JSON.stringify(request)}\n`);
   }
 
   results(): Promise<readonly KeychainResult[]> {
-    if (!this.#over) this.#timer.ref();
+    this.#awaited = true;
+    if (!this.#over) this.#timer?.ref();
     return this.#reply.promise;
   }
 
-  #read(text: string): void {
+  readonly #read = (text: string): void => {
     this.#text += text;
-    const end = this.#text.indexOf('\n');
-    if (end < 0) return;
-    const reply = readReply(this.#text.slice(0, end));
-    if (reply === null) this.#fail('failed', 'its helper gave an answer that is none');
-    else if ('trouble' in reply) this.#fail(reply.trouble, reply.detail);
-    else if (this.#end()) this.#reply.resolve(reply.results);
+    for (let end = this.#text.indexOf('\n'); end >= 0 && !this.#over; end = this.#text.indexOf('\n')) {
+      const line = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 1);
+      // An empty line: it has the request, and turns to the keychain.
+      if (line === '') this.#started();
+      else this.#judge(readReply(line));
+    }
+  };
+  readonly #unstarted = (): void => this.#fail('failed', 'its helper could not be started');
+  readonly #ended = (): void => this.#fail('failed', 'its helper ended without an answer');
+
+  /** A start that went quickly counts against the limit; one that took long says nothing of the keychain. */
+  #started(): void {
+    const limitMs = this.#options.limitMs ?? LIMIT_MS;
+    const took = performance.now() - this.#askedAt;
+    this.#limit('timeout', limitMs, took < limitMs / 4 ? took : 0);
   }
 
-  #fail(trouble: KeychainTrouble | 'timeout', detail: string): void {
-    if (this.#end()) this.#reply.reject(failureOf(trouble, detail, this.#limitMs));
+  #judge(reply: KeychainReply | null): void {
+    if (reply === null) return this.#fail('failed', 'its helper gave an answer that is none');
+    if ('trouble' in reply) return this.#fail(reply.trouble, reply.detail);
+    this.#end();
+    if (this.#options.shelf) this.#options.shelf.put(this.#child);
+    else this.#child.kill('SIGKILL');
+    this.#reply.resolve(reply.results);
   }
 
-  /** Nothing of the helper outlives its request. False when it was over already. */
-  #end(): boolean {
-    if (this.#over) return false;
-    this.#over = true;
+  /** The timers come first in the event loop: an answer that lies in the pipe already is read before time is called. */
+  #limit(trouble: 'timeout' | 'not_started', ms: number, gone = 0): void {
     clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => setImmediate(() => this.#fail(trouble, '', ms)), ms - gone);
+    if (!this.#awaited) this.#timer.unref();
+  }
+
+  #fail(trouble: KeychainTrouble | 'timeout' | 'not_started', detail: string, ms = 0): void {
+    if (this.#over) return;
+    this.#end();
     this.#child.kill('SIGKILL');
     this.#child.stdin.destroy();
     this.#child.stdout.destroy();
-    return true;
+    this.#reply.reject(failureOf(trouble, detail, ms));
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#child.stdout.off('data', this.#read);
+    this.#child.off('error', this.#unstarted).off('close', this.#ended);
   }
 }
 
@@ -111,7 +142,7 @@ const WITHOUT =
   'sign in with credicorp login --store file to use an encrypted file, or set CC_CLIENT_ID and CC_CLIENT_SECRET';
 
 /** Distinct causes, distinct words (command-line contract §5). */
-function failureOf(trouble: KeychainTrouble | 'timeout', detail: string, limitMs: number): Failure {
+function failureOf(trouble: KeychainTrouble | 'timeout' | 'not_started', detail: string, limitMs: number): Failure {
   switch (trouble) {
     case 'no_library':
       return missing(
@@ -133,6 +164,11 @@ function failureOf(trouble: KeychainTrouble | 'timeout', detail: string, limitMs
       return new Failure('auth', `the keychain did not answer in ${limitMs / 1000} s`, {
         code: 'keychain_timeout',
         next: `answer its window if it shows one and try again; or ${WITHOUT}`,
+      });
+    case 'not_started':
+      return new Failure('auth', `the keychain's helper did not start in ${limitMs / 1000} s`, {
+        code: 'keychain_timeout',
+        next: 'try again when this machine is less busy',
       });
     case 'failed':
       return new Failure('auth', `the keychain failed: ${redactText(detail).slice(0, 200).trim()}`, {

@@ -44,7 +44,7 @@ export interface TokenSource {
 /** Two waits at most: whoever finds the third mint of others useless too mints for itself. */
 const ROUNDS = 3;
 /** A holder of the lock that lives needs a discovery and a mint; longer than this nobody waits for it. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 export function tokenSource(options: TokenOptions): TokenSource {
   const { identity } = options;
@@ -60,6 +60,7 @@ export function tokenSource(options: TokenOptions): TokenSource {
       const { secret } = identity;
       const accounts = identity.mode === 'oauth' ? [tokenAccount(identity)] : [];
       if (secret.where === 'vault') accounts.push(secret.account);
+      if (identity.mode === 'oauth') holder.aboutToRead();
       if (accounts.length > 0) options.vault.prefetch(accounts);
     },
   };
@@ -69,10 +70,17 @@ export function tokenSource(options: TokenOptions): TokenSource {
 class Holder {
   readonly #options: TokenOptions;
   #held: TokenEntry | null = null;
+  /** The stamp of the moment the vault began to be read ahead. */
+  #early: string | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: TokenOptions) {
     this.#options = options;
+  }
+
+  /** What is fetched from now on is older than a mint of somebody else that comes before it is looked at. */
+  aboutToRead(): void {
+    if (this.#options.vault.kind !== 'memory') this.#early = this.#stamp();
   }
 
   have(refused: string | null): Promise<TokenEntry> {
@@ -87,7 +95,8 @@ class Holder {
       entry !== null && entry.token !== refused && isGood(entry, identity, now());
     if (serves(this.#held)) return this.#held;
     for (let round = 1; ; round += 1) {
-      const stamp = this.#stamp();
+      const stamp = this.#early ?? this.#stamp();
+      this.#early = null;
       const found = await this.#read(round > 1 || refused !== null);
       if (serves(found)) return (this.#held = found);
       const minted = await this.#mintAlone(round < ROUNDS ? stamp : null);

@@ -6,10 +6,9 @@
 import { join } from 'node:path';
 import { fileVault } from './file-vault.ts';
 import type { VaultKind } from './identity.ts';
-import type { KeychainOptions } from './keychain.ts';
 import { localVault } from './local-vault.ts';
 import { memoryVault } from './memory-vault.ts';
-import { osVault } from './os-vault.ts';
+import { osVault, type OsVaultOptions } from './os-vault.ts';
 
 export interface Vault {
   readonly kind: VaultKind;
@@ -25,7 +24,7 @@ export interface Vault {
 }
 
 export interface VaultPlaces {
-  keychain: KeychainOptions;
+  keychain: OsVaultOptions;
   /** Folder of the files. */
   folder: string;
   /** Asked at most once, and only when the encrypted file is opened. */

@@ -111,7 +111,7 @@ export function environmentOfBase(
     if (explicit === null) {
       throw refusal(
         `${host} is not a host this program knows`,
-        'say which environment it serves: --env sandbox or --env live',
+        `say once which environment it serves: credicorp login --env sandbox --api-base https://${host}, or --env live`,
       );
     }
     if (explicit === 'local')
