@@ -39,6 +39,24 @@ test('a cursor can be saved and resumed, page by page', async () => {
   assert.doesNotMatch(all.stderr, /resume/);
 });
 
+test('filters go to the API, and an empty list is ok', async () => {
+  const ids = async (...flags: string[]): Promise<number> => {
+    const ended = await runScript('bin/run.js', ['apps', 'list', '--limit', '3', '-q', ...flags], env);
+    assert.equal(ended.status, 0, ended.stderr);
+    return ended.stdout.split('\n').length - 1;
+  };
+  assert.deepEqual(
+    [
+      await ids('--status', 'created'),
+      await ids('--status', 'approved'),
+      await ids('--created-after', '1d'),
+      await ids('--created-after', '2999-01-01'),
+      await ids('--status', 'created', '--created-after', '2001-01-01T00:00:00Z'),
+    ],
+    [3, 0, 3, 0, 3],
+  );
+});
+
 test('a page that fails in the middle: the status of the failure, and the cursor to go on from', async () => {
   const fault = { kind: 'error', status: 503, times: 0, match: { path: '/partner/v1/applications' } };
   const child = start('bin/run.js', ['apps', 'list', '--all', '--limit', '2', '--json', '--max-retries', '0'], env);

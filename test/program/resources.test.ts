@@ -151,6 +151,11 @@ const MISTAKES: [args: string[], says: RegExp][] = [
   [['payments', 'create'], /--amount is missing/],
   [['apps', 'create'], /--company is missing/],
   [['apps', 'create', '--company', '16093826', '--metadata', `${'k'.repeat(41)}=v`], /longer than 40/],
+  [['apps', 'create', '--company', '16093826', '--metadata', `k=${'v'.repeat(501)}`], /longer than 500/],
+  [
+    ['apps', 'create', '--company', '16093826', ...Array.from({ length: 21 }, (_, n) => `--metadata=k${n}=v`)],
+    /more than 20/,
+  ],
   [['identity', 'check', '--last-name', 'B'], /--first-name is missing/],
   [['payments', 'list', '--application', 'a/b'], /is not an id/],
   [['apps', 'create', '--concurrency', '3', '--company', '16093826'], /--concurrency is only of use with --from/],
