@@ -12,8 +12,15 @@ import { after, before, test } from 'node:test';
 import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
 import { right } from '../webhooks/probe/handlers/right.ts';
 
+interface Entry {
+  summary?: string;
+  examples?: string[];
+  hidden?: boolean;
+  flags: Record<string, { summary?: string }>;
+}
+
 interface Manifest {
-  commands: Record<string, { examples?: string[]; hidden?: boolean }>;
+  commands: Record<string, Entry>;
 }
 
 const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as Manifest;
@@ -120,9 +127,12 @@ const EXCUSED = new Map([
   ],
 ]);
 
-test('every command has one example for a person and one for a script', () => {
-  for (const [id, { examples = [], hidden }] of Object.entries(manifest.commands)) {
-    if (hidden !== true) assert.ok(examples.length >= 2, id);
+test('every command says in one line what it does, and each flag too; one example is for a person, one for a script', () => {
+  for (const [id, { summary = '', flags, examples = [], hidden }] of Object.entries(manifest.commands)) {
+    if (hidden === true) continue;
+    assert.match(summary, /^.{10,90}$/, id);
+    for (const [name, flag] of Object.entries(flags)) assert.match(flag.summary ?? '', /^.+$/, `${id} --${name}`);
+    assert.ok(examples.length >= 2, id);
   }
 });
 

@@ -9,7 +9,7 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 
 export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
-  static override summary = 'make a payment link that a payer opens to pay from their bank, or many from a file';
+  static override summary = 'make a link that a payer opens to pay from their bank, or many from a file';
   static override description = `A link collects; it never pays out. The amount goes over the wire in pence.
 --from ends with the status of the worst row; the same command again finishes what is left and makes nothing twice.`;
   static override examples = [
