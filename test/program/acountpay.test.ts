@@ -95,6 +95,21 @@ test('what is missing is told before anything is sent, and what it refuses is to
   assert.doesNotMatch(planned.stdout, /Idempotency/i);
 });
 
+test("a command of Credicorp's API sends nothing there", async () => {
+  for (const words of [
+    ['apps', 'list', '--json'],
+    ['apps', 'create', '--company', '16093826', '--dry-run', '--json'],
+    ['payments', 'link', '--amount', '3', '--reference', 'x', '--json'],
+    ['webhooks', 'listen', '--no-forward', '--json'],
+  ]) {
+    const refused = await run(words);
+    assert.deepEqual([refused.status, refused.stdout], [2, ''], refused.stderr);
+    assert.match(refused.stderr, /"code":"provider_mismatch".*AcountPay has another one.*credicorp api METHOD PATH/);
+  }
+  const log = await run(['logs', 'tail', '--no-follow', '--json', '--source', 'cli']);
+  assert.doesNotMatch(log.stdout, /partner\/v1\/(?:applications|payments\/links|webhook_endpoints)/);
+});
+
 test('a third provider is one file', async () => {
   const folder = join(home.path, '.config', 'credicorp', 'providers');
   mkdirSync(folder, { recursive: true });

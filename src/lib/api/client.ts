@@ -36,6 +36,8 @@ export interface ClientOptions {
   random: () => number;
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
   environment: string | null;
+  /** See `Client.foreign`. */
+  foreign?: string;
   signal?: AbortSignal;
   /** Shared by all clients of one project; without it the client keeps its own. */
   pace?: Pace;
@@ -68,6 +70,8 @@ export interface ClientCall<T = unknown> {
 }
 
 export interface Client {
+  /** Whose API it is, where that is not the partner API: no endpoint of the list is one of theirs. */
+  readonly foreign?: string;
   /** @throws Failure */
   call<T = unknown>(call: ClientCall<T>): Promise<Answer<T>>;
 }
@@ -79,6 +83,7 @@ const TRACE_CHARACTERS = 16 * 1024;
 export function createClient(options: ClientOptions): Client {
   const step = chainOf(options);
   return {
+    ...(options.foreign === undefined ? {} : { foreign: options.foreign }),
     async call(asked) {
       const call: Call = { request: requestOf(options, asked), attempt: 0, startedAt: null };
       const answer = await step(call);

@@ -1,5 +1,5 @@
 /** Calls an endpoint of the list by its name, and judges the answer by the endpoint's own schema. */
-import { usage } from '../failure.ts';
+import { type Failure, usage } from '../failure.ts';
 import type { Answer, Schema } from './answers.ts';
 import type { Client, ClientCall } from './client.ts';
 import { type Endpoint, type EndpointName, ENDPOINTS, type Yield } from './endpoints.ts';
@@ -15,6 +15,7 @@ export async function operate<N extends EndpointName>(
   name: N,
   operation: Operation = {},
 ): Promise<Answer<Yield<N>>> {
+  if (client.foreign !== undefined) throw notPartnerApi(client.foreign);
   const endpoint: Endpoint = ENDPOINTS[name];
   // The schemas, and the library they are written in, are loaded with the first answer to be judged.
   const schemas = await import('./schemas.ts');
@@ -25,6 +26,14 @@ export async function operate<N extends EndpointName>(
     path: pathOf(endpoint, id),
     assumed: endpoint.assumed ?? false,
     schema: schemas.schemaOf(endpoint) as Schema<Yield<N>>,
+  });
+}
+
+/** Nothing of Credicorp's is asked of anybody else's host. @param title whose API it is */
+export function notPartnerApi(title: string): Failure {
+  return usage(`this is a command for the partner API of Credicorp, and ${title} has another one`, {
+    code: 'provider_mismatch',
+    next: 'call what it offers with credicorp api METHOD PATH, or choose another profile with --profile',
   });
 }
 

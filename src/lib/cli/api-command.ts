@@ -65,7 +65,7 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
 
   /** Payments and links of Credicorp count `amount` in pence (partner API §18); of anybody else nothing is known. */
   protected async penceMembers(): Promise<readonly string[]> {
-    return (await this.session()).identity.provider.name === 'credicorp' ? ['amount'] : [];
+    return (await this.session()).identity.provider.partnerApi ? ['amount'] : [];
   }
 
   /** On a terminal nobody takes live for the sandbox (command-line contract §5). */

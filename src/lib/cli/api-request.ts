@@ -44,7 +44,7 @@ export async function apiCall(context: Context, words: ApiWords, provider: Provi
     headers: named.headers,
     anyBody: true,
     // Nothing is documented about other paths of a second provider: 404 and 405 mean that it does not offer them.
-    assumed: provider.name !== 'credicorp',
+    assumed: !provider.partnerApi,
     ...(reads && fields.length > 0 ? { query: queryOf(fields) } : {}),
     ...(named.body === undefined ? {} : { body: named.body }),
     ...(words.input === null ? {} : { rawBody: await bodyFrom(context, words.input) }),

@@ -1,6 +1,6 @@
 /** What a write would send, as a document and as a line for a shell. The credential is a command, never a value. */
 import { type Endpoint, type EndpointName, ENDPOINTS } from '../api/endpoints.ts';
-import { type Operation, pathOf } from '../api/operate.ts';
+import { notPartnerApi, type Operation, pathOf } from '../api/operate.ts';
 import type { Identity } from '../auth/identity.ts';
 import { isRecord, parseJson, writeJson } from '../contract/json.ts';
 import { redactHeaders, redactText } from '../contract/secrets.ts';
@@ -29,11 +29,11 @@ export interface Planned {
 }
 
 export function plannedRequest(identity: Identity, name: EndpointName, operation: Operation): Result {
-  return plannedCall(identity, callOf(name, operation));
+  return plannedCall(identity, callOf(identity, name, operation));
 }
 
 export function plannedDocument(identity: Identity, name: EndpointName, operation: Operation): Planned {
-  return documentOf(identity, callOf(name, operation));
+  return documentOf(identity, callOf(identity, name, operation));
 }
 
 export function plannedCall(identity: Identity, call: PlannedCall): Result {
@@ -41,7 +41,8 @@ export function plannedCall(identity: Identity, call: PlannedCall): Result {
   return object(document, { id: null, human: `${curl(identity, document.url, call)}\n` });
 }
 
-function callOf(name: EndpointName, operation: Operation): PlannedCall {
+function callOf({ provider }: Identity, name: EndpointName, operation: Operation): PlannedCall {
+  if (!provider.partnerApi) throw notPartnerApi(provider.title);
   const endpoint: Endpoint = ENDPOINTS[name];
   const { id, signal: _, ...rest } = operation;
   return { ...rest, method: endpoint.method, path: pathOf(endpoint, id) };

@@ -131,6 +131,7 @@ class OpenSession implements Session {
       now,
       random,
       environment: identity.environment.value,
+      ...(identity.provider.partnerApi ? {} : { foreign: identity.provider.title }),
       signal: options?.signal ?? signal,
       pace,
       record: this.writeDown(),

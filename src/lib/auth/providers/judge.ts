@@ -26,6 +26,7 @@ export function judgeProvider(document: unknown, name: string): Provider {
     token: judgeToken(member(root, 'token')),
     secretKeys: flag(member(root, 'secretKeys')),
     marked: flag(member(root, 'marked')),
+    partnerApi: flag(member(root, 'partnerApi')),
     idempotency: flag(member(root, 'idempotency')),
     probePath: orNull(member(root, 'probePath'), pathWithQuery),
     merchantField: orNull(member(root, 'merchantField'), text),

@@ -30,6 +30,8 @@ export interface Provider {
   secretKeys: boolean;
   /** Its credentials carry the environment in their prefix (partner API §2), so a marked one belongs to no other provider. */
   marked: boolean;
+  /** Its API is the partner API: every command works. Of any other, `credicorp api` calls what there is. */
+  partnerApi: boolean;
   /** Its API takes idempotency keys; without them a write is sent once, whatever happens to it. */
   idempotency: boolean;
   /** A read that fails with a wrong credential, to prove one for which no token is minted; null where none is known. */
