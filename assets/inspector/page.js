@@ -141,6 +141,11 @@ async function ask(path, options = {}) {
 
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && (chosen !== null || event.target === at('text'))) leaveDetail();
+  // Nothing has the focus yet: the arrows begin where the hint says they do.
+  if (event.target === document.body && /^Arrow(?:Down|Up)$/.test(event.key)) {
+    event.preventDefault();
+    goTo(null);
+  }
   if (event.key !== '/' || event.ctrlKey || event.metaKey || /^(?:INPUT|SELECT)$/.test(event.target.tagName)) return;
   event.preventDefault();
   at('text').focus();
