@@ -115,24 +115,31 @@ test(
   },
 );
 
-for (const [way, setUp] of [
-  ['as a line of ~/.zshrc', 'autoload -Uz compinit; compinit -u -D; eval "$(credicorp autocomplete zsh)"'],
+for (const [name, way, setUp] of [
+  ['bash', 'as a line of ~/.bashrc', 'eval "$(credicorp autocomplete bash)"; bind "set enable-bracketed-paste off"'],
+  ['zsh', 'as a line of ~/.zshrc', 'autoload -Uz compinit; compinit -u -D; eval "$(credicorp autocomplete zsh)"'],
   [
+    'zsh',
     'as a file of $fpath',
     'mkdir -p f; credicorp autocomplete zsh > f/_credicorp; fpath=($PWD/f $fpath); autoload -Uz compinit; compinit -u -D',
   ],
-]) {
-  test(`zsh takes the script ${way} and completes with it on a terminal`, { skip: without('zsh') }, async () => {
-    const terminal = onTerminal(['zsh', '-f', '-i'], installed());
+] as const) {
+  test(`${name} takes the script ${way} and completes with it on a terminal`, { skip: without(name) }, async () => {
+    const words = name === 'zsh' ? ['zsh', '-f', '-i'] : ['bash', '--noprofile', '--norc', '-i'];
+    const terminal = onTerminal(words, installed());
     terminal.type(`cd ~; PS1='rea''dy> '; ${setUp}\r`);
     await terminal.shows('ready> ');
     for (const [typed, shown] of [
-      ['apps cr', 'apps create '],
+      ['credicorp apps cr', 'apps create '],
       ['--purpose=w', '--purpose=working_capital '],
-      ['--amount', /--amount +-- amount in pounds: 25000 or 25,000\.50\s+--amount-pence +-- amount in pence/],
+      ['--compan', '--company '],
     ] as const) {
-      terminal.type(`${typed.startsWith('--') ? '' : 'credicorp '}${typed}\t`);
+      terminal.type(`${typed}\t`);
       await terminal.shows(shown);
+    }
+    if (name === 'zsh') {
+      terminal.type('16093826 --amount\t');
+      await terminal.shows(/--amount +-- amount in pounds: 25000 or 25,000\.50\s+--amount-pence +-- amount in pence/);
     }
     // Ctrl-U takes the line away.
     terminal.type('\x15credicorp decisions get \t');
