@@ -39,13 +39,18 @@ test('commands, subcommands, flags, values', async () => {
   assert.deepEqual(await offered('login', '--env=l'), ['--env=live', '--env=local']);
   assert.ok(!(await offered('apps', 'create', '--company', '16093826', '--')).includes('--company'), 'not twice');
   assert.deepEqual(await offered('autocomplete', 'f'), ['fish']);
+  assert.deepEqual(await offered('webhooks', 'trigger', 'decision.c'), ['decision.completed']);
+  assert.deepEqual(await offered('webhooks', 'expect', '--type', 'decision.c'), ['decision.completed']);
+  assert.deepEqual(await offered('errors', 'explain', 'parameter_m'), ['parameter_missing']);
   assert.deepEqual(await offered('nonsense', ''), []);
 });
 
-test('recent ids come from the journal, without network', async () => {
+test('recent ids come from the journal, without network; what does not exist is not offered', async () => {
+  assert.equal((await runScript('bin/run.js', ['apps', 'get', 'app_nowhere'], home.env)).status, 3);
   await runScript('bin/run.js', ['sandbox', 'stop'], home.env);
   assert.deepEqual(await offered('apps', 'get', ''), [application]);
   assert.deepEqual(await offered('decisions', 'get', application.slice(0, 6)), [application]);
+  assert.deepEqual(await offered('payments', 'create', '--application', ''), [application]);
   assert.deepEqual(await offered('payments', 'get', ''), []);
 });
 

@@ -45,7 +45,7 @@ export async function complete(
   const before = typed.slice(0, -1);
   const { id, used } = commandOf(before, manifest);
   const command = id === null ? undefined : manifest.commands[id];
-  const found = command && id !== null ? inCommand(id, command, before.slice(used), current, context) : [];
+  const found = command && id !== null ? await inCommand(id, command, before.slice(used), current, context) : [];
   const names = used === before.length || command === undefined ? nextWords(before, manifest) : [];
   return [...names, ...found].filter(({ value }) => value.startsWith(current));
 }
@@ -85,27 +85,28 @@ function nextWords(before: readonly string[], manifest: Manifest): Candidate[] {
   return [...next].map(([value, about]) => candidate(value, about));
 }
 
-function inCommand(
+async function inCommand(
   id: string,
   command: CommandEntry,
   given: readonly string[],
   current: string,
   context: Pick<Context, 'paths'>,
-): Candidate[] {
+): Promise<Candidate[]> {
   const flagOf = (word: string | undefined): FlagEntry | undefined =>
     Object.values(command.flags).find(
       ({ name, char }) => word === `--${name}` || (char !== undefined && word === `-${char}`),
     );
   const [named = '', ...value] = current.split('=');
   if (value.length > 0 && flagOf(named))
-    return valuesOf(id, flagOf(named)).map(({ value: one }) => ({ value: `${named}=${one}` }));
+    return (await valuesOf(id, flagOf(named), context)).map(({ value: one }) => ({ value: `${named}=${one}` }));
   const waiting = flagOf(given.at(-1));
-  if (waiting?.type === 'option') return valuesOf(id, waiting);
+  if (waiting?.type === 'option') return valuesOf(id, waiting, context);
   if (current.startsWith('-')) return flags(command, given);
   const position = given.filter((word, at) => !word.startsWith('-') && flagOf(given[at - 1])?.type !== 'option').length;
-  const arg = Object.values(command.args)[position];
+  const [name, arg] = Object.entries(command.args)[position] ?? [];
   if (arg === undefined) return [];
-  return arg.options ? arg.options.map((one) => ({ value: one })) : idsFor(id, context);
+  const words = arg.options ?? (await WORDS[`${id} ${name}`]?.());
+  return words ? words.map((one) => ({ value: one })) : idsFor(id, context);
 }
 
 function flags(command: CommandEntry, given: readonly string[]): Candidate[] {
@@ -117,10 +118,29 @@ function flags(command: CommandEntry, given: readonly string[]): Candidate[] {
     .map(({ name, summary }) => candidate(`--${name}`, summary));
 }
 
-function valuesOf(id: string, flag: FlagEntry | undefined): Candidate[] {
-  const known = KNOWN_VALUES[`${id} --${flag?.name}`] ?? [];
-  return (flag?.options ?? known).map((value) => ({ value }));
+async function valuesOf(
+  id: string,
+  flag: FlagEntry | undefined,
+  context: Pick<Context, 'paths'>,
+): Promise<Candidate[]> {
+  const place = `${id} --${flag?.name}`;
+  const words = flag?.options ?? KNOWN_VALUES[place] ?? (await WORDS[place]?.());
+  if (words) return words.map((value) => ({ value }));
+  return flag?.name === 'application' ? idsFor('apps', context) : [];
 }
+
+const eventTypes = async (): Promise<string[]> => Object.keys((await import('../contract/events.ts')).EVENT_TYPES);
+
+/** Words that are loaded only where they are asked for, by command and flag or argument. */
+const WORDS: Readonly<Record<string, () => Promise<string[]>>> = {
+  'webhooks:trigger type': eventTypes,
+  'webhooks:expect --type': eventTypes,
+  'webhooks:listen --events': eventTypes,
+  'webhooks:endpoints:create --events': eventTypes,
+  'webhooks:endpoints:update --events': eventTypes,
+  'events:list --type': eventTypes,
+  'errors:explain code': async () => Object.keys((await import('../contract/problem-table.ts')).PROBLEMS),
+};
 
 /** Which ids a command takes: the longest beginning counts. */
 const IDS: Readonly<Record<string, readonly [IdColumn, ...string[]]>> = {

@@ -10,7 +10,7 @@ const MOST_IDS = 50;
 const load = createRequire(import.meta.url);
 
 /**
- * Newest first; only those that begin with one of the prefixes.
+ * Newest first; only those that begin with one of the prefixes. A resource that was only asked for in vain is none.
  * @param path of the store; nothing is created, migrated or waited for
  */
 export function recentIds(path: string, column: IdColumn, prefixes: readonly string[]): string[] {
@@ -20,8 +20,8 @@ export function recentIds(path: string, column: IdColumn, prefixes: readonly str
     try {
       const rows = db
         .prepare(
-          `SELECT id FROM (SELECT ${column} AS id, seq FROM journal ORDER BY seq DESC LIMIT ?)
-           WHERE id IS NOT NULL GROUP BY id ORDER BY max(seq) DESC`,
+          `SELECT id FROM (SELECT ${column} AS id, seq, status FROM journal ORDER BY seq DESC LIMIT ?)
+           WHERE id IS NOT NULL ${column === 'resource_id' ? 'AND (status IS NULL OR status < 400)' : ''} GROUP BY id ORDER BY max(seq) DESC`,
         )
         .all(LATEST_ROWS);
       const ids = rows.map(({ id }) => String(id)).filter((id) => /^[A-Za-z0-9_-]{1,64}$/.test(id));
