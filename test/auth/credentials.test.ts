@@ -11,6 +11,11 @@ const failure = (kind: string, code: string) => (error: unknown) =>
 
 const PAIR = { CC_CLIENT_ID: 'cid_sbx_env', CC_CLIENT_SECRET: 'csk_sbx_env' };
 const LIVE_PAIR = { CC_CLIENT_ID: 'cid_live_env', CC_CLIENT_SECRET: 'csk_live_env' };
+const LOCAL_PAIR = {
+  CC_CLIENT_ID: 'cid_sbx_local',
+  CC_CLIENT_SECRET: 'csk_sbx_local',
+  CC_BASE: 'http://127.0.0.1:4010',
+};
 const LIVE = profile('live', { environment: 'live', base: 'https://api.credicorp.co.uk', clientId: 'cid_live_a' });
 
 /** One way to say something; `value` is what counts when it wins. */
@@ -368,6 +373,16 @@ describe('guards', () => {
     [
       'live profile, loopback token URL',
       { flags: { profile: 'live', tokenUrl: 'http://127.0.0.1/t' } },
+      'environment_mismatch',
+    ],
+    [
+      'local profile, token URL elsewhere',
+      { flags: { profile: 'local', tokenUrl: 'https://x.example/t' } },
+      'environment_mismatch',
+    ],
+    [
+      'local pair, hosted token URL',
+      { env: { ...LOCAL_PAIR, CC_TOKEN_URL: 'https://sso.credicorp.co.uk/t' } },
       'environment_mismatch',
     ],
     ['stored secret to an unknown host', { flags: { profile: 'active', base: 'https://evil.example' } }, 'bad_base'],

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { assertCredentialFits } from '../contract/environments.ts';
+import { assertCredentialFits, environmentOfHost } from '../contract/environments.ts';
 import { usage } from '../failure.ts';
 import { chooseCredential, type Credential, vaultOf } from './choose-credential.ts';
 import { chooseHosts, type Hosts } from './choose-hosts.ts';
@@ -83,6 +83,13 @@ function assertProviders(credential: Credential, provider: Provider): void {
 
 /** The guard for both places the secret or its token go to (partner API §1). */
 function assertHosts(credential: Credential, hosts: Hosts, provider: Provider): void {
+  const { environment, tokenUrl } = hosts;
+  if (environment.value === 'local' && tokenUrl !== null && environmentOfHost(tokenUrl.value) !== 'local') {
+    throw usage(`the environment is local, and ${new URL(tokenUrl.value).host} is not on this machine`, {
+      code: 'environment_mismatch',
+      next: 'leave out the token URL, or choose a profile of the sandbox or of live with --profile',
+    });
+  }
   const environments = new Set([credential.environment, credential.marker]);
   // The embedded sandbox's credentials are marked for the sandbox; only their home counts.
   if (credential.local) environments.delete(credential.marker);
