@@ -96,7 +96,7 @@ function flagText(flag: Flag): string {
     .join(', ');
 }
 
-/** Names of our own that the sources read, with the twins that are put together from a stem. */
+/** Names that the sources read: our own, and those of other tools (NO_COLOR, EDITOR, proxies, places); with the twins that are put together from a stem. */
 function variables(): string[] {
   const found = new Set<string>();
   for (const file of globSync('src/**/*.ts', { cwd: root })) {
@@ -105,6 +105,7 @@ function variables(): string[] {
       /\b(?:env|given|single|twin|secret)\w*(?:\(|\[)[^'\n]{0,20}'((?:CC|CREDICORP)_[A-Z_]+)'/g,
     ))
       found.add(name);
+    for (const [, name = ''] of text.matchAll(/\b(?:env\[|given\()'([A-Z][A-Z_]+)'/g)) found.add(name);
     for (const [, stem = ''] of text.matchAll(/\b(?:twin\(env, |secret\()'([A-Z_]+)'/g))
       for (const prefix of ['CC_', 'CREDICORP_']) found.add(prefix + stem);
   }

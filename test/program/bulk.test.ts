@@ -70,6 +70,7 @@ test('all mistakes of all rows are told at once with their lines, and nothing is
   assert.deepEqual(await applications(), []);
   for (const [input, says] of [
     ['', /no rows/],
+    ['company;amount\n16093826;1\n', /separated by semicolons or tabs/],
     ['company\n"16093826', /line 2: a quote/],
     ['{"company":"16093826"}\n[1]\n', /line 2: not a JSON object/],
     ['company,amount,amount-pence\n16093826,1,100\n', /line 2: amount and amount-pence stand in one row/],

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
-import { finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { finish, freshHome, root, runScript, start } from '../support/spawn.ts';
+import { onTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
 let api: Served;
@@ -37,6 +38,16 @@ test('a cursor can be saved and resumed, page by page', async () => {
   const all = await runScript('bin/run.js', ['apps', 'list', '--all', '--cursor', 'bm9uc2Vuc2U'], env);
   assert.equal(all.status, 1);
   assert.doesNotMatch(all.stderr, /resume/);
+});
+
+test('that a page is not all is said on the terminal, also when the page itself goes into a pipe', async () => {
+  const line = `'${process.execPath}' '${root}/bin/run.js' apps list --limit 2 -q | wc -l`;
+  const terminal = onTerminal(['bash', '-c', line], env);
+  assert.equal(await terminal.ended(), 0);
+  assert.match(terminal.text, /^there are more: --all for every one, or --cursor \w+ for the next page$/m);
+  assert.match(terminal.text, /^2$/m);
+  const quiet = await runScript('bin/run.js', ['apps', 'list', '--limit', '2', '-q'], env);
+  assert.equal(quiet.stderr, '');
 });
 
 test('filters go to the API, and an empty list is ok', async () => {

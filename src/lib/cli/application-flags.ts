@@ -1,7 +1,8 @@
 /** What can be said about an application: as flags of one, or as columns of many (partner API §7.1). */
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
-import { saidOf, usualOr } from './ask-application.ts';
+import { formatPounds } from '../contract/money.ts';
+import { usualOr } from './ask-application.ts';
 import { applicationBody } from './bodies.ts';
 import * as Typed from './flags.ts';
 import { either, KNOWN_WORDS } from './known-words.ts';
@@ -38,6 +39,7 @@ export function applicationRow(
 ): Record<string, unknown> {
   const given = { amount: amountOf(row), term: row.term };
   const least = usualOr(given, isLive);
-  if (given.amount === undefined || given.term === undefined) say(`rows that do not say: ${saidOf(least)}`);
+  if (given.amount === undefined) say(`rows without an amount: ${formatPounds(least.amount)}`);
+  if (given.term === undefined) say(`rows without a term: ${least.term} months`);
   return applicationBody({ ...row, company: needed(row.company, 'company'), ...least });
 }

@@ -55,7 +55,7 @@ export function usualOr({ amount, term }: Given, isLive: boolean): { amount: num
 }
 
 /** `using £25,000.00 over 12 months`. */
-export function saidOf({ amount, term }: { amount: number; term: number }): string {
+function saidOf({ amount, term }: { amount: number; term: number }): string {
   return `using ${formatPounds(amount)} over ${term} months`;
 }
 

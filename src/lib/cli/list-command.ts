@@ -28,7 +28,7 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     if (flags.all === true) return stream(this.items(name, { query, limit: flags.limit ?? 100, ...from }), columns);
     const answer = await this.call(name, { query: { ...query, limit: flags.limit, ...from } });
     const { has_more: more, next_cursor: next } = answer.data;
-    if (this.context.stdout.isTTY === true && more === true && next)
+    if (this.context.stderr.isTTY === true && more === true && next)
       this.note(`there are more: --all for every one, or --cursor ${plainLine(next)} for the next page`);
     return page(documentOf(answer.json), columns, empty);
   }

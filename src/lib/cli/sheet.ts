@@ -67,6 +67,11 @@ export function parseSheet(text: string): Sheet {
 function csv(text: string): Sheet {
   const [head, ...records] = parseCsv(text);
   const header = (head?.cells ?? []).map((name) => name.trim());
+  if (header.length === 1 && /[;\t]/.test(header[0] ?? '')) {
+    throw usage('the cells are separated by semicolons or tabs', {
+      next: 'separate them with commas, or write NDJSON',
+    });
+  }
   const mistakes: Mistake[] = [];
   const rows = records.map(({ line, cells }, index): Row => {
     if (cells.length !== header.length) {
