@@ -188,6 +188,28 @@ test('faults are listed, cleared, matched by route, counted, timed and drawn', a
   assert.equal((await one.call('DELETE', '/_sandbox/faults')).status, 204);
 });
 
+test('a fault takes the paths its pattern means, and no pattern takes for ever', async () => {
+  const rows: [pattern: string, path: string, meant: boolean][] = [
+    ['/**/token', '/oauth/token', true],
+    ['/**/token', '/partner/v1/oauth/token', true],
+    ['/**/token', '/oauth/tokens', false],
+    ['/partner/v1/*', '/partner/v1/payments', true],
+    ['/partner/v1/*', '/partner/v1/payments/pay_1', false],
+    ['/partner/v1/**', '/partner/v1/payments/pay_1', true],
+    ['/partner/v1/p*/p*_1', '/partner/v1/payments/pay_1', true],
+    ['/partner/v1/payments*', '/partner/v1/payments', true],
+    ['/partner/v1/payments.', '/partner/v1/payments/', false],
+    ['**', '/', true],
+    ['/**a**a**a**a**a**a**a**b', `/partner/v1/payments/${'a'.repeat(5000)}`, false],
+  ];
+  for (const [pattern, path, meant] of rows) {
+    const one = bench();
+    await one.call('POST', '/_sandbox/faults', { kind: 'error', status: 418, match: { path: pattern } });
+    const { status } = await one.call(path.endsWith('token') ? 'POST' : 'GET', path);
+    assert.equal(status === 418, meant, `${pattern} ${path.slice(0, 40)}: ${status}`);
+  }
+});
+
 test('each kind of fault has its effect on an exchange', async () => {
   const one = bench();
   const after = async (fault: object, path = '/partner/v1/applications'): Promise<Reply> => {

@@ -126,7 +126,7 @@ function fits({ kind, match }: Fault, occasion: Occasion): boolean {
     return match.application_id === undefined || match.application_id === occasion.applicationId;
   }
   if (match.method !== undefined && match.method.toUpperCase() !== occasion.method) return false;
-  return match.path === undefined || pathPattern(match.path).test(occasion.path ?? '');
+  return match.path === undefined || pathFits(match.path, occasion.path ?? '');
 }
 
 /** An exact value, or a family such as `payment.*`. */
@@ -135,10 +135,30 @@ function matches(pattern: string | undefined, value: string | undefined): boolea
   return pattern.endsWith('.*') && (value ?? '').startsWith(pattern.slice(0, -1));
 }
 
-/** `*` within a segment, `**` across segments. */
-function pathPattern(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, (stars) => (stars.length > 1 ? '.*' : '[^/]*'));
-  return new RegExp(`^${source}$`);
+/**
+ * `*` within a segment, `**` across segments. Walks the path once with every place of the pattern it can be at: an expression with
+ * several stars could take a long path for ever.
+ */
+function pathFits(pattern: string, path: string): boolean {
+  const signs = pattern.match(/\*+|[^*]/g) ?? [];
+  let places = withSkipped(signs, [0]);
+  for (const sign of path) {
+    const next: number[] = [];
+    for (const place of places) {
+      const wanted = signs[place];
+      if (wanted === undefined) continue;
+      if (!wanted.startsWith('*')) {
+        if (wanted === sign) next.push(place + 1);
+      } else if (sign !== '/' || wanted.length > 1) next.push(place);
+    }
+    places = withSkipped(signs, next);
+  }
+  return places.has(signs.length);
+}
+
+/** A star may stand for nothing. */
+function withSkipped(signs: readonly string[], places: readonly number[]): Set<number> {
+  const all = new Set(places);
+  for (const place of all) if (signs[place]?.startsWith('*')) all.add(place + 1);
+  return all;
 }
