@@ -216,10 +216,12 @@ test('killed ten times at random moments and run to its end: each row exactly on
     let midway = 0;
     for (let time = 0; time < 10; time += 1) {
       const child = start('bin/run.js', args, own);
-      // Somewhere between its start and its end, which the pace of five a second puts at about two seconds.
-      const limit = setTimeout(() => child.kill('SIGKILL'), 100 + random() * 900);
+      // At a random moment since its start, or since its first row; the pace of five a second keeps it at work for two seconds.
+      const [fromStart, ms] = [random() < 0.3, random() * 600];
+      const kill = (): unknown => setTimeout(() => child.kill('SIGKILL'), ms);
+      if (fromStart) kill();
+      else child.stdout.once('data', kill);
       const { signal, stdout } = await finish(child);
-      clearTimeout(limit);
       if (signal === 'SIGKILL' && stdout !== '') midway += 1;
       take(stdout);
     }
