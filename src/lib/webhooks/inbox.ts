@@ -28,7 +28,7 @@ interface Waiting {
 /** How often, in deliveries, the size of the file is looked at. */
 const TRIM_EVERY = 100;
 const RETRY_MS = 100;
-const REST_MS = 2;
+const REST_MS = 1;
 const SETTLE_MS = 5;
 
 export class Inbox {
