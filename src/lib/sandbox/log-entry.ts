@@ -68,6 +68,11 @@ export class LoggedExchange {
     call.body = undefined;
   }
 
+  /** Its place in the list. */
+  get n(): number {
+    return this.id;
+  }
+
   text(): string {
     return JSON.stringify(this.show());
   }

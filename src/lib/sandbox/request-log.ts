@@ -6,7 +6,7 @@ import { redactText } from '../contract/secrets.ts';
 import type { Attempted } from './courier.ts';
 import type { Call, Outgoing } from './exchange.ts';
 import { deliveryRecord, exchangeRecord } from './journal-record.ts';
-import { LoggedExchange, type LogEntry } from './log-entry.ts';
+import { LoggedExchange } from './log-entry.ts';
 import type { World } from './world.ts';
 
 const RING = 1000;
@@ -23,8 +23,8 @@ export interface Message {
 export interface RequestLog {
   write(call: Call, outgoing: Outgoing, startedAt: number): void;
   writeAttempt(attempt: Attempted): void;
-  /** Oldest first, redacted. */
-  entries(): LogEntry[];
+  /** Oldest first. */
+  entries(): readonly LoggedExchange[];
   /** Says something to those who watch. */
   say(kind: MessageKind, text: () => string): void;
   /** Messages the ring still holds, oldest first. */
@@ -67,7 +67,7 @@ export function createRequestLog(world: World, record: WriteDown | undefined): R
       record?.(exchangeRecord(world.settings.baseUrl, entry, startedAt));
     },
     writeAttempt: (attempt) => record?.(deliveryRecord(attempt)),
-    entries: () => entries.all().map((entry) => entry.show()),
+    entries: () => entries.all(),
     messages: () => feed.all(),
     watch(hear) {
       listeners.add(hear);

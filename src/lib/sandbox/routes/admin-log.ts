@@ -4,7 +4,7 @@ import { cutPage, readPage } from '../cursors.ts';
 import { json, type Answer, type Call, type Sink } from '../exchange.ts';
 import { refuse } from '../refusal.ts';
 import { isLocalCaller } from '../doors.ts';
-import type { LogEntry } from '../log-entry.ts';
+import type { LoggedExchange } from '../log-entry.ts';
 import type { Message, RequestLog } from '../request-log.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';
@@ -39,36 +39,28 @@ function list(world: World, log: RequestLog, call: Call): Answer {
     const lines = log
       .entries()
       .filter(accept)
-      .map((entry) => `${JSON.stringify(entry)}\n`);
+      .map((entry) => `${entry.text()}\n`);
     return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: shownTo(call, lines.join('')) };
   }
   const page = readPage(call.search, world.seed, PATH);
-  const entries = log.entries().map((entry) => ({ n: entry.seq, entry }));
   const answer = json(
     200,
-    cutPage(
-      entries,
-      page,
-      world.seed,
-      PATH,
-      ({ entry }) => entry,
-      ({ entry }) => accept(entry),
-    ),
+    cutPage(log.entries(), page, world.seed, PATH, (entry) => entry.show(), accept),
   );
   return { ...answer, body: shownTo(call, answer.body) };
 }
 
 /** `method`, `path` (prefix), `status` (`4xx` or `429`), `since` (seq). @throws Refusal 400 */
-function filterOf(call: Call): (entry: LogEntry) => boolean {
+function filterOf(call: Call): (entry: LoggedExchange) => boolean {
   const [method, path, status] = ['method', 'path', 'status'].map((name) => call.search.get(name));
   if (status && !/^[1-5](?:xx|\d\d)$/.test(status)) {
     throw refuse('parameter_invalid', 'status must be such as 4xx or 429.', 'status');
   }
   const since = readSince(call.search.get('since')) ?? 0;
   return (entry) =>
-    entry.seq > since &&
-    (!method || entry.method === method.toUpperCase()) &&
-    (!path || entry.path.startsWith(path)) &&
+    entry.n > since &&
+    (!method || entry.call.request.method === method.toUpperCase()) &&
+    (!path || entry.call.request.path.startsWith(path)) &&
     (!status || String(entry.status).startsWith(status.replace('xx', '')));
 }
 
