@@ -78,8 +78,13 @@ export function onTerminal(words: readonly string[], env: Record<string, string>
   };
 }
 
+/** What was taken off its line again is not there to be read. */
 function plain(raw: string): string {
-  return stripVTControlCharacters(raw).replaceAll('\r', '');
+  return stripVTControlCharacters(raw.split('\n').map(asItStands).join('\n')).replaceAll('\r', '');
+}
+
+function asItStands(line: string): string {
+  return line.slice(line.lastIndexOf('\r\u001b[K') + 1);
 }
 
 function quoted(word: string): string {
