@@ -48,7 +48,8 @@ async function openApi(environment: string, answers: Answer[]) {
     client: async () => client,
     transport: async () => transport,
   };
-  return { asked, present: createPresence(asking), everyMs: presenceEvery(asking) };
+  const told: string[] = [];
+  return { asked, told, present: createPresence(asking, (line) => told.push(line)), everyMs: presenceEvery(asking) };
 }
 
 const count = (webhook_endpoints: number): Answer => [200, { counts: { webhook_endpoints } }];
@@ -85,4 +86,12 @@ test('an API without the route, or that lets nobody look, is not asked again; on
   const { present } = await openApi('sandbox', [[503, {}], FOUND]);
   await assert.rejects(present('whend_1', signal), Failure);
   assert.equal(await present('whend_1', signal), true);
+});
+
+test('a disabled endpoint is told once, with what enables it', async () => {
+  const off: Answer = [200, { ...FOUND[1], status: 'disabled' }];
+  const { told, present } = await openApi('sandbox', [FOUND, off, off, FOUND, off]);
+  for (let n = 0; n < 5; n += 1) assert.equal(await present('whend_1', signal), true);
+  assert.equal(told.length, 2);
+  assert.match(told[0] ?? '', /whend_1 is disabled.*endpoints update whend_1 --status enabled$/);
 });

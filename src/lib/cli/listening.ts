@@ -49,7 +49,7 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
       await operate(client, 'webhooks.delete', { id }).catch(ignoreAbsent);
       await forgetSecret(context, session, id);
     },
-    present: createPresence(session),
+    present: createPresence(session, (line) => note(context, line)),
     recall: (id) => secretOf(session, id),
     async update(id, { url, events }) {
       const client = await session.client();

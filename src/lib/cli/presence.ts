@@ -19,11 +19,13 @@ export function presenceEvery(session: Asking): number {
  * Whether the API still knows an endpoint. The embedded sandbox is asked for its number of endpoints first, by a route that is in no log
  * and counts against no limit, and for the endpoint itself only when the number has changed. An API that does not know an endpoint it
  * just made, or that lets nobody look, is not asked again: the route is assumed (webhooks page §1).
+ * @param tell a line for people: an endpoint that was disabled, by whomever, is theirs to enable
  */
-export function createPresence(session: Asking): NonNullable<EndpointActs['present']> {
+export function createPresence(session: Asking, tell: (line: string) => void): NonNullable<EndpointActs['present']> {
   const local = session.identity.environment.value === 'local';
   let counted: unknown = null;
   let seenId: string | null = null;
+  let status: string | null | undefined = null;
   return async (id, signal) => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
     if (local) {
@@ -35,17 +37,23 @@ export function createPresence(session: Asking): NonNullable<EndpointActs['prese
       if (same || count === null) return true;
     }
     try {
-      await operate(await session.client({ signal: limited }), 'webhooks.get', { id });
+      const { data } = await operate(await session.client({ signal: limited }), 'webhooks.get', { id });
+      if (data.status === 'disabled' && status !== 'disabled') tell(disabled(id));
+      status = data.status;
       seenId = id;
       return true;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const { status, code } = error.facts;
-      if (code === 'not_offered' || status === 403) return null;
-      if (status !== 404) throw error;
+      const { facts } = error;
+      if (facts.code === 'not_offered' || facts.status === 403) return null;
+      if (facts.status !== 404) throw error;
       return seenId === id ? false : null;
     }
   };
+}
+
+function disabled(id: string): string {
+  return `warning: endpoint ${id} is disabled at the API, so nothing comes; enable it: credicorp webhooks endpoints update ${id} --status enabled`;
 }
 
 async function endpointCount(session: Asking): Promise<unknown> {
