@@ -63,8 +63,11 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
   const folder = home.path;
   writeFileSync(join(folder, 'companies.csv'), 'company,amount,term\n16093826,25000,12\n00000401,40000,24\n');
   writeFileSync(join(folder, 'invoices.csv'), 'amount,reference\n450,INV-5512\n12.50,INV-5513\n');
+  const theirs = `credicorp webhooks sign body.json --provider acountpay --secret-file secret.txt --at ${new Date().toISOString()}`;
   for (const [name, value] of [
     ['"$HEADER"', '"$(credicorp webhooks sign body.json --secret-file secret.txt)"'],
+    ['"$X_ACOUNTPAY_SIGNATURE"', `"$(${theirs} --field header)"`],
+    ['"$X_ACOUNTPAY_TIMESTAMP"', `"$(${theirs} --field timestamp)"`],
     ['"$SECRET"', '"$(cat secret.txt)"'],
     ['secret.txt', secret ?? ''],
     ['body.json', body ?? ''],
@@ -190,12 +193,12 @@ for (const name of ['webhooks.md', 'providers.md']) {
 test('docs/webhooks.md: the lines of its tables', async () => {
   const page = readFileSync(join(root, 'docs', 'webhooks.md'), 'utf8');
   const cells = [...page.matchAll(/^\| `((?:webhooks|events) [^`]+)` \|/gm)].map(([, words = '']) => words);
-  assert.equal(cells.length, 5);
+  assert.ok(cells.length >= 5);
   // The one that the handler has here. What stands in brackets may be left out.
   const secret = 'export CC_WEBHOOK_SECRET=whsec_EXAMPLE_alpha; ';
   for (const words of cells) await works(`${secret}credicorp ${words.replaceAll(/ \[[^\]]*\]/g, '')}`);
   const said = [...page.matchAll(/`((?:export [^`]*\$\()?credicorp [^`]+)`/g)].map(([, line = '']) => line);
-  assert.equal(said.length, 3);
+  assert.ok(said.length >= 3);
   for (const line of said) await works(line);
 });
 
