@@ -123,9 +123,9 @@ test('a terminal that is stopped (Ctrl-S) holds up no delivery', async () => {
   const ids = await trigger('loan.closed', 40);
   while (app.seen.length < 40) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.deepEqual(app.seen.map(idOf).toSorted(), ids.toSorted());
-  assert.doesNotMatch(terminal.text, /forwarded loan/);
+  assert.doesNotMatch(terminal.text, /loan\.closed/);
   terminal.type('\u0011');
-  await terminal.shows(/forwarded loan\.closed/);
+  await terminal.shows(/received +loan\.closed/);
   terminal.type('\u0003');
   await terminal.shows(/closed +40 received, 40 forwarded/);
   assert.equal(await terminal.ended(), 0);
