@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findProvider, PROVIDER_NAMES } from '../../src/lib/auth/providers/provider.ts';
+import { KNOWN_WORDS } from '../../src/lib/cli/known-words.ts';
 import { CREDICORP_HOSTS, DEFAULT_BASES } from '../../src/lib/contract/environments.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';
@@ -22,6 +23,7 @@ describe('providers', () => {
   it('lists every data file, and each is sound', () => {
     const files = readdirSync(home).filter((name) => name.endsWith('.json'));
     assert.deepEqual(files.map((name) => name.replace('.json', '')).sort(), [...PROVIDER_NAMES].sort());
+    assert.deepEqual(KNOWN_WORDS.provider, PROVIDER_NAMES, 'as they are completed');
     for (const name of PROVIDER_NAMES) assert.equal(findProvider(name, '/nonexistent').name, name);
   });
 

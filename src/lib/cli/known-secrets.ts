@@ -1,6 +1,7 @@
 /** The live secrets that pass through a session, so that they are taken by value out of everything it writes. */
 import type { Identity } from '../auth/identity.ts';
 import type { Vault } from '../auth/vault.ts';
+import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
 import { during } from './progress.ts';
 
@@ -12,11 +13,15 @@ export function secretsOf({ secret, webhookSecret }: Identity): string[] {
 
 /**
  * The same vault; `hide` is told what is read from it or written to it, before anybody can use it. What takes long shows, but for the
- * encrypted file, which asks for its passphrase.
+ * encrypted file, which asks for its passphrase; and it keeps nobody who wants to stop.
  */
-export function watched(vault: Vault, context: Pick<Context, 'stderr' | 'env'>, hide: (secret: string) => void): Vault {
+export function watched(
+  vault: Vault,
+  context: Pick<Context, 'stderr' | 'env' | 'signal'>,
+  hide: (secret: string) => void,
+): Vault {
   const shown = <T>(work: Promise<T>): Promise<T> =>
-    vault.kind === 'os' ? during(context, 'waiting for the keychain', work) : work;
+    vault.kind === 'os' ? during(context, 'waiting for the keychain', unlessStopped(work, context.signal)) : work;
   // A token rests as a document; its token is told by whoever reads the document.
   const tell = (value: string): void => {
     if (!value.startsWith('{')) hide(value);
@@ -36,4 +41,13 @@ export function watched(vault: Vault, context: Pick<Context, 'stderr' | 'env'>, 
     remove: (account) => shown(vault.remove(account)),
     removeUnder: (prefix) => shown(vault.removeUnder(prefix)),
   };
+}
+
+/** What begins after the stop is tidying up, and is done. */
+function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(new Failure('interrupted', 'stopped while the keychain was asked'));
+  signal.addEventListener('abort', stop, { once: true });
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', stop));
 }

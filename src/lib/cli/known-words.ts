@@ -5,6 +5,7 @@ export const KNOWN_WORDS = {
   payment: ['processing', 'settled', 'failed'],
   account: ['active', 'in_arrears', 'closed'],
   scheme: ['pisp', 'direct_debit'],
+  provider: ['credicorp', 'acountpay', 'acountpay-v2'],
 } as const;
 
 /** The flags that take them, for completion. */
@@ -14,6 +15,10 @@ export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   'payments:list --status': KNOWN_WORDS.payment,
   'payments:create --scheme': KNOWN_WORDS.scheme,
   'accounts:list --status': KNOWN_WORDS.account,
+  'login --provider': KNOWN_WORDS.provider,
+  'webhooks:send --provider': KNOWN_WORDS.provider,
+  'webhooks:sign --provider': KNOWN_WORDS.provider,
+  'webhooks:verify --provider': KNOWN_WORDS.provider,
 };
 
 /** `a, b or c`, for a summary. */
