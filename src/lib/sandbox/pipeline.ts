@@ -33,7 +33,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const { world, routes } = parts;
   return (request) => {
     const startedAt = world.settings.now();
-    world.clock.settle();
     const found = routes.find(request.method, request.path);
     const call = openCall(world, request, found);
     return andThen(answer(parts, call, found), (given) => {
@@ -79,6 +78,7 @@ function finishHeaders(limits: Limits, call: Call, { headers }: Answer): void {
 
 function answer(parts: PipelineParts, call: Call, found: Found): MaybeLater<Outgoing> {
   try {
+    parts.world.clock.settle();
     if (!('params' in found)) throw unrouted(call, found.allow);
     const outgoing = pass(parts, call, found.route);
     return outgoing instanceof Promise ? outgoing.catch((error: unknown) => refusalAnswer(call, error)) : outgoing;
