@@ -248,4 +248,11 @@ describe('what an agent is not given', () => {
     assert.match(asked.join(), /^CONNECT .*:443/);
     assert.doesNotMatch(JSON.stringify([refused, sent]), /PLANTED/);
   });
+
+  it('works in a world without colour', async () => {
+    const plain = new Client(['--no-color']);
+    const { isError, content } = await plain.call('whoami', {});
+    await plain.end();
+    assert.notEqual(isError, true, content[0]?.text);
+  });
 });

@@ -123,7 +123,8 @@ function flagged(argv: readonly string[], flag: string): boolean {
 
 /** `--no-color` is `NO_COLOR` for whatever this run shows, asks and starts. */
 function withoutColour(context: Context): Context {
-  return Object.create(context, { env: { value: { ...context.env, NO_COLOR: '1' }, enumerable: true } }) as Context;
+  const env = { value: { ...context.env, NO_COLOR: '1' }, enumerable: true };
+  return Object.defineProperties({} as Context, { ...Object.getOwnPropertyDescriptors(context), env });
 }
 
 function stackOf(cause: unknown): string {
