@@ -42,7 +42,7 @@ export interface Served {
 
 /**
  * Listens; port 0 takes any free one.
- * @throws Failure `usage` when the port is taken (it is named) or the address or data file cannot be used
+ * @throws Failure `usage` when the port is taken (it is named) or the address cannot be used, `unavailable` when the data file cannot
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { host, port, patienceMs = PATIENCE_MS, ...rest } = options;
