@@ -60,7 +60,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     const born =
       flags['date-of-birth'] ??
       (this.mayAsk && !addressed
-        ? await ask('--date-of-birth', Typed.date(), 'Date of birth (1990-01-31)', '--date-of-birth 1990-01-31')
+        ? await ask('--date-of-birth', Typed.date(), 'Date of birth, as 1990-01-31', '--date-of-birth 1990-01-31')
         : undefined);
     return { 'first-name': first, 'last-name': last, 'date-of-birth': born };
   }
