@@ -92,7 +92,7 @@ test('each moment is a line with aligned columns; what needs words stands below,
     '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused when it opens',
     '                   nothing listens on 127.0.0.1:3000, but [::1]:3000 does:',
     '                   forward to [::1]:3000 or to localhost',
-    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused in 1.5 s',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused in 1.5s',
     '10:14:02 duplicate decision.completed       evt_7Q2M9XaB already there',
     '10:14:02 closed    3 received, 2 forwarded, 1 rejected, 1 waiting',
     '                   1 stored waits for the next listen',
@@ -106,9 +106,9 @@ test('what the app said to what it did not take stands below, once, and not for 
   });
   const lines = await shown([refused(1, 'boom\n\u001b[31mat app.js:1'), refused(2, 'boom\n\u001b[31mat app.js:1')]);
   assert.deepEqual(lines.slice(1), [
-    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200 ms',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200ms',
     '                   the app said: boom at app.js:1',
-    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200 ms',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200ms',
   ]);
   const many = await shown(Array.from({ length: 500 }, (_, n) => refused(n * 1000, `request ${n} failed`)));
   assert.equal(many.filter((line) => line.includes('the app said')).length, 100);
@@ -120,7 +120,16 @@ test('with several targets each line says which one', async () => {
   const targets = ['http://127.0.0.1:3000/hook', 'http://127.0.0.1:4000/pay'];
   const lines = await shown([{ ...ready, targets, chaos: null, unverified: false }, forwarded(1)], 100);
   assert.match(lines[1] ?? '', /\* → 127\.0\.0\.1:3000\/hook, 127\.0\.0\.1:4000\/pay$/);
-  assert.match(lines.at(-1) ?? '', /200 +12 ms 127\.0\.0\.1:3000\/hook$/);
+  assert.match(lines.at(-1) ?? '', /200 +12 ms :3000$/, 'the port tells them apart, and fits');
+  const away: Moment = {
+    ...{ ...attempt, type: 'retrying', at: at(2), status: null, error: 'connection_refused', retry_in_ms: null },
+    answer: null,
+  };
+  const narrow = await shown([{ ...ready, targets }, away]);
+  assert.match(narrow.at(-1) ?? '', /refused once up :3000$/);
+  const alike = ['http://127.0.0.1:3000/hook', 'http://127.0.0.1:3000/pay'];
+  const wide = await shown([{ ...ready, targets: alike, chaos: null, unverified: false }, forwarded(1)], 120);
+  assert.match(wide.at(-1) ?? '', /200 +12 ms 127\.0\.0\.1:3000\/hook$/);
 });
 
 test('the longest known type, hostile text and a narrow terminal keep the columns', async () => {

@@ -40,7 +40,8 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
         await keepSecret(context, session, id, secret);
         await keepLastSecret(context, session, secret);
       });
-      note(context, `signing secret: ${secret}   (shown once; put it into your app's configuration)`);
+      // On one line of 80: a secret that is broken cannot be copied whole.
+      note(context, `signing secret: ${secret}   (shown once)`);
       return { id, secret };
     },
     async unregister(id) {

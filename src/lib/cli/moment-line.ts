@@ -1,4 +1,5 @@
 /** A listener's moment as one calm line with aligned columns, readable at 80; what needs words gets them once, indented below. */
+import { isLoopback } from '../contract/environments.ts';
 import type { Moment } from '../webhooks/moments.ts';
 import type { Paint } from './colour.ts';
 import { localTime } from './render.ts';
@@ -20,13 +21,13 @@ export interface LineView {
   paint: Paint;
   /** What was explained already is not explained again. */
   explained: Set<string>;
-  /** Where something went is worth a column only if there is more than one place. */
-  several: boolean;
+  /** What a target is called where there is more than one; there is no column for a single one. */
+  names: ReadonlyMap<string, string>;
 }
 
 /** The line of a moment, and the lines below it. */
 export function momentLines(moment: Moment, view: LineView): string[] {
-  const { main, words, answer } = tell(moment, view.several);
+  const { main, words, answer } = tell(moment, view.names);
   return toldLines(
     moment.at,
     moment.type,
@@ -63,7 +64,7 @@ interface Told {
   answer?: string | null;
 }
 
-function tell(moment: Moment, several: boolean): Told {
+function tell(moment: Moment, names: LineView['names']): Told {
   switch (moment.type) {
     case 'ready':
       return tellReady(moment);
@@ -74,11 +75,9 @@ function tell(moment: Moment, several: boolean): Told {
     case 'forwarded':
     case 'failed':
     case 'retrying':
-      return tellAttempt(moment, several);
+      return tellAttempt(moment, names);
     case 'duplicate':
-      return just(
-        columns(moment.event_type, moment.event_id, 'already there', ...(several ? [short(moment.target)] : [])),
-      );
+      return just(columns(moment.event_type, moment.event_id, 'already there', names.get(moment.target) ?? ''));
     case 'tunnel':
       return tellTunnel(moment);
     case 'skipped':
@@ -117,13 +116,21 @@ function tellRejected(moment: Extract<Moment, { type: 'rejected' }>): Told {
   return { main, words: [`${moment.cause}: ${moment.meaning}${detail}; ${moment.next}`] };
 }
 
-function tellAttempt(moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>, several: boolean): Told {
+function tellAttempt(
+  moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>,
+  names: LineView['names'],
+): Told {
   const came = String(moment.status ?? ERRORS[moment.error ?? ''] ?? moment.error ?? 'none').padEnd(7);
   const time = `${Math.round(moment.latency_ms)} ms`.padStart(8);
-  const again = moment.type === 'retrying' && moment.retry_in_ms === null ? 'when it opens' : '';
-  const next = moment.type === 'retrying' && moment.retry_in_ms !== null ? `in ${waiting(moment.retry_in_ms)}` : '';
-  const chaos = moment.chaos === null ? '' : `[${moment.chaos}]`;
-  const rest = [moment.type === 'retrying' ? again + next : time, chaos, several ? short(moment.target) : ''];
+  // At 80 columns there is room for a target's name or for what mischief was done.
+  const opens = names.size > 0 ? 'once up' : 'when it opens';
+  const again = moment.type === 'retrying' && moment.retry_in_ms === null ? opens : '';
+  const next =
+    moment.type === 'retrying' && moment.retry_in_ms !== null
+      ? `in ${waiting(moment.retry_in_ms).replace(' ', '')}`
+      : '';
+  const chaos = moment.chaos === null || moment.error === 'dropped' ? '' : `[${moment.chaos}]`;
+  const rest = [moment.type === 'retrying' ? again + next : time, names.get(moment.target) ?? chaos];
   const main = columns(moment.event_type, moment.event_id, came, ...rest.filter(Boolean));
   const said = moment.type === 'forwarded' ? '' : plainLine(moment.answer ?? '').trim();
   const answer = said === '' ? null : `the app said: ${cut(said, EXCERPT)}`;
@@ -166,6 +173,15 @@ function tellClosed(moment: Extract<Moment, { type: 'closed' }>): Told {
     moment.endpoint_removed ? '' : `the endpoint is still registered: ${moment.detail ?? 'unknown'}`,
   ];
   return { main: counts.join(', '), words: words.filter((text) => text !== '') };
+}
+
+/** Short names that tell the targets apart: the ports of this machine, if these do; none for a single target. */
+export function targetNames(targets: readonly string[]): Map<string, string> {
+  if (targets.length < 2) return new Map();
+  const ports = targets.map((target) => `:${new URL(target).port || '80'}`);
+  const tell =
+    new Set(ports).size === targets.length && targets.every((target) => isLoopback(new URL(target).hostname));
+  return new Map(targets.map((target, place) => [target, (tell ? ports[place] : undefined) ?? short(target)]));
 }
 
 function short(target: string): string {

@@ -4,7 +4,7 @@
  */
 import type { Moment } from '../webhooks/moments.ts';
 import { createDayHeading } from './day-heading.ts';
-import { type LineView, momentLines, toldLines, whereAll } from './moment-line.ts';
+import { type LineView, momentLines, targetNames, toldLines, whereAll } from './moment-line.ts';
 
 /** Lines in one second before the rest of it folds. */
 const CALM = 12;
@@ -19,7 +19,7 @@ export interface MomentView extends Pick<LineView, 'width' | 'paint'> {
 
 /** The lines to print, as they become due. */
 export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentView): AsyncGenerator<string> {
-  const lines: LineView = { width: view.width, paint: view.paint, explained: new Set(), several: false };
+  const lines: LineView = { width: view.width, paint: view.paint, explained: new Set(), names: new Map() };
   const fold = createFold(lines);
   const causes = new Set<string>();
   const heading = createDayHeading();
@@ -29,7 +29,7 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
       yield* fold.tell();
       continue;
     }
-    if (moment.type === 'ready') lines.several = moment.targets.length > 1;
+    if (moment.type === 'ready') lines.names = targetNames(moment.targets);
     const rare = isRare(moment, causes);
     // What came first is sometimes told after what came of another: neither the second nor the day goes back for that.
     if (moment.at > latest || Date.parse(latest) - Date.parse(moment.at) > LATE_MS) latest = moment.at;
