@@ -17,20 +17,31 @@ export function hasForeignOrigin(request: Incoming, baseUrl: string | undefined)
 }
 
 /**
- * True for what only a web page of elsewhere sends: the name of a rebound domain in `Host` (it has a dot and is no address), or an
- * `Origin` that is neither ours nor of this machine. Clients on servers send neither.
+ * True for what only a web page of elsewhere sends: the name of a rebound domain in `Host`, or an `Origin` that is neither ours nor of
+ * this machine. Clients on servers send neither.
  */
 export function isFromElsewhere(request: Incoming, baseUrl: string): boolean {
   const { host = '', origin } = request.headers;
-  if (origin !== undefined && hasForeignOrigin(request, baseUrl) && !isLoopbackHost(origin.replace(/^https?:\/\//, '')))
-    return true;
+  if (origin !== undefined && hasForeignOrigin(request, baseUrl)) {
+    const name = origin.replace(/^https?:\/\//, '');
+    if (!isLoopbackHost(name) && !isPrivate(name)) return true;
+  }
   return isDomain(host) && isLoopbackAddress(request.peer) && `http://${host}` !== baseUrl;
 }
 
-/** `localhost` and what is below it are this machine (RFC 6761 §6.3); a name without a dot cannot be had by a stranger. */
+/** A name with a dot that is no address and that a stranger can have. */
 function isDomain(host: string): boolean {
-  const name = host.replace(/:\d*$/, '').replace(/\.$/, '');
-  return name.includes('.') && !/^[\d.]+$/.test(name) && !/\.localhost$/i.test(name);
+  const name = withoutPort(host);
+  return name.includes('.') && !/^[\d.]+$/.test(name) && !isPrivate(host);
+}
+
+/** Names that public DNS gives to nobody (RFC 6761 §6, and `internal`, by which containers reach their host). */
+function isPrivate(host: string): boolean {
+  return /\.(?:localhost|internal|test)$/i.test(withoutPort(host));
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
 /** The exception for a shared log token. */
