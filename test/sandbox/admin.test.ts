@@ -49,6 +49,7 @@ test('no route answers a web page of elsewhere, whatever name it had pointed her
     ['127.0.0.1', { host: 'sandbox:4010' }, 200],
     ['127.0.0.1', { host: '127.8.8.8:4010' }, 200],
     ['127.0.0.1', { host: 'api.localhost:4010' }, 200],
+    ['::1', { host: '[::ffff:127.0.0.1]:4010' }, 200],
     ['127.0.0.1', { host: 'host.docker.internal:4010' }, 200],
     ['127.0.0.1', { host: 'localhost:4010', origin: 'https://app.test' }, 200],
     ['127.0.0.1', { host: 'internal.evil.example' }, 403],

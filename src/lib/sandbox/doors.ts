@@ -32,7 +32,7 @@ export function isFromElsewhere(request: Incoming, baseUrl: string): boolean {
 /** A name with a dot that is no address and that a stranger can have. */
 function isDomain(host: string): boolean {
   const name = withoutPort(host);
-  return name.includes('.') && !/^[\d.]+$/.test(name) && !isPrivate(host);
+  return name.includes('.') && !/^(?:[\d.]+|\[.*)$/.test(name) && !isPrivate(host);
 }
 
 /** Names that public DNS gives to nobody (RFC 6761 §6, and `internal`, by which containers reach their host). */
