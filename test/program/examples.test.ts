@@ -25,6 +25,8 @@ interface Manifest {
 
 const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as Manifest;
 const home = freshHome();
+const beside = freshHome();
+let besideStarted: Promise<Ended> | undefined;
 const app = createServer((request, response) => {
   request.resume();
   request.on('end', () => response.end('ok'));
@@ -108,6 +110,8 @@ async function funded(base: string): Promise<string> {
 
 after(async () => {
   await shell('credicorp sandbox stop');
+  if (besideStarted) await shell('credicorp sandbox stop', await changing());
+  beside[Symbol.dispose]();
   app.close();
   handler.close();
   handler.closeAllConnections();
@@ -147,10 +151,10 @@ for (const [id, { examples = [] }] of Object.entries(manifest.commands)) {
       // An endpoint is deleted once; the others need theirs.
       if (id === 'webhooks:endpoints:delete')
         return inHomeOfItsOwn(line, 'credicorp webhooks endpoints create --url http://127.0.0.1:9/ -q');
-      // What ends or changes the sandbox, or ends the sign-in, gets a home of its own.
-      if (/ sandbox (start|stop|reset|clock|faults)| logout| profiles (pin|remove)|apps submit \S+$/.test(line))
+      // What ends the sandbox or the sign-in gets a home of its own; what changes the sandbox, one beside the others'.
+      if (/ sandbox (start|stop)| logout| profiles (pin|remove)|apps submit \S+$/.test(line))
         return inHomeOfItsOwn(line);
-      const ended = await shell(real(line));
+      const ended = await shell(real(line), / sandbox (reset|clock|faults)/.test(line) ? await changing() : home.env);
       assert.equal(ended.status, 0, ended.stderr);
     });
   }
@@ -243,6 +247,14 @@ async function receiveSomething(port: number): Promise<{ event: string; endpoint
     'credicorp webhooks endpoints create --url http://127.0.0.1:9/ --events enquiry.created -q',
   );
   return { event, endpoint: endpoint.stdout.trim() };
+}
+
+/** A home whose sandbox may be emptied, set forward and spoilt. */
+async function changing(): Promise<Record<string, string>> {
+  const env = { ...beside.env, PATH: home.env['PATH'] ?? '' };
+  besideStarted ??= shell('credicorp sandbox start --background --port 0', env);
+  assert.equal((await besideStarted).status, 0);
+  return env;
 }
 
 async function inHomeOfItsOwn(line: string, prepare = ''): Promise<void> {

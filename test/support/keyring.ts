@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Bus, connectBus } from '../../src/lib/auth/dbus.ts';
 import { freshFolder } from './folder.ts';
+import { cache } from './spawn.ts';
 
 /** Why the tests with a real keyring cannot run here; null when they can. With CI=true nothing is excused. */
 export function keyringMissing(): string | null {
@@ -69,7 +70,7 @@ export function baseEnvironment(home: string): Record<string, string> {
     XDG_RUNTIME_DIR: join(home, 'run'),
     XDG_DATA_HOME: join(home, 'data'),
     XDG_CONFIG_HOME: join(home, 'config'),
-    XDG_CACHE_HOME: join(home, 'cache'),
+    XDG_CACHE_HOME: cache,
     LC_ALL: 'C',
   };
 }

@@ -7,6 +7,9 @@ import { freshFolder } from './folder.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
+/** One compile cache for all tests: a program that is compiled anew for each home takes half as long again to start. */
+export const cache = join(root, 'node_modules', '.cache');
+
 export interface Ended {
   status: number | null;
   signal: NodeJS.Signals | null;
@@ -19,7 +22,10 @@ export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 /** A home of its own, so that nothing of the developer's machine is read or written. Removed by `[Symbol.dispose]`. */
 export function freshHome(): { path: string; env: Record<string, string>; [Symbol.dispose](): void } {
   const path = freshFolder();
-  const env = { PATH: process.env['PATH'] ?? '', HOME: path, XDG_RUNTIME_DIR: path, TZ: 'UTC' };
+  const env = {
+    ...{ PATH: process.env['PATH'] ?? '', HOME: path, XDG_RUNTIME_DIR: path, TZ: 'UTC' },
+    XDG_CACHE_HOME: cache,
+  };
   return { path, env, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
