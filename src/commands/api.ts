@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../lib/cli/api-command.ts';
-import { apiResult, callOnce, everyItem } from '../lib/cli/api-answer.ts';
-import { apiCall } from '../lib/cli/api-request.ts';
-import type { View } from '../lib/cli/output.ts';
-import { during } from '../lib/cli/progress.ts';
+import { apiResult, callOnce, everyItem } from '../lib/cli/requests/api-answer.ts';
+import { apiCall } from '../lib/cli/requests/api-request.ts';
+import type { View } from '../lib/cli/show/output.ts';
+import { during } from '../lib/cli/show/progress.ts';
 import { type Result, stream } from '../lib/cli/result.ts';
 import { usage } from '../lib/failure.ts';
 
@@ -64,7 +64,7 @@ export default class Api extends WriteCommand<typeof Api> {
     if (key !== undefined && !identity.provider.idempotency)
       throw usage(`${identity.provider.title} knows no idempotency keys`, { param: '--idempotency-key' });
     if (flags['dry-run'])
-      return (await import('../lib/cli/dry-run.ts')).plannedCall(identity, {
+      return (await import('../lib/cli/requests/dry-run.ts')).plannedCall(identity, {
         idempotencyKey: this.context.uuid(),
         ...keyed,
       });

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { usage } from '../lib/failure.ts';
 import { BaseCommand } from '../lib/cli/command.ts';
-import { colourOf } from '../lib/cli/colour.ts';
-import { type Report, tour } from '../lib/cli/tour.ts';
+import { colourOf } from '../lib/cli/show/colour.ts';
+import { type Report, tour } from '../lib/cli/tour/tour.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 
 export default class Demo extends BaseCommand<typeof Demo> {

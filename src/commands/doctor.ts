@@ -1,10 +1,10 @@
 import { BaseCommand } from '../lib/cli/command.ts';
-import { colourOf, type Paint } from '../lib/cli/colour.ts';
+import { colourOf, type Paint } from '../lib/cli/show/colour.ts';
 import type { Check } from '../lib/cli/doctor/check.ts';
 import { STATUS } from '../lib/cli/explain.ts';
-import { during } from '../lib/cli/progress.ts';
+import { during } from '../lib/cli/show/progress.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { plainLine } from '../lib/cli/text.ts';
+import { plainLine } from '../lib/cli/show/text.ts';
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
   static override summary = 'check this machine and the way to the API, with a cure for what is broken';

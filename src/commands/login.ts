@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { signIn } from '../lib/cli/sign-in.ts';
-import type { Wanted } from '../lib/cli/sign-in-questions.ts';
+import { signIn } from '../lib/cli/sign-in/sign-in.ts';
+import type { Wanted } from '../lib/cli/sign-in/sign-in-questions.ts';
 import { readSecretFromStdin } from '../lib/cli/stdin.ts';
 
 export default class Login extends BaseCommand<typeof Login> {

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { forget } from '../lib/cli/sign-in.ts';
+import { forget } from '../lib/cli/sign-in/sign-in.ts';
 
 export default class Logout extends BaseCommand<typeof Logout> {
   static override summary = 'forget the secret, the token and the webhook secrets of a profile';

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { ApiCommand } from '../lib/cli/api-command.ts';
-import { openInBrowser } from '../lib/cli/browser.ts';
+import { openInBrowser } from '../lib/cli/system/browser.ts';
 import { homeBase } from '../lib/cli/home-base.ts';
 import { nearest } from '../lib/cli/nearest.ts';
 import { type Result, text } from '../lib/cli/result.ts';

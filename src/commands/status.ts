@@ -1,11 +1,11 @@
 import { BaseCommand } from '../lib/cli/command.ts';
-import { colourOf } from '../lib/cli/colour.ts';
+import { colourOf } from '../lib/cli/show/colour.ts';
 import { STATUS } from '../lib/cli/explain.ts';
 import { duration } from '../lib/cli/flags.ts';
 import { type HomeBase, homeBase } from '../lib/cli/home-base.ts';
-import { progress } from '../lib/cli/progress.ts';
+import { progress } from '../lib/cli/show/progress.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { plainLine } from '../lib/cli/text.ts';
+import { plainLine } from '../lib/cli/show/text.ts';
 import type { Platform } from '../lib/api/platform.ts';
 
 const PAUSES_MS = [500, 1000, 2000, 3000, 5000];

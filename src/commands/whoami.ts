@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { findProfile, readConfig } from '../lib/auth/profiles.ts';
 import { ApiCommand } from '../lib/cli/api-command.ts';
-import { during } from '../lib/cli/progress.ts';
-import { secretWords, sourceWords, vaultWords } from '../lib/cli/places.ts';
+import { during } from '../lib/cli/show/progress.ts';
+import { secretWords, sourceWords, vaultWords } from '../lib/cli/show/places.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Session } from '../lib/cli/session.ts';
 
@@ -41,7 +41,7 @@ export default class Whoami extends ApiCommand<typeof Whoami> {
   }
 
   private async checked(session: Session): Promise<Record<string, unknown>> {
-    const { proveNow } = await import('../lib/cli/proof.ts');
+    const { proveNow } = await import('../lib/cli/sign-in/proof.ts');
     const { by, token } = await during(this.context, 'proving the credential', proveNow(session));
     return {
       checked: by !== 'nothing',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findProvider } from '../../src/lib/auth/providers/provider.ts';
-import { apiCall, type ApiWords } from '../../src/lib/cli/api-request.ts';
+import { apiCall, type ApiWords } from '../../src/lib/cli/requests/api-request.ts';
 import { writeJson } from '../../src/lib/contract/json.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { worldOf } from '../support/world.ts';

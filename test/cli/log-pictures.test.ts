@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { Paint } from '../../src/lib/cli/colour.ts';
-import { createDayHeading } from '../../src/lib/cli/day-heading.ts';
-import { entryDocument, momentDocument, momentLine, wholeText } from '../../src/lib/cli/log-line.ts';
-import { statsPicture, timelineSteps } from '../../src/lib/cli/log-pictures.ts';
-import { row } from '../../src/lib/cli/render.ts';
+import type { Paint } from '../../src/lib/cli/show/colour.ts';
+import { createDayHeading } from '../../src/lib/cli/show/day-heading.ts';
+import { entryDocument, momentDocument, momentLine, wholeText } from '../../src/lib/cli/logs/log-line.ts';
+import { statsPicture, timelineSteps } from '../../src/lib/cli/logs/log-pictures.ts';
+import { row } from '../../src/lib/cli/show/render.ts';
 import type { Stats } from '../../src/lib/journal/stats.ts';
 import { NOW, record } from '../journal/support.ts';
 

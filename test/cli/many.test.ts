@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encode } from 'uqr';
-import { csvLine, parseCsv } from '../../src/lib/cli/csv.ts';
-import { inOrder } from '../../src/lib/cli/in-order.ts';
-import { barLine } from '../../src/lib/cli/progress-bar.ts';
-import { qrLines } from '../../src/lib/cli/qr.ts';
+import { csvLine, parseCsv } from '../../src/lib/cli/many/csv.ts';
+import { inOrder } from '../../src/lib/cli/many/in-order.ts';
+import { barLine } from '../../src/lib/cli/show/progress-bar.ts';
+import { qrLines } from '../../src/lib/cli/show/qr.ts';
 
 test('what is written as CSV is read back, whatever the cells hold', () => {
   const cell = fc.string({ unit: fc.constantFrom('a', ',', '"', '\n', '\r', ' ', 'é', ';') });

@@ -1,8 +1,8 @@
 /** The terminal view of a listener: one calm line per moment at 80 columns, what needs words once, bursts folded. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Paint } from '../../src/lib/cli/colour.ts';
-import { calmLines } from '../../src/lib/cli/moment-view.ts';
+import type { Paint } from '../../src/lib/cli/show/colour.ts';
+import { calmLines } from '../../src/lib/cli/webhooks/moment-view.ts';
 import type { Moment } from '../../src/lib/webhooks/moments.ts';
 
 process.env['TZ'] = 'UTC';

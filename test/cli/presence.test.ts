@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { createClient } from '../../src/lib/api/client.ts';
 import { createTransport } from '../../src/lib/api/transport.ts';
-import { createPresence, presenceEvery } from '../../src/lib/cli/presence.ts';
+import { createPresence, presenceEvery } from '../../src/lib/cli/webhooks/presence.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
 const FOUND: Answer = [200, { id: 'whend_1', url: 'https://a.example', enabled_events: ['*'], status: 'enabled' }];

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { wantsColour } from '../../src/lib/cli/colour.ts';
+import { wantsColour } from '../../src/lib/cli/show/colour.ts';
 import { nearest } from '../../src/lib/cli/nearest.ts';
-import { row } from '../../src/lib/cli/render.ts';
-import { cell, cut, plain, plainLine } from '../../src/lib/cli/text.ts';
+import { row } from '../../src/lib/cli/show/render.ts';
+import { cell, cut, plain, plainLine } from '../../src/lib/cli/show/text.ts';
 
 // oxlint-disable-next-line no-control-regex
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;

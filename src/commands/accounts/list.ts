@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
-import { ACCOUNT_COLUMNS } from '../../lib/cli/columns.ts';
+import { ACCOUNT_COLUMNS } from '../../lib/cli/show/columns.ts';
 import { idFlag } from '../../lib/cli/flags.ts';
-import { either, KNOWN_WORDS } from '../../lib/cli/known-words.ts';
+import { either, KNOWN_WORDS } from '../../lib/cli/requests/known-words.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 

@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { applicationFlags, type ApplicationRow, applicationRow } from '../../lib/cli/application-flags.ts';
-import { leastOf } from '../../lib/cli/ask-application.ts';
-import { applicationBody } from '../../lib/cli/bodies.ts';
-import { bulkFlags } from '../../lib/cli/bulk-flags.ts';
+import { applicationFlags, type ApplicationRow, applicationRow } from '../../lib/cli/requests/application-flags.ts';
+import { leastOf } from '../../lib/cli/ask/ask-application.ts';
+import { applicationBody } from '../../lib/cli/requests/bodies.ts';
+import { bulkFlags } from '../../lib/cli/many/bulk-flags.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { USUAL_WAIT, waitForStatus } from '../../lib/cli/waiting.ts';
@@ -36,7 +36,8 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     if (planned) return planned;
     const summary = `create an application for company ${least.company}`;
     const created = await this.sent('applications.create', operation, summary);
-    if (flags.open) await (await import('../../lib/cli/open-url.ts')).openPage(this.context, created.data.handoff_url);
+    if (flags.open)
+      await (await import('../../lib/cli/system/open-url.ts')).openPage(this.context, created.data.handoff_url);
     if (flags.wait === undefined) return object(created.json);
     const { id } = created.data;
     const unfinished = ['created', 'submitted', 'in_review'];

@@ -1,5 +1,5 @@
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { given } from '../../lib/cli/bodies.ts';
+import { given } from '../../lib/cli/requests/bodies.ts';
 import { amountFlags, count, id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
 

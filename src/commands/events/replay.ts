@@ -1,12 +1,12 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { DELIVERED_COLUMNS, taken } from '../../lib/cli/delivering.ts';
+import { DELIVERED_COLUMNS, taken } from '../../lib/cli/webhooks/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
-import { findDelivery, type Found, inboxScope } from '../../lib/cli/inbox.ts';
-import { editedBody, replayed, targetsOf } from '../../lib/cli/replaying.ts';
+import { findDelivery, type Found, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
+import { editedBody, replayed, targetsOf } from '../../lib/cli/webhooks/replaying.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
-import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
+import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
 
 export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
   static override summary = 'send deliveries of the local inbox to your app again, signed freshly';

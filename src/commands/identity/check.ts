@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { checkBody } from '../../lib/cli/bodies.ts';
+import { checkBody } from '../../lib/cli/requests/bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { askedFor } from '../../lib/cli/missing.ts';
+import { askedFor } from '../../lib/cli/ask/missing.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { USUAL_WAIT, waitForStatus } from '../../lib/cli/waiting.ts';
 import { Failure } from '../../lib/failure.ts';

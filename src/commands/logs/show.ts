@@ -46,7 +46,7 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
       const har = asHar(entries, this.config.version);
       return text(JSON.stringify(har, null, 2), har);
     }
-    const { entryDocument, wholeText } = await import('../../lib/cli/log-line.ts');
+    const { entryDocument, wholeText } = await import('../../lib/cli/logs/log-line.ts');
     const document = { request_id: last.requestId, entries: entries.map(entryDocument) };
     return object(document, { id: last.requestId, human: wholeText(entries) });
   }

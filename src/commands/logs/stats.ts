@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { colourOf } from '../../lib/cli/colour.ts';
+import { colourOf } from '../../lib/cli/show/colour.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { filterFlags, filterOf } from '../../lib/cli/log-flags.ts';
+import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -24,7 +24,7 @@ export default class LogsStats extends BaseCommand<typeof LogsStats> {
     const session = await this.session();
     const [{ statsOf }, { statsPicture, timelineSteps }] = await Promise.all([
       import('../../lib/journal/stats.ts'),
-      import('../../lib/cli/log-pictures.ts'),
+      import('../../lib/cli/logs/log-pictures.ts'),
     ]);
     const { stdout } = this.context;
     const to = this.context.now();

@@ -1,10 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { createDayHeading } from '../../lib/cli/day-heading.ts';
+import { createDayHeading } from '../../lib/cli/show/day-heading.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { filterFlags, filterOf } from '../../lib/cli/log-flags.ts';
-import { momentId, momentLine } from '../../lib/cli/log-line.ts';
-import { remoteBase } from '../../lib/cli/log-source.ts';
+import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
+import { momentId, momentLine } from '../../lib/cli/logs/log-line.ts';
+import { remoteBase } from '../../lib/cli/logs/log-source.ts';
 import { type Column, type Result, stream } from '../../lib/cli/result.ts';
 import type { JournalMoment } from '../../lib/journal/follow.ts';
 
@@ -45,12 +45,12 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
   }
 
   private async hasColour(): Promise<boolean> {
-    const { wantsColour } = await import('../../lib/cli/colour.ts');
+    const { wantsColour } = await import('../../lib/cli/show/colour.ts');
     return wantsColour(this.context, this.context.stdout, this.view.color);
   }
 
   private async *moments(): AsyncGenerator<unknown> {
-    const { momentDocument } = await import('../../lib/cli/log-line.ts');
+    const { momentDocument } = await import('../../lib/cli/logs/log-line.ts');
     const { field, quiet } = this.view;
     for await (const moment of await this.source()) {
       const document = momentDocument(moment);
@@ -65,7 +65,7 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
     const { since, from } = this.flags;
     const [session, { localMoments, remoteMoments }] = await Promise.all([
       this.session(),
-      import('../../lib/cli/log-source.ts'),
+      import('../../lib/cli/logs/log-source.ts'),
     ]);
     const wanted = {
       filter: filterOf(this.flags),

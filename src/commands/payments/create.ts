@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { paymentBody } from '../../lib/cli/bodies.ts';
+import { paymentBody } from '../../lib/cli/requests/bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { either, KNOWN_WORDS } from '../../lib/cli/known-words.ts';
-import { askedFor } from '../../lib/cli/missing.ts';
+import { either, KNOWN_WORDS } from '../../lib/cli/requests/known-words.ts';
+import { askedFor } from '../../lib/cli/ask/missing.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 

@@ -1,10 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { linkBody } from '../../lib/cli/bodies.ts';
-import { bulkFlags } from '../../lib/cli/bulk-flags.ts';
+import { linkBody } from '../../lib/cli/requests/bodies.ts';
+import { bulkFlags } from '../../lib/cli/many/bulk-flags.ts';
 import { duration, pounds } from '../../lib/cli/flags.ts';
-import { linkFlags, type LinkRow, linkRow, toCome } from '../../lib/cli/link-flags.ts';
-import { askedFor } from '../../lib/cli/missing.ts';
+import { linkFlags, type LinkRow, linkRow, toCome } from '../../lib/cli/requests/link-flags.ts';
+import { askedFor } from '../../lib/cli/ask/missing.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 
@@ -42,8 +42,8 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
     if (planned) return planned;
     const made = await this.sent('links.create', { body }, `make a payment link over ${formatPounds(amount)}`);
     const { url, expires_at: until } = made.data;
-    if (flags.qr && url) await (await import('../../lib/cli/qr.ts')).showQr(this.context, url, this.view.color);
-    if (flags.open) await (await import('../../lib/cli/open-url.ts')).openPage(this.context, url);
+    if (flags.qr && url) await (await import('../../lib/cli/show/qr.ts')).showQr(this.context, url, this.view.color);
+    if (flags.open) await (await import('../../lib/cli/system/open-url.ts')).openPage(this.context, url);
     if (this.context.stderr.isTTY === true) await this.sayWhat(amount, until);
     return object(made.json, { pence: await this.penceMembers() });
   }
@@ -57,7 +57,7 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
 
   /** An embedded sandbox may have a clock of its own. */
   private async serverNow(): Promise<number> {
-    const [session, { serverNow }] = await Promise.all([this.session(), import('../../lib/cli/proof.ts')]);
+    const [session, { serverNow }] = await Promise.all([this.session(), import('../../lib/cli/sign-in/proof.ts')]);
     return serverNow(session, this.context.now());
   }
 
@@ -81,7 +81,7 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
 
   /** The unit once more, in words: 450 pounds and 450 pence are one key apart. */
   private async sayWhat(amount: number, until: unknown): Promise<void> {
-    const { localTime } = await import('../../lib/cli/render.ts');
+    const { localTime } = await import('../../lib/cli/show/render.ts');
     const when = typeof until === 'string' ? `, to be paid until ${localTime(until)}` : '';
     this.note(`a link over ${formatPounds(amount)} (${amount} pence)${when}`);
   }

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { forget } from '../../lib/cli/sign-in.ts';
+import { forget } from '../../lib/cli/sign-in/sign-in.ts';
 
 export default class ProfilesRemove extends BaseCommand<typeof ProfilesRemove> {
   static override summary = 'remove a profile with its secret, its tokens and its webhook secrets';

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { detach } from '../../lib/cli/background.ts';
+import { detach } from '../../lib/cli/sandbox/background.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { usage } from '../../lib/failure.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
-import { during } from '../../lib/cli/progress.ts';
-import { holdSandboxLock, surelyRunning } from '../../lib/cli/running.ts';
-import { SANDBOX_FLAGS } from '../../lib/cli/sandbox-flags.ts';
-import { type Ready, readyLine, sandboxOptions, sandboxReady, serveSandbox } from '../../lib/cli/sandbox.ts';
+import { during } from '../../lib/cli/show/progress.ts';
+import { holdSandboxLock, surelyRunning } from '../../lib/cli/sandbox/running.ts';
+import { SANDBOX_FLAGS } from '../../lib/cli/sandbox/sandbox-flags.ts';
+import { type Ready, readyLine, sandboxOptions, sandboxReady, serveSandbox } from '../../lib/cli/sandbox/sandbox.ts';
 
 export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   static override summary = 'start the embedded sandbox: the whole API on this machine, offline';

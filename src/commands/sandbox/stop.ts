@@ -1,8 +1,8 @@
 import { usage } from '../../lib/failure.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { during } from '../../lib/cli/progress.ts';
+import { during } from '../../lib/cli/show/progress.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { runningSandbox, surelyRunning } from '../../lib/cli/running.ts';
+import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running.ts';
 
 export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
   static override summary = 'end the embedded sandbox that runs in the background or in another terminal';

@@ -12,7 +12,7 @@ import {
   KEY_PREFIX,
   withFlags,
   withPrefix,
-} from '../../lib/cli/ticket.ts';
+} from '../../lib/cli/logs/ticket.ts';
 import { usage } from '../../lib/failure.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
 
@@ -69,7 +69,7 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
       return object({ ...document, file }, { id: file, human: `the ticket for ${ids} is in ${file}\n` });
     }
     if (this.flags.copy) {
-      const { copy } = await import('../../lib/cli/clipboard.ts');
+      const { copy } = await import('../../lib/cli/system/clipboard.ts');
       const by = await copy(this.context, written);
       const how =
         by === 'program'

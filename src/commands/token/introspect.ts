@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { introspect } from '../../lib/auth/introspect.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
-import { during } from '../../lib/cli/progress.ts';
+import { during } from '../../lib/cli/show/progress.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { tokenInQuestion } from '../../lib/cli/token-input.ts';
+import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
 
 export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> {
   static override summary = 'ask the server whether an access token is active, and what it allows';

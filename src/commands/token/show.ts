@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { decodeToken } from '../../lib/auth/decode.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { tokenInQuestion } from '../../lib/cli/token-input.ts';
+import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
 
 export default class TokenShow extends ApiCommand<typeof TokenShow> {
   static override summary = 'show what an access token says about itself, unverified';

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
-import { serverNow } from '../../lib/cli/proof.ts';
+import { serverNow } from '../../lib/cli/sign-in/proof.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { tokenInQuestion } from '../../lib/cli/token-input.ts';
+import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
 
 export default class TokenVerify extends ApiCommand<typeof TokenVerify> {
   static override summary = "verify an access token against the server's published keys";

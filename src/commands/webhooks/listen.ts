@@ -1,10 +1,10 @@
-import { colourOf } from '../../lib/cli/colour.ts';
+import { colourOf } from '../../lib/cli/show/colour.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { confirmLive } from '../../lib/cli/confirm.ts';
-import { listenFlags } from '../../lib/cli/listen-flags.ts';
-import { listenOptions, type Prepared } from '../../lib/cli/listen-options.ts';
-import { runListener } from '../../lib/cli/listener-run.ts';
-import { calmLines, counted } from '../../lib/cli/moment-view.ts';
+import { confirmLive } from '../../lib/cli/ask/confirm.ts';
+import { listenFlags } from '../../lib/cli/webhooks/listen-flags.ts';
+import { listenOptions, type Prepared } from '../../lib/cli/webhooks/listen-options.ts';
+import { runListener } from '../../lib/cli/webhooks/listener-run.ts';
+import { calmLines, counted } from '../../lib/cli/webhooks/moment-view.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { SessionFlags } from '../../lib/cli/session.ts';
 import type { Moment } from '../../lib/webhooks/moments.ts';
@@ -54,7 +54,7 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
   private async listener(prepared: Prepared, run: Run): Promise<AsyncGenerator<Moment>> {
     const { inspect: port } = this.flags;
     if (port === undefined) return run(prepared);
-    const { inspected } = await import('../../lib/cli/inspecting.ts');
+    const { inspected } = await import('../../lib/cli/webhooks/inspecting.ts');
     return inspected({ context: this.context, session: await this.session(), prepared, port, run });
   }
 

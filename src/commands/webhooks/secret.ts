@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { writeVariable } from '../../lib/cli/env-file.ts';
+import { writeVariable } from '../../lib/cli/webhooks/env-file.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
-import { noSecret } from '../../lib/cli/signing.ts';
-import { secretOf } from '../../lib/cli/webhook-secrets.ts';
+import { noSecret } from '../../lib/cli/webhooks/signing.ts';
+import { secretOf } from '../../lib/cli/webhooks/webhook-secrets.ts';
 import { usage } from '../../lib/failure.ts';
 
 export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {

@@ -1,11 +1,11 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { deliver, newDeliveryId, taken } from '../../lib/cli/delivering.ts';
+import { deliver, newDeliveryId, taken } from '../../lib/cli/webhooks/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { foreignMessage, readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/signing.ts';
-import { providerFlag, senderOf } from '../../lib/cli/verifying.ts';
+import { foreignMessage, readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/webhooks/signing.ts';
+import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
 
 export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
   static override summary = 'sign a body of your own and post it to your app, once';

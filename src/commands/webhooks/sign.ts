@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { type Result, text } from '../../lib/cli/result.ts';
-import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/signing.ts';
-import { providerFlag, senderOf } from '../../lib/cli/verifying.ts';
+import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/webhooks/signing.ts';
+import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
 import { signedHeaders } from '../../lib/contract/webhook-scheme.ts';
 
 export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {

@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { colourOf } from '../../lib/cli/colour.ts';
-import { attemptWriter } from '../../lib/cli/delivering.ts';
+import { colourOf } from '../../lib/cli/show/colour.ts';
+import { attemptWriter } from '../../lib/cli/webhooks/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
-import { scoreText, verdictLine } from '../../lib/cli/handler-test.ts';
+import { scoreText, verdictLine } from '../../lib/cli/webhooks/handler-test.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
-import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
+import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
 import { usage } from '../../lib/failure.ts';
 import type { CheckMoment, ScoreMoment } from '../../lib/webhooks/probe/probe.ts';
 

@@ -1,11 +1,11 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { deliver, DELIVERED_COLUMNS, newDeliveryId } from '../../lib/cli/delivering.ts';
+import { deliver, DELIVERED_COLUMNS, newDeliveryId } from '../../lib/cli/webhooks/delivering.ts';
 import { count, duration, pair } from '../../lib/cli/flags.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
-import { secretFlags, signingSecrets } from '../../lib/cli/signing.ts';
-import { checkedType, composeEvent, orderEvents, setsOf } from '../../lib/cli/triggering.ts';
+import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
+import { checkedType, composeEvent, orderEvents, setsOf } from '../../lib/cli/webhooks/triggering.ts';
 import { isRecord } from '../../lib/contract/json.ts';
 import { usage } from '../../lib/failure.ts';
 

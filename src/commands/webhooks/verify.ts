@@ -3,8 +3,15 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { givenSecrets, noSecret, readBody, secretFlags, unixTime } from '../../lib/cli/signing.ts';
-import { badSignature, genuine, judgeDelivery, knownSecrets, providerFlag, senderOf } from '../../lib/cli/verifying.ts';
+import { givenSecrets, noSecret, readBody, secretFlags, unixTime } from '../../lib/cli/webhooks/signing.ts';
+import {
+  badSignature,
+  genuine,
+  judgeDelivery,
+  knownSecrets,
+  providerFlag,
+  senderOf,
+} from '../../lib/cli/webhooks/verifying.ts';
 
 export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
   static override summary = 'check the signature of one delivery offline, and say why it fails';

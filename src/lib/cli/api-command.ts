@@ -7,14 +7,14 @@ import type { Client } from '../api/client.ts';
 import type { EndpointName, Yield } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { usage } from '../failure.ts';
-import type { Job } from './bulk.ts';
-import type { BulkChoices } from './bulk-flags.ts';
+import type { Job } from './many/bulk.ts';
+import type { BulkChoices } from './many/bulk-flags.ts';
 import { BaseCommand } from './command.ts';
-import { confirmLive } from './confirm.ts';
-import { eachId } from './each-id.ts';
-import type { Asking } from './missing.ts';
-import { during } from './progress.ts';
-import type { Columns } from './row-values.ts';
+import { confirmLive } from './ask/confirm.ts';
+import { eachId } from './many/each-id.ts';
+import type { Asking } from './ask/missing.ts';
+import { during } from './show/progress.ts';
+import type { Columns } from './many/row-values.ts';
 import { type Column, object, type Result } from './result.ts';
 import type { Awaited } from './waiting.ts';
 
@@ -122,7 +122,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
   protected async planned(name: EndpointName, operation: Operation): Promise<Result | null> {
     if (!this.writeFlags['dry-run']) return null;
     const session = await this.session();
-    const { plannedRequest } = await import('./dry-run.ts');
+    const { plannedRequest } = await import('./requests/dry-run.ts');
     const idempotencyKey = this.writeFlags['idempotency-key'] ?? this.context.uuid();
     return plannedRequest(session.identity, name, { ...operation, idempotencyKey });
   }
@@ -148,11 +148,11 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     { columns, what, bodyOf }: { columns: Columns; what: string; bodyOf: (row: Row) => Record<string, unknown> },
   ): Promise<Result> {
     const [{ bulk }, { joined }, session] = await Promise.all([
-      import('./bulk.ts'),
-      import('./row-values.ts'),
+      import('./many/bulk.ts'),
+      import('./many/row-values.ts'),
       this.session(),
     ]);
-    const { plannedDocument } = await import('./dry-run.ts');
+    const { plannedDocument } = await import('./requests/dry-run.ts');
     const flags = this.flags as Record<string, unknown>;
     const given = Object.fromEntries(Object.keys(columns).map((column) => [column, flags[column]]));
     const operation = ({ body, key }: Job): Operation => ({ body, idempotencyKey: key });

@@ -3,7 +3,7 @@ import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { nearest } from './nearest.ts';
-import { plainLine } from './text.ts';
+import { plainLine } from './show/text.ts';
 
 /** Command-line contract §4. */
 export const STATUS: Readonly<Record<FailureKind, number>> = {

@@ -3,7 +3,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Vault } from '../auth/vault.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
-import { during } from './progress.ts';
+import { during } from './show/progress.ts';
 
 /** Those that the identity holds itself. What rests in a vault becomes known when it is read (`watched`). */
 export function secretsOf({ secret, webhookSecret }: Identity): string[] {

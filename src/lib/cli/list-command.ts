@@ -5,9 +5,9 @@ import type { ListName } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { ApiCommand } from './api-command.ts';
 import { count } from './flags.ts';
-import { progress } from './progress.ts';
+import { progress } from './show/progress.ts';
 import { type Column, page, type Result, stream } from './result.ts';
-import { plainLine } from './text.ts';
+import { plainLine } from './show/text.ts';
 
 export const listFlags = {
   limit: count({ helpGroup: 'PAGES', summary: 'items on a page, 1 to 100 [default: 25]', min: 1, max: 100 }),

@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { writeJson } from '../contract/json.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
-import { colourOf } from './colour.ts';
+import { colourOf } from './show/colour.ts';
 import { type Context, contextKey } from './context.ts';
 import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
-import { emit, send, stuck, type View } from './output.ts';
+import { emit, send, stuck, type View } from './show/output.ts';
 import type { Result } from './result.ts';
 
 /** What a command learned from its flags that the frame needs: set by the base command once flags are parsed. */
@@ -65,7 +65,7 @@ async function dispatch(argv: readonly string[], context: Context, ending: Endin
     return undefined;
   }
   if (argv[0] === '__complete') {
-    const { completeLine } = await import('./complete-line.ts');
+    const { completeLine } = await import('./completion/complete-line.ts');
     await send(context.stdout, await completeLine(argv.slice(1), context));
     return undefined;
   }

@@ -19,10 +19,10 @@ import { usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { secretsOf, watched } from './known-secrets.ts';
-import { note } from './output.ts';
+import { note } from './show/output.ts';
 import { Records } from './records.ts';
-import { runningSandbox } from './running.ts';
-import { traceLines } from './trace-lines.ts';
+import { runningSandbox } from './sandbox/running.ts';
+import { traceLines } from './show/trace-lines.ts';
 import { Wire } from './wire.ts';
 
 /** What the global flags say about a session. */
@@ -238,7 +238,7 @@ class OpenSession implements Session {
     if (!this.#flags.mayAsk) {
       throw usage('the encrypted file needs its passphrase', { next: 'set CREDICORP_STORE_PASSPHRASE' });
     }
-    const { askPassphrase } = await import('./prompt.ts');
+    const { askPassphrase } = await import('./ask/prompt.ts');
     return askPassphrase(this.#context, existsSync(vaultPath('file', this.#context.paths.config)));
   }
 

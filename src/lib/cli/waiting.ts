@@ -3,8 +3,8 @@ import type { Answer } from '../api/answers.ts';
 import type { Look, WaitOptions } from '../api/wait.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
-import { note } from './output.ts';
-import { progress } from './progress.ts';
+import { note } from './show/output.ts';
+import { progress } from './show/progress.ts';
 import type { Session } from './session.ts';
 
 /** `--wait` alone. */
@@ -51,7 +51,7 @@ async function newsOr(
 ): Promise<NonNullable<WaitOptions['sleep']> | null> {
   const [{ pauseUntilNews }, { lookout }] = await Promise.all([
     import('../webhooks/news.ts'),
-    import('./endpoints.ts'),
+    import('./webhooks/endpoints.ts'),
   ]);
   try {
     return pauseUntilNews(lookout(context, session), id);

@@ -3,8 +3,8 @@ import type { Pace } from '../api/pace.ts';
 import type { Transport } from '../api/transport.ts';
 import type { HttpRequest, Send, WriteDown } from '../contract/exchange.ts';
 import type { Context } from './context.ts';
-import { note } from './output.ts';
-import { during } from './progress.ts';
+import { note } from './show/output.ts';
+import { during } from './show/progress.ts';
 
 export interface WireLimits {
   timeoutMs: number;

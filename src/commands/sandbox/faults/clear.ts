@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { object, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox-command.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox/sandbox-command.ts';
 
 export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFaultsClear> {
   static override summary = 'end one fault of the embedded sandbox, or all of them';

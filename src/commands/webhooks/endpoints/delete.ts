@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { removeEndpoint, removeLeftovers } from '../../../lib/cli/endpoints.ts';
-import { endpointId } from '../../../lib/cli/endpoint-flags.ts';
+import { removeEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
+import { endpointId } from '../../../lib/cli/webhooks/endpoint-flags.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
 

@@ -1,4 +1,4 @@
-import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/endpoints.ts';
+import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
 import { ListCommand, listFlags } from '../../../lib/cli/list-command.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 
@@ -29,7 +29,7 @@ export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEn
     const ids = left.map(({ endpointId }) => endpointId).join(', ');
     this.note(`left by listeners that crashed: ${ids}; remove them: credicorp webhooks endpoints delete --leftovers`);
     if (!this.mayAsk) return;
-    const { askYes } = await import('../../../lib/cli/prompt.ts');
+    const { askYes } = await import('../../../lib/cli/ask/prompt.ts');
     if (await askYes(this.context, left.length === 1 ? 'Remove it now?' : `Remove these ${left.length} now?`))
       await removeLeftovers(this.context, session, await this.client());
   }

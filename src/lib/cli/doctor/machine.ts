@@ -8,7 +8,7 @@ import { writePrivate } from '../../auth/private-file.ts';
 import { configPath, findProfile, readConfig } from '../../auth/profiles.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { runningSandbox } from '../running.ts';
+import { runningSandbox } from '../sandbox/running.ts';
 import type { Session } from '../session.ts';
 import { broken, type Check, looked, ok, skipped, warning } from './check.ts';
 

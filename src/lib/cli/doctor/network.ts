@@ -6,7 +6,7 @@ import { isLoopback } from '../../contract/environments.ts';
 import type { HttpAnswer, Send } from '../../contract/exchange.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { proveByRead, serverNow } from '../proof.ts';
+import { proveByRead, serverNow } from '../sign-in/proof.ts';
 import type { Session } from '../session.ts';
 import { broken, type Check, looked, ok, skipped, warning } from './check.ts';
 

@@ -1,0 +1,118 @@
+/** The journal's numbers drawn for a terminal: bars, a sparkline over time, a histogram, the rate budget. */
+import type { Stats } from '../../journal/stats.ts';
+import type { Paint } from '../show/colour.ts';
+import { localTime } from '../show/render.ts';
+import { cut, plainLine } from '../show/text.ts';
+
+const STEPS = '▁▂▃▄▅▆▇█';
+const LABEL = 9;
+const SHOWN_ENDPOINTS = 10;
+
+/** @param columns of the terminal; nothing is wider @param from,to milliseconds since the epoch */
+export function statsPicture(
+  stats: Stats,
+  { from, to, columns, paint }: { from: number; to: number; columns: number; paint: Paint },
+): string {
+  const width = Math.max(20, columns - 1);
+  const rate = stats.calls === 0 ? 0 : (100 * stats.errors) / stats.calls;
+  const head = `${stats.calls} calls, ${stats.errors} errors (${rate.toFixed(1)} %)`;
+  const parts = [
+    `${paint.bold(cut(head, width))}\n${paint.dim(cut(`${localTime(from)} to ${localTime(to)}`, width))}`,
+    sparkline(stats, width, paint),
+    bars(
+      'status',
+      stats.statuses.map(({ status, calls }) => ({ label: statusLabel(status), calls })),
+      width,
+      paint,
+    ),
+    latencyPart(stats, width, paint),
+    endpointPart(stats, width, paint),
+    budgetPart(stats, width, to, paint),
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** How many steps the timeline of a terminal so wide has. */
+export function timelineSteps(columns: number): number {
+  return Math.max(10, Math.min(400, columns - 1 - LABEL - 2));
+}
+
+/** A full block is the busiest step; an empty step is a space, so that one call is seen beside none. */
+function sparkline({ timeline, calls }: Stats, width: number, paint: Paint): string {
+  if (calls === 0) return '';
+  const most = Math.max(...timeline.map((step) => step.calls), 1);
+  const row = (of: (step: Stats['timeline'][number]) => number): string =>
+    timeline
+      .map((step) => block(of(step), most))
+      .join('')
+      .slice(0, width - LABEL - 2);
+  const lines = [`${'calls'.padEnd(LABEL)}  ${row((step) => step.calls)}`];
+  if (timeline.some(({ errors }) => errors > 0)) {
+    lines.push(`${'errors'.padEnd(LABEL)}  ${paint.bad(row((step) => step.errors))}`);
+  }
+  return lines.join('\n');
+}
+
+function block(count: number, most: number): string {
+  return count === 0 ? ' ' : (STEPS[Math.min(STEPS.length - 1, Math.ceil((count / most) * STEPS.length) - 1)] ?? ' ');
+}
+
+/** Errors are marked by a sign, not by colour alone. */
+function statusLabel(status: string): string {
+  return status === 'none' ? 'no answer!' : Number(status) >= 400 ? `${status}!` : status;
+}
+
+function bars(title: string, rows: readonly { label: string; calls: number }[], width: number, paint: Paint): string {
+  if (rows.length === 0) return '';
+  const label = Math.max(LABEL, ...rows.map((row) => row.label.length));
+  const most = Math.max(...rows.map(({ calls }) => calls), 1);
+  const room = Math.max(1, width - label - 4 - String(most).length);
+  const lines = rows.map((row) => {
+    const length = row.calls === 0 ? 0 : Math.max(1, Math.round((row.calls / most) * room));
+    const text = `${row.label.padEnd(label)}  ${'█'.repeat(length)} ${row.calls}`;
+    return row.label.endsWith('!') ? paint.bad(text) : text;
+  });
+  return [paint.dim(title), ...lines].join('\n');
+}
+
+function latencyPart({ latency, histogram }: Stats, width: number, paint: Paint): string {
+  if (latency === null) return '';
+  const { p50, p90, p99, max } = latency;
+  const title = cut(`latency  p50 ${time(p50)}  p90 ${time(p90)}  p99 ${time(p99)}  max ${time(max)}`, width);
+  const rows = histogram.map(({ upTo, calls }) => ({ label: upTo === null ? 'longer' : `≤ ${time(upTo)}`, calls }));
+  return bars(title, rows, width, paint);
+}
+
+function endpointPart({ endpoints }: Stats, width: number, paint: Paint): string {
+  if (endpoints.length === 0) return '';
+  const lines = endpoints.slice(0, SHOWN_ENDPOINTS).map(({ endpoint, calls, errors, p50, p95 }) => {
+    const numbers = `${String(calls).padStart(6)}  ${(errors === 0 ? '0' : `${errors}!`).padStart(5)}  ${time(p50).padStart(7)}  ${time(p95).padStart(7)}`;
+    const line = cut(`${numbers}  ${plainLine(endpoint)}`, width);
+    return errors > 0 ? paint.bad(line) : line;
+  });
+  const more = endpoints.length - lines.length;
+  if (more > 0) lines.push(paint.dim(`   and ${more} more: --json shows them`));
+  const title = `${'calls'.padStart(6)}  ${'error'.padStart(5)}  ${'p50'.padStart(7)}  ${'p95'.padStart(7)}  endpoint`;
+  return [paint.dim(cut(title, width)), ...lines].join('\n');
+}
+
+function budgetPart({ budgets }: Stats, width: number, now: number, paint: Paint): string {
+  if (budgets.length === 0) return '';
+  const lines = budgets.map(({ origin, limit, remaining, at, fullAt }) => {
+    // Past the time that was told, the bucket is full again.
+    const left = now >= fullAt ? limit : remaining;
+    const said = `${left} of ${limit}, ${now >= fullAt ? 'full again' : `said ${time(Math.max(0, now - at))} ago`}`;
+    const host = cut(plainLine(origin.replace(/^https?:\/\//, '')), Math.max(8, Math.floor(width / 3)));
+    const room = Math.max(4, width - host.length - said.length - 6);
+    const full = Math.round((left / limit) * room);
+    const line = cut(`${host}  [${'█'.repeat(full)}${'·'.repeat(room - full)}] ${said}`, width);
+    return left <= limit / 10 ? paint.warn(line) : line;
+  });
+  return [paint.dim('rate budget'), ...lines].join('\n');
+}
+
+function time(ms: number): string {
+  if (ms >= 60_000) return `${Math.round(ms / 60_000)}m`;
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)}s`;
+  return ms < 10 && !Number.isInteger(ms) ? `${ms.toFixed(1)}ms` : `${Math.round(ms)}ms`;
+}

@@ -1,0 +1,39 @@
+/** A URL as a QR code on stderr: a picture is for people, and stdout may be going into a variable. */
+import { wantsColour } from './colour.ts';
+import type { Context } from '../context.ts';
+import { note } from './output.ts';
+
+/** Draws the code where stderr is a terminal wide enough for it; says why not elsewhere. */
+export async function showQr(context: Context, url: string, color: boolean): Promise<void> {
+  if (context.stderr.isTTY !== true) return note(context, 'note: --qr draws on a terminal, and stderr is none');
+  const { encode } = await import('uqr');
+  const { data, size } = encode(url, { ecc: 'M', border: 2 });
+  if (size > (context.stderr.columns || 80)) {
+    return note(context, `note: the terminal is too narrow for the QR code; it needs ${size} columns`);
+  }
+  const paint = wantsColour(context, context.stderr, color) ? whiteOnBlack : (line: string) => line;
+  for (const line of qrLines(data)) note(context, paint(line));
+}
+
+/** Two modules to a character, so that they come out square. */
+const HALVES = [' ', '▄', '▀', '█'] as const;
+
+/**
+ * Light modules are drawn and dark ones left out: right on the dark ground that most terminals have.
+ * @param dark rows of modules, true for dark
+ */
+export function qrLines(dark: readonly (readonly boolean[])[]): string[] {
+  const lines: string[] = [];
+  for (let y = 0; y < dark.length; y += 2) {
+    const lower = dark[y + 1];
+    const half = (upperDark: boolean, x: number): string =>
+      HALVES[(upperDark ? 0 : 2) + ((lower?.[x] ?? true) ? 0 : 1)] ?? ' ';
+    lines.push((dark[y] ?? []).map(half).join(''));
+  }
+  return lines;
+}
+
+/** Colours of its own where there is colour: a camera can read it on any ground. */
+function whiteOnBlack(line: string): string {
+  return `\u001b[38;5;231;48;5;16m${line}\u001b[0m`;
+}

@@ -1,0 +1,99 @@
+/** Posting a signed delivery of one's own to an app, once: `webhooks send`, `webhooks trigger --forward`, `events replay`. */
+import { randomBytes } from 'node:crypto';
+import { Failure } from '../../failure.ts';
+import type { Message, Outcome } from '../../webhooks/forward.ts';
+import type { Subject } from '../../webhooks/moments.ts';
+import type { Context } from '../context.ts';
+import { identityIfAny } from '../identity-if-any.ts';
+import type { Session } from '../session.ts';
+
+/** What came of one delivery, as these commands print it. */
+export interface Delivered {
+  event_id: string | null;
+  event_type: string | null;
+  delivery_id: string;
+  target: string;
+  /** The app's status; null when no answer came. */
+  status: number | null;
+  latency_ms: number | null;
+  error: string | null;
+  /** The beginning of the app's answer. */
+  answer: string | null;
+  hint: string | null;
+}
+
+export const DELIVERED_COLUMNS = ['event_id', 'event_type', 'target', 'status', 'latency_ms', 'error', 'answer'].map(
+  (path) => ({ path }),
+);
+
+/** A delivery id of ours, in the sender's form. */
+export function newDeliveryId(): string {
+  return `whd_${randomBytes(9).toString('base64url').replaceAll(/[-_]/g, '0')}`;
+}
+
+/** Posts, and writes it down. @throws Failure `interrupted` only; everything else is told in the result. */
+export async function deliver(
+  context: Context,
+  session: Session,
+  delivery: { target: URL; message: Message; deliveryId: string; timeoutMs: number },
+): Promise<Delivered> {
+  const { target, message, deliveryId } = delivery;
+  const [{ sendOnce }, { eventFacts }, written] = await Promise.all([
+    import('../../webhooks/send.ts'),
+    import('../../webhooks/event-facts.ts'),
+    attemptWriter(context, session, target),
+  ]);
+  const { ticks, signal } = context;
+  const outcome = await sendOnce({ target, message, timeoutMs: delivery.timeoutMs, ticks, signal });
+  if (outcome.kind === 'stopped') throw new Failure('interrupted', 'stopped before the app answered');
+  written(message, outcome, deliveryId);
+  const facts = eventFacts(message.body);
+  const { eventId: event_id, eventType: event_type } = facts;
+  return { event_id, event_type, delivery_id: deliveryId, target: target.href, ...told(outcome) };
+}
+
+/** Writes down what was posted to that app. @returns for each attempt; the delivery id is that of the header where none is given */
+export async function attemptWriter(context: Context, session: Session, target: URL) {
+  const [{ attemptRecord }, { eventFacts }] = await Promise.all([
+    import('../../webhooks/records.ts'),
+    import('../../webhooks/event-facts.ts'),
+  ]);
+  // Sending to an app of one's own needs no credential.
+  const environment = identityIfAny(session)?.environment.value ?? null;
+  return (message: Message, outcome: Outcome, deliveryId = deliveryOf(message)): void => {
+    if (outcome.kind === 'stopped') return;
+    const facts = eventFacts(message.body);
+    const subject: Subject = {
+      inbox_id: 0,
+      event_id: facts.eventId,
+      event_type: facts.eventType,
+      delivery_id: deliveryId,
+      resource_id: facts.resourceId,
+    };
+    const parcel = {
+      ...{ forward: 0, target: target.href, subject, warnings: [], message },
+      ...{ attempts: 0, orderKey: null, created: 0 },
+    };
+    session.writeDown()(attemptRecord({ at: context.now(), parcel, attempt: 1, outcome, message, environment }));
+  };
+}
+
+function deliveryOf({ headers }: Message): string | null {
+  const at = headers.findIndex((name, n) => n % 2 === 0 && name.toLowerCase() === 'credicorp-delivery');
+  return at === -1 ? null : (headers[at + 1] ?? null);
+}
+
+function told(
+  outcome: Exclude<Outcome, { kind: 'stopped' }>,
+): Pick<Delivered, 'status' | 'latency_ms' | 'error' | 'answer' | 'hint'> {
+  const latency_ms = outcome.latencyMs;
+  if (outcome.kind === 'answered')
+    return { status: outcome.status, latency_ms, error: null, answer: outcome.answer, hint: null };
+  const hint = outcome.kind === 'unconnected' ? outcome.hint : null;
+  return { status: null, latency_ms, error: outcome.error, answer: null, hint };
+}
+
+/** Whether the app took it. */
+export function taken({ status }: Delivered): boolean {
+  return status !== null && status >= 200 && status < 300;
+}
