@@ -55,6 +55,18 @@ test('imports point down or stay in their room', () => {
   }
 });
 
+test('no file imports itself by way of others', () => {
+  const known = new Map(sources.map(({ file, imports }) => [file, imports]));
+  const cleared = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    assert.ok(!way.includes(file), `a circle: ${[...way.slice(way.indexOf(file)), file].join(' -> ')}`);
+    if (cleared.has(file)) return;
+    for (const next of known.get(file) ?? []) visit(next, [...way, file]);
+    cleared.add(file);
+  };
+  for (const file of known.keys()) visit(file, []);
+});
+
 test('no room is called by what it is not', () => {
   for (const { file } of sources) assert.doesNotMatch(file, /(^|\/)(util|utils|helpers|common|misc|shared)(\/|\.ts$)/);
   for (const { file } of sources) assert.doesNotMatch(file, /^src\/lib\/.*\bindex\.ts$/);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { z } from 'zod';
 import { type Answer, judge } from '../../src/lib/api/answers.ts';
-import type { TransportAnswer } from '../../src/lib/api/transport.ts';
+import type { TransportAnswer } from '../../src/lib/api/transport-answer.ts';
 import { PROBLEMS } from '../../src/lib/contract/problem.ts';
 import { writeJson } from '../../src/lib/contract/json.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../../src/lib/failure.ts';

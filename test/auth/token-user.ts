@@ -1,6 +1,6 @@
 /** A process that needs a token, as each command does. Started many times by the token tests. */
 
-import { openVault } from '../../src/lib/auth/vault.ts';
+import { openVault } from '../../src/lib/auth/open-vault.ts';
 import { resolveIdentity } from '../../src/lib/auth/credentials.ts';
 import { tokenSource } from '../../src/lib/auth/token.ts';
 import { sources } from './sources.ts';

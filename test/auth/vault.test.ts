@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileVault } from '../../src/lib/auth/file-vault.ts';
 import type { VaultKind } from '../../src/lib/auth/identity.ts';
-import { openVault, type Vault, vaultPath } from '../../src/lib/auth/vault.ts';
+import { type Vault } from '../../src/lib/auth/vault.ts';
+import { openVault, vaultPath } from '../../src/lib/auth/open-vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';
 

@@ -4,15 +4,8 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { id, instant } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
-import {
-  adviceLines,
-  completed,
-  documentOf,
-  isEndpoint,
-  KEY_PREFIX,
-  withFlags,
-  withPrefix,
-} from '../../lib/cli/logs/ticket.ts';
+import { adviceLines, completed, documentOf, withFlags, withPrefix } from '../../lib/cli/logs/ticket.ts';
+import { isEndpoint, KEY_PREFIX } from '../../lib/cli/logs/ticket-words.ts';
 import { usage } from '../../lib/failure.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
 

@@ -7,7 +7,7 @@ import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { type Problem, readProblem, requestIdOf } from './problems.ts';
 import { waitAsked } from './retry.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 /** The part of a zod schema that is used here; unknown members are the schema's business to keep. */
 export interface Schema<T> {

@@ -1,7 +1,7 @@
 /** Puts the bearer on a request, and on a 401 that a newer token could cure asks for one, once (partner API §3). */
 import type { Interceptor } from './chain.ts';
 import { readProblem } from './problems.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 /** Lends a token. `refused` is one the server just turned down; null asks for any. May give the same again: then nothing newer exists. */
 export type LendToken = (ask: { refused: string | null }) => Promise<string>;

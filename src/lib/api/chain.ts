@@ -1,6 +1,6 @@
 /** One call on its way out, and what stands between it and the wire. */
 import type { HttpRequest } from '../contract/exchange.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 /** One logical operation; it may take several tries. Interceptors replace `request` and count. */
 export interface Call {

@@ -14,7 +14,7 @@ import { createPace, pace, type Pace } from './pace.ts';
 import { retry, type RetryOptions } from './retry.ts';
 import { sleep as realSleep } from './sleep.ts';
 import { trace } from './trace.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 export interface ClientOptions {
   /** Scheme, host, port and perhaps a path, without `/partner/v1`. */

@@ -5,7 +5,7 @@ import { Failure } from '../failure.ts';
 import { readBody } from './answer-body.ts';
 import { Dispatched, type Ending, plainHeaders } from './dispatched.ts';
 import { networkFailure, networkTrouble } from './network-trouble.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 export interface ExchangeLimits {
   /** For the whole exchange, in milliseconds. */

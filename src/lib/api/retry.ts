@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts';
 import type { Interceptor } from './chain.ts';
 import { HOPELESS } from './network-trouble.ts';
 import { readProblem } from './problems.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 export interface RetryLimits {
   /** Tries after the first. */

@@ -4,7 +4,7 @@ import { partnerRoute } from '../contract/scopes.ts';
 import { Failure } from '../failure.ts';
 import type { Interceptor } from './chain.ts';
 import { readProblem, requestIdOf } from './problems.ts';
-import type { TransportAnswer } from './transport.ts';
+import type { TransportAnswer } from './transport-answer.ts';
 
 export interface TraceOptions {
   environment: string | null;

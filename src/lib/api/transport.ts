@@ -5,9 +5,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
-import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
+import type { HttpRequest } from '../contract/exchange.ts';
 import { exchange } from './exchange.ts';
-import { badProxy, type NetworkTrouble } from './network-trouble.ts';
+import type { TransportAnswer } from './transport-answer.ts';
+import { badProxy } from './network-trouble.ts';
 import { openStream, type StreamAnswer } from './stream.ts';
 
 export interface TransportOptions {
@@ -20,14 +21,6 @@ export interface TransportOptions {
   userAgent?: string;
   /** `HTTPS_PROXY` and `NO_PROXY`. Plain http goes to loopback only and never through a proxy. */
   proxy?: { https: string | undefined; none: string | undefined };
-}
-
-/**
- * An answer whose status and headers came. `broken` says why the body cannot be relied on; `text` then holds what came of it
- * as far as it is known.
- */
-export interface TransportAnswer extends HttpAnswer {
-  broken?: NetworkTrouble;
 }
 
 export interface Transport {

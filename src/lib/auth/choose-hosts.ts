@@ -16,7 +16,7 @@ import type { Credential } from './choose-credential.ts';
 import type { Sourced, Sources } from './identity.ts';
 import type { Pin } from './pin.ts';
 import type { Profile } from './profiles.ts';
-import type { Provider } from './providers/provider.ts';
+import type { Provider } from './providers/shape.ts';
 import type { Variables } from './variables.ts';
 
 export interface Hosts {

@@ -12,7 +12,7 @@ import { chooseHosts, type Hosts } from './choose-hosts.ts';
 import { chooseProfile } from './choose-profile.ts';
 import type { Identity, Sourced, Sources, VaultKind } from './identity.ts';
 import type { Profile } from './profiles.ts';
-import type { Provider } from './providers/provider.ts';
+import type { Provider } from './providers/shape.ts';
 import { readVariables, type Variables } from './variables.ts';
 
 /**

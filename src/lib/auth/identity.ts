@@ -3,7 +3,7 @@
 import type { Environment } from '../contract/environments.ts';
 import type { Pin } from './pin.ts';
 import type { Config, Store } from './profiles.ts';
-import type { Provider } from './providers/provider.ts';
+import type { Provider } from './providers/shape.ts';
 import type { Secret } from './secret.ts';
 import type { Environ } from './variables.ts';
 

@@ -16,7 +16,7 @@ import {
   withoutProfile,
   withProfile,
 } from './profiles.ts';
-import type { Provider } from './providers/provider.ts';
+import type { Provider } from './providers/shape.ts';
 import { Secret } from './secret.ts';
 import { tokenAccount, type TokenEntry, writeEntry } from './token-entry.ts';
 import type { Vault } from './vault.ts';

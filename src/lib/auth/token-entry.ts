@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Identity } from './identity.ts';
-import type { Provider } from './providers/provider.ts';
+import type { Provider } from './providers/shape.ts';
 
 export interface TokenEntry {
   token: string;

@@ -7,7 +7,7 @@ import type { Client } from '../api/client.ts';
 import type { EndpointName, Yield } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { usage } from '../failure.ts';
-import type { Job } from './many/bulk.ts';
+import type { Job } from './many/plan.ts';
 import type { BulkChoices } from './many/bulk-flags.ts';
 import { BaseCommand } from './command.ts';
 import { confirmLive } from './ask/confirm.ts';

@@ -1,34 +1,15 @@
 /** Everything between the inbox and the apps: one lane for each app, outcomes kept, written down and told. */
 import type { WriteDown } from '../contract/exchange.ts';
 import { redactText } from '../contract/secrets.ts';
-import { type ChaosSettings, createHolding, drawMischief, type Holding, type Mischief } from './chaos.ts';
+import { type ChaosSettings, createHolding, drawMischief, type Holding } from './chaos.ts';
 import { createForwarder, type Forwarder, type Message, type Outcome, partsOf } from './forward.ts';
 import { listensOn } from './connect.ts';
 import type { Inbox } from './inbox.ts';
 import type { ForwardState } from './inbox-writer.ts';
 import { type Job, Lane, type Next, type RetryTimes } from './lane.ts';
-import type { Moment, Subject } from './moments.ts';
+import type { Moment } from './moments.ts';
+import type { Parcel } from './parcel.ts';
 import { attemptRecord } from './records.ts';
-
-/** A stored delivery on its way to one target. */
-export interface Parcel {
-  forward: number;
-  target: string;
-  subject: Subject;
-  orderKey: string | null;
-  created: number;
-  /** Attempts made by earlier listeners. */
-  attempts: number;
-  warnings: readonly string[];
-  /** Kept while there are few; read from the inbox otherwise. */
-  message: Message | null;
-  /** Called with the outcome of the only attempt (`--ack forwarded`). */
-  settled?: (outcome: Outcome) => void;
-  /** What is done to it on purpose. */
-  mischief?: Mischief;
-  /** A repetition made on purpose: tried once, not kept, not counted. */
-  copy?: boolean;
-}
 
 export interface ForwardingOptions {
   inbox: Inbox;

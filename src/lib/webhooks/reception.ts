@@ -6,7 +6,8 @@ import type { RefusedSignature, SignatureVerdict } from '../contract/signature.t
 import { Failure } from '../failure.ts';
 import { eventFacts, type EventFacts } from './event-facts.ts';
 import type { Message, Outcome } from './forward.ts';
-import type { Forwarding, Parcel } from './forwarding.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { Parcel } from './parcel.ts';
 import type { Inbox } from './inbox.ts';
 import type { Stored, StoredForward } from './inbox-writer.ts';
 import type { Leftover } from './listeners.ts';

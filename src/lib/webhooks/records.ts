@@ -2,7 +2,7 @@
 import type { ExchangeRecord } from '../contract/exchange.ts';
 import type { EventFacts } from './event-facts.ts';
 import { type Message, type Outcome, partsOf } from './forward.ts';
-import type { Parcel } from './forwarding.ts';
+import type { Parcel } from './parcel.ts';
 import type { Incoming } from './receiver.ts';
 
 /** In place of the real path, which is a capability: whoever knows it can knock at the receiver. */

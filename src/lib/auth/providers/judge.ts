@@ -3,7 +3,7 @@
 import { type Environment, isEnvironment, parseBase } from '../../contract/environments.ts';
 import { pairNames, type WebhookScheme } from '../../contract/webhook-scheme.ts';
 import { usage } from '../../failure.ts';
-import type { Provider, ProviderToken } from './provider.ts';
+import type { Provider, ProviderToken } from './shape.ts';
 
 /** A member that is looked up, and where it stands, for the message. */
 interface Place {

@@ -3,7 +3,7 @@ import { parseInstant } from '../../contract/time.ts';
 import { prefixOf, type Ticket } from '../../journal/ticket.ts';
 import type { Context } from '../context.ts';
 import { askChoice, askText } from '../ask/prompt.ts';
-import { isEndpoint, KEY_PREFIX, severities, type TicketFlags } from './ticket.ts';
+import { isEndpoint, KEY_PREFIX, severities, type TicketFlags } from './ticket-words.ts';
 
 const OPTIONAL = '(Enter leaves it out)';
 

@@ -3,21 +3,10 @@ import { problemPage } from '../../contract/problem-page.ts';
 import { redactText } from '../../contract/secrets.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import { usage } from '../../failure.ts';
-import { prefixOf, SEVERITIES, type Severity, type Ticket } from '../../journal/ticket.ts';
+import { prefixOf, type Severity, type Ticket } from '../../journal/ticket.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
-
-export interface TicketFlags {
-  expected?: string | undefined;
-  actual?: string | undefined;
-  severity?: string | undefined;
-  env?: 'live' | 'sandbox' | 'local' | undefined;
-  endpoint?: string | undefined;
-  /** Milliseconds since the epoch. */
-  time?: number | undefined;
-  'key-prefix'?: string | undefined;
-  'idempotency-key'?: string | undefined;
-}
+import { severities, type TicketFlags } from './ticket-words.ts';
 
 /** What was said on the command line counts before what was written down. */
 export function withFlags(ticket: Ticket, flags: TicketFlags): Ticket {
@@ -81,25 +70,9 @@ export function adviceLines(tickets: readonly Ticket[]): string[] {
   ];
 }
 
-export const KEY_PREFIX = 'write sk_test_, pk_test_, sk_live_, pk_live_, cid_sbx_ or cid_live_';
-
-export function isEndpoint(text: string): true | string {
-  return (
-    /^(?:GET|POST|PUT|PATCH|DELETE|HEAD) \/[^\s]{0,2000}$/.test(text) || 'write it like POST /partner/v1/applications'
-  );
-}
-
 /** Off live everything is the third. */
 function severityOf({ environment }: Ticket): Severity | null {
   return environment === 'live' ? null : 3;
-}
-
-/** Mildest last, in a line each. */
-export function severities(): [Severity, string][] {
-  return ([1, 2, 3] as const).map((severity) => {
-    const { means, answer } = SEVERITIES[severity];
-    return [severity, `SEV-${severity}: ${means}; first answer ${answer}`];
-  });
 }
 
 export function documentOf(ticket: Ticket): Record<string, unknown> {

@@ -1,7 +1,7 @@
 /** Sends the rows of a sheet, a few at a time, and tells how each went. */
 import { isRecord, scalarText } from '../../contract/json.ts';
 import { Failure, type FailureKind } from '../../failure.ts';
-import type { Bulk, Job } from './bulk.ts';
+import type { Bulk, Job } from './plan.ts';
 import { errorDocument } from '../explain.ts';
 import { inOrder } from './in-order.ts';
 import { note } from '../show/output.ts';

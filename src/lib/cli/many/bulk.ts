@@ -3,44 +3,13 @@
  * asks for, so that the same file run again finishes what is left and makes nothing twice (docs/decisions/bulk.md).
  */
 import { createHash } from 'node:crypto';
-import type { Answer } from '../../api/answers.ts';
 import { writeJson } from '../../contract/json.ts';
 import { type Failure, usage } from '../../failure.ts';
-import type { BulkChoices } from './bulk-flags.ts';
-import type { Context } from '../context.ts';
-import type { Host } from '../ask/missing.ts';
-import { note, type View } from '../show/output.ts';
+import { note } from '../show/output.ts';
 import { type Result, stream } from '../result.ts';
-import { type Checked, type Columns, checkRows, sayOf } from './row-values.ts';
-import { parseSheet, readSource, type Row, type Sheet } from './sheet.ts';
-
-export interface Bulk {
-  context: Context;
-  view: View;
-  command: Host;
-  choices: BulkChoices;
-  /** Names the kind of thing in keys: `applications.create`. */
-  endpoint: string;
-  columns: Columns;
-  /** The request of a row; cells win over flags. @throws Failure `usage` */
-  bodyOf(values: Readonly<Record<string, unknown>>): Record<string, unknown>;
-  /** `--idempotency-key`: another name for the run gives all rows other keys. */
-  run: string | null;
-  /** What will happen, for the question on live: "create 12 applications". */
-  summary(count: number): string;
-  confirm(summary: string): Promise<void>;
-  /** What `--dry-run` shows of a row; null when it is to be sent. */
-  planned: ((job: Job) => unknown) | null;
-  send(job: Job): Promise<Answer<unknown>>;
-  /** Told once, at the end: the status of the worst row. */
-  endWith(status: number): void;
-}
-
-export interface Job {
-  row: Row;
-  body: Record<string, unknown>;
-  key: string;
-}
+import type { Bulk, Job } from './plan.ts';
+import { type Checked, checkRows, sayOf } from './row-values.ts';
+import { parseSheet, readSource, type Sheet } from './sheet.ts';
 
 /** @throws Failure `usage` with every mistake in the sheet, line by line, before anything is sent */
 export async function bulk(plan: Bulk): Promise<Result> {

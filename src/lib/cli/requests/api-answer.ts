@@ -1,7 +1,7 @@
 /** What `credicorp api` shows of an answer, and how it walks a list whose shape it does not know. */
 import type { Answer } from '../../api/answers.ts';
 import type { Client, ClientCall } from '../../api/client.ts';
-import type { Provider } from '../../auth/providers/provider.ts';
+import type { Provider } from '../../auth/providers/shape.ts';
 import { isRecord, writeJson } from '../../contract/json.ts';
 import { Failure, usage } from '../../failure.ts';
 import { nothing, object, type Result, text } from '../result.ts';

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ClientCall } from '../../api/client.ts';
-import type { Provider } from '../../auth/providers/provider.ts';
+import type { Provider } from '../../auth/providers/shape.ts';
 import { isRecord, parseJson } from '../../contract/json.ts';
 import { carriesSecret } from '../../contract/secrets.ts';
 import { usage } from '../../failure.ts';

@@ -1,7 +1,7 @@
 /** What signing in needs to know: from flags and stdin, then from variables, then by asking on a terminal. */
 import { isLocalCredential } from '../../auth/local-client.ts';
 import { findProfile, type Profile, readConfig } from '../../auth/profiles.ts';
-import type { Provider } from '../../auth/providers/provider.ts';
+import type { Provider } from '../../auth/providers/shape.ts';
 import { readVariables, type Variables } from '../../auth/variables.ts';
 import { type Environment, environmentOfCredential, parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';

@@ -1,6 +1,7 @@
 /** Signing in and out, as far as a terminal is concerned: what to prove, and what is said about it. `auth/sign-in` does both. */
 import { findProfile, readConfig, type Profile, type Store } from '../../auth/profiles.ts';
-import { findProvider, type Provider } from '../../auth/providers/provider.ts';
+import { findProvider } from '../../auth/providers/provider.ts';
+import type { Provider } from '../../auth/providers/shape.ts';
 import { provingIdentity, signIn as proveAndStore, signOut } from '../../auth/sign-in.ts';
 import { discover } from '../../auth/token-endpoint.ts';
 import type { Environment } from '../../contract/environments.ts';
