@@ -60,7 +60,7 @@ describe('a helper that', () => {
     const pidFile = join(folder, 'pid');
     for (const answer of ['{"results":[null]}\\n', '']) {
       const lingering = `writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); writeSync(1, '${answer}'); setInterval(() => {}, 1e6);`;
-      await ask(helper(lingering), 800).catch(() => undefined);
+      await ask(helper(lingering), 2000).catch(() => undefined);
       const pid = Number(readFileSync(pidFile, 'utf8'));
       for (let tries = 0; tries < 200 && isAlive(pid); tries += 1) await pause(10);
       assert.equal(isAlive(pid), false);
@@ -72,7 +72,7 @@ describe('a helper that', () => {
   });
   it('dies', async () => {
     await assert.rejects(
-      ask(helper(`process.kill(process.pid, 'SIGSEGV');`)),
+      ask(helper(`process.kill(process.pid, 'SIGSEGV');`), 5000),
       failure('keychain_failed', /ended without/),
     );
     await assert.rejects(ask(helper(``), 5000), failure('keychain_failed', /ended without/));
@@ -88,9 +88,9 @@ describe('a helper that', () => {
     );
   });
   it('does not exist', async () => {
-    await assert.rejects(ask(['/nonexistent/node', 'x']), failure('keychain_failed', /could not be started/));
+    await assert.rejects(ask(['/nonexistent/node', 'x'], 5000), failure('keychain_failed', /could not be started/));
     await assert.rejects(
-      ask([process.execPath, '/nonexistent/helper.js']),
+      ask([process.execPath, '/nonexistent/helper.js'], 5000),
       failure('keychain_failed', /ended without/),
     );
   });
