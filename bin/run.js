@@ -9,7 +9,7 @@ if (supported(process.versions.node)) {
   prepare(process.env, process.platform)
     .then(() => import('../dist/ahead.js'))
     .then(async ({ startAhead }) => {
-      const startedHelper = startAhead(process, helper);
+      const startedHelper = await startAhead(process, helper);
       const program = await import('../dist/main.js');
       return program.main({ root, script: fileURLToPath(import.meta.url), helper, startedHelper });
     });

@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { osVault } from '../../src/lib/auth/os-vault.ts';
-import { lendOnce, startHelper, willAsk } from '../../src/lib/auth/keychain-start.ts';
+import { lendOnce, startHelper } from '../../src/lib/auth/keychain-start.ts';
+import { willAsk } from '../../src/lib/auth/will-ask.ts';
 import { freshFolder } from '../support/folder.ts';
 
 const folder = freshFolder();
