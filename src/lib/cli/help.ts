@@ -38,6 +38,7 @@ export class ProgramHelp extends Help {
     return super.formatCommand({
       ...command,
       usage: command.usage ?? usage,
+      args: wrappable(command.args),
       flags: ownFirst(command.flags),
       ...(description === undefined ? {} : { description }),
     });
@@ -58,4 +59,14 @@ export class ProgramHelp extends Help {
 function ownFirst(flags: Command.Loadable['flags']): Command.Loadable['flags'] {
   const rank = (group: string | undefined): number => ['WRITE', 'GLOBAL'].indexOf(group ?? '');
   return Object.fromEntries(Object.entries(flags).sort(([, a], [, b]) => rank(a.helpGroup) - rank(b.helpGroup)));
+}
+
+/** A long list of words is told in the description, where it wraps between words. */
+function wrappable(args: Command.Loadable['args']): Command.Loadable['args'] {
+  return Object.fromEntries(
+    Object.entries(args).map(([name, { options, ...arg }]) => {
+      if (options === undefined || options.join('|').length < 50) return [name, args[name] ?? arg];
+      return [name, { ...arg, description: `${arg.description}: ${options.join(', ')}` }];
+    }),
+  );
 }
