@@ -19,6 +19,10 @@ interface Entry {
   flags: Record<string, { summary?: string }>;
 }
 
+interface Configuration {
+  mcpServers: { credicorp: { command: string; args: string[] } };
+}
+
 interface Manifest {
   commands: Record<string, Entry>;
 }
@@ -193,6 +197,15 @@ for (const name of ['webhooks.md', 'providers.md']) {
     }
   });
 }
+
+test('docs/agents.md: its line and its configuration', async () => {
+  const page = readFileSync(join(root, 'docs', 'agents.md'), 'utf8');
+  const [, line = ''] = /```sh\n([\s\S]*?)```/.exec(page) ?? [];
+  const [, configuration = '{}'] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  await works(line);
+  const { command, args } = (JSON.parse(configuration) as Configuration).mcpServers.credicorp;
+  await works(`${command} ${args.join(' ')} < /dev/null`);
+});
 
 test('docs/webhooks.md: the lines of its tables', async () => {
   const page = readFileSync(join(root, 'docs', 'webhooks.md'), 'utf8');
