@@ -1,6 +1,6 @@
 /** Help that starts with the right request id: from an error's last line to a ticket. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { type Ended, freshHome, runScript } from '../support/spawn.ts';
@@ -67,6 +67,15 @@ it('several requests, as JSON; a secret that was typed in is taken out', async (
     [request, 'SEV-2', 'term_out_of_range'],
   );
   assert.doesNotMatch(ended.stdout, /PLANTED/);
+});
+
+it('a log that cannot be read is as good as none', { skip: !existsSync('/proc/self') }, async () => {
+  const given = ['--env', 'sandbox', '--endpoint', 'POST /partner/v1/payments', '--actual', '409'];
+  const env = { ...home.env, CREDICORP_STATE_DIR: '/proc/none' };
+  const told = await runScript('bin/run.js', ['support', 'report', 'req_unknown1', ...given], env);
+  assert.equal(told.status, 0, told.stderr);
+  assert.match(told.stdout, /^request_id: +req_unknown1$/m);
+  assert.match(told.stderr, /^warning: the log of this machine cannot be read/m);
 });
 
 it('an id that the log does not have needs the two things support must have', async () => {

@@ -4,9 +4,11 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { id, instant } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
+import type { Session } from '../../lib/cli/session.ts';
 import { adviceLines, completed, documentOf, withFlags, withPrefix } from '../../lib/cli/logs/ticket.ts';
 import { isEndpoint, KEY_PREFIX } from '../../lib/cli/logs/ticket-words.ts';
-import { usage } from '../../lib/failure.ts';
+import { Failure, usage } from '../../lib/failure.ts';
+import type { JournalEntry } from '../../lib/journal/entries.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
@@ -75,13 +77,25 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
 
   private async tickets(): Promise<Ticket[]> {
     const session = await this.session();
-    const { show } = await import('../../lib/journal/reader.ts');
     const tickets: Ticket[] = [];
     for (const requestId of [this.args.id].flat()) {
-      const known = withPrefix(withFlags(ticketOf(requestId, show(session.store(), requestId)), this.flags), session);
+      const logged = ticketOf(requestId, await this.entriesOf(session, requestId));
+      const known = withPrefix(withFlags(logged, this.flags), session);
       tickets.push(await completed(this.context, known, this.mayAsk));
     }
     return tickets;
+  }
+
+  /** A log that cannot be read is as good as none: flags and answers can say what it does not. */
+  private async entriesOf(session: Session, requestId: string): Promise<JournalEntry[]> {
+    const { show } = await import('../../lib/journal/reader.ts');
+    try {
+      return show(session.store(), requestId);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.note(`warning: the log of this machine cannot be read: ${error.message}`);
+      return [];
+    }
   }
 }
 
