@@ -1,39 +1,20 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { Failure } from '../../src/lib/failure.ts';
 import { SIGNATURE_ADVICE } from '../../src/lib/contract/signature-advice.ts';
 import { macOf, signatureHeader, verify } from '../../src/lib/contract/signature.ts';
-
-interface Case {
-  name: string;
-  secrets: string[];
-  timestamp: number | null;
-  now: number;
-  body_base64: string;
-  header: string | null;
-  expected: string;
-  skew_seconds?: number;
-  also?: string[];
-  warnings?: string[];
-  other_environment_secrets?: string[];
-  other_endpoint_secrets?: string[];
-}
-
-const vectors: { tolerance_seconds: number; cases: Case[] } = JSON.parse(
-  readFileSync(new URL('../fixtures/signatures.json', import.meta.url), 'utf8'),
-);
+import { signatureCases, signatureTolerance } from '../support/vectors.ts';
 
 describe('every published vector', () => {
-  for (const vector of vectors.cases) {
+  for (const vector of signatureCases) {
     test(vector.name, () => {
       const verdict = verify({
         header: vector.header,
         body: Buffer.from(vector.body_base64, 'base64'),
         secrets: vector.secrets,
         now: vector.now,
-        tolerance: vectors.tolerance_seconds,
+        tolerance: signatureTolerance,
         otherEnvironmentSecrets: vector.other_environment_secrets ?? [],
         otherEndpointSecrets: vector.other_endpoint_secrets ?? [],
       });
@@ -49,7 +30,7 @@ describe('every published vector', () => {
   }
 
   test('a cause that no vector names has advice all the same', () => {
-    for (const { expected } of vectors.cases.filter((vector) => vector.expected !== 'valid')) {
+    for (const { expected } of signatureCases.filter((vector) => vector.expected !== 'valid')) {
       const advice = new Map(Object.entries(SIGNATURE_ADVICE)).get(expected);
       assert.ok(advice !== undefined && advice.meaning !== '' && advice.next !== '', expected);
     }
@@ -67,7 +48,7 @@ function explain(signed: string | Buffer, secret = 'whsec_a', t = now): { cause:
 }
 
 test('the check value of webhooks page §4', () => {
-  const vector = vectors.cases.find((one) => one.name === 'documented_body_new_secret');
+  const vector = signatureCases.find((one) => one.name === 'documented_body_new_secret');
   const bytes = Buffer.from(vector?.body_base64 ?? '', 'base64');
   assert.equal(bytes.length, 257);
   assert.equal(

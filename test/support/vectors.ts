@@ -19,4 +19,7 @@ export interface SignatureCase {
 
 const file = new URL('../fixtures/signatures.json', import.meta.url);
 
-export const signatureCases = (JSON.parse(readFileSync(file, 'utf8')) as { cases: SignatureCase[] }).cases;
+const published = JSON.parse(readFileSync(file, 'utf8')) as { tolerance_seconds: number; cases: SignatureCase[] };
+export const signatureCases = published.cases;
+/** Seconds. */
+export const signatureTolerance = published.tolerance_seconds;

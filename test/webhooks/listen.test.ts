@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { verify } from '../../src/lib/contract/signature.ts';
@@ -14,6 +13,7 @@ import {
   SECRET,
   startListening,
 } from './support/stage.ts';
+import { type SignatureCase, signatureCases } from '../support/vectors.ts';
 
 test('a delivery is verified, stored, acknowledged and forwarded byte for byte with its own headers', async () => {
   const app = await openApp((_seen, response) => void response.writeHead(201).end('thanks'));
@@ -74,24 +74,8 @@ test('a delivery is verified, stored, acknowledged and forwarded byte for byte w
   assert.ok(!JSON.stringify(records).includes(new URL(listening.url).pathname), 'the path is a capability');
 });
 
-interface Vector {
-  name: string;
-  secrets: string[];
-  now: number;
-  body_base64: string;
-  header: string | null;
-  expected: string;
-  skew_seconds?: number;
-  also?: string[];
-  warnings?: string[];
-  other_environment_secrets?: string[];
-  other_endpoint_secrets?: string[];
-}
-
 test('every published vector through a live listener', async () => {
-  const fixture = new URL('../fixtures/signatures.json', import.meta.url);
-  const { cases }: { cases: Vector[] } = JSON.parse(readFileSync(fixture, 'utf8'));
-  let vector: Vector | undefined;
+  let vector: SignatureCase | undefined;
   let offset = 0;
   const listening = await startListening({
     now: () => Date.now() + offset,
@@ -102,7 +86,7 @@ test('every published vector through a live listener', async () => {
     }),
   });
   const { request } = await import('undici');
-  for (vector of cases) {
+  for (vector of signatureCases) {
     offset = vector.now * 1000 - Date.now();
     const headers: Record<string, string> = vector.header === null ? {} : { 'credicorp-signature': vector.header };
     headers['credicorp-delivery'] = vector.name;

@@ -62,5 +62,24 @@ export interface ExchangeRecord {
   responseBody: string | null;
 }
 
+/** What most records have nothing to say of; whoever writes one down adds what is known. */
+export const BLANK_RECORD = {
+  attempt: 1,
+  requestId: null,
+  idempotencyKey: null,
+  eventId: null,
+  eventType: null,
+  deliveryId: null,
+  resourceId: null,
+  errorType: null,
+  errorCode: null,
+  errorParam: null,
+  note: null,
+  requestHeaders: {},
+  requestBody: null,
+  responseHeaders: {},
+  responseBody: null,
+} as const satisfies Partial<ExchangeRecord>;
+
 /** "Write this down." Must not throw and must not wait. */
 export type WriteDown = (record: ExchangeRecord) => void;

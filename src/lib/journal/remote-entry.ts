@@ -1,4 +1,5 @@
 /** A message of a sandbox's stream (sandbox page §9, §12) as an entry of the journal. */
+import { BLANK_RECORD } from '../contract/exchange.ts';
 import { isRecord } from '../contract/json.ts';
 import { type JournalEntry, typeOfCode } from './entries.ts';
 
@@ -62,25 +63,7 @@ function deliveryEntry(event: string, row: Row): JournalEntry | null {
   };
 }
 
-const BLANK = {
-  source: 'sandbox',
-  environment: 'local',
-  attempt: 1,
-  requestId: null,
-  idempotencyKey: null,
-  eventId: null,
-  eventType: null,
-  deliveryId: null,
-  resourceId: null,
-  errorType: null,
-  errorCode: null,
-  errorParam: null,
-  note: null,
-  requestHeaders: {},
-  requestBody: null,
-  responseHeaders: {},
-  responseBody: null,
-} as const;
+const BLANK = { ...BLANK_RECORD, source: 'sandbox', environment: 'local' } as const;
 
 /** 0 where no answer came. */
 function statusOf(value: unknown): number | null {

@@ -1,5 +1,5 @@
 /** Exchanges and delivery attempts as the user's journal takes them. */
-import type { ExchangeRecord } from '../contract/exchange.ts';
+import { BLANK_RECORD, type ExchangeRecord } from '../contract/exchange.ts';
 import type { Attempted } from './courier.ts';
 import type { LoggedExchange } from './log-entry.ts';
 
@@ -44,6 +44,7 @@ export function deliveryRecord({
 }: Attempted): ExchangeRecord {
   const url = new URL(delivery.resource.url);
   return {
+    ...BLANK_RECORD,
     at: startedAt,
     source: 'sandbox',
     environment: 'local',
@@ -53,19 +54,11 @@ export function deliveryRecord({
     status: receipt.status,
     latencyMs: durationMs,
     attempt,
-    requestId: null,
-    idempotencyKey: null,
     eventId: delivery.resource.event_id,
     eventType: delivery.resource.event_type,
     deliveryId: delivery.resource.id,
-    resourceId: null,
-    errorType: null,
-    errorCode: null,
-    errorParam: null,
     note: receipt.error,
     requestHeaders: headers,
     requestBody: delivery.body,
-    responseHeaders: {},
-    responseBody: null,
   };
 }

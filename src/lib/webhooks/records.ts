@@ -1,5 +1,5 @@
 /** What the listener hands to the journal: one line for each delivery that came in and one for each attempt to forward it. */
-import type { ExchangeRecord } from '../contract/exchange.ts';
+import { BLANK_RECORD, type ExchangeRecord } from '../contract/exchange.ts';
 import type { EventFacts } from './event-facts.ts';
 import { type Message, type Outcome, partsOf } from './forward.ts';
 import type { Parcel } from './parcel.ts';
@@ -68,32 +68,9 @@ export function attemptRecord(input: {
   };
 }
 
-function blank(environment: string | null): ExchangeRecord {
-  return {
-    at: 0,
-    source: 'listener',
-    environment,
-    method: 'POST',
-    path: '/',
-    origin: null,
-    status: null,
-    latencyMs: 0,
-    attempt: 1,
-    requestId: null,
-    idempotencyKey: null,
-    eventId: null,
-    eventType: null,
-    deliveryId: null,
-    resourceId: null,
-    errorType: null,
-    errorCode: null,
-    errorParam: null,
-    note: null,
-    requestHeaders: {},
-    requestBody: null,
-    responseHeaders: {},
-    responseBody: null,
-  };
+/** Deliveries are posted: only the path tells where to. */
+function blank(environment: string | null) {
+  return { ...BLANK_RECORD, source: 'listener', environment, method: 'POST', origin: null } as const;
 }
 
 /** One delivery is written down several times: as it came in, and for each attempt. Its headers are read once. */
