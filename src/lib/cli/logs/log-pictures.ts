@@ -15,7 +15,8 @@ export function statsPicture(
 ): string {
   const width = Math.max(20, columns - 1);
   const rate = stats.calls === 0 ? 0 : (100 * stats.errors) / stats.calls;
-  const head = `${stats.calls} calls, ${stats.errors} errors (${rate.toFixed(1)} %)`;
+  const [calls, errors] = [stats.calls === 1 ? 'call' : 'calls', stats.errors === 1 ? 'error' : 'errors'];
+  const head = `${stats.calls} ${calls}, ${stats.errors} ${errors} (${rate.toFixed(1)} %)`;
   const parts = [
     `${paint.bold(cut(head, width))}\n${paint.dim(cut(`${localTime(from)} to ${localTime(to)}`, width))}`,
     sparkline(stats, width, paint),
