@@ -37,7 +37,7 @@ class VirtualTime {
   }
 }
 
-/** The server's side of partner API §16, to the letter: continuous refill, sub-limits, requests under way. */
+/** The server's side of partner-api.md#rate-limits, to the letter: continuous refill, sub-limits, requests under way. */
 class Project {
   refused = 0;
   served = 0;

@@ -179,7 +179,7 @@ describe('client and sandbox', () => {
     const client = scale();
     const created = await apply(client, '00000405');
     await waitForDecision(client, created.data.id, { timeoutMs: 60_000, now, sleep });
-    // A server that takes decision ids only: the second form is asked (partner API §8).
+    // A server that takes decision ids only: the second form is asked (partner-api.md#decisions).
     const strict = scale({
       send: async (request) =>
         /\/decisions\/app_/.test(request.url)

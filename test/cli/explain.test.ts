@@ -1,4 +1,4 @@
-/** Command-line contract §4, row by row, through the frame in both modes. */
+/** command-line.md#exit-status, row by row, through the frame in both modes. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';

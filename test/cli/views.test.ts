@@ -1,4 +1,4 @@
-/** Command-line contract §2, row by row, on documents that try to escape it. */
+/** command-line.md#output, row by row, on documents that try to escape it. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';

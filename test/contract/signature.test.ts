@@ -47,7 +47,7 @@ function explain(signed: string | Buffer, secret = 'whsec_a', t = now): { cause:
   return verdict.valid ? { cause: 'valid', detail: null } : verdict;
 }
 
-test('the check value of webhooks page §4', () => {
+test('the check value of webhooks.md#causes-of-a-refused-signature', () => {
   const vector = signatureCases.find((one) => one.name === 'documented_body_new_secret');
   const bytes = Buffer.from(vector?.body_base64 ?? '', 'base64');
   assert.equal(bytes.length, 257);

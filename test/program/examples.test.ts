@@ -104,7 +104,7 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
     replaced.set(name, value);
   }
 });
-/** An account opens with the funding, which a person does (sandbox page §7). */
+/** An account opens with the funding, which a person does (sandbox.md#funding). */
 async function funded(base: string): Promise<string> {
   const id = (await shell('credicorp apps create --company 16093826 --wait --quiet')).stdout.trim();
   const answer = await fetch(`${base}/_sandbox/applications/${id}/fund`, { method: 'POST' });

@@ -7,7 +7,7 @@ import { startSandbox } from '../support/embedded.ts';
 import { freshHome, runScript, start } from '../support/spawn.ts';
 
 const LINKS = 200;
-/** Partner API §6: payment links, per second; the burst is as large. */
+/** partner-api.md#endpoint-inventory: payment links, per second; the burst is as large. */
 const CEILING = 10;
 
 test(`${LINKS} links in a row: at least 95 % of ${CEILING} per second, and not one 429`, async () => {

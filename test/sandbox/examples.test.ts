@@ -171,7 +171,7 @@ test('the webhooks the sandbox sends have the published shapes', async () => {
   }
 });
 
-/** Everything a story says that is promised to be byte-stable (sandbox page §15). */
+/** Everything a story says that is promised to be byte-stable (sandbox.md#determinism). */
 async function tell(seed: string): Promise<string[]> {
   const one = bench({ seed });
   const said: string[] = [];

@@ -1,4 +1,4 @@
-/** What becomes of acknowledged writes when the disk or the process lets the sandbox down (sandbox page §13). */
+/** What becomes of acknowledged writes when the disk or the process lets the sandbox down (sandbox.md#persistence). */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -14,7 +14,7 @@ export default class ProfilesUse extends BaseCommand<typeof ProfilesUse> {
     const { cwd, env, home, paths } = this.context;
     await updateConfig(paths.config, (config) => withActive(config, name));
     this.note(`profile ${name} is active`);
-    // What comes first all the same (command-line contract §5).
+    // What comes first all the same (command-line.md#profiles-credentials-and-precedence).
     if (env['CREDICORP_PROFILE'] && env['CREDICORP_PROFILE'] !== name)
       this.note(`note: CREDICORP_PROFILE=${env['CREDICORP_PROFILE']} is set in this shell and comes first`);
     const pin = findPin(cwd, home);

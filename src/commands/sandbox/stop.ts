@@ -20,7 +20,7 @@ export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
     return object({ stopped: true, ...running });
   }
 
-  /** It finishes running requests for up to 2 s (sandbox page §1); twice that is the limit here. @throws Failure */
+  /** It finishes running requests for up to 2 s (sandbox.md#start-up); twice that is the limit here. @throws Failure */
   private async ended(pid: number): Promise<void> {
     for (let waited = 0; (await runningSandbox(this.context))?.pid === pid; waited += 25) {
       if (waited > 4000) {

@@ -1,6 +1,6 @@
 /**
  * An answer becomes data or a `Failure`, and nothing else. What the status says counts first, then the code; the message is for
- * people and is never read (partner API §13).
+ * people and is never read (partner-api.md#errors).
  */
 import { isRecord, parseJson } from '../contract/json.ts';
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
@@ -32,7 +32,7 @@ export interface Answer<T> {
 export interface Asked<T> {
   method: string;
   path: string;
-  /** The route is assumed, not documented: the hosted API may lack it (partner API §0). */
+  /** The route is assumed, not documented: the hosted API may lack it (partner-api.md#evidence-tags-and-optional-routes). */
   assumed?: boolean;
   schema?: Schema<T>;
   /** A success that is not JSON is taken as its text. */
@@ -110,7 +110,7 @@ function failureOf(answer: TransportAnswer, asked: Asked<unknown>): Failure {
   return new Failure(kind, problem.message ?? plainMessage(status, call), facts);
 }
 
-/** Branch on the status first (partner API §13). OAuth errors come with 400 too (partner API §3). */
+/** Branch on the status first (partner-api.md#errors). OAuth errors come with 400 too (partner-api.md#oauth-tokens). */
 function kindOf(status: number, problem: Problem): FailureKind {
   if (status === 429) return 'rate_limited';
   if (status === 401 || status === 403) return 'auth';
@@ -125,7 +125,7 @@ function isOAuthRefusal(code: string | null): boolean {
   return code !== null && code !== 'invalid_request' && Object.hasOwn(OAUTH_PROBLEMS, code);
 }
 
-/** Partner API §0 rule 2. */
+/** partner-api.md#evidence-tags-and-optional-routes rule 2. */
 function isNotOffered(status: number, problem: Problem): boolean {
   return status === 405 || (status === 404 && problem.code !== 'resource_missing');
 }
@@ -157,7 +157,7 @@ function nextOf(status: number, problem: Problem): string {
   return problemEntry(code)?.next ?? NEXT_BY_TYPE[problem.type ?? ''] ?? nextByStatus(status);
 }
 
-/** An unknown code is a generic failure of its type, an unknown type of its status (partner API §13). */
+/** An unknown code is a generic failure of its type, an unknown type of its status (partner-api.md#errors). */
 const NEXT_BY_TYPE: Readonly<Record<string, string>> = {
   authentication_error: 'check the credential with `credicorp whoami --check`, or sign in again with `credicorp login`',
   permission_error: 'the credential lacks a right: `credicorp whoami` lists its scopes',

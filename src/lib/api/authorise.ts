@@ -1,4 +1,4 @@
-/** Puts the bearer on a request, and on a 401 that a newer token could cure asks for one, once (partner API §3). */
+/** Puts the bearer on a request, and on a 401 that a newer token could cure asks for one, once (partner-api.md#oauth-tokens). */
 import type { Interceptor } from './chain.ts';
 import { readProblem } from './problems.ts';
 import type { TransportAnswer } from './transport-answer.ts';

@@ -61,7 +61,7 @@ export interface ClientCall<T = unknown> {
   rawBody?: string | Uint8Array;
   headers?: Readonly<Record<string, string>>;
   idempotencyKey?: string;
-  /** The route is assumed, not documented (partner API §0). */
+  /** The route is assumed, not documented (partner-api.md#evidence-tags-and-optional-routes). */
   assumed?: boolean;
   schema?: Schema<T>;
   /** A success that is not JSON is taken as its text. */
@@ -76,7 +76,7 @@ export interface Client {
   call<T = unknown>(call: ClientCall<T>): Promise<Answer<T>>;
 }
 
-/** A wait longer than this is not made: the user is told instead (partner API §16). */
+/** A wait longer than this is not made: the user is told instead (partner-api.md#rate-limits). */
 const MAX_WAIT_MS = 60_000;
 const TRACE_CHARACTERS = 16 * 1024;
 

@@ -1,6 +1,6 @@
 /**
- * The endpoint list (partner API §6). A new endpoint is a line here. `assumed` marks the routes that no document states, which
- * the hosted API may lack (partner API §0).
+ * The endpoint list (partner-api.md#endpoint-inventory). A new endpoint is a line here. `assumed` marks the routes that no document states, which
+ * the hosted API may lack (partner-api.md#evidence-tags-and-optional-routes).
  */
 import type * as Resources from '../contract/resources.ts';
 

@@ -1,4 +1,4 @@
-/** Every write carries a key, one for each logical operation, the same over all its tries (partner API §14). */
+/** Every write carries a key, one for each logical operation, the same over all its tries (partner-api.md#idempotency). */
 import { usage } from '../failure.ts';
 import type { Interceptor } from './chain.ts';
 

@@ -40,7 +40,7 @@ export function notPartnerApi(title: string): Failure {
 /** The endpoint's path from the root of the host. @throws Failure `usage` when an id is missing or cannot be one. */
 export function pathOf(endpoint: Endpoint, id?: string): string {
   if (!endpoint.path.includes('{id}')) return `/partner/v1${endpoint.path}`;
-  // Ids are opaque, but none is a way to another path (partner API §18).
+  // Ids are opaque, but none is a way to another path (partner-api.md#conventions).
   if (id === undefined || id === '' || /^\.{1,2}$/.test(id))
     throw usage('an id is needed', { param: 'id', code: 'bad_id' });
   return `/partner/v1${endpoint.path.replace('{id}', () => encodeURIComponent(id))}`;

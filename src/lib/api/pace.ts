@@ -1,5 +1,5 @@
 /**
- * Keeps to the project's rate limits before the server has to (partner API §16): the tier's bucket, the sub-limit of a route, and
+ * Keeps to the project's rate limits before the server has to (partner-api.md#rate-limits): the tier's bucket, the sub-limit of a route, and
  * the number of requests under way. The tier is assumed to be the smallest until the first answer tells, and a server that sends
  * no `RateLimit-*` headers is not paced at all. One `Pace` is shared by everything in a process that talks to one project.
  */
@@ -86,7 +86,7 @@ class ProjectPace implements Pace {
   #bucketOf(route: PartnerRoute, perSecond: number): Bucket {
     const known = this.#routes.get(route);
     if (known) return known;
-    // The burst of a sub-limit is its rate (partner API §16).
+    // The burst of a sub-limit is its rate (partner-api.md#rate-limits).
     const bucket = new Bucket(this.#waiting, perSecond, perSecond);
     this.#routes.set(route, bucket);
     return bucket;
@@ -97,7 +97,7 @@ class ProjectPace implements Pace {
     const remaining = wholeNumber(answer.headers['ratelimit-remaining']);
     const refused = answer.status === 429;
     const wait = refused ? (waitAsked(answer.headers, this.#waiting.now()) ?? 1000) : 0;
-    // On a sub-limit 429 the headers describe the sub-limit (partner API §16).
+    // On a sub-limit 429 the headers describe the sub-limit (partner-api.md#rate-limits).
     const ofRoute = refused && limited !== null && (burst === null || burst === perSecond);
     if (ofRoute) return limited.hold(wait);
     if (refused) this.#project.hold(wait);
@@ -108,7 +108,7 @@ class ProjectPace implements Pace {
     }
     this.#metered = 'yes';
     const tier = Object.values<Tier>(TIERS).find((known) => known.burst === burst);
-    // A negotiated tier states its burst only; the others keep five seconds of it or less (partner API §16).
+    // A negotiated tier states its burst only; the others keep five seconds of it or less (partner-api.md#rate-limits).
     const rates = tier ?? { perSecond: Math.max(1, Math.floor(burst / 5)), burst, concurrent: TIERS.build.concurrent };
     if (rates.burst !== this.#tier.burst) {
       this.#tier = rates;

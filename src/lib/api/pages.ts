@@ -1,4 +1,4 @@
-/** Walks a list page by page, holding one page at a time (partner API §15). */
+/** Walks a list page by page, holding one page at a time (partner-api.md#pagination). */
 import type { Page } from '../contract/resources.ts';
 import { Failure } from '../failure.ts';
 import type { Answer } from './answers.ts';

@@ -1,4 +1,4 @@
-/** The platform's own word on how it is (partner API §12): keyless, and the worst component decides, not the banner. */
+/** The platform's own word on how it is (partner-api.md#keyless-routes): keyless, and the worst component decides, not the banner. */
 import type { Send } from '../contract/exchange.ts';
 import { isRecord, parseJson } from '../contract/json.ts';
 import { Failure } from '../failure.ts';

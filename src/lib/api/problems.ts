@@ -1,5 +1,5 @@
 /**
- * Reads what a server says about an error, in every shape it is known to say it (partner API §13, §19): an object or a string
+ * Reads what a server says about an error, in every shape it is known to say it (partner-api.md#errors, partner-api.md#conflicts): an object or a string
  * under `error`, a `meta` member, `details[]`, `fields[]`, or nothing of use at all. Judges nothing.
  */
 import type { HttpAnswer } from '../contract/exchange.ts';
@@ -46,7 +46,7 @@ export function readProblem(answer: HttpAnswer, known: readonly string[] = []): 
   };
 }
 
-/** Either header → `error.request_id` → `meta.request_id` → top-level `request_id` (partner API §17). */
+/** Either header → `error.request_id` → `meta.request_id` → top-level `request_id` (partner-api.md#request-ids). */
 export function requestIdOf(
   answer: HttpAnswer,
   body: Record<string, unknown> = documentOf(answer.text),
@@ -77,7 +77,7 @@ function documentOf(text: string): Record<string, unknown> {
   }
 }
 
-/** `param`, `details[].param|field` and `fields[].field` as one list without doubles (partner API §13). */
+/** `param`, `details[].param|field` and `fields[].field` as one list without doubles (partner-api.md#errors). */
 function detailsOf(
   error: Record<string, unknown>,
   body: Record<string, unknown>,

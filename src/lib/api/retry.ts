@@ -1,5 +1,5 @@
 /**
- * Whether and when to try again, as a pure function (partner API §5, §13, §16), and the interceptor that obeys it. A write is
+ * Whether and when to try again, as a pure function (partner-api.md#requests-and-responses, partner-api.md#errors, partner-api.md#rate-limits), and the interceptor that obeys it. A write is
  * repeated only under its idempotency key, so that it happens once however often it is sent.
  */
 import { Failure } from '../failure.ts';
@@ -43,7 +43,7 @@ export type RetryVerdict =
 export function decideRetry(tried: Try): RetryVerdict {
   const reason = reasonToRetry(tried.outcome);
   if (reason === null) return { stop: 'done' };
-  // RFC 9110 §9.2.2 would allow PUT and DELETE too; the API asks for a key on every write (partner API §14).
+  // RFC 9110 §9.2.2 would allow PUT and DELETE too; the API asks for a key on every write (partner-api.md#idempotency).
   if (!tried.keyed && !/^(?:GET|HEAD|OPTIONS)$/.test(tried.method)) return { stop: 'unsafe' };
   if (tried.attempt > tried.limits.maxRetries) return { stop: 'attempts' };
   const wait = waitFor(tried);
@@ -70,7 +70,7 @@ function reasonToRetry(outcome: Outcome): string | null {
   return [429, 500, 502, 503, 504].includes(outcome.status) ? String(outcome.status) : null;
 }
 
-/** `Retry-After`, else on 429 `RateLimit-Reset`, else 2^n seconds with full jitter (partner API §16). */
+/** `Retry-After`, else on 429 `RateLimit-Reset`, else 2^n seconds with full jitter (partner-api.md#rate-limits). */
 function waitFor(tried: Try): number {
   const { outcome, random } = tried;
   if ('status' in outcome) {

@@ -28,7 +28,7 @@ export function schemaOf(endpoint: Endpoint): z.ZodMiniType {
   if (endpoint.holds === null) return z.unknown();
   const schema = SCHEMAS[endpoint.holds];
   if (endpoint.list !== true) return schema;
-  // `GET /decisions` may answer a page, an array or a single object (partner API §8); the document itself stays as it came.
+  // `GET /decisions` may answer a page, an array or a single object (partner-api.md#decisions); the document itself stays as it came.
   return z.pipe(z.pipe(z.unknown(), z.transform(asPage)), pageOf(schema));
 }
 

@@ -79,7 +79,7 @@ function stillPending(what: string, { state, last }: { state: string; last: unkn
 
 /**
  * Reads a decision by its own id or its application's. Not decided yet is a state, not a failure: any 409 here, or a 200 without
- * `outcome` (partner API §8).
+ * `outcome` (partner-api.md#decisions).
  */
 export async function lookAtDecision(client: Client, id: string, signal?: AbortSignal): Promise<Look<Decision>> {
   const read = signal ? { id, signal } : { id };
@@ -99,7 +99,7 @@ export async function lookAtDecision(client: Client, id: string, signal?: AbortS
 }
 
 /**
- * Waits for the decision. A referral is not the end: a person is still looking (partner API §7.3); `until` can say otherwise.
+ * Waits for the decision. A referral is not the end: a person is still looking (partner-api.md#application-lifecycle); `until` can say otherwise.
  * @throws Failure `pending` when the time is up.
  */
 export function waitForDecision(

@@ -1,6 +1,6 @@
 /**
  * Which host is talked to, and where a token comes from. A pin may have come with somebody else's repository: its hosts count only
- * where they take a secret nowhere it does not go without the pin (command-line contract §5).
+ * where they take a secret nowhere it does not go without the pin (command-line.md#profiles-credentials-and-precedence).
  */
 
 import {
@@ -65,7 +65,7 @@ function isStranger(credential: Credential, profile: Profile): boolean {
   return credential.from === 'variable' && !credential.local && profile.store === 'local';
 }
 
-/** Nobody named a host: the credential's own marker decides (partner API §19), and the sandbox's credential means the sandbox. */
+/** Nobody named a host: the credential's own marker decides (partner-api.md#conflicts), and the sandbox's credential means the sandbox. */
 function baseOfCredential({ sources, provider, credential }: Known): Sourced<string> {
   const source = { from: 'default', name: '' } as const;
   const running = sources.runningSandbox;

@@ -1,4 +1,4 @@
-/** Which profile counts: flag, variable, pin, the active one, the running sandbox's (command-line contract §5). */
+/** Which profile counts: flag, variable, pin, the active one, the running sandbox's (command-line.md#profiles-credentials-and-precedence). */
 
 import { usage } from '../failure.ts';
 import type { Sourced, Sources } from './identity.ts';

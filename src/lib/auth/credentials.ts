@@ -1,5 +1,5 @@
 /**
- * Which credentials count (command-line contract §5): flag, then `CC_*`, then its `CREDICORP_*` twin, then the directory pin, then
+ * Which credentials count (command-line.md#profiles-credentials-and-precedence): flag, then `CC_*`, then its `CREDICORP_*` twin, then the directory pin, then
  * the active profile, then `local` while an embedded sandbox runs. Pure: the same sources give the same answer, each value with
  * the place it came from, so that `whoami` can explain and a test can walk every pair.
  */
@@ -81,7 +81,7 @@ function assertProviders(credential: Credential, provider: Provider): void {
   }
 }
 
-/** The guard for both places the secret or its token go to (partner API §1). */
+/** The guard for both places the secret or its token go to (partner-api.md#hosts-and-environments). */
 function assertHosts(credential: Credential, hosts: Hosts, provider: Provider): void {
   const { environment, tokenUrl } = hosts;
   if (environment.value === 'local' && tokenUrl !== null && environmentOfHost(tokenUrl.value) !== 'local') {
@@ -95,7 +95,7 @@ function assertHosts(credential: Credential, hosts: Hosts, provider: Provider): 
   if (credential.local) environments.delete(credential.marker);
   for (const environment of environments) {
     assertCredentialFits(environment, hosts.base.value, hosts.environment.value, provider.hosts);
-    // An authorisation server of its own (partner API §1) is known to no environment and serves the one of the base.
+    // An authorisation server of its own (partner-api.md#hosts-and-environments) is known to no environment and serves the one of the base.
     if (hosts.tokenUrl !== null) {
       assertCredentialFits(environment, hosts.tokenUrl.value, hosts.environment.value, provider.hosts);
     }

@@ -59,7 +59,7 @@ export interface Identity {
   mode: 'oauth' | 'secret_key' | 'headers';
   /** null with a secret key. */
   clientId: Sourced<string> | null;
-  /** Empty: whatever the client is granted (partner API §4). */
+  /** Empty: whatever the client is granted (partner-api.md#scopes). */
   scopes: Sourced<readonly string[]>;
   secret: SecretPlace;
   /** The environment the credential was issued for: its marker, else what its profile says; null when nobody says. */

@@ -1,4 +1,4 @@
-/** Asks the server what it thinks of a token (RFC 7662, partner API §3). */
+/** Asks the server what it thinks of a token (RFC 7662, partner-api.md#oauth-tokens). */
 
 import type { Send } from '../contract/exchange.ts';
 import { isRecord, parseJson } from '../contract/json.ts';

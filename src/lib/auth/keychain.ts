@@ -141,7 +141,7 @@ function readReply(line: string): KeychainReply | null {
 const WITHOUT =
   'sign in with credicorp login --store file to use an encrypted file, or set CC_CLIENT_ID and CC_CLIENT_SECRET';
 
-/** Distinct causes, distinct words (command-line contract §5). */
+/** Distinct causes, distinct words (command-line.md#profiles-credentials-and-precedence). */
 function failureOf(trouble: KeychainTrouble | 'timeout' | 'not_started', detail: string, limitMs: number): Failure {
   switch (trouble) {
     case 'no_library':

@@ -1,5 +1,5 @@
 /**
- * The embedded sandbox's own credentials (sandbox page §1). They are printed in every copy of this program and open nothing but a
+ * The embedded sandbox's own credentials (sandbox.md#start-up). They are printed in every copy of this program and open nothing but a
  * server on the same machine, so they need no keychain and may be known by heart.
  */
 

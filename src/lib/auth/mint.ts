@@ -1,4 +1,4 @@
-/** One token request: RFC 6749 §4.4, as partner API §3 narrows it. Sent once; whoever hands `send` over decides about retries. */
+/** One token request: RFC 6749 §4.4, as partner-api.md#oauth-tokens narrows it. Sent once; whoever hands `send` over decides about retries. */
 
 import type { HttpRequest, Send } from '../contract/exchange.ts';
 import type { Identity } from './identity.ts';
@@ -17,7 +17,7 @@ export interface MintOptions {
   signal?: AbortSignal;
 }
 
-/** More than this, and signed webhooks begin to look stale (webhooks page §2 allows 300 s). */
+/** More than this, and signed webhooks begin to look stale (webhooks.md#signature-scheme allows 300 s). */
 const SKEW_TOLD_MS = 30_000;
 
 /** @throws Failure `auth` with the server's code, `rate_limited`, `unavailable`, `interrupted`. */
@@ -33,7 +33,7 @@ export async function mint(options: MintOptions): Promise<Minted> {
   return { token, tokenUrl: endpoint.url, granted, useUntil: at + life, expiresAt: at + expiresIn * 1000 };
 }
 
-/** The request itself. `scope` is sent only when the user narrowed it, so that no assumed name causes a refusal (partner API §4). */
+/** The request itself. `scope` is sent only when the user narrowed it, so that no assumed name causes a refusal (partner-api.md#scopes). */
 function tokenRequest(
   { url, method }: Pick<TokenEndpoint, 'url' | 'method'>,
   clientId: string,

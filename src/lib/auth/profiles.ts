@@ -18,12 +18,12 @@ export interface Profile {
   provider: string;
   environment: Environment;
   base: string;
-  /** Set only when the user gave one; otherwise discovery and the provider's default decide (partner API §3). */
+  /** Set only when the user gave one; otherwise discovery and the provider's default decide (partner-api.md#oauth-tokens). */
   tokenUrl?: string;
   mode: 'oauth' | 'secret_key';
   /** Client credentials only. */
   clientId?: string;
-  /** Set only when the user narrowed them (partner API §4). */
+  /** Set only when the user narrowed them (partner-api.md#scopes). */
   scopes?: string[];
   store: Store;
   /** Other stores that hold a copy, kept on purpose when the profile moved. */

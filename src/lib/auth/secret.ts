@@ -1,4 +1,4 @@
-/** A secret on its way through the program. Printing, logging, JSON and a debugger's view of it show nothing (partner API §2). */
+/** A secret on its way through the program. Printing, logging, JSON and a debugger's view of it show nothing (partner-api.md#credential-kinds). */
 
 import { inspect } from 'node:util';
 

@@ -1,4 +1,4 @@
-/** Judges what the token plane answered. A pure reading of one answer: status first, then code (RFC 6749 §5, partner API §3). */
+/** Judges what the token plane answered. A pure reading of one answer: status first, then code (RFC 6749 §5, partner-api.md#oauth-tokens). */
 
 import type { HttpAnswer } from '../contract/exchange.ts';
 import { isRecord, parseJson } from '../contract/json.ts';
@@ -14,7 +14,7 @@ export interface ReadToken {
   granted: string | null;
 }
 
-/** Partner API §3: what a token lives when the server does not say. */
+/** partner-api.md#oauth-tokens: what a token lives when the server does not say. */
 const USUAL_LIFE = 3600;
 
 /**
@@ -91,7 +91,7 @@ function wordsFor(status: number, url: string, problem: { meaning: string; next:
   ];
 }
 
-/** `error` is text or an object, on every response (partner API §3); AcountPay may say `message` alone. */
+/** `error` is text or an object, on every response (partner-api.md#oauth-tokens); AcountPay may say `message` alone. */
 function readError(body: Record<string, unknown> | null): { code: string | null; description: string | null } {
   if (body === null) return { code: null, description: null };
   const { error, error_description, message } = body;

@@ -1,4 +1,4 @@
-/** Where a token is minted, and how the client says who it is there: explicit setting, discovery, default (partner API §3). */
+/** Where a token is minted, and how the client says who it is there: explicit setting, discovery, default (partner-api.md#oauth-tokens). */
 
 import { assertCredentialFits, isLoopback, originOf, parseTokenUrl } from '../contract/environments.ts';
 import type { HttpAnswer, Send } from '../contract/exchange.ts';
@@ -132,7 +132,7 @@ export function trusted(text: string, identity: Identity): string | null {
   return hostname === domain || hostname.endsWith(`.${domain}`) ? url : null;
 }
 
-/** The form, unless discovery knows HTTP Basic alone (partner API §3). */
+/** The form, unless discovery knows HTTP Basic alone (partner-api.md#oauth-tokens). */
 export function clientMethod(found: Discovered | null): TokenEndpoint['method'] {
   return found?.methods !== undefined && onlyBasic(found.methods) ? 'basic' : 'form';
 }

@@ -41,7 +41,7 @@ export function isGood(entry: TokenEntry, identity: Identity, now: number): bool
 }
 
 /**
- * For how many milliseconds a fresh token is used: until shortly before its end (partner API §3), half its life where the provider's
+ * For how many milliseconds a fresh token is used: until shortly before its end (partner-api.md#oauth-tokens), half its life where the provider's
  * margin would leave nothing of it (AcountPay).
  */
 export function usefulLife(expiresIn: number, { earlySeconds, halveUpTo }: NonNullable<Provider['token']>): number {

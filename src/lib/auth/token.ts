@@ -1,6 +1,6 @@
 /**
  * The life of an access token: taken from the vault while it is good, else minted by client credentials (RFC 6749 §4.4), one process
- * at a time, and kept for the next. Cached per token URL, client and scopes (partner API §3).
+ * at a time, and kept for the next. Cached per token URL, client and scopes (partner-api.md#oauth-tokens).
  */
 
 import { createHash, randomBytes } from 'node:crypto';

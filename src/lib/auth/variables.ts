@@ -1,4 +1,4 @@
-/** The environment variables that carry credentials and hosts, each with its twin (partner API §2, command-line contract §5). */
+/** The environment variables that carry credentials and hosts, each with its twin (partner-api.md#credential-kinds, command-line.md#profiles-credentials-and-precedence). */
 
 import { parseBase, parseTokenUrl } from '../contract/environments.ts';
 import { Failure, usage } from '../failure.ts';

@@ -1,6 +1,6 @@
 /**
  * Is this token genuine, and for us? Checked on this machine against the server's published keys (RFC 7517, RFC 7519). ES256 and
- * RS256 only; `none` and every HS* are refused (partner API §3). Loads `jose`, so only who verifies pays for it.
+ * RS256 only; `none` and every HS* are refused (partner-api.md#oauth-tokens). Loads `jose`, so only who verifies pays for it.
  */
 
 import {
@@ -51,7 +51,7 @@ const TOLERANCE_S = 5;
 const KEYS_LIMIT_MS = 10_000;
 
 /**
- * Fetches the keys once and keeps them; an unknown `kid` fetches them once more, since keys rotate (partner API §3).
+ * Fetches the keys once and keeps them; an unknown `kid` fetches them once more, since keys rotate (partner-api.md#oauth-tokens).
  * @throws Failure `usage` (`not_verifiable`) for a provider whose tokens cannot be verified locally.
  */
 export function tokenVerifier(options: VerifyOptions): TokenVerifier {
@@ -141,7 +141,7 @@ function causeOf(error: unknown): VerifyCause | null {
   return error instanceof errors.JOSEError || error instanceof TypeError ? 'malformed' : null;
 }
 
-/** `jwks_uri` of the discovery document where it may be trusted, else the provider's own path (partner API §19). */
+/** `jwks_uri` of the discovery document where it may be trusted, else the provider's own path (partner-api.md#conflicts). */
 async function fetchKeys(options: VerifyOptions, fallback: string): Promise<Keys> {
   const { identity, send, notice, signal } = options;
   const found = identity.provider.token?.discovery === true ? await discover(options) : null;

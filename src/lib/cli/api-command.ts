@@ -63,12 +63,12 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
     return { context: this.context, command: this, mayAsk: this.mayAsk };
   }
 
-  /** Payments and links of Credicorp count `amount` in pence (partner API §18); of anybody else nothing is known. */
+  /** Payments and links of Credicorp count `amount` in pence (partner-api.md#conventions); of anybody else nothing is known. */
   protected async penceMembers(): Promise<readonly string[]> {
     return (await this.session()).identity.provider.partnerApi ? ['amount'] : [];
   }
 
-  /** On a terminal nobody takes live for the sandbox (command-line contract §5). */
+  /** On a terminal nobody takes live for the sandbox (command-line.md#profiles-credentials-and-precedence). */
   protected async markLive(): Promise<void> {
     const { identity } = await this.session();
     if (this.#marked || identity.environment.value !== 'live' || this.context.stdout.isTTY !== true) return;
@@ -127,7 +127,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     return plannedRequest(session.identity, name, { ...operation, idempotencyKey });
   }
 
-  /** On `live` a write needs a yes: a summary and a question on a terminal, `--yes` elsewhere (command-line contract §5). */
+  /** On `live` a write needs a yes: a summary and a question on a terminal, `--yes` elsewhere (command-line.md#profiles-credentials-and-precedence). */
   protected async confirmLive(summary: string, body?: unknown): Promise<void> {
     const { yes } = this.writeFlags;
     const pence = body === undefined ? [] : await this.penceMembers();

@@ -5,7 +5,7 @@ import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { nearest } from './nearest.ts';
 import { plainLine } from './show/text.ts';
 
-/** Command-line contract §4. */
+/** command-line.md#exit-status. */
 export const STATUS: Readonly<Record<FailureKind, number>> = {
   refused: 1,
   usage: 2,

@@ -37,7 +37,7 @@ const pence = Flags.custom<number>({
     bad(`${quoted(text)} is not a whole number of pence`, 'write 2500000 for £25,000.00; for pounds use --amount'),
 });
 
-/** Companies House number: 8 letters or digits, upper-cased (partner API §7.1). */
+/** Companies House number: 8 letters or digits, upper-cased (partner-api.md#create-an-application). */
 export const companyNumber = Flags.custom<string>({
   helpValue: '<number>',
   parse: async (text) => {
@@ -56,7 +56,7 @@ export const email = Flags.custom<string>({
     /^[^\s@]+@[^\s@]+$/.test(text) ? text : bad(`${quoted(text)} is not an e-mail address`, 'write ada@example.com'),
 });
 
-/** Absolute https URL; http for loopback only (partner API §7.1). */
+/** Absolute https URL; http for loopback only (partner-api.md#create-an-application). */
 export const uri = Flags.custom<string>({
   helpValue: '<url>',
   parse: async (text) => {
@@ -76,7 +76,7 @@ function isWebAddress(text: string): boolean {
   return url.protocol === 'http:' && isLoopback(url.hostname);
 }
 
-/** A day of the calendar, `YYYY-MM-DD` (partner API §18). */
+/** A day of the calendar, `YYYY-MM-DD` (partner-api.md#conventions). */
 export const date = Flags.custom<string>({
   helpValue: '<date>',
   parse: async (text) => {
@@ -102,7 +102,7 @@ export const currency = Flags.custom<string>({
     /^[A-Za-z]{3}$/.test(text) ? text.toUpperCase() : bad(`${quoted(text)} is not a currency`, 'write GBP'),
 });
 
-/** Money is typed in pounds or in pence, never in both (command-line contract §3). */
+/** Money is typed in pounds or in pence, never in both (command-line.md#global-flags). */
 export const amountFlags = {
   amount: pounds({ helpGroup: 'MONEY', summary: 'amount in pounds: 25000 or 25,000.50', exclusive: ['amount-pence'] }),
   'amount-pence': pence({ helpGroup: 'MONEY', summary: 'amount in pence: 2500000 is £25,000.00' }),
@@ -132,7 +132,7 @@ export const metadataFlags = {
   }),
 };
 
-/** At most 20 pairs, keys to 40 and values to 500 characters (partner API §7.1). */
+/** At most 20 pairs, keys to 40 and values to 500 characters (partner-api.md#create-an-application). */
 export function metadataOf(pairs: readonly Pair[] | undefined): Record<string, string> | undefined {
   if (!pairs || pairs.length === 0) return undefined;
   const metadata = Object.fromEntries(pairs.map(({ key, value }) => [key, value]));

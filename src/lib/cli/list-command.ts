@@ -53,7 +53,7 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
   }
 }
 
-/** The page object as it came; a bare array or object in its place counts as a page (partner API §8). */
+/** The page object as it came; a bare array or object in its place counts as a page (partner-api.md#decisions). */
 function documentOf(json: unknown): { data: readonly unknown[] } {
   if (Array.isArray(json)) return { data: json };
   if (typeof json === 'object' && json !== null && 'data' in json && Array.isArray(json.data))

@@ -37,7 +37,7 @@ export class Wire {
     return this.#transport;
   }
 
-  /** One project, one pace: whatever this process sends counts against the same bucket (partner API §16). */
+  /** One project, one pace: whatever this process sends counts against the same bucket (partner-api.md#rate-limits). */
   pace(): Promise<Pace> {
     const { now } = this.#context;
     this.#pace ??= Promise.all([import('../api/pace.ts'), import('../api/sleep.ts')]).then(

@@ -1,5 +1,5 @@
 /**
- * Which environment a host and a credential belong to, and the guard between them (partner API §1, §2). Hosts are compared as
+ * Which environment a host and a credential belong to, and the guard between them (partner-api.md#hosts-and-environments, partner-api.md#credential-kinds). Hosts are compared as
  * the URL parser sees them, never by substring: `127.0.0.1.evil.example`, user-info tricks and look-alike letters end up as
  * what they are, an unknown host.
  */
@@ -43,7 +43,7 @@ export function isEnvironment(text: unknown): text is Environment {
   return text === 'local' || text === 'sandbox' || text === 'live';
 }
 
-/** True for `127.0.0.0/8`, `::1` and `localhost` (partner API §1), given a host name as `URL.hostname` spells it. */
+/** True for `127.0.0.0/8`, `::1` and `localhost` (partner-api.md#hosts-and-environments), given a host name as `URL.hostname` spells it. */
 export function isLoopback(hostname: string): boolean {
   const host = withoutRootDot(hostname.toLowerCase());
   return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
@@ -64,14 +64,14 @@ export function environmentOfHost(url: string | URL, hosts: KnownHosts = CREDICO
   return Object.hasOwn(hosts, host) ? (hosts[host] ?? null) : null;
 }
 
-/** What a credential's prefix says about its environment; null when it carries no marker (partner API §2). */
+/** What a credential's prefix says about its environment; null when it carries no marker (partner-api.md#credential-kinds). */
 export function environmentOfCredential(text: string): 'sandbox' | 'live' | null {
   const found = MARKERS.find(([prefix]) => text.trim().startsWith(prefix));
   return found ? found[1] : null;
 }
 
 /**
- * Reads a configured base URL into its one spelling: no trailing `/`, no `/partner/v1`, no root dot (partner API §1).
+ * Reads a configured base URL into its one spelling: no trailing `/`, no `/partner/v1`, no root dot (partner-api.md#hosts-and-environments).
  * @throws Failure `usage` for anything that is not an API base: plain http beyond loopback, user-info, query, fragment, website rings.
  */
 export function parseBase(text: string): string {
@@ -97,7 +97,7 @@ export function parseTokenUrl(text: string): string {
 
 /**
  * The environment a base serves, given what was said explicitly about it. A known host speaks for itself; an unknown one needs
- * the explicit word; a loopback host is `local` unless it was said to stand for the sandbox (partner API §1).
+ * the explicit word; a loopback host is `local` unless it was said to stand for the sandbox (partner-api.md#hosts-and-environments).
  * @throws Failure `usage` when the two disagree or nothing is known.
  */
 export function environmentOfBase(
@@ -125,7 +125,7 @@ export function environmentOfBase(
 
 /**
  * The guard in front of every send: a live credential never goes to a sandbox or loopback host, a sandbox one never to a live
- * host (partner API §1). `credential` is the marker of the credential or, without one, the environment it was stored for; null passes.
+ * host (partner-api.md#hosts-and-environments). `credential` is the marker of the credential or, without one, the environment it was stored for; null passes.
  * @throws Failure `usage` (`environment_mismatch`), before anything is sent.
  */
 export function assertCredentialFits(
@@ -171,7 +171,7 @@ function readUrl(text: string, what: 'base' | 'token'): URL {
   return url;
 }
 
-/** `beta.` and `ww2…` hosts are rings of the website, not APIs (partner API §1). */
+/** `beta.` and `ww2…` hosts are rings of the website, not APIs (partner-api.md#hosts-and-environments). */
 function refuseWebsite(url: URL): void {
   if (url.hostname === 'beta.credicorp.co.uk' || url.hostname.startsWith('ww2')) {
     throw refusal(`${url.hostname} is a website, not an API`, `use ${DEFAULT_BASES.sandbox} or ${DEFAULT_BASES.live}`);

@@ -1,5 +1,5 @@
 /**
- * A whole sample payload for each event type (webhooks page §8, objects complete as the API shows them): what `webhooks trigger` sends
+ * A whole sample payload for each event type (webhooks.md#event-catalogue, objects complete as the API shows them): what `webhooks trigger` sends
  * when no object is named.
  */
 import { DEFAULT_API_VERSION, type EventEnvelope, type EventType } from './events.ts';

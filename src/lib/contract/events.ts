@@ -1,5 +1,5 @@
 /**
- * The event catalogue (webhooks page §7, §8) as plain data: types, which of them the sandbox emits of itself, and the wildcard rule
+ * The event catalogue (webhooks.md#event-envelope, webhooks.md#event-catalogue) as plain data: types, which of them the sandbox emits of itself, and the wildcard rule
  * of endpoints. Sample payloads stand in `event-samples`.
  */
 
@@ -34,7 +34,7 @@ export const EVENT_TYPES = {
 
 export type EventType = keyof typeof EVENT_TYPES;
 
-/** The schema date endpoints get when they name none (webhooks page §1). */
+/** The schema date endpoints get when they name none (webhooks.md#webhook-endpoints). */
 export const DEFAULT_API_VERSION = '2026-07-01';
 
 export interface EventEnvelope {
@@ -50,7 +50,7 @@ export function isEventType(type: string): type is EventType {
   return Object.hasOwn(EVENT_TYPES, type);
 }
 
-/** Exact type, `*`, or a family such as `payment.*` (webhooks page §1). */
+/** Exact type, `*`, or a family such as `payment.*` (webhooks.md#webhook-endpoints). */
 export function eventMatches(pattern: string, type: string): boolean {
   if (pattern === '*' || pattern === type) return true;
   return pattern.endsWith('.*') && type.startsWith(pattern.slice(0, -1));
@@ -61,7 +61,7 @@ export function isEventPattern(pattern: string): boolean {
   return Object.keys(EVENT_TYPES).some((type) => eventMatches(pattern, type));
 }
 
-/** What a reader treats the event as: `decision.referred` is a `decision.completed`, `payment.succeeded` a `payment.settled` (webhooks page §8). */
+/** What a reader treats the event as: `decision.referred` is a `decision.completed`, `payment.succeeded` a `payment.settled` (webhooks.md#event-catalogue). */
 export function readAs(type: string): string {
   if (type === 'decision.referred') return 'decision.completed';
   if (type === 'payment.succeeded') return 'payment.settled';
@@ -70,7 +70,7 @@ export function readAs(type: string): string {
 
 /**
  * Sets one dotted path of an envelope, from its root. A key that stands both in `data` and in `data.object` is set in both; `id` and
- * `type` are not to be set. False when the path is refused (sandbox page §8).
+ * `type` are not to be set. False when the path is refused (sandbox.md#admin-routes).
  */
 export function setInEvent(event: EventEnvelope, path: string, value: unknown): boolean {
   const keys = path.split('.');

@@ -1,5 +1,5 @@
 /**
- * One JSON document in the spellings that common programs give it (webhooks page §4, `body_reserialised`). Works on the text's
+ * One JSON document in the spellings that common programs give it (webhooks.md#causes-of-a-refused-signature, `body_reserialised`). Works on the text's
  * own tokens, so that number texts, repeated members and the order of members survive: a sender's `1.0` must come back as `1.0`.
  */
 

@@ -14,7 +14,7 @@ export interface ProblemPage {
   /** Ready to type, where a word in capitals stands for a value. */
   command: string;
   doc_url: string;
-  /** The same code from the token endpoint means something else (partner API §3). */
+  /** The same code from the token endpoint means something else (partner-api.md#oauth-tokens). */
   at_token_endpoint?: { status: number; meaning: string; change: string };
 }
 
@@ -33,7 +33,7 @@ const RETRY: Readonly<Record<ProblemRetry, string>> = {
 /** Every code that has a page. */
 export const EXPLAINED: readonly string[] = [...new Set([...Object.keys(PROBLEMS), ...Object.keys(OAUTH_PROBLEMS)])];
 
-/** null for a code no page knows; its type, else its status, says how to treat it (partner API §13). */
+/** null for a code no page knows; its type, else its status, says how to treat it (partner-api.md#errors). */
 export function problemPage(code: string): ProblemPage | null {
   const entry = problemEntry(code);
   const token = tokenEntry(code);

@@ -1,5 +1,5 @@
 /**
- * The code table of partner API §13 as data, in the order of the page. `problem` reads it; nothing here is computed.
+ * The code table of partner-api.md#errors as data, in the order of the page. `problem` reads it; nothing here is computed.
  */
 
 /** The five error types of the envelope. */
@@ -21,7 +21,7 @@ export interface ProblemEntry {
   retry: ProblemRetry;
   /** The sandbox produces it of itself (anything can be produced by a fault). */
   emit: boolean;
-  /** Published with an anchor on the errors page, so the sandbox sets `doc_url` (partner API §13). */
+  /** Published with an anchor on the errors page, so the sandbox sets `doc_url` (partner-api.md#errors). */
   anchored: boolean;
   /** One line: what the reader should do now. */
   next: string;
@@ -60,7 +60,7 @@ const FIX_FIELD = 'correct the field named in `param` and send it again; a write
 const NEW_KEY = 'a corrected body needs a new key: leave --idempotency-key out or choose another';
 const WAIT = 'wait for `Retry-After`, then repeat; lower --concurrency for bulk work';
 
-/** Every documented and sandbox code (partner API §13), in the order of the page. */
+/** Every documented and sandbox code (partner-api.md#errors), in the order of the page. */
 export const PROBLEMS = {
   parameter_missing: {
     ...on([400], IR, 'no', BOTH),

@@ -1,5 +1,5 @@
 /**
- * The error envelope and its codes (partner API §13, OAuth codes §3), as plain data: the sandbox emits it, the client explains by
+ * The error envelope and its codes (partner-api.md#errors, OAuth codes §3), as plain data: the sandbox emits it, the client explains by
  * it. No schema library here, every command may load this file.
  */
 import type { ProblemBody } from './problem-shape.ts';
@@ -20,7 +20,7 @@ export interface OAuthProblemEntry {
   next: string;
 }
 
-/** Errors of the token plane: RFC 6749 §5.2 body, not the envelope (partner API §3). */
+/** Errors of the token plane: RFC 6749 §5.2 body, not the envelope (partner-api.md#oauth-tokens). */
 export const OAUTH_PROBLEMS = {
   invalid_client: {
     status: 401,
@@ -75,7 +75,7 @@ export interface ProblemFacts {
 
 const DOC_URL = 'https://dev.credicorp.co.uk/api-reference/errors.html#';
 
-/** The status and envelope of an error, members in documented order (partner API §13). */
+/** The status and envelope of an error, members in documented order (partner-api.md#errors). */
 export function problem(code: string, facts: ProblemFacts): { status: number; body: ProblemBody } {
   const entry = problemEntry(code);
   const status = facts.status ?? entry?.status[0] ?? 500;
@@ -91,7 +91,7 @@ export function problem(code: string, facts: ProblemFacts): { status: number; bo
   return { status, body: { error, meta: { request_id: facts.requestId, environment: facts.environment } } };
 }
 
-/** The type a status belongs to when nothing finer is known (partner API §13). */
+/** The type a status belongs to when nothing finer is known (partner-api.md#errors). */
 export function problemTypeOf(status: number): ProblemType {
   if (status === 401) return 'authentication_error';
   if (status === 403) return 'permission_error';

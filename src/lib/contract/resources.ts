@@ -1,13 +1,13 @@
 /**
  * What an answer must hold for the client to understand it. Deliberately loose: unknown members are kept, documented members are the
- * only required ones, everything this project assumed may be absent or null (partner API §0 rules 1 and 4, §18).
+ * only required ones, everything this project assumed may be absent or null (partner-api.md#evidence-tags-and-optional-routes, partner-api.md#conventions).
  */
 import * as z from 'zod/mini';
 import { isKeptNumber } from './json.ts';
 
 /** A number, or the kept text of one that a double cannot hold (`json`). */
 const numeric = z.union([z.number(), z.custom<object>(isKeptNumber)]).register(z.globalRegistry, { title: 'number' });
-/** ISO 8601 text; epoch seconds are read too (partner API §18). */
+/** ISO 8601 text; epoch seconds are read too (partner-api.md#conventions). */
 const instant = z.union([z.string(), z.number()]).register(z.globalRegistry, { title: 'instant' });
 const text = z.nullish(z.string());
 const metadata = z.nullish(z.record(z.string(), z.unknown()));
@@ -48,7 +48,7 @@ const Offer = z.looseObject({
   expires_at: z.nullish(instant),
 });
 
-/** `outcome` may be absent: a 200 without it is read as pending (partner API §8). */
+/** `outcome` may be absent: a 200 without it is read as pending (partner-api.md#decisions). */
 export const Decision = z
   .looseObject({
     id: text,
@@ -72,7 +72,7 @@ export const DecisionRefresh = z
   .register(z.globalRegistry, { id: 'DecisionRefresh' });
 export type DecisionRefresh = z.infer<typeof DecisionRefresh>;
 
-/** `amount` is pence here (partner API §18). Only `status` is published. */
+/** `amount` is pence here (partner-api.md#conventions). Only `status` is published. */
 export const Payment = z
   .looseObject({
     id: text,
@@ -148,7 +148,7 @@ export const Account = z
   .register(z.globalRegistry, { id: 'Account' });
 export type Account = z.infer<typeof Account>;
 
-/** `secret` is present in the answers to create and rotate only; `events` is another name of `enabled_events` (webhooks page §1). */
+/** `secret` is present in the answers to create and rotate only; `events` is another name of `enabled_events` (webhooks.md#webhook-endpoints). */
 export const WebhookEndpoint = z
   .looseObject({
     id: z.string(),
@@ -167,7 +167,7 @@ export const WebhookEndpoint = z
   .register(z.globalRegistry, { id: 'WebhookEndpoint' });
 export type WebhookEndpoint = z.infer<typeof WebhookEndpoint>;
 
-/** A page of a list: the end is `has_more: false`, or `next_cursor` null or absent (partner API §15). */
+/** A page of a list: the end is `has_more: false`, or `next_cursor` null or absent (partner-api.md#pagination). */
 export interface Page<T> {
   data: T[];
   has_more?: boolean | null | undefined;
@@ -179,7 +179,7 @@ export function pageOf<T extends z.ZodMiniType>(item: T) {
   return z.looseObject({ data: z.array(item), has_more: z.nullish(z.boolean()), next_cursor: text });
 }
 
-/** RFC 6749 §5.1; `expires_in` in seconds, 3600 when absent (partner API §3). */
+/** RFC 6749 §5.1; `expires_in` in seconds, 3600 when absent (partner-api.md#oauth-tokens). */
 export const TokenAnswer = z
   .looseObject({
     access_token: z.string(),

@@ -1,4 +1,4 @@
-/** Scopes, their aliases, and which route asks for which (partner API §4, §6). */
+/** Scopes, their aliases, and which route asks for which (partner-api.md#scopes, partner-api.md#endpoint-inventory). */
 
 /** Canonical names, in the order discovery publishes them. */
 export const SCOPES = [
@@ -36,11 +36,11 @@ export interface PartnerRoute {
   /** Below `/partner/v1`; `{id}` stands for one segment. */
   path: string;
   scope: Scope;
-  /** Requests per second on top of the tier bucket; the burst is the same number (partner API §6, §16). */
+  /** Requests per second on top of the tier bucket; the burst is the same number (partner-api.md#endpoint-inventory, partner-api.md#rate-limits). */
   perSecond?: number;
 }
 
-/** The endpoint inventory of partner API §6. */
+/** The endpoint inventory of partner-api.md#endpoint-inventory. */
 export const PARTNER_ROUTES: readonly PartnerRoute[] = [
   { method: 'POST', path: '/applications', scope: 'applications:write', perSecond: 5 },
   { method: 'GET', path: '/applications', scope: 'applications:read' },
@@ -75,7 +75,7 @@ export function partnerRoute(method: string, path: string): PartnerRoute | null 
 }
 
 function fits(pattern: string[], segments: string[]): boolean {
-  // `links` is never a payment id (partner API §6).
+  // `links` is never a payment id (partner-api.md#endpoint-inventory).
   if (segments[1] === 'payments' && segments[2] === 'links' && pattern[2] === '{id}') return false;
   return (
     pattern.length === segments.length &&

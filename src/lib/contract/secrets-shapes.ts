@@ -1,5 +1,5 @@
 /**
- * The table of shapes (partner API §2). Each row has a trigger, a literal that is cheap to look for, and a cut, which looks at
+ * The table of shapes (partner-api.md#credential-kinds). Each row has a trigger, a literal that is cheap to look for, and a cut, which looks at
  * what stands around the trigger and says what to take out. All triggers are searched for in one pass.
  */
 
@@ -61,7 +61,7 @@ export function mask(value: string): string {
   return rest === '' || isPlaceholder(rest) ? value : shown + REDACTED;
 }
 
-/** Webhooks page §3: `t=<seconds>,v1=<hex>`; the time is of use in a log, the MAC is not. */
+/** webhooks.md#verification: `t=<seconds>,v1=<hex>`; the time is of use in a log, the MAC is not. */
 export function maskSignature(value: string): string {
   if (!/(?:^|,)\s*v\w*=/.test(value)) return mask(value);
   return value.replace(/((?:^|,)\s*v\w*=)[^,]*/g, `$1${REDACTED}`);
@@ -116,7 +116,7 @@ function cutSignatureLine(text: string, _start: number, end: number): Cut | null
 
 /** A member, field or variable whose name says that its value is secret: JSON at any depth of quoting, form, query, shell. */
 function cutMember(text: string, start: number, end: number): Cut | null {
-  // `missing_api_key` and `invalid_token` are error codes (partner API §13).
+  // `missing_api_key` and `invalid_token` are error codes (partner-api.md#errors).
   if (/(?:missing|invalid)_$/i.test(text.slice(Math.max(0, start - 8), start))) return null;
   const separator = match(/(\\*["']|%22)?(?:\s|%20){0,8}([:=]|%3[ad])(?:\s|%20){0,8}/iy, text, end);
   if (!separator) return null;
@@ -137,7 +137,7 @@ function cutMember(text: string, start: number, end: number): Cut | null {
   return { from: value.from, to: value.to, put: mask(found) };
 }
 
-/** A MAC of `Credicorp-Signature` outside its header (webhooks page §3): hex or base64 of some length. */
+/** A MAC of `Credicorp-Signature` outside its header (webhooks.md#verification): hex or base64 of some length. */
 function cutMac(text: string, start: number, end: number): Cut | null {
   if (!startsWord(text, start)) return null;
   const to = runEnd(/[\w+/=-]*/y, text, end);

@@ -1,5 +1,5 @@
 /**
- * What a secret looks like, and how it is taken out of anything that is shown, written down or thrown (partner API §2).
+ * What a secret looks like, and how it is taken out of anything that is shown, written down or thrown (partner-api.md#credential-kinds).
  *
  * There is one function, `redactText`; the others hand their text to it. It reads text, not structures, because secrets turn up
  * in half a body, in a quoted string inside JSON, in a stack trace. What stays of a secret is at most its public prefix.

@@ -1,4 +1,4 @@
-/** What each cause of a refused signature means and what to do about it, for people (webhooks page §4). */
+/** What each cause of a refused signature means and what to do about it, for people (webhooks.md#causes-of-a-refused-signature). */
 import type { SignatureCause } from './signature.ts';
 
 export interface SignatureAdvice {

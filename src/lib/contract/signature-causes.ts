@@ -1,5 +1,5 @@
 /**
- * Why a signature that has the right shape does not match (webhooks page §4, lower half). Explanations are tried in the order
+ * Why a signature that has the right shape does not match (webhooks.md#causes-of-a-refused-signature, lower half). Explanations are tried in the order
  * of that table, one change at a time, never two together. Finding one changes nothing about the verdict: a body-only MAC
  * stays refused.
  */

@@ -1,5 +1,5 @@
 /**
- * The verdict on a signed delivery, by whatever scheme its sender signs (`webhook-scheme`); Credicorp's own (webhooks page §2 and §3)
+ * The verdict on a signed delivery, by whatever scheme its sender signs (`webhook-scheme`); Credicorp's own (webhooks.md#signature-scheme, webhooks.md#verification)
  * in both directions. Pure: the present is a parameter. Why a mismatch happened is worked out in `signature-causes`, off the path of a
  * genuine delivery.
  */
@@ -19,15 +19,15 @@ import {
   type WebhookScheme,
 } from './webhook-scheme.ts';
 
-/** Name of the header that carries the signature, lower case (webhooks page §2). */
+/** Name of the header that carries the signature, lower case (webhooks.md#signature-scheme). */
 export const SIGNATURE_HEADER = 'credicorp-signature';
 
-/** Name of the header that names the delivery, lower case (webhooks page §2). */
+/** Name of the header that names the delivery, lower case (webhooks.md#signature-scheme). */
 export const DELIVERY_HEADER = 'credicorp-delivery';
 
 type AgeCause = 'stale_timestamp' | 'future_timestamp';
 
-/** The closed list of webhooks page §4. */
+/** The closed list of webhooks.md#causes-of-a-refused-signature. */
 export type SignatureCause = ShapeCause | AgeCause | MismatchCause;
 
 export interface GenuineSignature {
@@ -78,7 +78,7 @@ export interface DeliveryInput {
 }
 
 /**
- * Judges one delivery of Credicorp by webhooks page §3.
+ * Judges one delivery of Credicorp by webhooks.md#verification.
  * @throws Failure `usage` when no secret is configured
  */
 export function verify({ header, ...input }: VerifyInput): SignatureVerdict {
@@ -131,7 +131,7 @@ function mismatch(
   return explainMismatch(matches, { ...input, secrets, t: time, message: (body) => messageOf(scheme, time, body) });
 }
 
-/** The header Credicorp writes: one `v1` for each secret, in the order given (webhooks page §2, §9). `t` is in unix seconds. */
+/** The header Credicorp writes: one `v1` for each secret, in the order given (webhooks.md#signature-scheme, webhooks.md#secret-rotation). `t` is in unix seconds. */
 export function signatureHeader(input: { secrets: readonly string[]; t: number; body: Uint8Array }): string {
   return signedHeaders(CREDICORP_SCHEME, input)[SIGNATURE_HEADER] ?? '';
 }

@@ -1,4 +1,4 @@
-/** Rate limit figures (partner API §16). Sub-limits of single routes stand with the routes, in `scopes`. */
+/** Rate limit figures (partner-api.md#rate-limits). Sub-limits of single routes stand with the routes, in `scopes`. */
 
 export interface Tier {
   /** Tokens refilled per second. */
@@ -17,5 +17,5 @@ export const TIERS = {
 
 export type TierName = keyof typeof TIERS;
 
-/** Keyless routes: requests per window, per address and route (partner API §12). */
+/** Keyless routes: requests per window, per address and route (partner-api.md#keyless-routes). */
 export const PUBLIC_LIMIT = { requests: 60, windowSeconds: 60 } as const;

@@ -29,7 +29,7 @@ export interface WebhookScheme {
   eventId: readonly string[] | null;
 }
 
-/** Webhooks page §2 and §3. */
+/** webhooks.md#signature-scheme, webhooks.md#verification. */
 export const CREDICORP_SCHEME: WebhookScheme = {
   signatureHeader: 'credicorp-signature',
   signature: 't={t},v1={mac}',
@@ -177,7 +177,7 @@ function plainValue({ signature }: WebhookScheme, value: string): Found | Missha
   return { cause: 'malformed_signature', detail: `it does not begin with ${before}` };
 }
 
-/** Steps 1 to 4 of webhooks page §3; names that are not known are for later versions. */
+/** Steps 1 to 4 of webhooks.md#verification; names that are not known are for later versions. */
 function pairValues({ time, mac }: PairNames, value: string): Found | Misshapen {
   const found: Found = { times: [], macs: [] };
   for (const piece of value.split(/[,\s]+/)) {

@@ -1,4 +1,4 @@
-/** The signature check, step by step, as webhooks page §3 orders it: how far it got, and what stopped it. Never a MAC, never a secret. */
+/** The signature check, step by step, as webhooks.md#verification orders it: how far it got, and what stopped it. Never a MAC, never a secret. */
 import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
 import type { SignatureCause } from '../contract/signature.ts';
 

@@ -137,7 +137,7 @@ export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
   };
 }
 
-/** Not everybody who writes knows the type; the code does (partner API §13). */
+/** Not everybody who writes knows the type; the code does (partner-api.md#errors). */
 export function typeOfCode(code: string | null): string | null {
   return code === null ? null : (problemEntry(code)?.type ?? null);
 }

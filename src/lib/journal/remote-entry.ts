@@ -1,4 +1,4 @@
-/** A message of a sandbox's stream (sandbox page §9, §12) as an entry of the journal. */
+/** A message of a sandbox's stream (sandbox.md#webhook-delivery, sandbox.md#request-log-and-stream) as an entry of the journal. */
 import { BLANK_RECORD } from '../contract/exchange.ts';
 import { isRecord } from '../contract/json.ts';
 import { type JournalEntry, typeOfCode } from './entries.ts';

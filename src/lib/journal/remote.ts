@@ -1,5 +1,5 @@
 /**
- * Follows the request log of a sandbox on another host (sandbox page §8, §12) as if it were the journal here. Comes back after a
+ * Follows the request log of a sandbox on another host (sandbox.md#admin-routes, sandbox.md#request-log-and-stream) as if it were the journal here. Comes back after a
  * break with the number it has seen last, so nothing is lost that the sandbox still holds; what it no longer holds is shown as a
  * gap, and so is another sandbox in its place, which is read from its beginning.
  */
@@ -30,7 +30,7 @@ export interface RemoteOptions {
   onClock?: (now: number) => void;
 }
 
-/** The sandbox sends a comment every 15 s (sandbox page §12). */
+/** The sandbox sends a comment every 15 s (sandbox.md#request-log-and-stream). */
 const IDLE_MS = 40_000;
 const CONNECT_MS = 10_000;
 const FIRST_PAUSE_MS = 250;

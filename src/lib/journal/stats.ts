@@ -30,7 +30,7 @@ export interface Stats {
   budgets: Budget[];
 }
 
-/** What the newest answer of a host said about its token bucket (partner API §16). */
+/** What the newest answer of a host said about its token bucket (partner-api.md#rate-limits). */
 export interface Budget {
   origin: string;
   environment: string | null;

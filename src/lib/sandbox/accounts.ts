@@ -1,4 +1,4 @@
-/** Funding and what follows: the account and its repayment schedule (sandbox page §7). */
+/** Funding and what follows: the account and its repayment schedule (sandbox.md#funding). */
 import { isoSeconds } from '../contract/time.ts';
 import type { Step } from './clock.ts';
 import { accountData, applicationData, changes } from './event-data.ts';

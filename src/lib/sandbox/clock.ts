@@ -1,5 +1,5 @@
 /**
- * Sandbox time (sandbox page §10): start + elapsed real time × speed + advances, and the steps that wait on it. A step is plain
+ * Sandbox time (sandbox.md#virtual-clock): start + elapsed real time × speed + advances, and the steps that wait on it. A step is plain
  * data, so that it survives a restart; what it does is looked up by its kind when it is due.
  */
 import { isoSeconds } from '../contract/time.ts';

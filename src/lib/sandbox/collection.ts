@@ -32,7 +32,7 @@ export class Collection<T extends Kept<{ id: string }>> {
     return this.#byId.get(id);
   }
 
-  /** A record of one project; one of another project is hidden (sandbox page §1). */
+  /** A record of one project; one of another project is hidden (sandbox.md#start-up). */
   of(project: ProjectName, id: string): T | undefined {
     const record = this.#byId.get(id);
     return record?.project === project ? record : undefined;

@@ -1,6 +1,6 @@
 /**
- * Carries deliveries to their endpoints (webhooks page §5): first attempts in event order, at most 10 under way per endpoint, a
- * failing one never blocks the next. Faults ordered for webhooks act here (sandbox page §11).
+ * Carries deliveries to their endpoints (webhooks.md#delivery): first attempts in event order, at most 10 under way per endpoint, a
+ * failing one never blocks the next. Faults ordered for webhooks act here (sandbox.md#fault-injection).
  */
 import { createHmac } from 'node:crypto';
 import type { Step } from './clock.ts';
@@ -172,7 +172,7 @@ function occasionOf({ resource }: DeliveryKept): { event: string; endpoint: stri
   return { event: resource.event_type, endpoint: resource.endpoint_id };
 }
 
-/** The MAC one public recipe shows by mistake (webhooks page §3): it must never be accepted. */
+/** The MAC one public recipe shows by mistake (webhooks.md#verification): it must never be accepted. */
 function signBodyOnly(secrets: readonly string[], t: number, body: string): string {
   return [`t=${t}`, ...secrets.map((secret) => `v1=${createHmac('sha256', secret).update(body).digest('hex')}`)].join();
 }

@@ -1,4 +1,4 @@
-/** The three projects and what opens them (sandbox page §1), and the judging of a bearer (partner API §3, §13). */
+/** The three projects and what opens them (sandbox.md#start-up), and the judging of a bearer (partner-api.md#oauth-tokens, partner-api.md#errors). */
 import { canonicalScope, SCOPES, type Scope } from '../contract/scopes.ts';
 import type { TierName } from '../contract/tiers.ts';
 import type { Credential } from './exchange.ts';
@@ -25,7 +25,7 @@ export function tierOf(project: ProjectName, localTier: TierName): TierName {
   return project === 'local' ? localTier : project;
 }
 
-/** What was revoked by hand (sandbox page §8). */
+/** What was revoked by hand (sandbox.md#admin-routes). */
 export interface Revocations {
   /** Token ids (`jti`). */
   tokens: Set<string>;
@@ -38,7 +38,7 @@ export const TOKEN_LIFE_SECONDS = 3600;
 const EVERY_SCOPE: ReadonlySet<Scope> = new Set(SCOPES);
 const LIVE_MARK = /^(?:sk_live_|pk_live_|cid_live_|csk_live_)/;
 
-/** True for a credential that bears the mark of the live environment (partner API §2). */
+/** True for a credential that bears the mark of the live environment (partner-api.md#credential-kinds). */
 export function isLive(credential: string): boolean {
   return LIVE_MARK.test(credential);
 }
@@ -54,7 +54,7 @@ interface TokenFacts {
   jti: string;
 }
 
-/** The access token of partner API §3. */
+/** The access token of partner-api.md#oauth-tokens. */
 export function mintToken(keyring: Keyring, facts: TokenFacts): string {
   const iat = Math.floor(facts.now / 1000);
   return signJwt(keyring.current(), {

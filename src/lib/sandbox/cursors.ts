@@ -1,4 +1,4 @@
-/** Pages (partner API §15): newest first, stable under inserts, and a cursor nobody can make up (sandbox page §15). */
+/** Pages (partner-api.md#pagination): newest first, stable under inserts, and a cursor nobody can make up (sandbox.md#determinism). */
 import { createHmac } from 'node:crypto';
 import * as z from 'zod/mini';
 import { positionAfter } from './collection.ts';

@@ -1,5 +1,5 @@
 /**
- * The state on disk (sandbox page §13): one SQLite file that belongs to one process. What was noted is written in one transaction
+ * The state on disk (sandbox.md#persistence): one SQLite file that belongs to one process. What was noted is written in one transaction
  * before the answer leaves, so a killed process loses nothing it acknowledged.
  */
 import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';

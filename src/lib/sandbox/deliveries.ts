@@ -1,4 +1,4 @@
-/** Each (event, endpoint) pair is one delivery: attempts on the schedule of webhooks page §6, signed anew each time. */
+/** Each (event, endpoint) pair is one delivery: attempts on the schedule of webhooks.md#retry-schedule, signed anew each time. */
 import { signatureHeader } from '../contract/signature.ts';
 import { isoSeconds } from '../contract/time.ts';
 import type { DeliveryKept, EndpointKept, EventKept } from './objects.ts';
@@ -9,7 +9,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Wait after each attempt before the next one (webhooks page §6). */
+/** Wait after each attempt before the next one (webhooks.md#retry-schedule). */
 const RETRY_WAITS = [
   MINUTE,
   5 * MINUTE,
@@ -72,12 +72,12 @@ function schedule(world: World, delivery: DeliveryKept, due: number): void {
   planAt(world, 'deliver', delivery.resource.id, due);
 }
 
-/** The endpoint's schema date is echoed; the payload has one shape for all dates (webhooks page §7). */
+/** The endpoint's schema date is echoed; the payload has one shape for all dates (webhooks.md#event-envelope). */
 function bodyFor(event: EventKept, apiVersion: string): string {
   return JSON.stringify({ ...event.resource, api_version: apiVersion });
 }
 
-/** The headers of one attempt (webhooks page §2, §5); `t` in unix seconds, always real time (sandbox page §9). */
+/** The headers of one attempt (webhooks.md#signature-scheme, webhooks.md#delivery); `t` in unix seconds, always real time (sandbox.md#webhook-delivery). */
 export function attemptHeaders(
   world: World,
   delivery: DeliveryKept,
@@ -97,7 +97,7 @@ export function attemptHeaders(
   };
 }
 
-/** The secrets that sign now: two during the 24 h after a rotation (webhooks page §9). */
+/** The secrets that sign now: two during the 24 h after a rotation (webhooks.md#secret-rotation). */
 export function signingSecrets(world: World, endpoint: EndpointKept): string[] {
   const { secret, previous } = endpoint;
   if (previous === null || previous.until <= world.clock.now()) return [secret];
@@ -166,12 +166,12 @@ export function holdAll(world: World, endpointId: string): void {
     if (delivery.resource.status === 'pending') hold(world, delivery);
 }
 
-/** What waits for an endpoint that was deleted is given up (sandbox page §9). */
+/** What waits for an endpoint that was deleted is given up (sandbox.md#webhook-delivery). */
 export function abandonAll(world: World, endpointId: string): void {
   for (const delivery of waitingFor(world, endpointId)) finish(world, delivery, 'abandoned');
 }
 
-/** What was held for an endpoint that is enabled again goes out, if it is still young (webhooks page §1). */
+/** What was held for an endpoint that is enabled again goes out, if it is still young (webhooks.md#webhook-endpoints). */
 export function release(world: World, endpoint: EndpointKept): void {
   const now = world.clock.now();
   for (const delivery of waitingFor(world, endpoint.resource.id)) {

@@ -1,4 +1,4 @@
-/** Who may come in from where (sandbox page §8): admin routes are for this machine, and for no web page of elsewhere. */
+/** Who may come in from where (sandbox.md#admin-routes): admin routes are for this machine, and for no web page of elsewhere. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Incoming } from './exchange.ts';
 

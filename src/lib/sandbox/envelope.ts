@@ -1,4 +1,4 @@
-/** A refusal as the error envelope of partner API §13. */
+/** A refusal as the error envelope of partner-api.md#errors. */
 import { problem } from '../contract/problem.ts';
 import { json, type Answer, type Call } from './exchange.ts';
 import { Refusal } from './refusal.ts';

@@ -1,4 +1,4 @@
-/** `data` of each event (webhooks page §8): flat keys first, then `object` as it is now, then `previous`. */
+/** `data` of each event (webhooks.md#event-catalogue): flat keys first, then `object` as it is now, then `previous`. */
 import type { EventType } from '../contract/events.ts';
 import type { AccountKept, ApplicationKept, DecisionKept, IdentityKept, PaymentKept, ProjectName } from './objects.ts';
 import type { World } from './world.ts';
@@ -34,7 +34,7 @@ export function dataOf(
   return 'other_kind';
 }
 
-/** Members that changed, with their old values; times are left out, as in the published samples (webhooks page §8). */
+/** Members that changed, with their old values; times are left out, as in the published samples (webhooks.md#event-catalogue). */
 export function changes<R extends object>(before: R, after: R): Data {
   const changed: Data = {};
   for (const key in after) {

@@ -1,4 +1,4 @@
-/** What happened, told to every endpoint that asked for it (webhooks page §7, §8). */
+/** What happened, told to every endpoint that asked for it (webhooks.md#event-envelope, webhooks.md#event-catalogue). */
 import { DEFAULT_API_VERSION, eventMatches, type EventEnvelope, type EventType } from '../contract/events.ts';
 import { isWaiting, open } from './deliveries.ts';
 import type { EndpointKept, EventKept, ProjectName } from './objects.ts';

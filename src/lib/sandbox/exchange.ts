@@ -43,7 +43,7 @@ export interface Sink {
   end(): void;
 }
 
-/** The connection is closed without an answer (sandbox page §11). */
+/** The connection is closed without an answer (sandbox.md#fault-injection). */
 export const DROPPED = 'dropped';
 
 export type Outgoing = Answer | typeof DROPPED;
@@ -81,7 +81,7 @@ export interface Call {
   rate: RateFigures | null;
 }
 
-/** Headers that are never kept (sandbox page §12). */
+/** Headers that are never kept (sandbox.md#request-log-and-stream). */
 export const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie']);
 
 export interface RateFigures {
@@ -91,7 +91,7 @@ export interface RateFigures {
   reset: number;
 }
 
-/** Compact JSON, members in the order of the value (sandbox page §15). */
+/** Compact JSON, members in the order of the value (sandbox.md#determinism). */
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) };
 }

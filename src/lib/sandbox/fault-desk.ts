@@ -1,4 +1,4 @@
-/** Faults of HTTP exchanges in action (sandbox page §11). */
+/** Faults of HTTP exchanges in action (sandbox.md#fault-injection). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { challenge } from './credentials.ts';
 import { refusalAnswer } from './envelope.ts';

@@ -1,4 +1,4 @@
-/** Faults ordered by the user (sandbox page §11): the first one that matches applies, in order of creation. */
+/** Faults ordered by the user (sandbox.md#fault-injection): the first one that matches applies, in order of creation. */
 import type { IdPrefix } from './identifiers.ts';
 
 export const FAULT_KINDS = [

@@ -1,7 +1,7 @@
 /** Request and Response on one side, plain data on the other. */
 import { CREDENTIAL_HEADERS, type Answer, type Incoming, type Sink } from './exchange.ts';
 
-/** Bodies over this many bytes are not read (partner API §5). */
+/** Bodies over this many bytes are not read (partner-api.md#requests-and-responses). */
 export const BODY_LIMIT = 65_536;
 
 export async function incomingOf(request: Request, peer: string): Promise<Incoming> {

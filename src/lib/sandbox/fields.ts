@@ -1,5 +1,5 @@
 /**
- * Judging a JSON body by rows of zod schemas (partner API §5, §7.1): one full pass for presence and type (400), then one for range
+ * Judging a JSON body by rows of zod schemas (partner-api.md#requests-and-responses, partner-api.md#create-an-application): one full pass for presence and type (400), then one for range
  * and eligibility (422). Each pass names every failing field, the first one as `param`. The OpenAPI document is made of the same rows.
  */
 import * as z from 'zod/mini';
@@ -46,7 +46,7 @@ export function oneOf(...values: string[]): z.ZodMiniType<string> {
 /** A filter of lists. */
 export const applicationId: Field = { path: 'application_id', type: said(z.string(), 'the id of an application') };
 
-/** Absolute https, or http on loopback only (partner API §7.1). */
+/** Absolute https, or http on loopback only (partner-api.md#create-an-application). */
 export const returnUri = said(
   upTo(z.stringFormat('uri', isSafeUrl), 2048),
   'an absolute https URL (http for loopback only)',
@@ -97,7 +97,7 @@ const pairs = z
     maxProperties: 20,
   });
 
-/** Up to 20 pairs, keys up to 40 and values up to 500 characters (partner API §7.1). */
+/** Up to 20 pairs, keys up to 40 and values up to 500 characters (partner-api.md#create-an-application). */
 export const metadata: Field = {
   path: 'metadata',
   type: pairs,

@@ -1,4 +1,4 @@
-/** Idempotent writes (partner API §14): the same key gives the same answer, byte for byte, for 24 h of sandbox time. */
+/** Idempotent writes (partner-api.md#idempotency): the same key gives the same answer, byte for byte, for 24 h of sandbox time. */
 import { hash } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Answer, Call } from './exchange.ts';

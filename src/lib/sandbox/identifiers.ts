@@ -1,4 +1,4 @@
-/** Seeded ids (sandbox page §15): the same seed tells the same ids in the same order. */
+/** Seeded ids (sandbox.md#determinism): the same seed tells the same ids in the same order. */
 import { hash } from 'node:crypto';
 
 const ALPHABET = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');

@@ -1,4 +1,4 @@
-/** How an identity check completes, by the subject's last name (sandbox page §3). */
+/** How an identity check completes, by the subject's last name (sandbox.md#amounts-and-test-values). */
 import type { Step } from './clock.ts';
 import { changes, identityData } from './event-data.ts';
 import { tell } from './events.ts';
@@ -25,6 +25,6 @@ export function runIdentityStep(world: World, step: Step): void {
   kept.resource.completed_at = stamp(world);
   save(world, 'identity_checks', kept);
   const { status } = changes(before, kept.resource);
-  // Only the status, as in the published sample (webhooks page §8): `checks` come into being, they do not change.
+  // Only the status, as in the published sample (webhooks.md#event-catalogue): `checks` come into being, they do not change.
   tell(world, kept.project, 'identity.check.completed', identityData(kept, { status }));
 }

@@ -1,4 +1,4 @@
-/** Signing keys of the token plane (sandbox page §15). They protect nothing: an ES256 key can be computed from the seed. */
+/** Signing keys of the token plane (sandbox.md#determinism). They protect nothing: an ES256 key can be computed from the seed. */
 import {
   createECDH,
   createHmac,
@@ -28,7 +28,7 @@ export interface Keyring {
   find(kid: string, now: number): SigningKey | undefined;
   /** RFC 7517 document of every key still published. */
   jwks(now: number): { keys: Record<string, unknown>[] };
-  /** A new key signs from now on; the old ones stay published for 24 h (sandbox page §11). */
+  /** A new key signs from now on; the old ones stay published for 24 h (sandbox.md#fault-injection). */
   rotate(now: number): void;
   /** For saved state. */
   save(): SavedKey[];

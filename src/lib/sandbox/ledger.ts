@@ -1,4 +1,4 @@
-/** Where changes are noted so that they outlive the process (sandbox page §13). Without a data file nothing is noted. */
+/** Where changes are noted so that they outlive the process (sandbox.md#persistence). Without a data file nothing is noted. */
 
 export interface Ledger {
   /** Notes the present value of a record; it is read when the note is written out. */

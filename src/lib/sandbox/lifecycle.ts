@@ -1,4 +1,4 @@
-/** How an application moves (sandbox page §4). A step whose application has moved on does nothing. */
+/** How an application moves (sandbox.md#lifecycle-timings). A step whose application has moved on does nothing. */
 import type { Step } from './clock.ts';
 import { applicationData, changes, decisionData } from './event-data.ts';
 import { tell } from './events.ts';
@@ -111,7 +111,7 @@ function settle(world: World, decision: DecisionKept, verdict: Verdict, company:
   resource.updated_at = stamp(world);
 }
 
-/** Tells the outcome, then moves the application where it moves: never back (partner API §7.3). */
+/** Tells the outcome, then moves the application where it moves: never back (partner-api.md#application-lifecycle). */
 function conclude(world: World, kept: ApplicationKept, decision: DecisionKept, before?: DecisionObject): void {
   save(world, 'decisions', decision);
   const { outcome, id } = decision.resource;

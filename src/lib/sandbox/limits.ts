@@ -1,4 +1,4 @@
-/** Rate limits in real time (partner API §16, sandbox page §14): a token bucket per project, sub-limits of routes, concurrency. */
+/** Rate limits in real time (partner-api.md#rate-limits, sandbox.md#rate-limits): a token bucket per project, sub-limits of routes, concurrency. */
 import { PUBLIC_LIMIT, TIERS, type Tier, type TierName } from '../contract/tiers.ts';
 import { tierOf } from './credentials.ts';
 import type { RateFigures } from './exchange.ts';

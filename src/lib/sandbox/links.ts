@@ -1,4 +1,4 @@
-/** A payer at a payment link (sandbox page §6): each try is a payment of its own, and a settled one closes the link. */
+/** A payer at a payment link (sandbox.md#payment-page-and-links): each try is a payment of its own, and a settled one closes the link. */
 import { repayByLink } from './accounts.ts';
 import type { Faults } from './faults.ts';
 import type { PaymentKept, PaymentLinkKept } from './objects.ts';

@@ -1,4 +1,4 @@
-/** One entry of the request log (sandbox page §12): what is kept of an exchange, and what of that is shown. */
+/** One entry of the request log (sandbox.md#request-log-and-stream): what is kept of an exchange, and what of that is shown. */
 import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
 import { isoSeconds } from '../contract/time.ts';
 import { DROPPED, type Call, type Outgoing } from './exchange.ts';

@@ -16,7 +16,7 @@ export interface ReservedCompany {
   notes: string;
 }
 
-/** What happens after submission (sandbox page §2). */
+/** What happens after submission (sandbox.md#companies). */
 export type Effect =
   | 'approve'
   | 'refer_then_approve'
@@ -37,7 +37,7 @@ export interface Kept<R> {
 export type ApplicationStatus =
   'created' | 'submitted' | 'in_review' | 'approved' | 'declined' | 'funded' | 'withdrawn';
 
-/** Partner API §7.1. */
+/** partner-api.md#create-an-application. */
 export interface ApplicationObject {
   id: string;
   status: ApplicationStatus;
@@ -80,7 +80,7 @@ export interface Offer {
   expires_at: string;
 }
 
-/** Partner API §8. */
+/** partner-api.md#decisions. */
 export interface DecisionObject {
   id: string;
   application_id: string;
@@ -97,7 +97,7 @@ export interface DecisionObject {
 
 export type DecisionKept = Kept<DecisionObject>;
 
-/** Partner API §9.1. */
+/** partner-api.md#create-a-payment. */
 export interface PaymentObject {
   id: string;
   status: 'processing' | 'settled' | 'failed';
@@ -117,7 +117,7 @@ export interface PaymentKept extends Kept<PaymentObject> {
   account: string | null;
 }
 
-/** Partner API §9.2. */
+/** partner-api.md#create-a-payment-link. */
 export interface PaymentLinkObject {
   id: string;
   status: 'open' | 'paid' | 'expired' | 'cancelled';
@@ -138,7 +138,7 @@ export interface PaymentLinkKept extends Kept<PaymentLinkObject> {
   token: string;
 }
 
-/** Partner API §10. */
+/** partner-api.md#identity-checks. */
 export interface IdentityObject {
   id: string;
   status: 'pending' | 'passed' | 'failed' | 'referred';
@@ -153,7 +153,7 @@ export interface IdentityObject {
 
 export type IdentityKept = Kept<IdentityObject>;
 
-/** Partner API §11. */
+/** partner-api.md#accounts. */
 export interface AccountObject {
   id: string;
   application_id: string;
@@ -171,7 +171,7 @@ export interface AccountKept extends Kept<AccountObject> {
   collected: number;
 }
 
-/** Webhooks page §1; the secrets stand beside it. */
+/** webhooks.md#webhook-endpoints; the secrets stand beside it. */
 export interface EndpointObject {
   id: string;
   url: string;
@@ -200,7 +200,7 @@ export interface EventKept extends Kept<EventEnvelope> {
 
 export type DeliveryStatus = 'pending' | 'delivered' | 'abandoned' | 'held';
 
-/** Sandbox page §9. */
+/** sandbox.md#webhook-delivery. */
 export interface AttemptObject {
   n: number;
   at: string;
@@ -232,7 +232,7 @@ export interface DeliveryKept extends Kept<DeliveryObject> {
   body: string;
 }
 
-/** An idempotent result (partner API §14). */
+/** An idempotent result (partner-api.md#idempotency). */
 export interface KeptAnswer {
   /** Equality of payloads is judged by this text. */
   payload: string;

@@ -1,13 +1,13 @@
-/** Who gets what, and at which price (sandbox page §2, §3; partner API §8). Fictional figures, whole pence. */
+/** Who gets what, and at which price (sandbox.md#companies, sandbox.md#amounts-and-test-values; partner-api.md#decisions). Fictional figures, whole pence. */
 import { isoSeconds } from '../contract/time.ts';
 import type { DecisionObject, Effect, Offer, Outcome, ReservedCompany } from './objects.ts';
 
-/** Above this an approval needs an underwriter (sandbox page §3). */
+/** Above this an approval needs an underwriter (sandbox.md#amounts-and-test-values). */
 const REFERRAL_ABOVE_PENCE = 15_000_000;
 const RATE_BPS = 1200;
 const OFFER_LIFE_MS = 14 * 86_400_000;
 
-/** Waits on the sandbox clock, in milliseconds (sandbox page §4). */
+/** Waits on the sandbox clock, in milliseconds (sandbox.md#lifecycle-timings). */
 export const WAITS = {
   submit: 150,
   review: 150,
@@ -53,13 +53,13 @@ export function offer(amountPence: number, termMonths: number, decidedAt: number
   };
 }
 
-/** The annuity of partner API §8, rounded up to the penny. */
+/** The annuity of partner-api.md#decisions, rounded up to the penny. */
 export function repayment(amountPence: number, termMonths: number): number {
   const r = RATE_BPS / 120_000;
   return Math.ceil((amountPence * r) / (1 - (1 + r) ** -termMonths) - 1e-6);
 }
 
-/** OC000401 is approved with one condition (sandbox page §3). */
+/** OC000401 is approved with one condition (sandbox.md#amounts-and-test-values). */
 export function conditionsOf(company: ReservedCompany, outcome: Outcome): DecisionObject['conditions'] {
   if (company.number !== 'OC000401' || outcome !== 'approved') return NONE;
   return [{ code: 'members_confirmation', description: 'Confirm the designated members.' }];
@@ -67,7 +67,7 @@ export function conditionsOf(company: ReservedCompany, outcome: Outcome): Decisi
 
 const NONE: DecisionObject['conditions'] = [];
 
-/** What becomes of a collection, by the last two digits of its amount (sandbox page §3). */
+/** What becomes of a collection, by the last two digits of its amount (sandbox.md#amounts-and-test-values). */
 export function paymentFate(amount: number): {
   status: 'settled' | 'failed' | 'processing';
   failureCode: string | null;

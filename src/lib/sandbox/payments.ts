@@ -1,4 +1,4 @@
-/** How payments and links move (sandbox page §3, §4, §6). */
+/** How payments and links move (sandbox.md#amounts-and-test-values, sandbox.md#lifecycle-timings, sandbox.md#payment-page-and-links). */
 import type { Step } from './clock.ts';
 import { changes, paymentData } from './event-data.ts';
 import { tell } from './events.ts';

@@ -1,5 +1,5 @@
 /**
- * What every request goes through, in the order of partner API §5: route, credential, rate limit, scope, idempotency, JSON syntax,
+ * What every request goes through, in the order of partner-api.md#requests-and-responses: route, credential, rate limit, scope, idempotency, JSON syntax,
  * then the handler, which judges fields and state. Refusals become envelopes here, and every answer gets its request-id headers.
  */
 import { isUtf8 } from 'node:buffer';
@@ -61,7 +61,7 @@ export function unreadable(world: World, limits: Limits, status: number, message
   return json(status, body, { ...ids, ...rateHeaders(limits.show('local')) });
 }
 
-/** Pages and admin routes draw their request ids from a counter of their own (sandbox page §15). */
+/** Pages and admin routes draw their request ids from a counter of their own (sandbox.md#determinism). */
 function isQuiet(path: string): boolean {
   if (path.startsWith('/partner/')) return false;
   return path === '/' || /^\/(?:_sandbox|apply|pay|docs|openapi\.json)(?:\/|$)/.test(path);
@@ -171,7 +171,7 @@ function replay(call: Call, kept: KeptAnswer): Answer {
   return { status: kept.status, headers: { ...type, 'Idempotency-Replayed': 'true' }, body };
 }
 
-/** Judged as JSON whatever `Content-Type` says (partner API §5). Undefined for no body. @throws Refusal 400 */
+/** Judged as JSON whatever `Content-Type` says (partner-api.md#requests-and-responses). Undefined for no body. @throws Refusal 400 */
 function parseBody(body: Uint8Array | null | 'too_large'): unknown {
   if (body === 'too_large') throw tooLarge();
   if (body === null || body.length === 0) return undefined;
@@ -185,7 +185,7 @@ function parseBody(body: Uint8Array | null | 'too_large'): unknown {
   throw refuse('invalid_request', 'The body must be a JSON object.');
 }
 
-/** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox page §8). */
+/** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox.md#admin-routes). */
 function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater<Outgoing> {
   const { request } = call;
   const isLog = route.path.startsWith('/_sandbox/requests');
@@ -211,7 +211,7 @@ function guardPage(world: World, call: Call): void {
   }
 }
 
-/** Nothing is acknowledged that is not on disk (sandbox page §13). */
+/** Nothing is acknowledged that is not on disk (sandbox.md#persistence). */
 function unwritten(trouble: string): Refusal {
   return refuse('service_unavailable', `The data file of the sandbox could not be written: ${trouble}.`);
 }

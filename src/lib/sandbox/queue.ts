@@ -1,4 +1,4 @@
-/** What is to happen later: a binary heap ordered by due time, then by order of creation (sandbox page §4). */
+/** What is to happen later: a binary heap ordered by due time, then by order of creation (sandbox.md#lifecycle-timings). */
 
 export interface Queued {
   /** Sandbox milliseconds. */

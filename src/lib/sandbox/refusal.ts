@@ -1,4 +1,4 @@
-/** A request the sandbox answers with the error envelope (partner API §13). Thrown by handlers, turned into an answer by the pipeline. */
+/** A request the sandbox answers with the error envelope (partner-api.md#errors). Thrown by handlers, turned into an answer by the pipeline. */
 import type { ProblemCode, ProblemDetail } from '../contract/problem.ts';
 
 export interface RefusalFacts {

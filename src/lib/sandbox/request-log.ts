@@ -1,5 +1,5 @@
 /**
- * The request log (sandbox page §12): the last 1000 requests, and a feed of what happens for those who watch.
+ * The request log (sandbox.md#request-log-and-stream): the last 1000 requests, and a feed of what happens for those who watch.
  */
 import type { WriteDown } from '../contract/exchange.ts';
 import { redactText } from '../contract/secrets.ts';

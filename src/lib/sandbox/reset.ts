@@ -1,4 +1,4 @@
-/** Begins anew (sandbox page §8): everything goes but, if asked, the webhook endpoints. */
+/** Begins anew (sandbox.md#admin-routes): everything goes but, if asked, the webhook endpoints. */
 import { createIdentifiers } from './identifiers.ts';
 import { createKeyring } from './keyring.ts';
 import { RECORD_KINDS, save, type World } from './world.ts';

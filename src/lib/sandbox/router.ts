@@ -24,7 +24,7 @@ export interface Route {
 
 export interface PlacedRoute extends Route {
   scope: Scope | null;
-  /** The limit of this route alone, where it has one (partner API §6). */
+  /** The limit of this route alone, where it has one (partner-api.md#endpoint-inventory). */
   sub: SubLimit | undefined;
 }
 
@@ -61,7 +61,7 @@ export function createRouter(routes: readonly Route[]): RouteTable {
 type Methods = Map<string, PlacedRoute>;
 
 function choose(methods: Methods, method: string, found: Readonly<Record<string, string | number>>): Found {
-  // HEAD answers as GET without a body (sandbox page §1).
+  // HEAD answers as GET without a body (sandbox.md#start-up).
   const route = methods.get(method === 'HEAD' ? 'GET' : method);
   if (route === undefined) return { allow: allowed(methods) };
   const params: Record<string, string> = {};

@@ -1,4 +1,4 @@
-/** From a data file back into the world, and what is written beside every change (sandbox page §13). */
+/** From a data file back into the world, and what is written beside every change (sandbox.md#persistence). */
 import type { Step } from './clock.ts';
 import type { DataFile, SavedRow } from './data-file.ts';
 import { EVENT_LIFE_MS, isWaiting } from './deliveries.ts';

@@ -1,4 +1,4 @@
-/** Sends one webhook delivery over the network (webhooks page §5): one try, 10 s at most, redirects not followed. */
+/** Sends one webhook delivery over the network (webhooks.md#delivery): one try, 10 s at most, redirects not followed. */
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
@@ -81,7 +81,7 @@ function send(open: (parcel: Parcel) => ClientRequest, parcel: Parcel): Promise<
 
 function receiptOf(response: IncomingMessage): Receipt {
   const status = response.statusCode ?? 0;
-  // The body says nothing (webhooks page §5); a long one is not waited for.
+  // The body says nothing (webhooks.md#delivery); a long one is not waited for.
   let seen = 0;
   response.on('data', (chunk: Buffer) => {
     seen += chunk.length;

@@ -1,6 +1,6 @@
 /**
  * The sandbox on a port. node:http directly, because the sandbox promises what adapters hide: dropped connections, envelopes for
- * requests that are not even HTTP, and limits on clients that take their time (sandbox page §1, §11).
+ * requests that are not even HTTP, and limits on clients that take their time (sandbox.md#start-up, sandbox.md#fault-injection).
  */
 import {
   createServer,
@@ -20,7 +20,7 @@ import { keepHeapSmall } from './frugal.ts';
 import { andThen } from './maybe-later.ts';
 import { announcesTooMuch, readIncoming, writeOutgoing } from './wire.ts';
 
-/** Real milliseconds running requests get at the end (sandbox page §1). */
+/** Real milliseconds running requests get at the end (sandbox.md#start-up). */
 const FINISH_MS = 2000;
 
 const PATIENCE_MS = 10_000;

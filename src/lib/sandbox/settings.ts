@@ -1,4 +1,4 @@
-/** How a sandbox was started (sandbox page §1), with every default filled in. */
+/** How a sandbox was started (sandbox.md#start-up), with every default filled in. */
 import type { TierName } from '../contract/tiers.ts';
 import type { WriteDown } from '../contract/exchange.ts';
 import type { ReservedCompany } from './objects.ts';
@@ -9,7 +9,7 @@ export interface SandboxOptions {
   baseUrl: string;
   /** Of the program; told by the health route. */
   version: string;
-  /** The same seed tells the same story (sandbox page §15). */
+  /** The same seed tells the same story (sandbox.md#determinism). */
   seed: string;
   /** Whose API it imitates; the admin routes, the clock and the faults are the same. Default `credicorp`. */
   provider?: 'credicorp' | 'acountpay';
@@ -30,7 +30,7 @@ export interface SandboxOptions {
   jwtAlg?: 'ES256' | 'RS256';
   v1Order?: 'new-first' | 'old-first';
   webhookDebugHeaders?: boolean;
-  /** Opens the request log to another host that sends it as bearer (sandbox page §8). */
+  /** Opens the request log to another host that sends it as bearer (sandbox.md#admin-routes). */
   logToken?: string;
   /** Answers under any name: it listens for other machines. Default: only for this one, and for no web page of elsewhere. */
   anyName?: boolean;

@@ -1,4 +1,4 @@
-/** Which hand does which step (sandbox page §4). */
+/** Which hand does which step (sandbox.md#lifecycle-timings). */
 import { endCollection, runCollection } from './accounts.ts';
 import type { RunStep, Step } from './clock.ts';
 import type { Faults } from './faults.ts';

@@ -1,5 +1,5 @@
 /**
- * Mischief on purpose, between inbox and app: what a handler must bear because the real sender may do it too (webhooks page §5):
+ * Mischief on purpose, between inbox and app: what a handler must bear because the real sender may do it too (webhooks.md#delivery):
  * repetitions, wrong order, delay, and deliveries that only come with the retry. Nothing is lost by it.
  */
 import { createHash } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** What the listener needs to know of a body: enough to dedupe, route and order, never more (webhooks page §7). */
+/** What the listener needs to know of a body: enough to dedupe, route and order, never more (webhooks.md#event-envelope). */
 import { isRecord } from '../contract/json.ts';
 
 export interface EventFacts {
@@ -31,7 +31,7 @@ export function eventFacts(body: Uint8Array): EventFacts {
   };
 }
 
-/** Flat key of each family, in the catalogue's words (webhooks page §8). */
+/** Flat key of each family, in the catalogue's words (webhooks.md#event-catalogue). */
 const FLAT_KEYS: Record<string, string> = {
   application: 'application_id',
   decision: 'decision_id',
@@ -51,7 +51,7 @@ function resourceOf(
   return named ?? text(object['id']);
 }
 
-/** Both ISO 8601 and epoch seconds are read (webhooks page §10). */
+/** Both ISO 8601 and epoch seconds are read (webhooks.md#conflicts). */
 function instant(value: unknown): number {
   if (typeof value === 'number') return Number.isFinite(value) ? value * 1000 : 0;
   return typeof value === 'string' ? Date.parse(value) || 0 : 0;

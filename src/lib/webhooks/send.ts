@@ -13,7 +13,7 @@ export interface SignedInput {
   headers?: readonly string[];
 }
 
-/** A delivery as the real sender would post it (webhooks page §5). */
+/** A delivery as the real sender would post it (webhooks.md#delivery). */
 export function signedMessage(input: SignedInput): Message {
   const { body, secrets, t, deliveryId } = input;
   const signature = signatureHeader({ secrets, t, body });
@@ -31,7 +31,7 @@ export function signedMessage(input: SignedInput): Message {
   };
 }
 
-/** A stored delivery signed anew: its own headers, but a fresh signature and delivery id (webhooks page §5, manual resend). */
+/** A stored delivery signed anew: its own headers, but a fresh signature and delivery id (webhooks.md#delivery, manual resend). */
 export function resignedMessage(stored: Message, input: Omit<SignedInput, 'headers'>): Message {
   const own: string[] = [];
   for (let i = 0; i + 1 < stored.headers.length; i += 2) {

@@ -13,9 +13,9 @@ export interface Provider {
   authentication: 'client_credentials' | 'headers';
   /** null when there are no tokens. */
   token: ProviderToken | null;
-  /** A secret key may be the bearer itself (partner API §2). */
+  /** A secret key may be the bearer itself (partner-api.md#credential-kinds). */
   secretKeys: boolean;
-  /** Its credentials carry the environment in their prefix (partner API §2), so a marked one belongs to no other provider. */
+  /** Its credentials carry the environment in their prefix (partner-api.md#credential-kinds), so a marked one belongs to no other provider. */
   marked: boolean;
   /** Its API is the partner API: every command works. Of any other, `credicorp api` calls what there is. */
   partnerApi: boolean;

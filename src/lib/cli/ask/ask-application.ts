@@ -23,7 +23,7 @@ export interface Least {
   purpose?: string | undefined;
 }
 
-/** £25,000 over 12 months (command-line contract §6). */
+/** £25,000 over 12 months (command-line.md#commands). */
 const USUAL = { amount: 2_500_000, term: 12 };
 
 /** @throws Failure `usage` naming what is missing */

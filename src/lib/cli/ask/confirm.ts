@@ -1,4 +1,4 @@
-/** On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line contract §5). */
+/** On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line.md#profiles-credentials-and-precedence). */
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import { note } from '../show/output.ts';

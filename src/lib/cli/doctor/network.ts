@@ -11,7 +11,7 @@ import type { Session } from '../session.ts';
 import { broken, type Check, looked, ok, skipped, warning } from './check.ts';
 
 const LIMIT_MS = 10_000;
-/** Signatures and tokens are judged by time (webhooks page §2 allows 300 s). */
+/** Signatures and tokens are judged by time (webhooks.md#signature-scheme allows 300 s). */
 const SKEW_TOLD_S = 30;
 const SKEW_BROKEN_S = 300;
 

@@ -1,4 +1,4 @@
-/** The filters of the journal as flags (command-line contract §6). They combine: all that are given must fit. */
+/** The filters of the journal as flags (command-line.md#commands). They combine: all that are given must fit. */
 import * as Flags from '@oclif/core/flags';
 import { usage } from '../../failure.ts';
 import type { JournalFilter } from '../../journal/filter.ts';

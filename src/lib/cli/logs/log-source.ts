@@ -34,7 +34,7 @@ export async function localMoments(
   });
 }
 
-/** The token in `CREDICORP_SANDBOX_LOG_TOKEN` opens the log there (sandbox page §8). */
+/** The token in `CREDICORP_SANDBOX_LOG_TOKEN` opens the log there (sandbox.md#admin-routes). */
 export async function remoteMoments(
   context: Context,
   session: Session,

@@ -166,7 +166,7 @@ class Tally {
   }
 }
 
-/** The server judged the row, and would give the same answer to the same key again (partner API §14). */
+/** The server judged the row, and would give the same answer to the same key again (partner-api.md#idempotency). */
 function isAnswer(kind: FailureKind): boolean {
   return kind === 'refused' || kind === 'not_found';
 }

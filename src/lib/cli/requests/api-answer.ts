@@ -34,7 +34,7 @@ export async function callOnce(client: Client, call: ClientCall, { name, title }
 const MOST_PAGES = 10_000;
 
 /**
- * The items of every page, by `next_cursor` (partner API §15).
+ * The items of every page, by `next_cursor` (partner-api.md#pagination).
  * @throws Failure `usage` when the answer is no page; any failure carries the cursor it can be resumed from.
  */
 export async function* everyItem(client: Client, call: ClientCall): AsyncGenerator<unknown> {

@@ -1,4 +1,4 @@
-/** What can be said about an application: as flags of one, or as columns of many (partner API §7.1). */
+/** What can be said about an application: as flags of one, or as columns of many (partner-api.md#create-an-application). */
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
 import { formatPounds } from '../../contract/money.ts';

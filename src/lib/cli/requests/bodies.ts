@@ -17,7 +17,7 @@ export interface ApplicationValues {
   metadata?: readonly Pair[] | undefined;
 }
 
-/** Partner API §7.1. */
+/** partner-api.md#create-an-application. */
 export function applicationBody(values: ApplicationValues): Record<string, unknown> {
   return given({
     business: { company_number: values.company },
@@ -46,7 +46,7 @@ export interface LinkValues {
   metadata?: readonly Pair[] | undefined;
 }
 
-/** Partner API §9.2. */
+/** partner-api.md#create-a-payment-link. */
 export function linkBody(values: LinkValues): Record<string, unknown> {
   return given({
     amount: values.amount,
@@ -71,7 +71,7 @@ export interface PaymentValues {
   metadata?: readonly Pair[] | undefined;
 }
 
-/** Partner API §9.1. */
+/** partner-api.md#create-a-payment. */
 export function paymentBody(values: PaymentValues): Record<string, unknown> {
   return given({
     amount: values.amount,
@@ -99,7 +99,7 @@ export interface CheckValues {
   metadata?: readonly Pair[] | undefined;
 }
 
-/** Partner API §10. */
+/** partner-api.md#identity-checks. */
 export function checkBody(values: CheckValues): Record<string, unknown> {
   return given({
     subject: given({

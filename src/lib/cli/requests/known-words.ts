@@ -1,4 +1,4 @@
-/** Words that the API knows today; a new one is passed on, and the server judges it (partner API §0 rule 4). */
+/** Words that the API knows today; a new one is passed on, and the server judges it (partner-api.md#evidence-tags-and-optional-routes rule 4). */
 export const KNOWN_WORDS = {
   purpose: ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'],
   application: ['created', 'submitted', 'in_review', 'approved', 'declined', 'funded', 'withdrawn'],

@@ -1,4 +1,4 @@
-/** What can be said about a payment link: as flags of one, or as columns of many (partner API §9.2). */
+/** What can be said about a payment link: as flags of one, or as columns of many (partner-api.md#create-a-payment-link). */
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
 import { isoSeconds } from '../../contract/time.ts';

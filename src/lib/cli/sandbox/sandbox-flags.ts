@@ -1,4 +1,4 @@
-/** The flags of `sandbox start` (sandbox page §1). */
+/** The flags of `sandbox start` (sandbox.md#start-up). */
 import * as Flags from '@oclif/core/flags';
 import { count } from '../flags.ts';
 

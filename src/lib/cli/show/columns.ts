@@ -20,7 +20,7 @@ export const DECISION_COLUMNS: readonly Column[] = [
   { path: 'updated_at', title: 'updated' },
 ];
 
-/** `amount` is pence here (partner API §18); the title says so, since the name does not. */
+/** `amount` is pence here (partner-api.md#conventions); the title says so, since the name does not. */
 export const PAYMENT_COLUMNS: readonly Column[] = [
   { path: 'id' },
   { path: 'status' },

@@ -10,7 +10,7 @@ import { idOf, type Result } from '../result.ts';
 import { giveBack, makeRoom } from './standing-line.ts';
 import { plain } from './text.ts';
 
-/** How the user asked for the result (command-line contract §2). */
+/** How the user asked for the result (command-line.md#output). */
 export interface View {
   json: boolean;
   field: string | null;

@@ -115,7 +115,7 @@ async function tellWhatStays(context: Context): Promise<void> {
   if (running) note(context, `note: the embedded sandbox at ${running.base_url} still runs, and needs no sign-in`);
 }
 
-/** On a terminal, the scopes the server knows, all of them chosen. Only a smaller choice is asked for (partner API §4). */
+/** On a terminal, the scopes the server knows, all of them chosen. Only a smaller choice is asked for (partner-api.md#scopes). */
 async function withChosenScopes(
   context: Context,
   session: Session,

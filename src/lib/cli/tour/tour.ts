@@ -20,7 +20,7 @@ export interface Report {
 }
 
 const AMOUNT = ['--amount', '25000', '--term', '12'];
-/** A run of application.submitted, three application.updated and decision.completed (sandbox page §4). */
+/** A run of application.submitted, three application.updated and decision.completed (sandbox.md#lifecycle-timings). */
 const EXPECTED = 5;
 const PATIENCE_MS = 10_000;
 

@@ -1,4 +1,4 @@
-/** What may be said about a webhook endpoint (webhooks page §1). */
+/** What may be said about a webhook endpoint (webhooks.md#webhook-endpoints). */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { usage } from '../../failure.ts';

@@ -18,7 +18,7 @@ export function presenceEvery(session: Asking): number {
 /**
  * Whether the API still knows an endpoint. The embedded sandbox is asked for its number of endpoints first, by a route that is in no log
  * and counts against no limit, and for the endpoint itself only when the number has changed. An API that does not know an endpoint it
- * just made, or that lets nobody look, is not asked again: the route is assumed (webhooks page §1).
+ * just made, or that lets nobody look, is not asked again: the route is assumed (webhooks.md#webhook-endpoints).
  * @param tell a line for people: an endpoint that was disabled, by whomever, is theirs to enable
  */
 export function createPresence(session: Asking, tell: (line: string) => void): NonNullable<EndpointActs['present']> {

@@ -97,7 +97,7 @@ export function genuine(
   return { document, human: `genuine: signed ${when}${which}\n${warning}` };
 }
 
-/** What to tell the owner of a handler (webhooks page §4). */
+/** What to tell the owner of a handler (webhooks.md#causes-of-a-refused-signature). */
 const WARNINGS = {
   last_v1_only:
     'a handler that keeps only the last v1 refuses this delivery while the secret is rotated; compare every v1',

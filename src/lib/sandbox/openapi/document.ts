@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document of every partner route (sandbox page §1). */
+/** The OpenAPI 3.1 document of every partner route (sandbox.md#start-up). */
 import { partnerRoute, SCOPES } from '../../contract/scopes.ts';
 import { idempotencyKey } from '../idempotency.ts';
 import { examples, type Examples } from './examples.ts';

@@ -1,4 +1,4 @@
-/** The token plane in the OpenAPI document (partner API §3). */
+/** The token plane in the OpenAPI document (partner-api.md#oauth-tokens). */
 import { TOKEN_EXAMPLE } from './examples.ts';
 import { ref, type BodyName, type Schema } from './schemas.ts';
 

@@ -1,4 +1,4 @@
-/** A page to read the reference by (sandbox page §1), made of the OpenAPI document's own parts. */
+/** A page to read the reference by (sandbox.md#start-up), made of the OpenAPI document's own parts. */
 import { partnerRoute } from '../../contract/scopes.ts';
 import type { Answer } from '../exchange.ts';
 import { at, type Field } from '../fields.ts';

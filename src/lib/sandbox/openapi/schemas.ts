@@ -75,10 +75,10 @@ export function componentSchemas(): Record<string, Schema> {
 export function jsonSchema(schema: z.core.$ZodType): Schema {
   const made = z.toJSONSchema(schema, {
     unrepresentable: 'any',
-    // There are no floats on the wire, and an instant is always written as ISO 8601 (partner API §18).
+    // There are no floats on the wire, and an instant is always written as ISO 8601 (partner-api.md#conventions).
     override: ({ jsonSchema: part }) => {
       if (part.title === 'number') replaceBy(part, { type: 'integer' });
-      // New members may come (partner API §18).
+      // New members may come (partner-api.md#conventions).
       if (part.additionalProperties === false) delete part.additionalProperties;
       if (part.title === 'instant') replaceBy(part, { type: 'string', format: 'date-time' });
     },

@@ -1,4 +1,4 @@
-/** The front page: what the ready line says (sandbox page §1). */
+/** The front page: what the ready line says (sandbox.md#start-up). */
 import { PROJECTS } from '../credentials.ts';
 import type { Route } from '../router.ts';
 import type { World } from '../world.ts';

@@ -1,4 +1,4 @@
-/** Small real pages: no script, no outside resource, every value escaped (sandbox page §5). */
+/** Small real pages: no script, no outside resource, every value escaped (sandbox.md#journey-page). */
 import type { Answer } from '../exchange.ts';
 
 /** Markup that is safe to put into a page as it is. */

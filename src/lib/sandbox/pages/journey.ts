@@ -1,4 +1,4 @@
-/** The hosted journey page (sandbox page §5): where an applicant would complete what the partner began. */
+/** The hosted journey page (sandbox.md#journey-page): where an applicant would complete what the partner began. */
 import { formatPounds } from '../../contract/money.ts';
 import type { Answer, Call } from '../exchange.ts';
 import { submit } from '../lifecycle.ts';

@@ -1,4 +1,4 @@
-/** The payment page (sandbox page §6). */
+/** The payment page (sandbox.md#payment-page-and-links). */
 import { formatPounds } from '../../contract/money.ts';
 import type { Answer, Call } from '../exchange.ts';
 import type { Faults } from '../faults.ts';
@@ -43,7 +43,7 @@ export function payRoutes(world: World, faults: Faults): Route[] {
   ];
 }
 
-/** The form field of that name; the list of codes is open (partner API §9.1). */
+/** The form field of that name; the list of codes is open (partner-api.md#create-a-payment). */
 function failureCode({ request }: Call): string {
   const body = request.body instanceof Uint8Array ? Buffer.from(request.body).toString('utf8') : '';
   const code = new URLSearchParams(body).get('failure_code') ?? '';

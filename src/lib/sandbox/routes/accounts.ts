@@ -1,4 +1,4 @@
-/** Servicing accounts (partner API §11). */
+/** Servicing accounts (partner-api.md#accounts). */
 import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import { applicationId, oneOf, type Field } from '../fields.ts';

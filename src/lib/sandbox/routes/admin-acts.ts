@@ -1,4 +1,4 @@
-/** Admin routes that stand for people: who releases money, who pays, who revokes a credential (sandbox page §7, §8). */
+/** Admin routes that stand for people: who releases money, who pays, who revokes a credential (sandbox.md#funding, sandbox.md#admin-routes). */
 import * as z from 'zod/mini';
 import { fund } from '../accounts.ts';
 import { PROJECTS } from '../credentials.ts';

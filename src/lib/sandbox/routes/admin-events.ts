@@ -1,4 +1,4 @@
-/** Admin routes about events and deliveries (sandbox page §8). */
+/** Admin routes about events and deliveries (sandbox.md#admin-routes). */
 import { sampleEvent } from '../../contract/event-samples.ts';
 import { isEventType, setInEvent, type EventEnvelope, type EventType } from '../../contract/events.ts';
 import { isoSeconds } from '../../contract/time.ts';

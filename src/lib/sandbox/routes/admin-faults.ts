@@ -1,4 +1,4 @@
-/** Admin routes about faults (sandbox page §11). */
+/** Admin routes about faults (sandbox.md#fault-injection). */
 import * as z from 'zod/mini';
 import { cutPage, readPage } from '../cursors.ts';
 import { empty, json, type Answer, type Call } from '../exchange.ts';

@@ -1,4 +1,4 @@
-/** The request log, as pages, as lines, and as a stream of server-sent events (sandbox page §8, §12). */
+/** The request log, as pages, as lines, and as a stream of server-sent events (sandbox.md#admin-routes, sandbox.md#request-log-and-stream). */
 import { isoSeconds } from '../../contract/time.ts';
 import { cutPage, readPage } from '../cursors.ts';
 import { json, type Answer, type Call, type Sink } from '../exchange.ts';

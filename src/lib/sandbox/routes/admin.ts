@@ -1,4 +1,4 @@
-/** Admin routes about the sandbox as a whole (sandbox page §8). */
+/** Admin routes about the sandbox as a whole (sandbox.md#admin-routes). */
 import * as z from 'zod/mini';
 import { isoSeconds, parseDuration } from '../../contract/time.ts';
 import { END_OF_TIME } from '../clock.ts';
@@ -66,7 +66,7 @@ const ADVANCE_FIELDS: readonly Field[] = [
   { path: 'to', type: instant },
 ];
 
-/** Runs what becomes due on the way, each thing at its instant (sandbox page §10). */
+/** Runs what becomes due on the way, each thing at its instant (sandbox.md#virtual-clock). */
 async function advance(world: World, log: RequestLog, call: Call): Promise<Answer> {
   const { body } = call;
   judgeTypes(body, ADVANCE_FIELDS);

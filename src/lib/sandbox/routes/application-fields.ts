@@ -1,4 +1,4 @@
-/** The rules of an application's fields (partner API §7.1). */
+/** The rules of an application's fields (partner-api.md#create-an-application). */
 import * as z from 'zod/mini';
 import {
   companyNumber,
@@ -15,7 +15,7 @@ import {
 } from '../fields.ts';
 import type { Companies } from '../outcomes.ts';
 
-/** The two inputs a decision is made on; a refresh takes them too (partner API §8). */
+/** The two inputs a decision is made on; a refresh takes them too (partner-api.md#decisions). */
 export const AMOUNT_AND_TERM: readonly Field[] = [
   {
     path: 'amount_pence',
@@ -38,7 +38,7 @@ export const AMOUNT_AND_TERM: readonly Field[] = [
 
 export const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'];
 
-/** The rows of partner API §7.1, in its order. `eligible` judges an upper- or lower-case number. */
+/** The rows of partner-api.md#create-an-application, in its order. `eligible` judges an upper- or lower-case number. */
 export function applicationFields(eligible: (number: string) => Miss | null): Field[] {
   const range = companyNumber.check(({ value, issues }) => {
     const miss = eligible(value);

@@ -1,4 +1,4 @@
-/** Applications (partner API §7). */
+/** Applications (partner-api.md#applications). */
 import * as z from 'zod/mini';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
@@ -149,7 +149,7 @@ function list(world: World, call: Call): Answer {
   const page = readPage(call.search, world.seed, LIST, APPLICATION_QUERY);
   const status = call.search.get('status');
   const since = call.search.get('created_after');
-  // A day is its first instant, 00:00 UTC; inclusive (partner API §7.2).
+  // A day is its first instant, 00:00 UTC; inclusive (partner-api.md#read-list-submit-and-withdraw-applications).
   const after = since === null ? -Infinity : Date.parse(since);
   const accept = ({ resource }: ApplicationKept): boolean =>
     (status === null || resource.status === status) && Date.parse(resource.created_at) >= after;

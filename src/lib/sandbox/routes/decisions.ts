@@ -1,4 +1,4 @@
-/** Decisions (partner API §8): read by decision or application id, and refreshed. */
+/** Decisions (partner-api.md#decisions): read by decision or application id, and refreshed. */
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import { applicationId, at, judge, judgeQuery, type Field } from '../fields.ts';
 import { decisionOf } from '../lifecycle.ts';

@@ -1,4 +1,4 @@
-/** Webhook endpoints (webhooks page §1, §9). */
+/** Webhook endpoints (webhooks.md#webhook-endpoints, webhooks.md#secret-rotation). */
 import * as z from 'zod/mini';
 import { isLoopback } from '../../contract/environments.ts';
 import { DEFAULT_API_VERSION, isEventPattern } from '../../contract/events.ts';
@@ -64,7 +64,7 @@ export function endpointRoutes(world: World): Route[] {
   ];
 }
 
-/** `https`, or `http` to loopback; nothing that would be lost or leak on the way (webhooks page §1). */
+/** `https`, or `http` to loopback; nothing that would be lost or leak on the way (webhooks.md#webhook-endpoints). */
 function isTarget(value: string): boolean {
   if (!URL.canParse(value) || value.includes('#')) return false;
   const { protocol, hostname, username, password } = new URL(value);
@@ -193,7 +193,7 @@ function remove(world: World, call: Call): Answer {
   return empty(204);
 }
 
-/** The old secret signs beside the new one for 24 h; a second rotation drops the oldest (webhooks page §9). */
+/** The old secret signs beside the new one for 24 h; a second rotation drops the oldest (webhooks.md#secret-rotation). */
 function rotate(world: World, call: Call): Answer {
   const kept = find(world, call);
   const until = world.clock.now() + OVERLAP_MS;

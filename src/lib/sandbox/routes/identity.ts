@@ -1,4 +1,4 @@
-/** Identity checks (partner API §10). */
+/** Identity checks (partner-api.md#identity-checks). */
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
 import {
   at,

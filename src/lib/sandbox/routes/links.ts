@@ -1,4 +1,4 @@
-/** Payment links (partner API §9.2). */
+/** Payment links (partner-api.md#create-a-payment-link). */
 import * as z from 'zod/mini';
 import { isoSeconds } from '../../contract/time.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
@@ -33,7 +33,7 @@ export function linkRoutes(world: World): Route[] {
   ];
 }
 
-/** Pence; the rows of partner API §9.2. `now` in sandbox milliseconds. */
+/** Pence; the rows of partner-api.md#create-a-payment-link. `now` in sandbox milliseconds. */
 export function linkFields(now: () => number): Field[] {
   const future = instant.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must lie in the future.'));
   return [

@@ -1,4 +1,4 @@
-/** Keyless routes of the platform (partner API §12): always operational unless a fault is set. */
+/** Keyless routes of the platform (partner-api.md#keyless-routes): always operational unless a fault is set. */
 import { json } from '../exchange.ts';
 import type { Route } from '../router.ts';
 

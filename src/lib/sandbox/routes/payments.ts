@@ -1,4 +1,4 @@
-/** Payments (partner API §9.1). */
+/** Payments (partner-api.md#create-a-payment). */
 import * as z from 'zod/mini';
 import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
 import { json, projectOf, type Answer, type Call } from '../exchange.ts';
@@ -56,7 +56,7 @@ export const CURRENCY: Field = {
   range: said(z.literal('GBP', 'currency must be GBP.'), 'a string'),
 };
 
-/** The rows of partner API §9.1. */
+/** The rows of partner-api.md#create-a-payment. */
 export const PAYMENT_FIELDS: readonly Field[] = [
   AMOUNT,
   { ...CURRENCY, required: true },
@@ -88,7 +88,7 @@ function create(world: World, call: Call): Answer {
     metadata: metadataOf(body),
   });
   call.resourceIds = [kept.resource.id, ...(applicationId === null ? [] : [applicationId])];
-  // A drawdown waits for the funding gate: no partner call releases money (partner API §9.1).
+  // A drawdown waits for the funding gate: no partner call releases money (partner-api.md#create-a-payment).
   if (applicationId === null) plan(world, 'payment', kept.resource.id, WAITS.payment);
   return json(202, kept.resource);
 }
@@ -97,7 +97,7 @@ function mandateRequired(field: Field): Field {
   return field.path === 'mandate_id' ? { ...field, required: true } : field;
 }
 
-/** Sandbox page §3. @throws Refusal 404, 409 */
+/** sandbox.md#amounts-and-test-values. @throws Refusal 404, 409 */
 function judgeMandate(id: string | null): void {
   if (id === 'mnd_sbx_active') return;
   if (id === 'mnd_sbx_pending' || id === 'mnd_sbx_revoked') {

@@ -1,4 +1,4 @@
-/** The token plane (partner API §3): RFC 6749 §4.4 client credentials, RFC 7662 introspection, RFC 7517 keys, RFC 8414 discovery. */
+/** The token plane (partner-api.md#oauth-tokens): RFC 6749 §4.4 client credentials, RFC 7662 introspection, RFC 7517 keys, RFC 8414 discovery. */
 import * as z from 'zod/mini';
 import { OAUTH_PROBLEMS, type OAuthProblemCode } from '../../contract/problem.ts';
 import type { OAuthProblemBody } from '../../contract/problem-shape.ts';
@@ -217,7 +217,7 @@ function formDecoded(text: string): string {
   }
 }
 
-/** Canonical names in the order asked for; every scope when none is named (partner API §3, §4). */
+/** Canonical names in the order asked for; every scope when none is named (partner-api.md#oauth-tokens, partner-api.md#scopes). */
 function scopesOf(text: string | null): Scope[] {
   const names = namesOf(text ?? '');
   return names.length === 0 ? [...SCOPES] : [...new Set(names.flatMap((name) => canonicalScope(name) ?? []))];

@@ -19,7 +19,7 @@ export interface ProbeOptions {
   /** Text nobody has seen before. */
   token: () => string;
   signal: AbortSignal;
-  /** What the sender allows for an answer, in milliseconds. Default 10 s (webhooks page §5). */
+  /** What the sender allows for an answer, in milliseconds. Default 10 s (webhooks.md#delivery). */
   timeoutMs?: number;
   /** Told of each delivery once it has ended. */
   onAttempt?: (message: Message, outcome: Outcome) => void;
