@@ -1,5 +1,5 @@
 /**
- * The error envelope and its codes (partner-api.md#errors, OAuth codes §3), as plain data: the sandbox emits it, the client explains by
+ * The error envelope and its codes (partner-api.md#errors, partner-api.md#oauth-tokens), as plain data: the sandbox emits it, the client explains by
  * it. No schema library here, every command may load this file.
  */
 import type { ProblemBody } from './problem-shape.ts';

@@ -1,4 +1,4 @@
-/** The sandbox as a value with `fetch` (sandbox page): the partner API, its webhooks, its clock and its faults, without a port. */
+/** The sandbox as a value with `fetch` (sandbox.md#start-up): the partner API, its webhooks, its clock and its faults, without a port. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unbranded } from './acountpay/unbranded.ts';
 import { Courier } from './courier.ts';
