@@ -8,8 +8,9 @@ import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:cryp
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure, usage } from '../failure.ts';
-import { withLock } from './lock.ts';
-import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { withLock } from '../files/lock.ts';
+import { readPrivate, writePrivate } from '../files/atomic-write.ts';
+import { makePrivateFolder } from '../files/private-folder.ts';
 import type { Vault } from './vault.ts';
 
 /** What guessing a passphrase costs (RFC 7914 §2). */

@@ -6,8 +6,9 @@
 import { existsSync, renameSync } from 'node:fs';
 import { Failure } from '../failure.ts';
 import { isLocalCredential } from './local-client.ts';
-import { withLock } from './lock.ts';
-import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { withLock } from '../files/lock.ts';
+import { readPrivate, writePrivate } from '../files/atomic-write.ts';
+import { makePrivateFolder } from '../files/private-folder.ts';
 import { dirname } from 'node:path';
 import type { Vault } from './vault.ts';
 

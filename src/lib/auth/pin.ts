@@ -9,7 +9,7 @@ import { parseBase, parseTokenUrl } from '../contract/environments.ts';
 import { carriesSecret } from '../contract/secrets.ts';
 import { Failure, usage } from '../failure.ts';
 import { isProfileName } from './profiles.ts';
-import { replaceFile } from './private-file.ts';
+import { replaceFile } from '../files/atomic-write.ts';
 
 const PIN_NAME = '.credicorp.json';
 

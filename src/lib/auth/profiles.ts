@@ -6,8 +6,9 @@
 import { join } from 'node:path';
 import { type Environment, isEnvironment, parseBase, parseTokenUrl } from '../contract/environments.ts';
 import { Failure, usage } from '../failure.ts';
-import { withLock } from './lock.ts';
-import { makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { withLock } from '../files/lock.ts';
+import { readPrivate, writePrivate } from '../files/atomic-write.ts';
+import { makePrivateFolder } from '../files/private-folder.ts';
 
 /** Where a profile's secret rests: the keychain, an encrypted file, or (embedded sandbox only) a plain file. */
 export type Store = 'os' | 'file' | 'local';

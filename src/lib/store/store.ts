@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
-import { makeFolders } from '../folder.ts';
+import { makeFolders } from '../files/private-folder.ts';
 import { migrate, type Tables } from './tables.ts';
 import { condemn, inodeOf, isCondemned, isDamage, setAside, sqliteCode } from './damage.ts';
 import { createWalSync } from './wal-sync.ts';

@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, usage } from '../../failure.ts';
-import { readPrivate } from '../private-file.ts';
+import { readPrivate } from '../../files/atomic-write.ts';
 import { isProfileName } from '../profiles.ts';
 import acountpayV2 from './acountpay-v2.json' with { type: 'json' };
 import acountpay from './acountpay.json' with { type: 'json' };

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { VaultKind } from '../../auth/identity.ts';
 import { findPin } from '../../auth/pin.ts';
-import { writePrivate } from '../../auth/private-file.ts';
+import { writePrivate } from '../../files/atomic-write.ts';
 import { configPath, findProfile, readConfig } from '../../auth/profiles.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';

@@ -1,8 +1,9 @@
 /** The note a running embedded sandbox leaves in the state folder, so that the next command finds it. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { holdLock } from '../../auth/lock.ts';
-import { makePrivateFolder, writePrivate } from '../../auth/private-file.ts';
+import { holdLock } from '../../files/lock.ts';
+import { writePrivate } from '../../files/atomic-write.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
 import { isRecord } from '../../contract/json.ts';
 import type { Context } from '../context.ts';
 

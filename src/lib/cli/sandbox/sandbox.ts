@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { localProfile } from '../../auth/choose-profile.ts';
 import { LOCAL_CLIENT } from '../../auth/local-client.ts';
-import { replaceFile } from '../../auth/private-file.ts';
+import { replaceFile } from '../../files/atomic-write.ts';
 import { findProfile, updateConfig, withProfile } from '../../auth/profiles.ts';
 import { findProvider } from '../../auth/providers/provider.ts';
 import { isLoopback } from '../../contract/environments.ts';

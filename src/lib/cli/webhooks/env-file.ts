@@ -1,15 +1,14 @@
-/** One variable of an `.env` file, written in one step; every other byte, the file's mode and a link to it stay as they are. */
-import { randomBytes } from 'node:crypto';
-import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+/** Sets one variable of an `.env` file in one step; every other byte, the file's mode and a link to it stay as they are. */
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { usage } from '../../failure.ts';
+import { replaceFile } from '../../files/atomic-write.ts';
 import { setVariable } from '../../webhooks/env-file.ts';
 import type { Context } from '../context.ts';
 
 /** A new file is for this user alone. @returns the file's whole path. @throws Failure `usage` when it cannot be written. */
 export async function writeVariable(context: Context, given: string, name: string, value: string): Promise<string> {
   const path = await realpath(resolve(context.cwd, given)).catch(() => resolve(context.cwd, given));
-  const beside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     const before = await readFile(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -18,10 +17,8 @@ export async function writeVariable(context: Context, given: string, name: strin
     const mode = before === null ? 0o600 : (await stat(path)).mode & 0o777;
     // Bytes that are no UTF-8 must survive as well.
     const text = setVariable((before ?? Buffer.alloc(0)).toString('latin1'), name, value);
-    await writeFile(beside, Buffer.from(text, 'latin1'), { mode });
-    await rename(beside, path);
+    replaceFile(path, Buffer.from(text, 'latin1'), mode);
   } catch (error) {
-    await rm(beside, { force: true });
     throw usage(`the file cannot be written: ${given}`, { param: '--dotenv' }, error);
   }
   return path;

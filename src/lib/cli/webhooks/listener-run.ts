@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { replaceFile } from '../../auth/private-file.ts';
+import { replaceFile } from '../../files/atomic-write.ts';
 import type { Moment } from '../../webhooks/moments.ts';
 import type { Context } from '../context.ts';
 import { type Beside, runBeside } from '../system/exec.ts';

@@ -4,8 +4,9 @@
  */
 import { join } from 'node:path';
 import type { VaultKind } from '../../auth/identity.ts';
-import { withLock } from '../../auth/lock.ts';
-import { makePrivateFolder, readPrivate, writePrivate } from '../../auth/private-file.ts';
+import { withLock } from '../../files/lock.ts';
+import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
 import { isRecord } from '../../contract/json.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';

@@ -1,6 +1,6 @@
 /**
- * One at a time across processes. The lock is SQLite's exclusive lock on an empty file, which the operating system gives back the
- * moment its holder dies: nothing has to be judged stale, and nobody waits for a crashed process.
+ * A lock file: one holder at a time across processes. It is SQLite's exclusive lock on an empty file, which the operating system
+ * releases as soon as its holder ends: no lock is ever stale, and nobody waits for a crashed process.
  */
 
 import { closeSync, openSync } from 'node:fs';
@@ -8,14 +8,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 
 export interface LockOptions {
-  /** How long to wait for a holder that is alive; after that the work is done without the lock, late rather than never. */
+  /** How long to wait for a holder that is alive; after that the work is done without the lock, late is better than never. */
   patienceMs: number;
   signal?: AbortSignal;
 }
 
 /**
  * Runs `work` while holding the lock of that file (its folder must exist). A file system without locks, or a holder that outlasts
- * the patience, does not stop the work: the lock saves effort, it does not guard truth.
+ * the patience, does not stop the work: it saves work, correctness does not depend on it.
  * @throws Failure `interrupted`, and what `work` throws.
  */
 export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
@@ -28,8 +28,7 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
 }
 
 /**
- * Takes the lock for as long as the caller likes. `busy`: a living process holds it. `unusable`: this file system has no locks.
- * @returns the way to give it back
+ * Takes the lock until the returned function releases it. `busy`: another process holds it. `unusable`: this file system has no locks.
  */
 export async function holdLock(path: string): Promise<'busy' | 'unusable' | (() => void)> {
   const { DatabaseSync } = await import('node:sqlite');
@@ -39,12 +38,12 @@ export async function holdLock(path: string): Promise<'busy' | 'unusable' | (() 
 async function acquire(path: string, { patienceMs, signal }: LockOptions): Promise<() => void> {
   // Loaded here: most commands find a token in the cache and never need a lock.
   const { DatabaseSync } = await import('node:sqlite');
-  const until = performance.now() + patienceMs;
+  const over = AbortSignal.timeout(patienceMs);
   for (let wait = 5; ; wait = Math.min(wait * 1.5, 60)) {
     const outcome = tryLock(DatabaseSync, path);
     if (outcome === 'unusable') return () => undefined;
     if (outcome !== 'busy') return outcome;
-    if (performance.now() >= until) return () => undefined;
+    if (over.aborted) return () => undefined;
     await sleep(wait, signal);
   }
 }

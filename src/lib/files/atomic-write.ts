@@ -1,0 +1,77 @@
+/**
+ * Replaces a file in one step: the text is written beside it and renamed into place, so that a reader sees the old text or the new one
+ * and a crash leaves no half of either.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { usage } from '../failure.ts';
+import { errorCodeOf, makePrivateFolder, notWritable } from './private-folder.ts';
+
+/**
+ * The text of a file, null when there is none.
+ * @throws Failure `usage` (`not_readable`) when it exists and cannot be read.
+ */
+export function readPrivate(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return null;
+    throw usage(`${path} cannot be read (${errorCodeOf(error)})`, {
+      code: 'not_readable',
+      next: 'check who owns the file and its permissions',
+    });
+  }
+}
+
+/**
+ * Writes a file for this user alone (mode 0600), making its folder (0700) where there is none.
+ * @throws Failure `usage` (`not_writable`)
+ */
+export function writePrivate(path: string, text: string): void {
+  makePrivateFolder(dirname(path));
+  replaceFile(path, text, 0o600);
+}
+
+/**
+ * Writes a file whole or not at all. A symbolic link (as people who keep their dot files elsewhere have) stays one.
+ * @throws Failure `usage` (`not_writable`)
+ */
+export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
+  let folder: string | undefined;
+  try {
+    const target = behindLink(path);
+    // A fresh folder on the same file system: its name is free, and nobody else may look in.
+    folder = mkdtempSync(`${target}.tmp-`);
+    const temporary = join(folder, 'new');
+    const file = openSync(temporary, 'wx', mode);
+    try {
+      writeFileSync(file, content);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, target);
+  } catch (error) {
+    throw notWritable(path, error);
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function behindLink(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
