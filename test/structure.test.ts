@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, '..');
 const ROWS: Readonly<Record<string, number>> = {
   failure: 0,
   files: 0,
+  'priority-queue': 0,
   contract: 1,
   api: 2,
   auth: 2,
@@ -24,7 +25,7 @@ const ROWS: Readonly<Record<string, number>> = {
   commands: 5,
 };
 /** A server that shares the client's code shares its mistakes. */
-const SANDBOX_MAY_USE = new Set(['sandbox', 'contract', 'http-server', 'files', 'store', 'failure']);
+const SANDBOX_MAY_USE = new Set(['sandbox', 'contract', 'http-server', 'files', 'store', 'failure', 'priority-queue']);
 
 interface Source {
   file: string;

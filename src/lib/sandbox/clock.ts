@@ -3,7 +3,7 @@
  * data, so that it survives a restart; what it does is looked up by its kind when it is due.
  */
 import { isoSeconds } from '../contract/time.ts';
-import { Queue } from './queue.ts';
+import { PriorityQueue } from '../priority-queue.ts';
 
 export type StepKind =
   | 'submit'
@@ -48,7 +48,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Clock {
   readonly #real: () => number;
   readonly #settings: ClockSettings;
-  readonly #queue = new Queue<Step>();
+  readonly #queue = new PriorityQueue<Step>((a, b) => a.due < b.due || (a.due === b.due && a.order < b.order));
   readonly #underWay = new Set<Promise<void>>();
   #realOrigin = 0;
   #origin = 0;

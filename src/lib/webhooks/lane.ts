@@ -3,8 +3,8 @@
  * and no attempt at all while nothing listens on the app's port. A lane keeps jobs, not bodies.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { PriorityQueue } from '../priority-queue.ts';
 import type { Outcome } from './forward.ts';
-import { createHeap } from './heap.ts';
 
 export interface Job {
   /** Row of the forward; also its place in line. */
@@ -53,7 +53,7 @@ export class Lane<J extends Job> {
   readonly #options: LaneOptions<J>;
   /** Jobs of one key, first in line first. A key that is not in `ready` is at work: an attempt, or the wait before the next. */
   readonly #lines = new Map<string, J[]>();
-  readonly #ready = createHeap<string>();
+  readonly #ready = new PriorityQueue<{ forward: number; key: string }>((a, b) => a.forward < b.forward);
   readonly #running = new Set<Promise<void>>();
   /** Keys that wait before their next attempt. */
   readonly #resting = new Map<string, NodeJS.Timeout>();
@@ -72,7 +72,7 @@ export class Lane<J extends Job> {
     const line = this.#lines.get(key);
     if (line === undefined) {
       this.#lines.set(key, [job]);
-      this.#ready.push(job.forward, key);
+      this.#ready.push({ forward: job.forward, key });
       return this.#pump();
     }
     let place = line.length;
@@ -92,9 +92,9 @@ export class Lane<J extends Job> {
 
   #pump(): void {
     while (this.#mayStart()) {
-      const key = this.#ready.pop();
-      if (key === undefined) return;
-      const run: Promise<void> = this.#work(key).finally(() => {
+      const next = this.#ready.pop();
+      if (next === undefined) return;
+      const run: Promise<void> = this.#work(next.key).finally(() => {
         this.#running.delete(run);
         this.#pump();
       });
@@ -143,7 +143,7 @@ export class Lane<J extends Job> {
 
   #comeBack(key: string): void {
     const first = this.#lines.get(key)?.[0];
-    if (first !== undefined) this.#ready.push(first.forward, key);
+    if (first !== undefined) this.#ready.push({ forward: first.forward, key });
   }
 
   #comeBackLater(key: string, inMs: number): void {
@@ -188,7 +188,8 @@ export class Lane<J extends Job> {
   }
 
   #giveUpOnTheOld(outcome: Outcome): void {
-    for (let key = this.#ready.peek(); key !== undefined; key = this.#ready.peek()) {
+    for (let next = this.#ready.peek(); next !== undefined; next = this.#ready.peek()) {
+      const { key } = next;
       const job = this.#lines.get(key)?.[0];
       if (job !== undefined && !this.#isOver(job, this.#options.now())) return;
       this.#ready.pop();

@@ -1,18 +1,19 @@
-/** What is to happen later: a binary heap ordered by due time, then by order of creation (sandbox.md#lifecycle-timings). */
+/** A priority queue: a binary heap, so that adding and taking cost the logarithm of its length. */
 
-export interface Queued {
-  /** Sandbox milliseconds. */
-  due: number;
-  order: number;
-}
-
-export class Queue<T extends Queued> {
+export class PriorityQueue<T> {
   readonly #heap: T[] = [];
+  readonly #before: (a: T, b: T) => boolean;
+
+  /** @param before whether `a` is to be taken before `b` */
+  constructor(before: (a: T, b: T) => boolean) {
+    this.#before = before;
+  }
 
   get size(): number {
     return this.#heap.length;
   }
 
+  /** The next item, left in place. */
   peek(): T | undefined {
     return this.#heap[0];
   }
@@ -24,13 +25,14 @@ export class Queue<T extends Queued> {
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = heap[parent];
-      if (above === undefined || !before(item, above)) break;
+      if (above === undefined || !this.#before(item, above)) break;
       heap[at] = above;
       at = parent;
     }
     heap[at] = item;
   }
 
+  /** Takes the next item out. */
   pop(): T | undefined {
     const heap = this.#heap;
     const first = heap[0];
@@ -51,16 +53,12 @@ export class Queue<T extends Queued> {
       const left = heap[2 * at + 1];
       const right = heap[2 * at + 2];
       if (left === undefined) break;
-      const rightIsFirst = right !== undefined && before(right, left);
+      const rightIsFirst = right !== undefined && this.#before(right, left);
       const child = rightIsFirst ? right : left;
-      if (!before(child, item)) break;
+      if (!this.#before(child, item)) break;
       heap[at] = child;
       at = 2 * at + (rightIsFirst ? 2 : 1);
     }
     heap[at] = item;
   }
-}
-
-function before(a: Queued, b: Queued): boolean {
-  return a.due < b.due || (a.due === b.due && a.order < b.order);
 }
