@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Paint } from '../../src/lib/cli/show/colour.ts';
 import { calmLines } from '../../src/lib/cli/webhooks/moment-view.ts';
-import type { Moment } from '../../src/lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 
 process.env['TZ'] = 'UTC';
 const same = (text: string): string => text;
@@ -19,16 +19,22 @@ const attempt = {
   ...subject,
   ...{ target: 'http://127.0.0.1:3000/hook', attempt: 1, latency_ms: 12, answer: 'ok', hint: null, chaos: null },
 };
-const received = (ms: number, type = 'decision.completed'): Moment => ({
+const received = (ms: number, type = 'decision.completed'): ListenerEvent => ({
   ...{ ...subject, event_type: type },
   ...{ type: 'received', at: at(ms), bytes: 257, warnings: [], targets: [attempt.target] },
 });
-const forwarded = (ms: number): Moment => ({ ...attempt, type: 'forwarded', at: at(ms), status: 200, error: null });
-const rejected = (ms: number, cause: 'wrong_secret' | 'stale_timestamp'): Moment => ({
+const forwarded = (ms: number): ListenerEvent => ({
+  ...attempt,
+  type: 'forwarded',
+  at: at(ms),
+  status: 200,
+  error: null,
+});
+const rejected = (ms: number, cause: 'wrong_secret' | 'stale_timestamp'): ListenerEvent => ({
   ...{ type: 'rejected', at: at(ms), status: 400, delivery_id: 'whd_1', bytes: 20, cause, also: [] },
   ...{ skew_seconds: cause === 'stale_timestamp' ? 612 : null, detail: null, meaning: 'it is wrong', next: 'mend it' },
 });
-const ready: Moment = {
+const ready: ListenerEvent = {
   ...{ type: 'ready', at: at(0), endpoint_id: 'whend_3T8K1', url: 'http://127.0.0.1:40000/x', port: 40_000 },
   ...{
     events: ['*'],
@@ -40,20 +46,20 @@ const ready: Moment = {
   },
   ...{ unverified: true, chaos: 'drop 1%' },
 };
-const closed = (ms: number): Moment => ({
+const closed = (ms: number): ListenerEvent => ({
   ...{ type: 'closed', at: at(ms), received: 3, forwarded: 2, rejected: 1, duplicates: 0, failed: 0, waiting: 1 },
   ...{ endpoint_removed: false, detail: 'the API did not answer' },
 });
 
-async function shown(moments: Iterable<Moment>, width = 80): Promise<string[]> {
-  async function* source(): AsyncGenerator<Moment> {
+async function shown(moments: Iterable<ListenerEvent>, width = 80): Promise<string[]> {
+  async function* source(): AsyncGenerator<ListenerEvent> {
     yield* moments;
   }
   return Array.fromAsync(calmLines(source(), { width, paint }));
 }
 
 test('each moment is a line with aligned columns; what needs words stands below, once', async () => {
-  const retrying: Moment = {
+  const retrying: ListenerEvent = {
     ...{
       ...attempt,
       type: 'retrying',
@@ -101,7 +107,7 @@ test('each moment is a line with aligned columns; what needs words stands below,
 });
 
 test('what the app said to what it did not take stands below, once, and not for ever', async () => {
-  const refused = (n: number, answer: string | null): Moment => ({
+  const refused = (n: number, answer: string | null): ListenerEvent => ({
     ...{ ...attempt, type: 'retrying', at: at(n), status: 500, error: null, retry_in_ms: 200, answer },
   });
   const lines = await shown([refused(1, 'boom\n\u001b[31mat app.js:1'), refused(2, 'boom\n\u001b[31mat app.js:1')]);
@@ -121,7 +127,7 @@ test('with several targets each line says which one', async () => {
   const lines = await shown([{ ...ready, targets, chaos: null, unverified: false }, forwarded(1)], 100);
   assert.match(lines[1] ?? '', /\* → 127\.0\.0\.1:3000\/hook, 127\.0\.0\.1:4000\/pay$/);
   assert.match(lines.at(-1) ?? '', /200 +12 ms :3000$/, 'the port tells them apart, and fits');
-  const away: Moment = {
+  const away: ListenerEvent = {
     ...{ ...attempt, type: 'retrying', at: at(2), status: null, error: 'connection_refused', retry_in_ms: null },
     answer: null,
   };
@@ -171,7 +177,7 @@ test('what is told late begins neither a new second nor a new day', async () => 
 
 test('after a burst the calm comes back, and a fold is told when silence falls', async () => {
   const { promise: later, resolve } = Promise.withResolvers<void>();
-  async function* source(): AsyncGenerator<Moment> {
+  async function* source(): AsyncGenerator<ListenerEvent> {
     for (let n = 0; n < 100; n += 1) yield received(n);
     await later;
     yield received(5000);
@@ -191,7 +197,7 @@ test('after a burst the calm comes back, and a fold is told when silence falls',
 
 test('a reader that stops lets the listener tidy up', async () => {
   let tidied = false;
-  async function* source(): AsyncGenerator<Moment> {
+  async function* source(): AsyncGenerator<ListenerEvent> {
     try {
       for (;;) yield forwarded(0);
     } finally {

@@ -7,16 +7,17 @@ import { redactText } from '../../src/lib/contract/secrets.ts';
 import { bodyView } from '../../src/lib/inspector/body-view.ts';
 import {
   AT,
+  TARGET,
   ask,
   attempted,
   bearer,
   detail,
   kept,
   openPage,
+  ready,
   received,
   rejected,
   startInspector,
-  TARGET,
 } from './support.ts';
 
 const exact = (text: string): string => text;
@@ -75,14 +76,7 @@ test('secrets are taken out of headers, body, ids, target and answer, and the pa
   const inspector = await startInspector({ inbox, known: () => [SECRET] });
   const target = 'http://127.0.0.1:3000/hook?token=abcdefghijkl';
   const page = await openPage(inspector.origin);
-  inspector.hear({
-    type: 'ready',
-    endpoint_id: 'whend_1',
-    events: ['*'],
-    targets: [target],
-    unverified: false,
-    chaos: null,
-  });
+  inspector.hear(ready({ targets: [target] }));
   inspector.hear(received(1, { event_id: SECRET, resource_id: 'sk_live_abcdefghijklmnop', targets: [target] }));
   inspector.hear(attempted(1, { target, answer: `you sent ${SECRET}` }));
   await page.until(() => page.rows.get('1')?.ways[0]?.status === 200);

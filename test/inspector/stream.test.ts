@@ -7,7 +7,19 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { Book } from '../../src/lib/inspector/book.ts';
 import { Readers } from '../../src/lib/inspector/readers.ts';
-import { ask, attempted, bearer, kept, openPage, pageModule, received, rejected, startInspector } from './support.ts';
+import {
+  ask,
+  attempted,
+  bearer,
+  closed,
+  kept,
+  openPage,
+  pageModule,
+  ready,
+  received,
+  rejected,
+  startInspector,
+} from './support.ts';
 
 test('the page begins with what the inbox has, and hears what changes', async () => {
   const inbox = {
@@ -21,7 +33,7 @@ test('the page begins with what the inbox has, and hears what changes', async ()
   assert.deepEqual(page.rows.get('600')?.ways[0], {
     ...{ target: 'http://127.0.0.1:3000/hook', state: 'failed', attempts: 3, status: 500, error: null, latency_ms: 5 },
   });
-  inspector.hear({ type: 'ready', endpoint_id: 'whend_1', events: ['*'], targets: [], unverified: false, chaos: null });
+  inspector.hear(ready());
   inspector.hear(received(601));
   inspector.hear(attempted(601, { type: 'retrying', status: 503 }));
   inspector.hear(attempted(601, { attempt: 2 }));
@@ -181,7 +193,7 @@ test('a wrong token locks the page; the end of the listener is told as such', as
   const page = await openPage(inspector.origin);
   await page.until(() => page.turns.at(-1) === 'live');
   inspector.hear(received(1));
-  inspector.hear({ type: 'closed', at: '2026-07-04T10:00:00.000Z' });
+  inspector.hear(closed());
   await inspector.close();
   await page.over;
   assert.deepEqual(page.turns, ['live', 'ended']);

@@ -4,7 +4,15 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import type { Attempted, Kept, Received, Rejected } from '../../src/lib/inspector/heard.ts';
+import type {
+  AttemptEvent,
+  ClosedEvent,
+  ForwardedEvent,
+  InboxEntry,
+  ReadyEvent,
+  ReceivedEvent,
+  RejectedEvent,
+} from '../../src/lib/contract/listener-events.ts';
 import type { Row } from '../../src/lib/inspector/rows.ts';
 import { type Inspector, type InspectorOptions, openInspector } from '../../src/lib/inspector/server.ts';
 import { root } from '../support/spawn.ts';
@@ -83,16 +91,30 @@ function subject(id: number) {
 
 export const TARGET = 'http://127.0.0.1:3000/hook';
 
-export function received(id: number, more: Partial<Received> = {}): Received {
+export function received(id: number, more: Partial<ReceivedEvent> = {}): ReceivedEvent {
   return { type: 'received', at: AT, ...subject(id), bytes: 2, warnings: [], targets: [TARGET], ...more };
 }
 
-export function attempted(id: number, more: Partial<Attempted> = {}): Attempted {
+export function attempted(id: number, more: Partial<AttemptEvent> = {}): AttemptEvent {
   const outcome = { status: 200, error: null, latency_ms: 12, answer: 'ok', hint: null, chaos: null };
-  return { type: 'forwarded', at: AT, ...subject(id), target: TARGET, attempt: 1, ...outcome, ...more };
+  const first: ForwardedEvent = { type: 'forwarded', at: AT, ...subject(id), target: TARGET, attempt: 1, ...outcome };
+  return { ...first, ...more } as AttemptEvent;
 }
 
-export function rejected(more: Partial<Rejected> = {}): Rejected {
+export function ready(more: Partial<ReadyEvent> = {}): ReadyEvent {
+  return {
+    ...{ type: 'ready', at: AT, endpoint_id: 'whend_1', url: `${TARGET}/in`, port: 3000, events: ['*'], targets: [] },
+    ...{ leftover: 0, adopted: false, replaces: null, self_test_ms: 1, unverified: false, chaos: null },
+    ...more,
+  };
+}
+
+export function closed(): ClosedEvent {
+  const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+  return { type: 'closed', at: AT, ...counts, endpoint_removed: true, detail: null };
+}
+
+export function rejected(more: Partial<RejectedEvent> = {}): RejectedEvent {
   const told = { also: [], skew_seconds: null, detail: null, meaning: 'm', next: 'n' };
   return {
     type: 'rejected',
@@ -106,7 +128,7 @@ export function rejected(more: Partial<Rejected> = {}): Rejected {
   };
 }
 
-export function kept(id: number): Kept {
+export function kept(id: number): InboxEntry {
   const forward = { target: TARGET, state: 'failed', attempts: 3, updated_at: AT, latency_ms: 5 } as const;
   const answer = { status: 500, error: null, answer: 'no' };
   return { ...subject(id), received_at: AT, bytes: 2, verdict: 'valid', forwards: [{ ...forward, ...answer }] };

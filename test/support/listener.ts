@@ -1,18 +1,18 @@
 /** A listener as the built program, in a process of its own, read moment by moment. */
 import { createInterface } from 'node:readline';
-import type { Moment } from '../../src/lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 import { type Child, type Ended, finish, start } from './spawn.ts';
 
-export type MomentOf<T extends Moment['type']> = Extract<Moment, { type: T }>;
+export type MomentOf<T extends ListenerEvent['type']> = Extract<ListenerEvent, { type: T }>;
 
 export interface ListenerProgram {
   child: Child;
-  moments: Moment[];
-  of<T extends Moment['type']>(type: T): MomentOf<T>[];
+  moments: ListenerEvent[];
+  of<T extends ListenerEvent['type']>(type: T): MomentOf<T>[];
   /** Waits until something holds that moments can make true; looked at after each of them. */
   until(holds: () => boolean): Promise<void>;
   /** Waits for so many moments of this type, past ones included. @returns the last of them */
-  times<T extends Moment['type']>(type: T, count: number): Promise<MomentOf<T>>;
+  times<T extends ListenerEvent['type']>(type: T, count: number): Promise<MomentOf<T>>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Ctrl-C. */
@@ -23,7 +23,7 @@ export interface ListenerProgram {
 export async function listenProgram(env: Record<string, string>, ...flags: string[]): Promise<ListenerProgram> {
   const child = start('bin/run.js', ['webhooks', 'listen', '--json', ...flags], env);
   const ended = finish(child);
-  const moments: Moment[] = [];
+  const moments: ListenerEvent[] = [];
   let look: () => void = () => undefined;
   let over: Ended | null = null;
   void ended.then((end) => {
@@ -31,10 +31,10 @@ export async function listenProgram(env: Record<string, string>, ...flags: strin
     look();
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
-    moments.push(JSON.parse(line) as Moment);
+    moments.push(JSON.parse(line) as ListenerEvent);
     look();
   });
-  const of = <T extends Moment['type']>(type: T): MomentOf<T>[] =>
+  const of = <T extends ListenerEvent['type']>(type: T): MomentOf<T>[] =>
     moments.filter((moment): moment is MomentOf<T> => moment.type === type);
   const until = async (holds: () => boolean): Promise<void> => {
     while (!holds()) {

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { run } from '../../src/lib/cli/program.ts';
-import type { Moment } from '../../src/lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 import { type World, worldOf } from './world.ts';
 
 export interface Receiving {
-  moments: Moment[];
+  moments: ListenerEvent[];
   /** The next moment of this type that was not waited for before. */
-  next<T extends Moment['type']>(type: T): Promise<Extract<Moment, { type: T }>>;
+  next<T extends ListenerEvent['type']>(type: T): Promise<Extract<ListenerEvent, { type: T }>>;
   stderr(): string;
   /** Ctrl-C. @returns the exit status */
   stop(): Promise<number>;
@@ -20,8 +20,8 @@ export interface Receiving {
 /** `webhooks listen … --json` until `stop`. */
 export function receive(world: World, ...flags: string[]): Receiving {
   const { context, said } = worldOf(world);
-  const moments: Moment[] = [];
-  const taken = new Set<Moment>();
+  const moments: ListenerEvent[] = [];
+  const taken = new Set<ListenerEvent>();
   let look: () => void = () => undefined;
   let rest = '';
   const stdout = {
@@ -29,7 +29,7 @@ export function receive(world: World, ...flags: string[]): Receiving {
     write(chunk: string | Uint8Array, callback?: (error?: Error | null) => void): boolean {
       const lines = (rest + (typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) moments.push(JSON.parse(line) as Moment);
+      for (const line of lines) moments.push(JSON.parse(line) as ListenerEvent);
       look();
       if (callback) setImmediate(callback);
       return true;
@@ -45,8 +45,8 @@ export function receive(world: World, ...flags: string[]): Receiving {
     moments,
     ended,
     stderr: () => said().stderr,
-    next: <T extends Moment['type']>(type: T) =>
-      new Promise<Extract<Moment, { type: T }>>((resolve, reject) => {
+    next: <T extends ListenerEvent['type']>(type: T) =>
+      new Promise<Extract<ListenerEvent, { type: T }>>((resolve, reject) => {
         const before = look;
         look = () => {
           before();
@@ -54,7 +54,7 @@ export function receive(world: World, ...flags: string[]): Receiving {
           if (found !== undefined) {
             taken.add(found);
             look = before;
-            resolve(found as Extract<Moment, { type: T }>);
+            resolve(found as Extract<ListenerEvent, { type: T }>);
           } else if (over) {
             look = before;
             reject(new Error(`ended without ${type}: ${said().stderr}`));

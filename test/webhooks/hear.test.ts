@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listen } from '../../src/lib/webhooks/listen.ts';
-import type { Moment } from '../../src/lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 import { fakeEndpoints, openApp, openInbox, openSender, quick } from './support/stage.ts';
 
 test('every moment is heard when it happens, although nobody reads on after the first', async () => {
   const app = await openApp();
-  const heard: Moment[] = [];
+  const heard: ListenerEvent[] = [];
   const { promise: forwarded, resolve } = Promise.withResolvers<void>();
   const moments = listen({
     ...{ store: openInbox(), scope: 'local', environment: 'local', endpoints: fakeEndpoints(), forward: app.url },

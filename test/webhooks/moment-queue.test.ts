@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MomentQueue } from '../../src/lib/webhooks/moment-queue.ts';
-import type { Moment } from '../../src/lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 
 const at = (n: number): string => new Date(Date.UTC(2026, 6, 4) + n).toISOString();
 const subject = { inbox_id: 1, event_id: null, event_type: null, delivery_id: null, resource_id: null };
-const duplicate = (n: number): Moment => ({ type: 'duplicate', at: at(n), ...subject, target: String(n) });
-const received = (n: number): Moment => ({
+const duplicate = (n: number): ListenerEvent => ({ type: 'duplicate', at: at(n), ...subject, target: String(n) });
+const received = (n: number): ListenerEvent => ({
   ...{ type: 'received', at: at(n), ...subject, bytes: n, warnings: [], targets: [] },
 });
 const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
-const closed: Moment = { type: 'closed', at: at(99), ...counts, endpoint_removed: true, detail: null };
+const closed: ListenerEvent = { type: 'closed', at: at(99), ...counts, endpoint_removed: true, detail: null };
 
 test('what is said beyond the bound is told as one gap, in its place; the end is always told', async () => {
   const queue = new MomentQueue(3);
@@ -24,7 +24,7 @@ test('what is said beyond the bound is told as one gap, in its place; the end is
   queue.say(closed);
   queue.end();
   queue.say(duplicate(100_002));
-  const rest: (Moment | null)[] = [];
+  const rest: (ListenerEvent | null)[] = [];
   for (let moment = await queue.next(); moment !== null; moment = await queue.next()) rest.push(moment);
   const of = { duplicate: 2, received: 99_995 };
   assert.deepEqual(rest, [

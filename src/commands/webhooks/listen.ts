@@ -7,9 +7,9 @@ import { runListener } from '../../lib/cli/webhooks/listener-run.ts';
 import { calmLines, counted } from '../../lib/cli/webhooks/moment-view.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { SessionFlags } from '../../lib/cli/session.ts';
-import type { Moment } from '../../lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../lib/contract/listener-events.ts';
 
-type Run = (prepared: Prepared) => AsyncGenerator<Moment>;
+type Run = (prepared: Prepared) => AsyncGenerator<ListenerEvent>;
 
 export default class WebhooksListen extends BaseCommand<typeof WebhooksListen> {
   static override summary = 'receive signed webhooks, verify them, and forward them to your app';
@@ -51,7 +51,7 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
   }
 
   /** With `--inspect` its page hears it too; without, nothing of the page is loaded. */
-  private async listener(prepared: Prepared, run: Run): Promise<AsyncGenerator<Moment>> {
+  private async listener(prepared: Prepared, run: Run): Promise<AsyncGenerator<ListenerEvent>> {
     const { inspect: port } = this.flags;
     if (port === undefined) return run(prepared);
     const { inspected } = await import('../../lib/cli/webhooks/inspecting.ts');

@@ -4,21 +4,20 @@
  */
 import type { ExchangeRecord } from '../contract/exchange.ts';
 import type {
-  Attempted,
-  Heard,
-  InboxReader,
-  Ready,
-  Received,
-  Rejected,
-  Replayed,
-  Subject,
-  Tunnelled,
-} from './heard.ts';
+  AttemptEvent,
+  DeliverySubject,
+  ListenerEvent,
+  ReadyEvent,
+  ReceivedEvent,
+  RejectedEvent,
+  TunnelEvent,
+} from '../contract/listener-events.ts';
+import type { InboxReader, Replayed } from './heard.ts';
 import { MOST_ATTEMPTS, type Attempt, type Entry, entryOf, newWay, type Row, subjectOf, type Way } from './rows.ts';
 
 /** What the page says above the list. */
 export interface Facts {
-  ready: Ready | null;
+  ready: ReadyEvent | null;
   /** A tunnel that is not up: `ssh down`. */
   tunnel: string | null;
 }
@@ -62,13 +61,13 @@ export class Book {
     return found;
   }
 
-  hear(moment: Heard): void {
+  hear(moment: ListenerEvent): void {
     if (moment.type === 'received') this.#receive(moment);
     else if (moment.type === 'rejected') this.#refuse(moment);
     else if (moment.type === 'duplicate') this.#turn(moment, { state: 'duplicate' });
     else if (moment.type === 'ready') this.facts = { ...this.facts, ready: moment };
     else if (moment.type === 'tunnel') this.#pass(moment);
-    else if (moment.type !== 'closed') this.#attempt(moment);
+    else if (moment.type !== 'closed' && moment.type !== 'skipped') this.#attempt(moment);
     this.#changed();
   }
 
@@ -98,11 +97,11 @@ export class Book {
     this.#changed();
   }
 
-  #pass({ via, state }: Tunnelled): void {
+  #pass({ via, state }: TunnelEvent): void {
     if (state !== 'woke') this.facts = { ...this.facts, tunnel: state === 'up' ? null : `${via} ${state}` };
   }
 
-  #receive(moment: Received): void {
+  #receive(moment: ReceivedEvent): void {
     const { at, bytes, warnings, targets } = moment;
     const verdict = this.facts.ready?.unverified === true ? 'unverified' : 'valid';
     const ways = targets.map((target) => newWay(target));
@@ -110,7 +109,7 @@ export class Book {
     this.#add(moment.inbox_id, { row, changed: 0, attempts: [], refusal: null });
   }
 
-  #refuse(moment: Rejected): void {
+  #refuse(moment: RejectedEvent): void {
     this.#refusals += 1;
     const { at, bytes, delivery_id, cause } = moment;
     const ids = { key: `r${this.#refusals}`, event_id: null, event_type: null, delivery_id, resource_id: null };
@@ -120,13 +119,13 @@ export class Book {
     this.#touch({ row, changed: 0, attempts: [], refusal: { moment, record: this.#recordOf(moment) } });
   }
 
-  #recordOf({ at, delivery_id }: Rejected): ExchangeRecord | null {
+  #recordOf({ at, delivery_id }: RejectedEvent): ExchangeRecord | null {
     const last = this.#last;
     this.#last = null;
     return last?.at === Date.parse(at) && last.deliveryId === delivery_id ? last : null;
   }
 
-  #attempt(moment: Attempted): void {
+  #attempt(moment: AttemptEvent): void {
     const { type, at, target, attempt, status, error, latency_ms, answer, hint, chaos } = moment;
     const state = type === 'forwarded' ? 'delivered' : type === 'failed' ? 'failed' : 'waiting';
     const entry = this.#turn(moment, { state, attempts: attempt, status, error, latency_ms });
@@ -135,7 +134,7 @@ export class Book {
   }
 
   /** @returns null where the delivery is older than what the book holds. */
-  #turn(subject: Subject & { target: string }, change: Partial<Way>): Entry | null {
+  #turn(subject: DeliverySubject & { target: string }, change: Partial<Way>): Entry | null {
     const entry = this.#entries.get(String(subject.inbox_id)) ?? this.#recall(subject.inbox_id);
     if (entry === null) return null;
     const { ways } = entry.row;

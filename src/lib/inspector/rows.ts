@@ -1,10 +1,10 @@
 /** One delivery as the page has it: its line in the list, and what came of each attempt. */
 import type { ExchangeRecord } from '../contract/exchange.ts';
-import type { Kept, Rejected, Subject, WayState } from './heard.ts';
+import type { DeliverySubject, ForwardState, InboxEntry, RejectedEvent } from '../contract/listener-events.ts';
 
 export interface Way {
   target: string;
-  state: WayState;
+  state: ForwardState;
   attempts: number;
   status: number | null;
   error: string | null;
@@ -12,7 +12,7 @@ export interface Way {
 }
 
 /** A line of the list. */
-export interface Row extends Omit<Subject, 'inbox_id'> {
+export interface Row extends Omit<DeliverySubject, 'inbox_id'> {
   /** The number in the inbox; `r1`, `r2`, … for what was refused and is in no inbox. */
   key: string;
   at: string;
@@ -45,7 +45,7 @@ export interface Entry {
   /** The last ones, oldest first. */
   attempts: Attempt[];
   /** What was refused, with its bytes where they were still at hand. */
-  refusal: { moment: Rejected; record: ExchangeRecord | null } | null;
+  refusal: { moment: RejectedEvent; record: ExchangeRecord | null } | null;
 }
 
 /** Attempts kept of one delivery. */
@@ -55,12 +55,12 @@ export function newWay(target: string): Way {
   return { target, state: 'waiting', attempts: 0, status: null, error: null, latency_ms: null };
 }
 
-export function subjectOf({ inbox_id, event_id, event_type, delivery_id, resource_id }: Subject) {
+export function subjectOf({ inbox_id, event_id, event_type, delivery_id, resource_id }: DeliverySubject) {
   return { key: String(inbox_id), event_id, event_type, delivery_id, resource_id };
 }
 
 /** Of what the inbox has: of earlier attempts it knows the last. */
-export function entryOf(kept: Kept): Entry {
+export function entryOf(kept: InboxEntry): Entry {
   const [verdict, ...warnings] = kept.verdict.split(':');
   const attempts = kept.forwards
     .filter((forward) => forward.attempts > 0)

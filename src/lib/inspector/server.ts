@@ -9,7 +9,8 @@ import { Failure, usage } from '../failure.ts';
 import { Book, MOST_KEPT, MOST_REFUSED } from './book.ts';
 import { cleanRow, detailOf } from './detail.ts';
 import { bearsToken, refusalOf } from './guard.ts';
-import type { Heard, InboxReader, Replayed } from './heard.ts';
+import type { ListenerEvent } from '../contract/listener-events.ts';
+import type { InboxReader, Replayed } from './heard.ts';
 import { type PageFile, readPage, SAFE_HEADERS } from './page-files.ts';
 import { Readers } from './readers.ts';
 
@@ -39,7 +40,7 @@ export interface Inspector {
   /** With the token behind `#`, where no server and no log ever sees it. */
   url: string;
   /** Never throws. */
-  hear(moment: Heard): void;
+  hear(moment: ListenerEvent): void;
   /** The bytes of a delivery that is about to be refused. */
   keepBytes(record: ExchangeRecord): void;
   close(): Promise<void>;

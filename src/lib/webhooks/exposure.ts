@@ -2,7 +2,7 @@
 import type { Endpoint, EndpointActs } from './endpoint.ts';
 import type { ListenOptions } from './listen-options.ts';
 import type { Enrolment } from './listeners.ts';
-import type { Moment } from './moments.ts';
+import type { ListenerEvent } from '../contract/listener-events.ts';
 import type { SelfTest } from './self-test.ts';
 import { keepOpen } from './tunnels/keep-open.ts';
 import type { OpenTunnel } from './tunnels/tunnel.ts';
@@ -33,7 +33,7 @@ export async function openExposure(
   options: ListenOptions,
   port: number,
   signal: AbortSignal,
-  say: (moment: Moment) => void,
+  say: (moment: ListenerEvent) => void,
 ): Promise<Exposure> {
   const { tunnel, now } = options;
   const tell = teller(now, say);
@@ -64,7 +64,7 @@ export async function openExposure(
 
 function teller(
   now: () => number,
-  say: (moment: Moment) => void,
+  say: (moment: ListenerEvent) => void,
 ): (via: string, state: 'opening' | 'up' | 'woke', url: string | null, detail: string | null) => void {
   return (via, state, url, detail) => {
     const at = new Date(now()).toISOString();
@@ -72,7 +72,7 @@ function teller(
   };
 }
 
-function keepOptions(options: ListenOptions, watched: Watched, say: (moment: Moment) => void) {
+function keepOptions(options: ListenOptions, watched: Watched, say: (moment: ListenerEvent) => void) {
   const { endpoint, selfTest, path, signal } = watched;
   return {
     times: options.tunnelTimes ?? {},

@@ -5,9 +5,8 @@ import { type ChaosSettings, createHolding, drawMischief, type Holding } from '.
 import { createForwarder, type Forwarder, type Message, type Outcome, partsOf } from './forward.ts';
 import { listensOn } from './connect.ts';
 import type { Inbox } from './inbox.ts';
-import type { ForwardState } from './inbox-writer.ts';
 import { type Job, Lane, type Next, type RetryTimes } from './lane.ts';
-import type { Moment } from './moments.ts';
+import type { ForwardState, ListenerEvent } from '../contract/listener-events.ts';
 import type { Parcel } from './parcel.ts';
 import { attemptRecord } from './records.ts';
 
@@ -27,7 +26,7 @@ export interface ForwardingOptions {
   random: () => number;
   /** Mischief on purpose, and the random source it draws from. */
   chaos?: { settings: ChaosSettings; random: () => number };
-  say: (moment: Moment) => void;
+  say: (moment: ListenerEvent) => void;
   record: WriteDown;
   /** Told once for each parcel that needs no more attempts. */
   done: (state: 'delivered' | 'failed') => void;

@@ -1,36 +1,11 @@
 /** Reading the inbox: what came in, what became of it, and the bytes, for lists, replays and waits. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { ForwardState, InboxEntry } from '../contract/listener-events.ts';
 import { Failure } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import { readHeaders } from './inbox.ts';
-import type { ForwardState } from './inbox-writer.ts';
 import { FORWARDS_PER_DELIVERY as PER } from './inbox-tables.ts';
-
-/** One delivery as `events list --json` prints it: members are added, never renamed. */
-export interface InboxEntry {
-  inbox_id: number;
-  received_at: string;
-  event_id: string | null;
-  event_type: string | null;
-  delivery_id: string | null;
-  resource_id: string | null;
-  bytes: number;
-  /** `valid`, `valid:last_v1_only` or `unverified`. */
-  verdict: string;
-  forwards: InboxForward[];
-}
-
-export interface InboxForward {
-  target: string;
-  state: ForwardState;
-  attempts: number;
-  updated_at: string;
-  status: number | null;
-  latency_ms: number | null;
-  error: string | null;
-  answer: string | null;
-}
 
 export interface InboxQuery {
   scope: string;

@@ -1,5 +1,6 @@
 /** The statements that fill the inbox, prepared once, and what they are given. They run inside somebody else's transaction. */
 import type { DatabaseSync } from 'node:sqlite';
+import type { ForwardState } from '../contract/listener-events.ts';
 import type { EventFacts } from './event-facts.ts';
 import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
@@ -13,8 +14,6 @@ export interface NewDelivery extends EventFacts {
   /** `valid`, `unverified`, or `valid` with the warnings after a colon. */
   verdict: string;
 }
-
-export type ForwardState = 'waiting' | 'delivered' | 'failed' | 'duplicate';
 
 export interface StoredForward {
   id: number;

@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { ChaosSettings } from './chaos.ts';
 import type { EndpointActs } from './endpoint.ts';
 import type { RetryTimes } from './lane.ts';
-import type { Moment } from './moments.ts';
+import type { ListenerEvent } from '../contract/listener-events.ts';
 import type { ReceiverLimits } from './receiver.ts';
 import type { Route } from './targets.ts';
 import type { KeepTimes } from './tunnels/keep-open.ts';
@@ -30,7 +30,7 @@ export interface ListenOptions {
   isAlive: (pid: number) => boolean;
   record: WriteDown;
   /** Told every moment when it happens, however slowly they are read. Must not throw and must not wait. */
-  hear?: (moment: Moment) => void;
+  hear?: (moment: ListenerEvent) => void;
 
   /** Takes what no route wants; null leaves it in the inbox. */
   forward: URL | null;

@@ -8,7 +8,7 @@ import { assemble, close, open } from './listener.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { enrol } from './listeners.ts';
 import { MomentQueue } from './moment-queue.ts';
-import type { Moment } from './moments.ts';
+import type { ListenerEvent } from '../contract/listener-events.ts';
 
 export type { ListenOptions } from './listen-options.ts';
 
@@ -18,10 +18,10 @@ const HEARTBEAT_MS = 5000;
  * Listens until the signal is aborted or the reader stops reading; tidies up either way.
  * @throws Failure when it cannot become ready: port taken, registration refused, self-test lost.
  */
-export async function* listen(options: ListenOptions): AsyncGenerator<Moment, void, undefined> {
+export async function* listen(options: ListenOptions): AsyncGenerator<ListenerEvent, void, undefined> {
   const queue = new MomentQueue();
   const leave = new AbortController();
-  const say = (moment: Moment): void => {
+  const say = (moment: ListenerEvent): void => {
     options.hear?.(moment);
     queue.say(moment);
   };
@@ -37,7 +37,7 @@ export async function* listen(options: ListenOptions): AsyncGenerator<Moment, vo
   }
 }
 
-async function tell(options: ListenOptions, signal: AbortSignal, say: (moment: Moment) => void): Promise<void> {
+async function tell(options: ListenOptions, signal: AbortSignal, say: (moment: ListenerEvent) => void): Promise<void> {
   if (options.skipVerify === true && options.environment === 'live') {
     throw usage('signatures are always checked on live', {
       code: 'skip_verify_live',

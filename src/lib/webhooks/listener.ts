@@ -8,7 +8,7 @@ import type { RetryTimes } from './lane.ts';
 import type { ListenOptions } from './listen-options.ts';
 import type { Enrolment, Leftover } from './listeners.ts';
 import { watchPresence } from './presence.ts';
-import type { ClosedMoment, Counts, Moment, ReadyMoment } from './moments.ts';
+import type { ClosedEvent, ListenerCounts, ListenerEvent, ReadyEvent } from '../contract/listener-events.ts';
 import { openReceiver, type Receiver, type ReceiverOptions } from './receiver.ts';
 import { Reception } from './reception.ts';
 import { createSelfTest } from './self-test.ts';
@@ -30,10 +30,10 @@ interface Opened {
 }
 
 /** @param say takes every moment */
-export function assemble(options: ListenOptions, enrolment: Enrolment, say: (moment: Moment) => void) {
+export function assemble(options: ListenOptions, enrolment: Enrolment, say: (moment: ListenerEvent) => void) {
   const { store, scope, now, random, environment, record } = options;
   const ticks = options.ticks ?? now;
-  const counts: Counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+  const counts: ListenerCounts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
   const inbox = new Inbox({ store, scope, owner: enrolment.id, dedupe: options.dedupe ?? true });
   const ways = routing(options.forward, options.routes ?? []);
   const forwarding = new Forwarding({
@@ -125,8 +125,8 @@ export async function open(
 function readyMoment(
   options: ListenOptions,
   { id, url, adopted }: Endpoint,
-  told: Pick<ReadyMoment, 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms'> & { replaces?: string },
-): ReadyMoment {
+  told: Pick<ReadyEvent, 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms'> & { replaces?: string },
+): ReadyEvent {
   return {
     type: 'ready',
     at: new Date(options.now()).toISOString(),
@@ -188,7 +188,7 @@ function createRenewal(options: ListenOptions, opened: Opened): () => Promise<bo
 }
 
 /** The way out: no more from the sender, what is under way ends or is put back, and the books are closed. */
-export async function close(options: ListenOptions, enrolment: Enrolment, parts: Parts): Promise<ClosedMoment> {
+export async function close(options: ListenOptions, enrolment: Enrolment, parts: Parts): Promise<ClosedEvent> {
   const { opened } = parts;
   const { endpoint, receiver } = opened;
   const graceMs = options.graceMs ?? 3000;

@@ -2,14 +2,14 @@
  * From many places that say things to one reader that takes them in order. Saying never waits: a reader that stalls must hold up no
  * delivery. It costs neither memory, for beyond a bound moments are only counted, and one moment tells how many are missing.
  */
-import type { Moment, SkippedMoment } from './moments.ts';
+import type { ListenerEvent, SkippedEvent } from '../contract/listener-events.ts';
 
 /** Unread moments that are kept; what the reader is busy with comes on top, at most as many again. */
 const MAX_UNREAD = 10_000;
 
 export class MomentQueue {
-  #unread: Moment[] = [];
-  #reading: Moment[] = [];
+  #unread: ListenerEvent[] = [];
+  #reading: ListenerEvent[] = [];
   #at = 0;
   #ended = false;
   #wake: (() => void) | null = null;
@@ -19,7 +19,7 @@ export class MomentQueue {
     this.#maxUnread = maxUnread;
   }
 
-  say(moment: Moment): void {
+  say(moment: ListenerEvent): void {
     if (this.#ended) return;
     // How it begins and ends is always told; both are rare.
     if (this.#unread.length < this.#maxUnread || moment.type === 'ready' || moment.type === 'closed') {
@@ -31,7 +31,7 @@ export class MomentQueue {
   }
 
   /** Resolves to the next moment, or to null when the queue was ended and is empty. */
-  async next(): Promise<Moment | null> {
+  async next(): Promise<ListenerEvent | null> {
     for (;;) {
       const moment = this.#reading[this.#at];
       if (moment !== undefined) {
@@ -57,9 +57,9 @@ export class MomentQueue {
   }
 
   /** The gap stands where the moments would stand, and grows until the reader comes to it. */
-  #skip({ at, type }: Moment): void {
+  #skip({ at, type }: ListenerEvent): void {
     const last = this.#unread.at(-1);
-    const gap: SkippedMoment = last?.type === 'skipped' ? last : { type: 'skipped', at, until: at, count: 0, of: {} };
+    const gap: SkippedEvent = last?.type === 'skipped' ? last : { type: 'skipped', at, until: at, count: 0, of: {} };
     if (gap !== last) this.#unread.push(gap);
     gap.until = at;
     gap.count += 1;

@@ -1,12 +1,12 @@
 import type { Mischief } from './chaos.ts';
 import type { Message, Outcome } from './forward.ts';
-import type { Subject } from './moments.ts';
+import type { DeliverySubject } from '../contract/listener-events.ts';
 
 /** A stored delivery on its way to one target. */
 export interface Parcel {
   forward: number;
   target: string;
-  subject: Subject;
+  subject: DeliverySubject;
   orderKey: string | null;
   created: number;
   /** Attempts made by earlier listeners. */

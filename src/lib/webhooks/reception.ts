@@ -11,7 +11,7 @@ import type { Parcel } from './parcel.ts';
 import type { Inbox } from './inbox.ts';
 import type { Stored, StoredForward } from './inbox-writer.ts';
 import type { Leftover } from './listeners.ts';
-import type { Counts, Moment, RejectedMoment, Subject } from './moments.ts';
+import type { ListenerCounts, ListenerEvent, RejectedEvent, DeliverySubject } from '../contract/listener-events.ts';
 import { deliveryRecord } from './records.ts';
 import type { Incoming } from './receiver.ts';
 
@@ -26,14 +26,14 @@ export interface ReceptionOptions {
   ack: 'stored' | 'forwarded';
   environment: string | null;
   now: () => number;
-  say: (moment: Moment) => void;
+  say: (moment: ListenerEvent) => void;
   record: WriteDown;
-  counts: Counts;
+  counts: ListenerCounts;
 }
 
 /** What was stored, on its way to the lanes. */
 interface Arrival {
-  subject: Subject;
+  subject: DeliverySubject;
   facts: EventFacts;
   warnings: readonly string[];
   message: Message;
@@ -132,7 +132,7 @@ export class Reception {
     });
   }
 
-  #repeated(forward: StoredForward, subject: Subject): number {
+  #repeated(forward: StoredForward, subject: DeliverySubject): number {
     const { counts, say, now } = this.#options;
     counts.duplicates += 1;
     say({ type: 'duplicate', at: iso(now()), ...subject, target: forward.target });
@@ -140,7 +140,7 @@ export class Reception {
     return forward.earlier === 'waiting' ? 503 : 200;
   }
 
-  #sayRejected(incoming: Incoming, why: Omit<RejectedMoment, 'type' | 'at' | 'delivery_id' | 'bytes'>): void {
+  #sayRejected(incoming: Incoming, why: Omit<RejectedEvent, 'type' | 'at' | 'delivery_id' | 'bytes'>): void {
     const { counts, say } = this.#options;
     const { receivedAt, deliveryId, body } = incoming;
     counts.rejected += 1;
@@ -157,7 +157,7 @@ function worstOf(statuses: readonly number[]): number {
   return statuses.find((status) => status >= 300) ?? statuses[0] ?? 200;
 }
 
-function subjectOf(id: number, incoming: Incoming, facts: EventFacts): Subject {
+function subjectOf(id: number, incoming: Incoming, facts: EventFacts): DeliverySubject {
   return {
     inbox_id: id,
     event_id: facts.eventId,

@@ -14,7 +14,7 @@ import { openStore, type Store } from '../../../src/lib/store/store.ts';
 import type { EndpointActs } from '../../../src/lib/webhooks/endpoint.ts';
 import { inboxTables } from '../../../src/lib/webhooks/inbox-tables.ts';
 import { listen, type ListenOptions } from '../../../src/lib/webhooks/listen.ts';
-import type { Moment } from '../../../src/lib/webhooks/moments.ts';
+import type { ListenerEvent } from '../../../src/lib/contract/listener-events.ts';
 
 export const SECRET = 'whsec_stage';
 const root = mkdtempSync(join(tmpdir(), 'credicorp-webhooks-'));
@@ -184,24 +184,24 @@ export function fakeEndpoints(): EndpointActs & { log: string[]; urls: Map<strin
 }
 
 export interface Listening {
-  moments: Moment[];
+  moments: ListenerEvent[];
   url: string;
   /** Resolves to the first moment that fits, past ones included; fails after 10 s. */
-  until<T extends Moment['type']>(
+  until<T extends ListenerEvent['type']>(
     type: T,
-    fits?: (moment: Extract<Moment, { type: T }>) => boolean,
-  ): Promise<Extract<Moment, { type: T }>>;
-  of<T extends Moment['type']>(type: T): Extract<Moment, { type: T }>[];
+    fits?: (moment: Extract<ListenerEvent, { type: T }>) => boolean,
+  ): Promise<Extract<ListenerEvent, { type: T }>>;
+  of<T extends ListenerEvent['type']>(type: T): Extract<ListenerEvent, { type: T }>[];
   /** Resolves once there are `count` moments of that type. */
-  times(type: Moment['type'], count: number): Promise<void>;
-  close(): Promise<Extract<Moment, { type: 'closed' }>>;
+  times(type: ListenerEvent['type'], count: number): Promise<void>;
+  close(): Promise<Extract<ListenerEvent, { type: 'closed' }>>;
 }
 
 export const quick = { firstMs: 20, longestMs: 100, portPollMs: 20 };
 
 export async function startListening(options: Partial<ListenOptions> = {}): Promise<Listening> {
   const stop = new AbortController();
-  const moments: Moment[] = [];
+  const moments: ListenerEvent[] = [];
   const waiters = new Set<() => void>();
   const { retry, ...rest } = options;
   const stream = listen({
@@ -249,8 +249,8 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
       reading.catch((error: Error) => finish(() => reject(error)));
     });
   };
-  const of = <T extends Moment['type']>(type: T): Extract<Moment, { type: T }>[] =>
-    moments.filter((moment): moment is Extract<Moment, { type: T }> => moment.type === type);
+  const of = <T extends ListenerEvent['type']>(type: T): Extract<ListenerEvent, { type: T }>[] =>
+    moments.filter((moment): moment is Extract<ListenerEvent, { type: T }> => moment.type === type);
   const until: Listening['until'] = (type, fits = () => true) => holds(() => of(type).find(fits) ?? null, type);
   after(async () => {
     stop.abort();

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Failure } from '../../failure.ts';
 import type { Message, Outcome } from '../../webhooks/forward.ts';
-import type { Subject } from '../../webhooks/moments.ts';
+import type { DeliverySubject } from '../../contract/listener-events.ts';
 import type { Context } from '../context.ts';
 import { identityIfAny } from '../identity-if-any.ts';
 import type { Session } from '../session.ts';
@@ -63,7 +63,7 @@ export async function attemptWriter(context: Context, session: Session, target: 
   return (message: Message, outcome: Outcome, deliveryId = deliveryOf(message)): void => {
     if (outcome.kind === 'stopped') return;
     const facts = eventFacts(message.body);
-    const subject: Subject = {
+    const subject: DeliverySubject = {
       inbox_id: 0,
       event_id: facts.eventId,
       event_type: facts.eventType,

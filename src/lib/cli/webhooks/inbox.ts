@@ -3,7 +3,8 @@ import type { Identity } from '../../auth/identity.ts';
 import { parseJson } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
-import { findEntry, type InboxEntry } from '../../webhooks/inbox-read.ts';
+import type { InboxEntry } from '../../contract/listener-events.ts';
+import { findEntry } from '../../webhooks/inbox-read.ts';
 
 /** Deliveries of different profiles and environments do not mix. */
 export function inboxScope({ account, environment }: Identity): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openInspector } from '../../inspector/server.ts';
 import { findEntry, listEntries } from '../../webhooks/inbox-read.ts';
 import type { ListenOptions } from '../../webhooks/listen-options.ts';
-import type { Moment } from '../../webhooks/moments.ts';
+import type { ListenerEvent } from '../../contract/listener-events.ts';
 import { RECEIVER_PATH } from '../../webhooks/records.ts';
 import type { Context } from '../context.ts';
 import { findDelivery } from './inbox.ts';
@@ -22,11 +22,11 @@ export interface Inspected {
   /** 0 takes any free one. */
   port: number;
   /** Runs the listener. */
-  run: (prepared: Prepared) => AsyncGenerator<Moment>;
+  run: (prepared: Prepared) => AsyncGenerator<ListenerEvent>;
 }
 
 /** The same moments. @throws Failure `usage` when the port cannot be had, before anything is registered */
-export async function* inspected({ context, session, prepared, port, run }: Inspected): AsyncGenerator<Moment> {
+export async function* inspected({ context, session, prepared, port, run }: Inspected): AsyncGenerator<ListenerEvent> {
   const { options } = prepared;
   const { store, scope, record } = options;
   const leave = new AbortController();
@@ -63,9 +63,7 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
   // On one line of 80: an address that is broken cannot be clicked.
   note(context, `inspect: ${inspector.url}   (private)`);
   const heard: Partial<ListenOptions> = {
-    hear: (moment) => {
-      if (moment.type !== 'skipped') inspector.hear(moment);
-    },
+    hear: (moment) => inspector.hear(moment),
     record: (line) => {
       if (line.path === RECEIVER_PATH) inspector.keepBytes(line);
       record(line);

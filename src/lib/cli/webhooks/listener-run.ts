@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { replaceFile } from '../../files/atomic-write.ts';
-import type { Moment } from '../../webhooks/moments.ts';
+import type { ListenerEvent } from '../../contract/listener-events.ts';
 import type { Context } from '../context.ts';
 import { type Beside, runBeside } from '../system/exec.ts';
 import type { Prepared } from './listen-options.ts';
@@ -18,7 +18,11 @@ export interface Beneath {
   ended: (status: number) => void;
 }
 
-export async function* runListener(context: Context, prepared: Prepared, beneath: Beneath): AsyncGenerator<Moment> {
+export async function* runListener(
+  context: Context,
+  prepared: Prepared,
+  beneath: Beneath,
+): AsyncGenerator<ListenerEvent> {
   const { listen } = await import('../../webhooks/listen.ts');
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
   const readyFile = beneath.readyFile === undefined ? null : resolve(context.cwd, beneath.readyFile);

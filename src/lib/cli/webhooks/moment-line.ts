@@ -1,6 +1,6 @@
 /** A listener's moment as one calm line with aligned columns, readable at 80; what needs words gets them once, indented below. */
 import { isLoopback } from '../../contract/environments.ts';
-import type { Moment } from '../../webhooks/moments.ts';
+import type { ListenerEvent } from '../../contract/listener-events.ts';
 import type { Paint } from '../show/colour.ts';
 import { localTime } from '../show/render.ts';
 import { cut, plainLine } from '../show/text.ts';
@@ -26,7 +26,7 @@ export interface LineView {
 }
 
 /** The line of a moment, and the lines below it. */
-export function momentLines(moment: Moment, view: LineView): string[] {
+export function momentLines(moment: ListenerEvent, view: LineView): string[] {
   const { main, words, answer } = tell(moment, view.names);
   return toldLines(
     moment.at,
@@ -64,7 +64,7 @@ interface Told {
   answer?: string | null;
 }
 
-function tell(moment: Moment, names: LineView['names']): Told {
+function tell(moment: ListenerEvent, names: LineView['names']): Told {
   switch (moment.type) {
     case 'ready':
       return tellReady(moment);
@@ -95,7 +95,7 @@ function columns(type: string | null, id: string | null, ...rest: string[]): str
   return [(type ?? '-').padEnd(TYPE_WIDTH), (id ?? '').padEnd(ID_WIDTH), ...rest].join(' ').trimEnd();
 }
 
-function tellReady(moment: Extract<Moment, { type: 'ready' }>): Told {
+function tellReady(moment: Extract<ListenerEvent, { type: 'ready' }>): Told {
   const to = moment.targets.length === 0 ? 'kept here, forwarded nowhere' : moment.targets.map(short).join(', ');
   const left = moment.leftover;
   const words = [
@@ -108,7 +108,7 @@ function tellReady(moment: Extract<Moment, { type: 'ready' }>): Told {
   return { main: `${moment.events.join(',')} → ${to}`, words: words.filter((text) => text !== '') };
 }
 
-function tellRejected(moment: Extract<Moment, { type: 'rejected' }>): Told {
+function tellRejected(moment: Extract<ListenerEvent, { type: 'rejected' }>): Told {
   const skew = moment.skew_seconds;
   const age = skew === null ? '' : `${Math.abs(skew)} s ${skew < 0 ? 'ahead' : 'old'}`;
   const main = [moment.cause.padEnd(TYPE_WIDTH), moment.delivery_id ?? 'no delivery id', age].filter(Boolean).join(' ');
@@ -117,7 +117,7 @@ function tellRejected(moment: Extract<Moment, { type: 'rejected' }>): Told {
 }
 
 function tellAttempt(
-  moment: Extract<Moment, { type: 'forwarded' | 'failed' | 'retrying' }>,
+  moment: Extract<ListenerEvent, { type: 'forwarded' | 'failed' | 'retrying' }>,
   names: LineView['names'],
 ): Told {
   const came = String(moment.status ?? ERRORS[moment.error ?? ''] ?? moment.error ?? 'none').padEnd(7);
@@ -143,14 +143,14 @@ function waiting(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-function tellTunnel(moment: Extract<Moment, { type: 'tunnel' }>): Told {
+function tellTunnel(moment: Extract<ListenerEvent, { type: 'tunnel' }>): Told {
   const blind = moment.blind_ms === null ? '' : `nothing could arrive for ${waiting(moment.blind_ms)}`;
   const again = moment.retry_in_ms === null ? '' : `again in ${waiting(moment.retry_in_ms)}`;
   const parts = [`${moment.via} ${moment.state}`, moment.url ?? '', again, blind];
   return { main: parts.filter(Boolean).join('; '), words: moment.detail === null ? [] : [moment.detail] };
 }
 
-function tellSkipped({ of }: Extract<Moment, { type: 'skipped' }>): Told {
+function tellSkipped({ of }: Extract<ListenerEvent, { type: 'skipped' }>): Told {
   const counts = Object.entries(of).map(([type, n]) => `${n} ${type}`);
   return { main: counts.join(', '), words: [`nobody read these in time; ${whereAll(Object.keys(of))}`] };
 }
@@ -160,7 +160,7 @@ export function whereAll(types: readonly string[]): string {
   return `all are in: credicorp ${types.includes('rejected') ? 'logs tail' : 'events list'}`;
 }
 
-function tellClosed(moment: Extract<Moment, { type: 'closed' }>): Told {
+function tellClosed(moment: Extract<ListenerEvent, { type: 'closed' }>): Told {
   const counts = [
     `${moment.received} received`,
     `${moment.forwarded} forwarded`,

@@ -2,7 +2,7 @@
  * A listener's moments on a terminal. A burst folds: in each second the first lines are shown, the rest is counted in one line, so that
  * a thousand deliveries do not scroll the useful away. What is rare and matters is always shown.
  */
-import type { Moment } from '../../webhooks/moments.ts';
+import type { ListenerEvent } from '../../contract/listener-events.ts';
 import { createDayHeading } from '../show/day-heading.ts';
 import { type LineView, momentLines, targetNames, toldLines, whereAll } from './moment-line.ts';
 
@@ -18,7 +18,7 @@ export interface MomentView extends Pick<LineView, 'width' | 'paint'> {
 }
 
 /** The lines to print, as they become due. */
-export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentView): AsyncGenerator<string> {
+export async function* calmLines(moments: AsyncIterable<ListenerEvent>, view: MomentView): AsyncGenerator<string> {
   const lines: LineView = { width: view.width, paint: view.paint, explained: new Set(), names: new Map() };
   const fold = createFold(lines);
   const causes = new Set<string>();
@@ -44,7 +44,10 @@ export async function* calmLines(moments: AsyncIterable<Moment>, view: MomentVie
 }
 
 /** Where the calm view is not shown, the count at the end is for people all the same. */
-export async function* counted(moments: AsyncIterable<Moment>, note: (line: string) => void): AsyncGenerator<Moment> {
+export async function* counted(
+  moments: AsyncIterable<ListenerEvent>,
+  note: (line: string) => void,
+): AsyncGenerator<ListenerEvent> {
   for await (const moment of moments) {
     yield moment;
     if (moment.type !== 'closed') continue;
@@ -55,10 +58,10 @@ export async function* counted(moments: AsyncIterable<Moment>, note: (line: stri
   }
 }
 
-const ALWAYS: ReadonlySet<Moment['type']> = new Set(['ready', 'tunnel', 'skipped', 'closed']);
+const ALWAYS: ReadonlySet<ListenerEvent['type']> = new Set(['ready', 'tunnel', 'skipped', 'closed']);
 
 /** The first of each cause counts as rare; anybody can cause the rest. */
-function isRare(moment: Moment, causes: Set<string>): boolean {
+function isRare(moment: ListenerEvent, causes: Set<string>): boolean {
   if (ALWAYS.has(moment.type)) return true;
   if (moment.type !== 'rejected' && moment.type !== 'failed') return false;
   const cause = moment.type === 'rejected' ? moment.cause : `failed ${moment.status ?? moment.error}`;
@@ -93,7 +96,7 @@ function createFold(view: LineView) {
       yield* tell();
     },
     admits: () => (shown += 1) <= CALM,
-    add(moment: Moment): void {
+    add(moment: ListenerEvent): void {
       folded.set(moment.type, (folded.get(moment.type) ?? 0) + 1);
     },
   };
@@ -101,16 +104,16 @@ function createFold(view: LineView) {
 
 /** The moments, and null after a silence in which something is folded. */
 async function* withSilence(
-  moments: AsyncIterable<Moment>,
+  moments: AsyncIterable<ListenerEvent>,
   silenceMs: number,
   holds: () => boolean,
-): AsyncGenerator<Moment | null> {
+): AsyncGenerator<ListenerEvent | null> {
   const source = moments[Symbol.asyncIterator]();
   try {
-    let next: Promise<IteratorResult<Moment>> | null = null;
+    let next: Promise<IteratorResult<ListenerEvent>> | null = null;
     for (;;) {
       next ??= source.next();
-      const outcome: IteratorResult<Moment> | null = holds() ? await soon(next, silenceMs) : await next;
+      const outcome: IteratorResult<ListenerEvent> | null = holds() ? await soon(next, silenceMs) : await next;
       if (outcome === null) yield null;
       else if (outcome.done === true) return;
       else {

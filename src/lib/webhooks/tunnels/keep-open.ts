@@ -4,7 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
-import type { Moment } from '../moments.ts';
+import type { ListenerEvent } from '../../contract/listener-events.ts';
 import type { OpenTunnel, Tunnel } from './tunnel.ts';
 
 export interface KeepTimes {
@@ -26,7 +26,7 @@ export interface KeepOptions {
   probe: (url: string, limitMs: number) => Promise<unknown>;
   /** The tunnel has another address now. Rejects when the sender could not be told. */
   moved: (url: string) => Promise<void>;
-  say: (moment: Moment) => void;
+  say: (moment: ListenerEvent) => void;
   /** Milliseconds since the epoch. */
   now: () => number;
   signal: AbortSignal;

@@ -1,16 +1,16 @@
 /**
- * What a listener says, one plain object per moment. These shapes are what `webhooks listen --json` prints, so they are stable:
- * members are snake_case and JSON-able, are added but never renamed, and `at` is ISO 8601 in UTC with milliseconds.
- * No moment carries a secret.
+ * The events of a listener: one plain object for each thing that happens while `webhooks listen` runs. These shapes are what
+ * `webhooks listen --json` prints, so they are stable: members are snake_case and JSON-able, are added but never renamed, and `at` is
+ * ISO 8601 in UTC with milliseconds. No event carries a secret.
  */
-import type { SignatureCause } from '../contract/signature.ts';
+import type { SignatureCause } from './signature.ts';
 
 interface Base {
   at: string;
 }
 
-/** Who a moment is about. Members are null where the body does not say. */
-export interface Subject {
+/** Which delivery an event is about. Members are null where its body does not name them. */
+export interface DeliverySubject {
   /** Number of the delivery in the local inbox; `events show` takes it. */
   inbox_id: number;
   event_id: string | null;
@@ -21,7 +21,7 @@ export interface Subject {
 }
 
 /** The endpoint is registered and a signed self-test came through: deliveries are taken from here on. */
-export interface ReadyMoment extends Base {
+export interface ReadyEvent extends Base {
   type: 'ready';
   endpoint_id: string;
   /** The address the sender posts to. */
@@ -45,7 +45,7 @@ export interface ReadyMoment extends Base {
 }
 
 /** A delivery is genuine and stored. Its sender is answered after this is on disk. */
-export interface ReceivedMoment extends Base, Subject {
+export interface ReceivedEvent extends Base, DeliverySubject {
   type: 'received';
   bytes: number;
   /** `last_v1_only`: readers that keep only the last `v1` refuse this one. */
@@ -55,7 +55,7 @@ export interface ReceivedMoment extends Base, Subject {
 }
 
 /** A delivery was refused and not forwarded: 400 for its signature, 503 when it could not be stored. */
-export interface RejectedMoment extends Base {
+export interface RejectedEvent extends Base {
   type: 'rejected';
   status: 400 | 503;
   delivery_id: string | null;
@@ -69,7 +69,7 @@ export interface RejectedMoment extends Base {
   next: string;
 }
 
-interface Attempted extends Base, Subject {
+interface AttemptMembers extends Base, DeliverySubject {
   target: string;
   /** 1 for the first try of this delivery at this target. */
   attempt: number;
@@ -88,31 +88,31 @@ interface Attempted extends Base, Subject {
 }
 
 /** The app answered 2xx. */
-export interface ForwardedMoment extends Attempted {
+export interface ForwardedEvent extends AttemptMembers {
   type: 'forwarded';
   status: number;
 }
 
 /** An attempt failed and another will follow. */
-export interface RetryingMoment extends Attempted {
+export interface RetryingEvent extends AttemptMembers {
   type: 'retrying';
   /** Milliseconds until then; null when it waits for the target's port to open. */
   retry_in_ms: number | null;
 }
 
-/** No further attempt will be made: given up, or the sender was told (`--ack forwarded`). */
-export interface FailedMoment extends Attempted {
+/** No further attempt will be made: given up, or the sender was told so (`--ack forwarded`). */
+export interface FailedEvent extends AttemptMembers {
   type: 'failed';
 }
 
 /** The same event id for the same target is already delivered or on its way: recorded, not forwarded. */
-export interface DuplicateMoment extends Base, Subject {
+export interface DuplicateEvent extends Base, DeliverySubject {
   type: 'duplicate';
   target: string;
 }
 
-/** A tunnel, or the way through it, changed. */
-export interface TunnelMoment extends Base {
+/** A tunnel opened, closed, or the machine woke up from sleep. */
+export interface TunnelEvent extends Base {
   type: 'tunnel';
   /** `ssh`, `cloudflared`, `ngrok`, `public-url`. */
   via: string;
@@ -121,12 +121,12 @@ export interface TunnelMoment extends Base {
   detail: string | null;
   /** Milliseconds until it is opened again; only with `down`. */
   retry_in_ms: number | null;
-  /** How long nothing could arrive; only with `up` after `down`. */
+  /** For how long nothing could arrive; only with `up` after `down`. */
   blind_ms: number | null;
 }
 
-/** The reader fell behind, so these moments were not kept for it. What they were about is in the inbox all the same. */
-export interface SkippedMoment extends Base {
+/** The reader fell behind, so these events were dropped for it. Their deliveries are in the inbox all the same. */
+export interface SkippedEvent extends Base {
   type: 'skipped';
   /** `at` of the last one; `at` is that of the first. */
   until: string;
@@ -135,7 +135,7 @@ export interface SkippedMoment extends Base {
   of: Record<string, number>;
 }
 
-export interface Counts {
+export interface ListenerCounts {
   received: number;
   forwarded: number;
   rejected: number;
@@ -145,22 +145,48 @@ export interface Counts {
   waiting: number;
 }
 
-/** The last moment. */
-export interface ClosedMoment extends Base, Counts {
+/** The listener ended: always the last event. */
+export interface ClosedEvent extends Base, ListenerCounts {
   type: 'closed';
   /** False when the endpoint could not be removed; `detail` says why. */
   endpoint_removed: boolean;
   detail: string | null;
 }
 
-export type Moment =
-  | ReadyMoment
-  | ReceivedMoment
-  | RejectedMoment
-  | ForwardedMoment
-  | RetryingMoment
-  | FailedMoment
-  | DuplicateMoment
-  | TunnelMoment
-  | SkippedMoment
-  | ClosedMoment;
+export type ListenerEvent =
+  | ReadyEvent
+  | ReceivedEvent
+  | RejectedEvent
+  | ForwardedEvent
+  | RetryingEvent
+  | FailedEvent
+  | DuplicateEvent
+  | TunnelEvent
+  | SkippedEvent
+  | ClosedEvent;
+
+/** One attempt to deliver to one target, whatever came of it. */
+export type AttemptEvent = ForwardedEvent | RetryingEvent | FailedEvent;
+
+/** What became of a delivery at one target. */
+export type ForwardState = 'waiting' | 'delivered' | 'failed' | 'duplicate';
+
+/** One delivery as the inbox has it and `events list --json` prints it: members are added, never renamed. */
+export interface InboxEntry extends DeliverySubject {
+  received_at: string;
+  bytes: number;
+  /** `valid`, `valid:last_v1_only` or `unverified`. */
+  verdict: string;
+  forwards: InboxForward[];
+}
+
+export interface InboxForward {
+  target: string;
+  state: ForwardState;
+  attempts: number;
+  updated_at: string;
+  status: number | null;
+  latency_ms: number | null;
+  error: string | null;
+  answer: string | null;
+}
