@@ -11,7 +11,7 @@ import { run } from '../src/lib/cli/program.ts';
 import { freshFolder } from '../test/support/folder.ts';
 import { command, type World, worldOf } from '../test/support/world.ts';
 import { merged, shapeOf } from './shape.ts';
-import { valuesAt } from '../src/lib/cli/show/render.ts';
+import { valuesAt } from '../src/lib/cli/output/format.ts';
 
 interface More {
   /** Where it ends otherwise than with 0. */

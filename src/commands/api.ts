@@ -3,8 +3,8 @@ import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../lib/cli/api-command.ts';
 import { apiResult, callOnce, everyItem } from '../lib/cli/requests/api-answer.ts';
 import { apiCall } from '../lib/cli/requests/api-request.ts';
-import type { View } from '../lib/cli/show/output.ts';
-import { during } from '../lib/cli/show/progress.ts';
+import type { View } from '../lib/cli/output/write.ts';
+import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { type Result, stream } from '../lib/cli/result.ts';
 import { usage } from '../lib/failure.ts';
 
@@ -76,7 +76,7 @@ export default class Api extends WriteCommand<typeof Api> {
       return stream(everyItem(client, call), []);
     }
     return apiResult(
-      await during(this.context, 'waiting for the API', callOnce(client, keyed, identity.provider)),
+      await withSpinner(this.context, 'waiting for the API', callOnce(client, keyed, identity.provider)),
       flags.include,
     );
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { usage } from '../lib/failure.ts';
 import { BaseCommand } from '../lib/cli/command.ts';
-import { colourOf } from '../lib/cli/show/colour.ts';
+import { colourOf } from '../lib/cli/output/terminal-text.ts';
 import { type Report, tour } from '../lib/cli/tour/tour.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 

@@ -1,10 +1,9 @@
 import { BaseCommand } from '../lib/cli/command.ts';
-import { colourOf, type Paint } from '../lib/cli/show/colour.ts';
+import { colourOf, type Paint, plainLine } from '../lib/cli/output/terminal-text.ts';
 import type { Check } from '../lib/cli/doctor/check.ts';
 import { STATUS } from '../lib/cli/explain.ts';
-import { during } from '../lib/cli/show/progress.ts';
+import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { plainLine } from '../lib/cli/show/text.ts';
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
   static override summary = 'check this machine and the way to the API, with a cure for what is broken';
@@ -25,7 +24,7 @@ minted token and the keys it is signed with. Ends with 9 when something is broke
       ...(await machineChecks(this.context, session)),
       ...(await networkChecks(this.context, session)),
     ];
-    const checks = await during(this.context, 'looking', look());
+    const checks = await withSpinner(this.context, 'looking', look());
     const ill = checks.filter(({ state }) => state === 'broken');
     if (ill.length > 0) this.endWith(STATUS.unmet);
     const paint = await colourOf(this.context, this.context.stdout, this.view.color);

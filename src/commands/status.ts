@@ -1,11 +1,10 @@
 import { BaseCommand } from '../lib/cli/command.ts';
-import { colourOf } from '../lib/cli/show/colour.ts';
+import { colourOf, plainLine } from '../lib/cli/output/terminal-text.ts';
 import { STATUS } from '../lib/cli/explain.ts';
 import { duration } from '../lib/cli/flags.ts';
 import { type HomeBase, homeBase } from '../lib/cli/home-base.ts';
-import { progress } from '../lib/cli/show/progress.ts';
+import { startSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { plainLine } from '../lib/cli/show/text.ts';
 import type { Platform } from '../lib/api/platform.ts';
 
 const PAUSES_MS = [500, 1000, 2000, 3000, 5000];
@@ -48,7 +47,7 @@ export default class Status extends BaseCommand<typeof Status> {
     const { ticks, signal } = this.context;
     const { sleep } = await import('../lib/api/sleep.ts');
     const end = ticks() + limitMs;
-    const spinner = progress(this.context, `waiting for ${new URL(home.base).host}`);
+    const spinner = startSpinner(this.context, `waiting for ${new URL(home.base).host}`);
     try {
       for (let turn = 0; ; turn += 1) {
         const platform = await this.ask(home);

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { findProfile, readConfig } from '../lib/auth/profiles.ts';
 import { ApiCommand } from '../lib/cli/api-command.ts';
-import { during } from '../lib/cli/show/progress.ts';
-import { secretWords, sourceWords, vaultWords } from '../lib/cli/show/places.ts';
+import { withSpinner } from '../lib/cli/output/status-line.ts';
+import { secretWords, sourceWords, vaultWords } from '../lib/cli/output/credential-sources.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Session } from '../lib/cli/session.ts';
 
@@ -42,7 +42,7 @@ export default class Whoami extends ApiCommand<typeof Whoami> {
 
   private async checked(session: Session): Promise<Record<string, unknown>> {
     const { proveNow } = await import('../lib/cli/sign-in/proof.ts');
-    const { by, token } = await during(this.context, 'proving the credential', proveNow(session));
+    const { by, token } = await withSpinner(this.context, 'proving the credential', proveNow(session));
     return {
       checked: by !== 'nothing',
       proven_by: by,

@@ -1,7 +1,7 @@
 /** The heading over lines that show the time of day only. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createDayHeading } from '../../src/lib/cli/show/day-heading.ts';
+import { createDayHeading } from '../../src/lib/cli/output/terminal-text.ts';
 
 process.env['TZ'] = 'Europe/London';
 

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { Paint } from '../../src/lib/cli/show/colour.ts';
-import { createDayHeading } from '../../src/lib/cli/show/day-heading.ts';
+import { createDayHeading, type Paint } from '../../src/lib/cli/output/terminal-text.ts';
 import { entryDocument, momentDocument, momentLine, wholeText } from '../../src/lib/cli/logs/log-line.ts';
 import { statsPicture, timelineSteps } from '../../src/lib/cli/logs/log-pictures.ts';
-import { row } from '../../src/lib/cli/show/render.ts';
+import { tabRow } from '../../src/lib/cli/output/format.ts';
 import type { Stats } from '../../src/lib/journal/stats.ts';
 import { NOW, record } from '../journal/support.ts';
 
@@ -117,7 +116,7 @@ describe('a line of the log', () => {
     for (const why of ['pruned', 'replaced'] as const) {
       const gap = momentDocument({ type: 'gap', why });
       assert.match(momentLine(gap, look), /^-- some entries are missing here: .* --$/);
-      assert.match(row(gap, [{ path: 'at' }, { path: 'note' }]), /^\tsome entries are missing here/);
+      assert.match(tabRow(gap, [{ path: 'at' }, { path: 'note' }]), /^\tsome entries are missing here/);
       assert.deepEqual([gap['type'], gap['why']], ['gap', why]);
     }
   });

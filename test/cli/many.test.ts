@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { encode } from 'uqr';
 import { csvLine, parseCsv } from '../../src/lib/cli/many/csv.ts';
 import { inOrder } from '../../src/lib/cli/many/in-order.ts';
-import { barLine } from '../../src/lib/cli/show/progress-bar.ts';
-import { qrLines } from '../../src/lib/cli/show/qr.ts';
+import { barText } from '../../src/lib/cli/output/status-line.ts';
+import { qrLines } from '../../src/lib/cli/output/qr-code.ts';
 
 test('what is written as CSV is read back, whatever the cells hold', () => {
   const cell = fc.string({ unit: fc.constantFrom('a', ',', '"', '\n', '\r', ' ', 'é', ';') });
@@ -98,10 +98,10 @@ test('a source is asked no faster than the work goes, and a failure comes in its
 });
 
 test('the bar says how far, how fast, what failed and how long', () => {
-  const bar = barLine({ done: 120, failed: 3, total: 360, tookMs: 24_000, ascii: true });
+  const bar = barText({ done: 120, failed: 3, total: 360, tookMs: 24_000, ascii: true });
   assert.equal(bar, '########---------------- 120/360  5.0/s  3 failed  48s left');
-  assert.match(barLine({ done: 0, failed: 0, total: 5, tookMs: 0, ascii: false }), /^░{24} 0\/5 .*just begun$/);
-  assert.match(barLine({ done: 1, failed: 0, total: 5000, tookMs: 1000, ascii: true }), /1h23m left$/);
+  assert.match(barText({ done: 0, failed: 0, total: 5, tookMs: 0, ascii: false }), /^░{24} 0\/5 .*starting$/);
+  assert.match(barText({ done: 1, failed: 0, total: 5000, tookMs: 1000, ascii: true }), /1h23m left$/);
 });
 
 test('a QR code keeps every module when two rows share a line', () => {

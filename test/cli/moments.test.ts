@@ -1,7 +1,7 @@
 /** The terminal view of a listener: one calm line per moment at 80 columns, what needs words once, bursts folded. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Paint } from '../../src/lib/cli/show/colour.ts';
+import type { Paint } from '../../src/lib/cli/output/terminal-text.ts';
 import { calmLines } from '../../src/lib/cli/webhooks/moment-view.ts';
 import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 

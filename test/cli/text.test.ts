@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { wantsColour } from '../../src/lib/cli/show/colour.ts';
+import { cut, plain, plainLine, wantsColour } from '../../src/lib/cli/output/terminal-text.ts';
 import { nearest } from '../../src/lib/cli/nearest.ts';
-import { row } from '../../src/lib/cli/show/render.ts';
-import { cell, cut, plain, plainLine } from '../../src/lib/cli/show/text.ts';
+import { tabCell, tabRow } from '../../src/lib/cli/output/format.ts';
 
 // oxlint-disable-next-line no-control-regex
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
@@ -43,12 +42,12 @@ test('nothing a terminal obeys survives, whatever comes', () => {
 test('a row stays one row with its columns, whatever the values hold', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
-      const line = row({ a, b }, [{ path: 'a' }, { path: 'b' }]);
+      const line = tabRow({ a, b }, [{ path: 'a' }, { path: 'b' }]);
       assert.equal(line.split('\n').length, 2);
       assert.equal(line.split('\t').length, 2);
     }),
   );
-  assert.equal(cell('a\tb\r\nc'), 'a\\tb\\r\\nc');
+  assert.equal(tabCell('a\tb\r\nc'), 'a\\tb\\r\\nc');
 });
 
 test('cut counts columns of a terminal: wide characters take two, marks none', () => {

@@ -1,7 +1,7 @@
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
-import { APPLICATION_COLUMNS } from '../../lib/cli/show/columns.ts';
+import { APPLICATION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 
 export default class AppsGet extends ApiCommand<typeof AppsGet> {
   static override summary = 'show one application';

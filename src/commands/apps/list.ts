@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { APPLICATION_COLUMNS } from '../../lib/cli/show/columns.ts';
+import { APPLICATION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { instant } from '../../lib/cli/flags.ts';
 import { either, KNOWN_WORDS } from '../../lib/cli/requests/known-words.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';

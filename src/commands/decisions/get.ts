@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
-import { DECISION_COLUMNS } from '../../lib/cli/show/columns.ts';
+import { DECISION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { STATUS } from '../../lib/cli/explain.ts';
 import { duration, id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';

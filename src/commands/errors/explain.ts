@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { colourOf } from '../../lib/cli/show/colour.ts';
+import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { nearest } from '../../lib/cli/nearest.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { EXPLAINED, type ProblemPage, problemPage } from '../../lib/contract/problem-page.ts';

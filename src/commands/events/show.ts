@@ -1,9 +1,9 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { eventOf, findDelivery, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
-import { humanFields } from '../../lib/cli/show/render.ts';
+import { humanFields } from '../../lib/cli/output/format.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { plain } from '../../lib/cli/show/text.ts';
+import { plain } from '../../lib/cli/output/terminal-text.ts';
 import { writeJson } from '../../lib/contract/json.ts';
 
 export default class EventsShow extends BaseCommand<typeof EventsShow> {

@@ -1,7 +1,7 @@
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
-import { CHECK_COLUMNS } from '../../lib/cli/show/columns.ts';
+import { CHECK_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 
 export default class IdentityGet extends ApiCommand<typeof IdentityGet> {
   static override summary = 'show one identity check';

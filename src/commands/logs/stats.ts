@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { colourOf } from '../../lib/cli/show/colour.ts';
+import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { instant } from '../../lib/cli/flags.ts';
 import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { createDayHeading } from '../../lib/cli/show/day-heading.ts';
+import { createDayHeading } from '../../lib/cli/output/terminal-text.ts';
 import { instant } from '../../lib/cli/flags.ts';
 import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
 import { momentId, momentLine } from '../../lib/cli/logs/log-line.ts';
@@ -45,7 +45,7 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
   }
 
   private async hasColour(): Promise<boolean> {
-    const { wantsColour } = await import('../../lib/cli/show/colour.ts');
+    const { wantsColour } = await import('../../lib/cli/output/terminal-text.ts');
     return wantsColour(this.context, this.context.stdout, this.view.color);
   }
 

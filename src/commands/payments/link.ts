@@ -42,7 +42,8 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
     if (planned) return planned;
     const made = await this.sent('links.create', { body }, `make a payment link over ${formatPounds(amount)}`);
     const { url, expires_at: until } = made.data;
-    if (flags.qr && url) await (await import('../../lib/cli/show/qr.ts')).showQr(this.context, url, this.view.color);
+    if (flags.qr && url)
+      await (await import('../../lib/cli/output/qr-code.ts')).showQr(this.context, url, this.view.color);
     if (flags.open) await (await import('../../lib/cli/system/open-url.ts')).openPage(this.context, url);
     if (this.context.stderr.isTTY === true) await this.sayWhat(amount, until);
     return object(made.json, { pence: await this.penceMembers() });
@@ -81,7 +82,7 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
 
   /** The unit once more, in words: 450 pounds and 450 pence are one key apart. */
   private async sayWhat(amount: number, until: unknown): Promise<void> {
-    const { localTime } = await import('../../lib/cli/show/render.ts');
+    const { localTime } = await import('../../lib/cli/output/terminal-text.ts');
     const when = typeof until === 'string' ? `, to be paid until ${localTime(until)}` : '';
     this.note(`a link over ${formatPounds(amount)} (${amount} pence)${when}`);
   }

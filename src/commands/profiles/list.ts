@@ -1,6 +1,6 @@
 import { readConfig } from '../../lib/auth/profiles.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { vaultWords } from '../../lib/cli/show/places.ts';
+import { vaultWords } from '../../lib/cli/output/credential-sources.ts';
 import { page, type Result } from '../../lib/cli/result.ts';
 
 export default class ProfilesList extends BaseCommand<typeof ProfilesList> {

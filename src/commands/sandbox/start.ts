@@ -3,7 +3,7 @@ import { detach } from '../../lib/cli/sandbox/background.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { usage } from '../../lib/failure.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
-import { during } from '../../lib/cli/show/progress.ts';
+import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { holdSandboxLock, surelyRunning } from '../../lib/cli/sandbox/running.ts';
 import { SANDBOX_FLAGS } from '../../lib/cli/sandbox/sandbox-flags.ts';
 import { type Ready, readyLine, sandboxOptions, sandboxReady, serveSandbox } from '../../lib/cli/sandbox/sandbox.ts';
@@ -29,7 +29,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
       this.endsOfItself();
       const own = new Set(Object.keys(SANDBOX_FLAGS));
       const words = Object.entries(this.flags).filter(([name]) => own.has(name));
-      const ready = await during(
+      const ready = await withSpinner(
         this.context,
         'starting the sandbox',
         detach(this.context, words, this.flags['ready-file']),

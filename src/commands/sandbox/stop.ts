@@ -1,6 +1,6 @@
 import { usage } from '../../lib/failure.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { during } from '../../lib/cli/show/progress.ts';
+import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running.ts';
 
@@ -15,7 +15,7 @@ export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
       return object({ stopped: false });
     }
     this.context.signalProcess(running.pid, 'SIGTERM');
-    await during(this.context, 'waiting for the sandbox to end', this.ended(running.pid));
+    await withSpinner(this.context, 'waiting for the sandbox to end', this.ended(running.pid));
     this.note(`stopped the sandbox at ${running.base_url}`);
     return object({ stopped: true, ...running });
   }

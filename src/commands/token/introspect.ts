@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { introspect } from '../../lib/auth/introspect.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
-import { during } from '../../lib/cli/show/progress.ts';
+import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
 
@@ -25,6 +25,6 @@ export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> 
       notice: (text) => this.note(`note: ${text}`),
       signal: this.context.signal,
     });
-    return object(await during(this.context, 'asking the server', answer), { id: null });
+    return object(await withSpinner(this.context, 'asking the server', answer), { id: null });
   }
 }

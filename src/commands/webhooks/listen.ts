@@ -1,4 +1,4 @@
-import { colourOf } from '../../lib/cli/show/colour.ts';
+import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { confirmLive } from '../../lib/cli/ask/confirm.ts';
 import { listenFlags } from '../../lib/cli/webhooks/listen-flags.ts';

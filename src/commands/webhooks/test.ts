@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { colourOf } from '../../lib/cli/show/colour.ts';
+import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { attemptWriter } from '../../lib/cli/webhooks/delivering.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { scoreText, verdictLine } from '../../lib/cli/webhooks/handler-test.ts';

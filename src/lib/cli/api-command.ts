@@ -13,7 +13,7 @@ import { BaseCommand } from './command.ts';
 import { confirmLive } from './ask/confirm.ts';
 import { eachId } from './many/each-id.ts';
 import type { Asking } from './ask/missing.ts';
-import { during } from './show/progress.ts';
+import { withSpinner } from './output/status-line.ts';
 import type { Columns } from './many/row-values.ts';
 import { type Column, object, type Result } from './result.ts';
 import type { Awaited } from './waiting.ts';
@@ -29,7 +29,7 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
 
   /** One call, with a spinner when it takes long. @throws Failure */
   protected call<N extends EndpointName>(name: N, operation: Operation = {}): Promise<Answer<Yield<N>>> {
-    return during(this.context, 'waiting for the API', this.callOnly(name, operation));
+    return withSpinner(this.context, 'waiting for the API', this.callOnly(name, operation));
   }
 
   /** One call among many, whose progress is shown otherwise. @throws Failure */

@@ -7,7 +7,7 @@ import type * as Interfaces from '@oclif/core/interfaces';
 import { usage } from '../failure.ts';
 import { type Context, contextOf } from './context.ts';
 import { count, duration } from './flags.ts';
-import { note, type View } from './show/output.ts';
+import { note, type View } from './output/write.ts';
 import { type Ending, endingKey } from './program.ts';
 import type { Result } from './result.ts';
 import type { Session, SessionFlags } from './session.ts';

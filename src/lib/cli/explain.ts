@@ -3,7 +3,7 @@ import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { nearest } from './nearest.ts';
-import { plainLine } from './show/text.ts';
+import { plainLine } from './output/terminal-text.ts';
 
 /** command-line.md#exit-status. */
 export const STATUS: Readonly<Record<FailureKind, number>> = {

@@ -2,7 +2,7 @@
 import type { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import { Help } from '@oclif/core/help';
-import { wantsColour } from './show/colour.ts';
+import { wantsColour } from './output/terminal-text.ts';
 import { type Context, contextKey } from './context.ts';
 
 export class ProgramHelp extends Help {

@@ -3,7 +3,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Vault } from '../auth/vault.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
-import { during } from './show/progress.ts';
+import { withSpinner } from './output/status-line.ts';
 
 /** Those that the identity holds itself. What rests in a vault becomes known when it is read (`watched`). */
 export function secretsOf({ secret, webhookSecret }: Identity): string[] {
@@ -21,7 +21,7 @@ export function watched(
   hide: (secret: string) => void,
 ): Vault {
   const shown = <T>(work: Promise<T>): Promise<T> =>
-    vault.kind === 'os' ? during(context, 'waiting for the keychain', unlessStopped(work, context.signal)) : work;
+    vault.kind === 'os' ? withSpinner(context, 'waiting for the keychain', unlessStopped(work, context.signal)) : work;
   // A token rests as a document; its token is told by whoever reads the document.
   const tell = (value: string): void => {
     if (!value.startsWith('{')) hide(value);

@@ -5,9 +5,9 @@ import type { ListName } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { ApiCommand } from './api-command.ts';
 import { count } from './flags.ts';
-import { progress } from './show/progress.ts';
+import { startSpinner } from './output/status-line.ts';
 import { type Column, page, type Result, stream } from './result.ts';
-import { plainLine } from './show/text.ts';
+import { plainLine } from './output/terminal-text.ts';
 
 export const listFlags = {
   limit: count({ helpGroup: 'PAGES', summary: 'items on a page, 1 to 100 [default: 25]', min: 1, max: 100 }),
@@ -38,13 +38,13 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     walk: { query: NonNullable<Operation['query']>; limit: number; cursor?: string },
   ): AsyncGenerator<unknown> {
     const [client, { pages }] = await Promise.all([this.client(), import('../api/pages.ts')]);
-    const spinner = progress(this.context, 'reading the list');
+    const spinner = startSpinner(this.context, 'reading the list');
     let count = 0;
     try {
       for await (const answer of pages(client, name, { ...walk, signal: this.context.signal })) {
         const { data } = documentOf(answer.json);
         count += data.length;
-        spinner.say(`reading the list: ${count}`);
+        spinner.setLabel(`reading the list: ${count}`);
         yield* data;
       }
     } finally {

@@ -4,7 +4,7 @@ import { JOURNAL } from '../journal/entries.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { inboxTables } from '../webhooks/inbox-tables.ts';
 import type { Context } from './context.ts';
-import { note } from './show/output.ts';
+import { note } from './output/write.ts';
 
 const TABLES = [JOURNAL, inboxTables];
 

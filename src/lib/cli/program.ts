@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { writeJson } from '../contract/json.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
-import { colourOf } from './show/colour.ts';
+import { colourOf } from './output/terminal-text.ts';
 import { type Context, contextKey } from './context.ts';
 import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
-import { emit, send, stuck, type View } from './show/output.ts';
+import { graceAfterStop, type View, writeResult, writeText } from './output/write.ts';
 import type { Result } from './result.ts';
 
 /** What a command learned from its flags that the frame needs: set by the base command once flags are parsed. */
@@ -38,14 +38,14 @@ export async function run(argv: readonly string[], lent: Context): Promise<numbe
   let status: number;
   try {
     const result = await dispatch(argv, context, ending);
-    if (result && ending.view) await emit(context, ending.view, result);
+    if (result && ending.view) await writeResult(context, ending.view, result);
     status = interruptedStatus(context, ending) ?? ending.status ?? 0;
   } catch (error) {
     status = await fail(error, argv, context, ending);
   }
   await ending.close?.().catch(() => undefined);
   const flushing = Promise.all([flushed(context.stdout), flushed(context.stderr)]);
-  await (context.signal.aborted ? Promise.race([flushing, stuck(context.signal)]) : flushing);
+  await (context.signal.aborted ? Promise.race([flushing, graceAfterStop(context.signal)]) : flushing);
   return context.signal.reason === 'not_written' ? notWritten(context, ending, argv) : status;
 }
 
@@ -61,17 +61,17 @@ async function notWritten(context: Context, ending: Ending, argv: readonly strin
 
 async function dispatch(argv: readonly string[], context: Context, ending: Ending): Promise<Result | undefined> {
   if (argv[0] === '--version' || (argv[0] === 'version' && argv.length === 1)) {
-    await send(context.stdout, `credicorp ${await versionOf(context)}\n`);
+    await writeText(context.stdout, `credicorp ${await versionOf(context)}\n`);
     return undefined;
   }
   if (argv[0] === '__complete') {
     const { completeLine } = await import('./completion/complete-line.ts');
-    await send(context.stdout, await completeLine(argv.slice(1), context));
+    await writeText(context.stdout, await completeLine(argv.slice(1), context));
     return undefined;
   }
   if (argv.length === 0) {
     const { startPage } = await import('./start-page.ts');
-    await send(context.stdout, await startPage(context));
+    await writeText(context.stdout, await startPage(context));
     return undefined;
   }
   const { runCommand } = await import('./oclif.ts');
@@ -96,9 +96,9 @@ async function fail(error: unknown, argv: readonly string[], context: Context, e
 async function tell(failure: Failure, argv: readonly string[], context: Context, ending: Ending): Promise<void> {
   const json = ending.view?.json ?? flagged(argv, '--json');
   const paint = await colourOf(context, context.stderr, true);
-  await send(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
+  await writeText(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
   if (ending.debug === true && failure.kind === 'bug')
-    await send(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
+    await writeText(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
 }
 
 /** 128 and the number of the signal. */

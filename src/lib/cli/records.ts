@@ -6,7 +6,7 @@ import { isDamage } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { openLocalStore } from './local-store.ts';
-import { note } from './show/output.ts';
+import { note } from './output/write.ts';
 
 export class Records {
   readonly #context: Context;

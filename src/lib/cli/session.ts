@@ -20,10 +20,10 @@ import { usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
 import { secretsOf, watched } from './known-secrets.ts';
-import { note } from './show/output.ts';
+import { note } from './output/write.ts';
 import { Records } from './records.ts';
 import { runningSandbox } from './sandbox/running.ts';
-import { traceLines } from './show/trace-lines.ts';
+import { traceLines } from './output/format.ts';
 import { Wire } from './wire.ts';
 
 /** What the global flags say about a session. */

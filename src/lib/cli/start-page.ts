@@ -1,5 +1,5 @@
 /** What `credicorp` alone says: short, and enough to begin. */
-import { colourOf } from './show/colour.ts';
+import { colourOf } from './output/terminal-text.ts';
 import type { Context } from './context.ts';
 
 const LINES: readonly [command: string, does: string][] = [

@@ -3,8 +3,8 @@ import type { Answer } from '../api/answers.ts';
 import type { Look, WaitOptions } from '../api/wait.ts';
 import { Failure } from '../failure.ts';
 import type { Context } from './context.ts';
-import { note } from './show/output.ts';
-import { progress } from './show/progress.ts';
+import { note } from './output/write.ts';
+import { startSpinner } from './output/status-line.ts';
 import type { Session } from './session.ts';
 
 /** `--wait` alone. */
@@ -29,14 +29,14 @@ export async function waiting<T>(
   wait: (options: WaitOptions) => Promise<Answer<T>>,
 ): Promise<Answer<T>> {
   const sleep = await newsOr(context, session, id);
-  const spinner = progress(context, `waiting for ${what}`);
+  const spinner = startSpinner(context, `waiting for ${what}`);
   try {
     return await wait({
       timeoutMs,
       now: context.now,
       signal: context.signal,
       ...(sleep === null ? {} : { sleep }),
-      onState: (state) => spinner.say(`waiting for ${what}: ${state}`),
+      onState: (state) => spinner.setLabel(`waiting for ${what}: ${state}`),
     });
   } finally {
     spinner.stop();

@@ -3,8 +3,8 @@ import type { Pace } from '../api/pace.ts';
 import type { Transport } from '../api/transport.ts';
 import type { HttpRequest, Send, WriteDown } from '../contract/exchange.ts';
 import type { Context } from './context.ts';
-import { note } from './show/output.ts';
-import { during } from './show/progress.ts';
+import { note } from './output/write.ts';
+import { withSpinner } from './output/status-line.ts';
 
 export interface WireLimits {
   timeoutMs: number;
@@ -72,7 +72,7 @@ export class Wire {
 
   /** Whatever takes long is seen to be under way, unless somebody said already what is being waited for. */
   #shown<A>(send: (request: HttpRequest) => Promise<A>): (request: HttpRequest) => Promise<A> {
-    return (request) => during(this.#context, `waiting for ${new URL(request.url).host}`, send(request));
+    return (request) => withSpinner(this.#context, `waiting for ${new URL(request.url).host}`, send(request));
   }
 
   async close(): Promise<void> {

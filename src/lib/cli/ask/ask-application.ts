@@ -4,7 +4,7 @@ import { usage } from '../../failure.ts';
 import { companyNumber, count, pounds } from '../flags.ts';
 import { KNOWN_WORDS } from '../requests/known-words.ts';
 import { type Asking, askedFor, type Question } from './missing.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 
 /** What was said. */
 interface Given {

@@ -1,7 +1,7 @@
 /** On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line.md#profiles-credentials-and-precedence). */
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import type { Session } from '../session.ts';
 
 interface Asked {
@@ -24,7 +24,7 @@ export async function confirmLive(context: Context, session: Session, asked: Ask
       next: 'add --yes if that is what you want',
     });
   }
-  const [{ askYes }, { humanFields }] = await Promise.all([import('./prompt.ts'), import('../show/render.ts')]);
+  const [{ askYes }, { humanFields }] = await Promise.all([import('./prompt.ts'), import('../output/format.ts')]);
   if (asked.body !== undefined) note(context, humanFields(asked.body, String, asked.pence).trimEnd());
   if (!(await askYes(context, `LIVE: ${asked.summary}?`)))
     throw usage('not confirmed; nothing was sent', { code: 'not_confirmed' });

@@ -3,9 +3,9 @@
  * sent. Callers ask only when `mayAsk` is true; every question has a flag.
  */
 import { usage } from '../../failure.ts';
-import { wantsColour } from '../show/colour.ts';
+import { wantsColour } from '../output/terminal-text.ts';
 import type { Context } from '../context.ts';
-import { holdLine } from '../show/standing-line.ts';
+import { suspendStatusLine } from '../output/status-line.ts';
 
 type Check = (text: string) => true | string | Promise<true | string>;
 
@@ -64,7 +64,7 @@ async function ask<T>(context: Context, question: object): Promise<T> {
     if (String(keys) === CTRL_D) close();
   };
   const open = setInterval(() => undefined, 60_000);
-  const letBack = holdLine(context.stderr);
+  const letBack = suspendStatusLine(context.stderr);
   context.stdin.on('data', onKeys).once('end', close).once('close', close);
   try {
     const prompt = inquirer.createPromptModule({

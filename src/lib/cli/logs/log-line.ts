@@ -2,8 +2,7 @@
 import { parseJson, writeJson } from '../../contract/json.ts';
 import type { JournalEntry } from '../../journal/entries.ts';
 import type { JournalMoment } from '../../journal/follow.ts';
-import { localTime } from '../show/render.ts';
-import { plain, plainLine } from '../show/text.ts';
+import { localTime, plain, plainLine } from '../output/terminal-text.ts';
 
 /** What `logs tail` yields, for `--json`: an entry or a gap. */
 export function momentDocument(moment: JournalMoment): Record<string, unknown> {

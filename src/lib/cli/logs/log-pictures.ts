@@ -1,8 +1,6 @@
 /** The journal's numbers drawn for a terminal: bars, a sparkline over time, a histogram, the rate budget. */
 import type { Stats } from '../../journal/stats.ts';
-import type { Paint } from '../show/colour.ts';
-import { localTime } from '../show/render.ts';
-import { cut, plainLine } from '../show/text.ts';
+import { cut, localTime, type Paint, plainLine } from '../output/terminal-text.ts';
 
 const STEPS = '▁▂▃▄▅▆▇█';
 const LABEL = 9;

@@ -5,7 +5,7 @@ import { usage } from '../../failure.ts';
 import type { JournalFilter, JournalMoment } from '../../journal/follow.ts';
 import type { Context } from '../context.ts';
 import { openLocalStore } from '../local-store.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import type { Session } from '../session.ts';
 
 interface Wanted {

@@ -4,12 +4,12 @@ import { Failure, type FailureKind } from '../../failure.ts';
 import type { Bulk, Job } from './plan.ts';
 import { errorDocument } from '../explain.ts';
 import { inOrder } from './in-order.ts';
-import { note } from '../show/output.ts';
-import { progressBar } from '../show/progress-bar.ts';
+import { note } from '../output/write.ts';
+import { startProgressBar } from '../output/status-line.ts';
 import { Rejects } from './rejects.ts';
 import { type Column, idOf } from '../result.ts';
 import type { Sheet } from './sheet.ts';
-import { plainLine } from '../show/text.ts';
+import { plainLine } from '../output/terminal-text.ts';
 import { failureOfOne, Troubles } from './troubles.ts';
 
 /** One line of the result. */
@@ -56,7 +56,7 @@ export async function* runJobs(
 ): AsyncGenerator<RowResult, void, undefined> {
   const { context, choices } = plan;
   const rejects = choices.rejects === undefined ? null : await Rejects.open(choices.rejects, choices.from, sheet);
-  const bar = progressBar(context, jobs.length);
+  const bar = startProgressBar(context, jobs.length);
   const tally = new Tally(plan, jobs, rejects);
   try {
     const lanes = { concurrency: choices.concurrency ?? CONCURRENCY, ordered: choices.unordered !== true };

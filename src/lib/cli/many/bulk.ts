@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { writeJson } from '../../contract/json.ts';
 import { type Failure, usage } from '../../failure.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import { type Result, stream } from '../result.ts';
 import type { Bulk, Job } from './plan.ts';
 import { type Checked, checkRows, sayOf } from './row-values.ts';

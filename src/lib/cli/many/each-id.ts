@@ -1,6 +1,6 @@
 /** One object by its id, or with `-` one for each id on stdin. */
 import type { Context } from '../context.ts';
-import type { View } from '../show/output.ts';
+import type { View } from '../output/write.ts';
 import { type Column, object, type Result, stream } from '../result.ts';
 
 export interface Reading {

@@ -2,7 +2,7 @@
 import type { Answer } from '../../api/answers.ts';
 import type { Context } from '../context.ts';
 import type { Host } from '../ask/missing.ts';
-import type { View } from '../show/output.ts';
+import type { View } from '../output/write.ts';
 import type { BulkChoices } from './bulk-flags.ts';
 import type { Columns } from './row-values.ts';
 import type { Row } from './sheet.ts';

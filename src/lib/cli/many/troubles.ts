@@ -1,10 +1,10 @@
 /** Failures of single items among many: each is told on stderr as it would be alone, and the worst decides how the command ends. */
 import { writeJson } from '../../contract/json.ts';
 import { Failure, type FailureKind } from '../../failure.ts';
-import { colourOf } from '../show/colour.ts';
+import { colourOf } from '../output/terminal-text.ts';
 import type { Context } from '../context.ts';
 import { errorDocument, errorLines, STATUS } from '../explain.ts';
-import { send, type View } from '../show/output.ts';
+import { type View, writeText } from '../output/write.ts';
 
 /** From bad to worse: what is wrong with one item, then what is wrong with all of them. */
 const RANK: readonly FailureKind[] = [
@@ -37,7 +37,7 @@ export function failureOfOne(error: unknown): Failure | null {
 
 /** Writes a failure to stderr: a JSON document under `--json`, else up to three lines. */
 export async function sayFailure(context: Context, view: View, failure: Failure): Promise<void> {
-  if (view.json) return send(context.stderr, `${writeJson(errorDocument(failure))}\n`);
+  if (view.json) return writeText(context.stderr, `${writeJson(errorDocument(failure))}\n`);
   const paint = await colourOf(context, context.stderr, view.color);
-  return send(context.stderr, errorLines(failure, paint));
+  return writeText(context.stderr, errorLines(failure, paint));
 }

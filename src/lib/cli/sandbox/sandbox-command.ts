@@ -5,7 +5,7 @@ import { Failure, usage } from '../../failure.ts';
 import { BaseCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { identityIfAny } from '../identity-if-any.ts';
-import { during } from '../show/progress.ts';
+import { withSpinner } from '../output/status-line.ts';
 import { runningSandbox } from './running.ts';
 import type { Session } from '../session.ts';
 
@@ -21,7 +21,7 @@ export abstract class SandboxCommand<T extends typeof Command> extends BaseComma
   protected async ask(call: AdminCall): Promise<unknown> {
     const session = await this.session();
     const base = await embeddedBase(this.context, session, this.sessionFlags.base);
-    return during(this.context, 'waiting for the sandbox', askSandbox(this.context, session, base, call));
+    return withSpinner(this.context, 'waiting for the sandbox', askSandbox(this.context, session, base, call));
   }
 }
 

@@ -13,7 +13,7 @@ import { Failure, usage } from '../../failure.ts';
 import type { ReservedCompany } from '../../sandbox/objects.ts';
 import type { SandboxOptions } from '../../sandbox/settings.ts';
 import type { Context } from '../context.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import { leaveNote, removeNote } from './running.ts';
 
 export interface SandboxFlags {

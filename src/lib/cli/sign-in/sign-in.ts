@@ -7,7 +7,7 @@ import { discover } from '../../auth/token-endpoint.ts';
 import type { Environment } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import { proveByRead } from './proof.ts';
 import { runningSandbox } from '../sandbox/running.ts';
 import { openSession, type Session, type SessionFlags } from '../session.ts';

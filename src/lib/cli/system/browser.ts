@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { isLoopback } from '../../contract/environments.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 
 /** A program that is still there after this is the browser itself, and runs. */
 const PATIENCE_MS = 2000;

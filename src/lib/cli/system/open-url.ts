@@ -2,8 +2,8 @@
 import { Failure } from '../../failure.ts';
 import { openInBrowser } from './browser.ts';
 import type { Context } from '../context.ts';
-import { note } from '../show/output.ts';
-import { plainLine } from '../show/text.ts';
+import { note } from '../output/write.ts';
+import { plainLine } from '../output/terminal-text.ts';
 
 /** Opens it on a terminal; elsewhere says where it is. Never fails the command. */
 export async function openPage(context: Context, url: string | null | undefined): Promise<void> {

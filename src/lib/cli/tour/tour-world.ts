@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { isRecord } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
-import type { Paint } from '../show/colour.ts';
+import type { Paint } from '../output/terminal-text.ts';
 import type { Context } from '../context.ts';
 import { type Inner, innerContext, Memory } from '../inner.ts';
 import { run } from '../program.ts';

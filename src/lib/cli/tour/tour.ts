@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isRecord } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
-import type { Paint } from '../show/colour.ts';
+import type { Paint } from '../output/terminal-text.ts';
 import type { Context } from '../context.ts';
 import { type Listener, World } from './tour-world.ts';
 

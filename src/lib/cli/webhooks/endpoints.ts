@@ -6,7 +6,7 @@ import { Failure } from '../../failure.ts';
 import { abandonedEndpoints, enrol, type EnrolOptions, type LeftEndpoint } from '../../webhooks/listeners.ts';
 import type { Context } from '../context.ts';
 import { inboxScope } from './inbox.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import type { Session } from '../session.ts';
 import { forgetSecret, keepLastSecret, keepSecret, secretOf } from './webhook-secrets.ts';
 

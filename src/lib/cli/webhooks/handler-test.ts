@@ -1,8 +1,7 @@
 /** The handler battery on a terminal: a line for each check, its explanation below where it failed, the score at the end. */
 import type { CheckMoment, ScoreMoment } from '../../webhooks/probe/probe.ts';
-import type { Paint } from '../show/colour.ts';
+import { cut, type Paint, plainLine } from '../output/terminal-text.ts';
 import { wrapped } from './moment-line.ts';
-import { cut, plainLine } from '../show/text.ts';
 
 /** Before the second column. */
 const INDENT = 8;

@@ -9,7 +9,7 @@ import { RECEIVER_PATH } from '../../webhooks/records.ts';
 import type { Context } from '../context.ts';
 import { findDelivery } from './inbox.ts';
 import type { Prepared } from './listen-options.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import { replayed } from './replaying.ts';
 import type { Session } from '../session.ts';
 import { noSecret } from './signing.ts';

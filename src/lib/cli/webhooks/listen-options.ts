@@ -9,7 +9,7 @@ import type { Context } from '../context.ts';
 import { inboxScope } from './inbox.ts';
 import type { listenFlags } from './listen-flags.ts';
 import { endpointActs, type ListenerSecrets } from './listening.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import { presenceEvery } from './presence.ts';
 import type { Session } from '../session.ts';
 import { givenSecrets } from './signing.ts';

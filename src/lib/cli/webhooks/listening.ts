@@ -3,7 +3,7 @@ import { operate } from '../../api/operate.ts';
 import { Failure } from '../../failure.ts';
 import type { EndpointActs } from '../../webhooks/endpoint.ts';
 import type { Context } from '../context.ts';
-import { note } from '../show/output.ts';
+import { note } from '../output/write.ts';
 import { createPresence } from './presence.ts';
 import type { Session } from '../session.ts';
 import { forgetSecret, keepLastSecret, keepSecret, secretOf } from './webhook-secrets.ts';

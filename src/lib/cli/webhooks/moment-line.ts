@@ -1,9 +1,7 @@
 /** A listener's moment as one calm line with aligned columns, readable at 80; what needs words gets them once, indented below. */
 import { isLoopback } from '../../contract/environments.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
-import type { Paint } from '../show/colour.ts';
-import { localTime } from '../show/render.ts';
-import { cut, plainLine } from '../show/text.ts';
+import { cut, localTime, type Paint, plainLine } from '../output/terminal-text.ts';
 
 /** Before the second column: `10:14:02 forwarded `. */
 const INDENT = 19;

@@ -3,7 +3,7 @@
  * a thousand deliveries do not scroll the useful away. What is rare and matters is always shown.
  */
 import type { ListenerEvent } from '../../contract/listener-events.ts';
-import { createDayHeading } from '../show/day-heading.ts';
+import { createDayHeading } from '../output/terminal-text.ts';
 import { type LineView, momentLines, targetNames, toldLines, whereAll } from './moment-line.ts';
 
 /** Lines in one second before the rest of it folds. */

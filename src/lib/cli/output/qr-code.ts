@@ -1,7 +1,7 @@
 /** A URL as a QR code on stderr: a picture is for people, and stdout may be going into a variable. */
-import { wantsColour } from './colour.ts';
+import { wantsColour } from './terminal-text.ts';
 import type { Context } from '../context.ts';
-import { note } from './output.ts';
+import { note } from './write.ts';
 
 /** Draws the code where stderr is a terminal wide enough for it; says why not elsewhere. */
 export async function showQr(context: Context, url: string, color: boolean): Promise<void> {

@@ -1,0 +1,101 @@
+/** Text for a terminal: control characters removed, cut to a width, coloured; times in the local zone. */
+import type { Context, Output } from '../context.ts';
+
+// CSI, OSC (with either end), DCS/SOS/PM/APC strings, and two-byte escapes.
+const ESCAPES =
+  // oxlint-disable-next-line no-control-regex
+  /\u001b\[[0-?]*[ -/]*[@-~]|\u009b[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[PX^_][^\u001b]*(?:\u001b\\)?|\u001b[ -/]*[0-~]/g;
+// C0 and C1 without line feed, delete, and the marks that reorder text (a way to show one thing and mean another).
+// oxlint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Removes escape sequences and control characters, so that text from outside cannot control the terminal; line feeds stay. */
+export function plain(text: string): string {
+  return text.replace(ESCAPES, '').replace(CONTROLS, ' ');
+}
+
+/** `plain`, on one line. */
+export function plainLine(text: string): string {
+  return plain(text).replace(/\s*\n\s*/g, ' ');
+}
+
+/** Cuts to `width` columns, with `…` at the end. */
+export function cut(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let kept = '';
+  let room = width - 1;
+  for (const character of text) {
+    room -= displayWidth(character);
+    if (room < 0) break;
+    kept += character;
+  }
+  return width <= 0 ? '' : `${kept}…`;
+}
+
+/** Columns that a text takes on a terminal: two for wide characters (Unicode TR 11) and emoji, none for combining marks. */
+export function displayWidth(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
+  let columns = 0;
+  for (const character of text) columns += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+  return columns;
+}
+
+const COMBINING = /[\p{Mn}\p{Me}\p{Cf}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}\p{Emoji_Presentation}]/u;
+
+/** Colours for one output. Colour never carries meaning alone. */
+export interface Paint {
+  dim(text: string): string;
+  bold(text: string): string;
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+}
+
+const same = (text: string): string => text;
+const NO_COLOUR: Paint = { dim: same, bold: same, good: same, bad: same, warn: same };
+
+/** Whether to colour: `--no-color` > `NO_COLOR` > `FORCE_COLOR` > `TERM=dumb` > a terminal (no-color.org, force-color.org). */
+export function wantsColour(context: Pick<Context, 'env'>, output: Pick<Output, 'isTTY'>, flag: boolean): boolean {
+  if (!flag || context.env['NO_COLOR']) return false;
+  const forced = context.env['FORCE_COLOR'];
+  if (forced !== undefined && forced !== '') return forced !== '0' && forced !== 'false';
+  return output.isTTY === true && context.env['TERM'] !== 'dumb';
+}
+
+/** The colours for one output; chalk is loaded only where there is colour. */
+export async function colourOf(context: Context, output: Output, flag: boolean): Promise<Paint> {
+  if (!wantsColour(context, output, flag)) return NO_COLOUR;
+  const { Chalk } = await import('chalk');
+  const chalk = new Chalk({ level: 1 });
+  return { dim: chalk.dim, bold: chalk.bold, good: chalk.green, bad: chalk.red, warn: chalk.yellow };
+}
+
+/** `2026-06-29 11:14:02 +01:00`. @param instant ISO 8601, or milliseconds since the epoch */
+export function localTime(instant: string | number): string {
+  const at = new Date(instant);
+  const offset = -at.getTimezoneOffset();
+  const sign = offset < 0 ? '-' : '+';
+  const zone = `${sign}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())} ${zone}`;
+}
+
+/**
+ * Headings for lines that show only the time of day: called before each line, it returns `2026-06-29, times at +01:00` for the first line
+ * and whenever day or zone change, else null.
+ */
+export function createDayHeading(): (at: string | number) => string | null {
+  let last = '';
+  return (at) => {
+    const [day = '', , zone = ''] = localTime(at).split(' ');
+    const heading = `${day}, times at ${zone}`;
+    if (heading === last) return null;
+    last = heading;
+    return heading;
+  };
+}
+
+function two(n: number): string {
+  return String(n).padStart(2, '0');
+}

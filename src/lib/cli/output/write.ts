@@ -1,0 +1,144 @@
+/**
+ * Writes results and notes: stdout is data, stderr is for people. Every write waits for the reader, so no byte is lost in a slow pipe
+ * and a reader that leaves stops the work instead of failing it.
+ */
+import { scalarText, writeJson } from '../../contract/json.ts';
+import type { Context, Output } from '../context.ts';
+import { idOf, type Result } from '../result.ts';
+import { fieldLines, humanFields, humanRow, tabRow, valuesAt } from './format.ts';
+import { clearStatusLine, redrawStatusLine } from './status-line.ts';
+import { colourOf, plain } from './terminal-text.ts';
+
+/** How the user asked for the result (command-line.md#output). */
+export interface View {
+  json: boolean;
+  field: string | null;
+  quiet: boolean;
+  color: boolean;
+}
+
+/** Writes a result to stdout in the view asked for. */
+export async function writeResult(context: Context, view: View, result: Result): Promise<void> {
+  if (result.kind === 'nothing') return;
+  if (result.kind === 'stream') return writeStream(context, view, result);
+  await writeText(context.stdout, await resultText(context, view, result));
+}
+
+/** A line for people, on stderr. Not awaited: it must not hold up data. */
+export function note(context: Context, line: string): void {
+  clearStatusLine(context.stderr);
+  context.stderr.write(`${line}\n`);
+}
+
+/** Writes, and waits until the reader took it; a reader that left is not an error. */
+export function writeText(output: Output, text: string): Promise<void> {
+  if (text === '') return Promise.resolve();
+  clearStatusLine(output);
+  return new Promise((resolve) => output.write(text, () => resolve()));
+}
+
+async function resultText(
+  context: Context,
+  view: View,
+  result: Exclude<Result, { kind: 'stream' | 'nothing' }>,
+): Promise<string> {
+  const terminal = context.stdout.isTTY === true;
+  if (view.field !== null) return fieldText(context, result.document, view.field);
+  if (view.json) return jsonText(context, result.document, terminal ? 2 : undefined);
+  if (result.kind === 'text') return `${terminal ? plain(result.text) : result.text}\n`;
+  if (view.quiet) return idText(context, result.kind === 'page' ? result.items.map(idOf) : [result.id]);
+  if (!terminal) {
+    return result.kind === 'page'
+      ? result.items.map((item) => tabRow(item, result.columns)).join('')
+      : fieldLines(result.document);
+  }
+  const { dim } = await colourOf(context, context.stdout, view.color);
+  if (result.kind === 'object') return result.human ?? humanFields(result.document, dim, result.pence);
+  if (result.items.length > 0) {
+    const { itemTable } = await import('./table.ts');
+    return itemTable(result.items, result.columns, context.stdout.columns || 80, dim);
+  }
+  note(context, result.empty);
+  return '';
+}
+
+/** Writes one item after another; none is kept. */
+async function writeStream(context: Context, view: View, result: Result & { kind: 'stream' }): Promise<void> {
+  const terminal = context.stdout.isTTY === true;
+  for await (const item of result.items) {
+    const line =
+      view.field !== null
+        ? fieldText(context, item, view.field)
+        : view.json
+          ? jsonText(context, item)
+          : view.quiet
+            ? idText(context, [result.id(item)])
+            : terminal && result.line
+              ? `${result.line(item)}\n`
+              : terminal
+                ? humanRow(item, result.columns)
+                : tabRow(item, result.columns);
+    // Both may be the same terminal.
+    if (terminal) clearStatusLine(context.stderr);
+    await writeUntilStopped(context.stdout, line, context.signal);
+    if (terminal) redrawStatusLine(context.stderr);
+    if (context.signal.aborted && cannotWrite(context.signal.reason)) return;
+  }
+}
+
+function fieldText(context: Context, document: unknown, path: string): string {
+  const values = valuesAt(document, path);
+  if (values.length === 0) {
+    note(context, `note: the answer has no field ${path}`);
+    return '\n';
+  }
+  const text = values.map((value) => `${scalarText(value)}\n`).join('');
+  return context.stdout.isTTY === true ? plain(text) : text;
+}
+
+/** On a terminal, control characters that JSON allows unescaped are escaped: the same document, and nothing controls the terminal. */
+function jsonText(context: Context, document: unknown, indent?: number): string {
+  const text = writeJson(document, indent);
+  return `${context.stdout.isTTY === true ? text.replace(CONTROLS_IN_JSON, escape) : text}\n`;
+}
+
+const CONTROLS_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+function escape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function idText(context: Context, ids: readonly (string | null)[]): string {
+  const text = ids.map((id) => (id === null ? '' : `${id}\n`)).join('');
+  return context.stdout.isTTY === true ? plain(text) : text;
+}
+
+function cannotWrite(abortReason: unknown): boolean {
+  return abortReason === 'reader_gone' || abortReason === 'not_written';
+}
+
+/** How long a reader that does not read may hold up a program that was asked to stop. */
+const GRACE_MS = 500;
+
+/** As `writeText`, but no longer than the grace period once the program was asked to stop. Leaves no listener behind: a list has many lines. */
+function writeUntilStopped(output: Output, text: string, signal: AbortSignal): Promise<void> {
+  if (text === '') return Promise.resolve();
+  return new Promise((resolve) => {
+    const giveUp = (): unknown => setTimeout(resolve, GRACE_MS).unref();
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+    output.write(text, () => {
+      signal.removeEventListener('abort', giveUp);
+      resolve();
+    });
+  });
+}
+
+/** Resolves a grace period (500 ms) after the program was asked to stop; never before. */
+export function graceAfterStop(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const giveUp = (): unknown => setTimeout(resolve, GRACE_MS).unref();
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+}
