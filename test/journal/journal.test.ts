@@ -9,8 +9,8 @@ import { after, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { Failure } from '../../src/lib/failure.ts';
 import { JOURNAL, type JournalEntry } from '../../src/lib/journal/entries.ts';
-import { follow, type FollowOptions, type JournalMoment } from '../../src/lib/journal/follow.ts';
-import { show } from '../../src/lib/journal/reader.ts';
+import { follow, type FollowOptions, type JournalItem } from '../../src/lib/journal/follow.ts';
+import { exchangesOf } from '../../src/lib/journal/query.ts';
 import { createJournal, type JournalOptions } from '../../src/lib/journal/record.ts';
 import { openStore, type Store } from '../../src/lib/store/store.ts';
 import { NOW, record } from './support.ts';
@@ -36,12 +36,12 @@ function journalOn(store: Store, more: Partial<JournalOptions> = {}) {
 }
 
 /** Everything that is there. */
-async function readAll(store: Store, more: Partial<FollowOptions> = {}): Promise<JournalMoment[]> {
-  const moments: JournalMoment[] = [];
+async function readAll(store: Store, more: Partial<FollowOptions> = {}): Promise<JournalItem[]> {
+  const moments: JournalItem[] = [];
   for await (const moment of follow({ store, since: 0, follow: false, ...more })) moments.push(moment);
   return moments;
 }
-const entriesOf = (moments: JournalMoment[]): JournalEntry[] =>
+const entriesOf = (moments: JournalItem[]): JournalEntry[] =>
   moments.flatMap((moment) => (moment.type === 'entry' ? [moment.entry] : []));
 
 describe('journal, what goes in comes out', () => {
@@ -224,7 +224,7 @@ describe('journal, filters', () => {
   }
 
   it('the last so many that fit', async () => {
-    const moments: JournalMoment[] = [];
+    const moments: JournalItem[] = [];
     for await (const moment of follow({ store, last: 2, filter: { source: 'cli' }, follow: false }))
       moments.push(moment);
     assert.deepEqual(
@@ -260,10 +260,10 @@ describe('journal, filters', () => {
 
   it('shows every entry of a request id', () => {
     assert.deepEqual(
-      show(store, 'req_b').map((entry) => entry.status),
+      exchangesOf(store, 'req_b').map((entry) => entry.status),
       [422],
     );
-    assert.deepEqual(show(store, 'req_none'), []);
+    assert.deepEqual(exchangesOf(store, 'req_none'), []);
   });
 });
 

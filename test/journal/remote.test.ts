@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { sleep } from '../../src/lib/api/sleep.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import { Failure } from '../../src/lib/failure.ts';
-import type { JournalMoment } from '../../src/lib/journal/follow.ts';
+import type { JournalItem } from '../../src/lib/journal/follow.ts';
 import { followRemote, readRemote, type RemoteOptions } from '../../src/lib/journal/remote.ts';
 import { readServerEvents, type ServerEvent } from '../../src/lib/journal/server-events.ts';
 import { serve, type Served } from '../../src/lib/sandbox/server.ts';
@@ -34,7 +34,7 @@ async function* endless(): AsyncGenerator<Uint8Array> {
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(String, (error: unknown) => (error instanceof Failure ? (error.facts.code ?? error.kind) : error));
-const kindOf = (moments: AsyncGenerator<JournalMoment>): Promise<string> =>
+const kindOf = (moments: AsyncGenerator<JournalItem>): Promise<string> =>
   moments.next().then(
     () => 'none',
     (error: unknown) => (error instanceof Failure ? error.kind : String(error)),
@@ -52,7 +52,7 @@ async function visit(url: string): Promise<void> {
   await lone.close();
 }
 
-async function take(moments: AsyncGenerator<JournalMoment>, count: number): Promise<string[]> {
+async function take(moments: AsyncGenerator<JournalItem>, count: number): Promise<string[]> {
   const taken: string[] = [];
   while (taken.length < count) {
     const next = await moments.next();

@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { JOURNAL } from '../../src/lib/journal/entries.ts';
-import { DEFAULT_LIMITS, limitsOf, prune, setLimits } from '../../src/lib/journal/limits.ts';
-import { show } from '../../src/lib/journal/reader.ts';
+import {
+  DEFAULT_JOURNAL_LIMITS,
+  readJournalLimits,
+  pruneJournal,
+  setJournalLimits,
+} from '../../src/lib/journal/journal-limits.ts';
+import { exchangesOf } from '../../src/lib/journal/query.ts';
 import { createJournal } from '../../src/lib/journal/record.ts';
 import { type Stats, statsOf } from '../../src/lib/journal/stats.ts';
 import { openStore, type Store } from '../../src/lib/store/store.ts';
@@ -164,28 +169,32 @@ describe('limits', () => {
   it('rest in the store, so that another process keeps to them', () => {
     const path = join(root, 'limits.db');
     const store = open(path);
-    assert.deepEqual(limitsOf(store), DEFAULT_LIMITS);
-    setLimits(store, { maxEntries: 250 });
-    assert.deepEqual(setLimits(store, { maxAgeMs: MINUTE }), { ...DEFAULT_LIMITS, maxEntries: 250, maxAgeMs: MINUTE });
+    assert.deepEqual(readJournalLimits(store), DEFAULT_JOURNAL_LIMITS);
+    setJournalLimits(store, { maxEntries: 250 });
+    assert.deepEqual(setJournalLimits(store, { maxAgeMs: MINUTE }), {
+      ...DEFAULT_JOURNAL_LIMITS,
+      maxEntries: 250,
+      maxAgeMs: MINUTE,
+    });
     const other = open(path);
     write(other, ...Array.from({ length: 1000 }, (_, n) => ({ requestId: `req_${n}` })));
     assert.ok(count(other) >= 250 && count(other) < 460, String(count(other)));
   });
 
-  it('prune lets the old go, all of it when all is old, and keeps to the size in bytes', () => {
+  it('pruneJournal lets the old go, all of it when all is old, and keeps to the size in bytes', () => {
     const store = open();
     write(store, { at: NOW - 10 * MINUTE }, { at: NOW - 3 * MINUTE }, { at: NOW });
-    assert.equal(prune(store, { ...DEFAULT_LIMITS, maxAgeMs: 5 * MINUTE }, NOW), 1);
+    assert.equal(pruneJournal(store, { ...DEFAULT_JOURNAL_LIMITS, maxAgeMs: 5 * MINUTE }, NOW), 1);
     assert.equal(count(store), 2);
-    assert.equal(prune(store, { ...DEFAULT_LIMITS, maxAgeMs: 5 * MINUTE }, NOW + 60 * MINUTE), 2);
+    assert.equal(pruneJournal(store, { ...DEFAULT_JOURNAL_LIMITS, maxAgeMs: 5 * MINUTE }, NOW + 60 * MINUTE), 2);
     assert.equal(count(store), 0);
     write(store, ...Array.from({ length: 2000 }, () => ({ responseBody: 'x'.repeat(8000) })));
-    prune(store, { ...DEFAULT_LIMITS, maxBytes: 8 * 1024 * 1024 }, NOW);
+    pruneJournal(store, { ...DEFAULT_JOURNAL_LIMITS, maxBytes: 8 * 1024 * 1024 }, NOW);
     assert.ok(count(store) >= 300 && count(store) <= 1000, String(count(store)));
   });
 });
 
-describe('show', () => {
+describe('exchangesOf', () => {
   it('finds a call by its request, a delivery by its own id or its event', () => {
     const store = open();
     write(
@@ -195,10 +204,10 @@ describe('show', () => {
       { requestId: null, deliveryId: 'whd_1', eventId: 'evt_1', source: 'listener' },
     );
     assert.deepEqual(
-      [show(store, 'req_1').length, show(store, 'whd_1').length, show(store, 'evt_1').length],
+      [exchangesOf(store, 'req_1').length, exchangesOf(store, 'whd_1').length, exchangesOf(store, 'evt_1').length],
       [2, 1, 1],
     );
-    assert.deepEqual(show(store, 'req_2'), []);
+    assert.deepEqual(exchangesOf(store, 'req_2'), []);
   });
 
   it('tells the type of an error that only its code was written down of', () => {
@@ -209,7 +218,7 @@ describe('show', () => {
       { requestId: 'req_2', errorCode: 'unheard_of' },
     );
     assert.deepEqual(
-      ['req_1', 'req_2'].map((id) => show(store, id)[0]?.errorType),
+      ['req_1', 'req_2'].map((id) => exchangesOf(store, id)[0]?.errorType),
       ['invalid_request_error', null],
     );
   });

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { usage } from '../../lib/failure.ts';
-import type { Limits } from '../../lib/journal/limits.ts';
+import type { JournalLimits } from '../../lib/journal/journal-limits.ts';
 
 const MIB = 1024 * 1024;
 
@@ -30,11 +30,11 @@ export default class LogsLimits extends BaseCommand<typeof LogsLimits> {
 
   async run(): Promise<Result> {
     const session = await this.session();
-    const { limitsOf, prune, setLimits } = await import('../../lib/journal/limits.ts');
+    const { readJournalLimits, pruneJournal, setJournalLimits } = await import('../../lib/journal/journal-limits.ts');
     const store = session.store();
     const given = this.given();
-    const limits = Object.keys(given).length === 0 ? limitsOf(store) : setLimits(store, given);
-    const pruned = Object.keys(given).length === 0 ? 0 : prune(store, limits, this.context.now());
+    const limits = Object.keys(given).length === 0 ? readJournalLimits(store) : setJournalLimits(store, given);
+    const pruned = Object.keys(given).length === 0 ? 0 : pruneJournal(store, limits, this.context.now());
     const { maxAgeMs, maxEntries, maxBytes } = limits;
     return object(
       { max_age_seconds: maxAgeMs / 1000, max_entries: maxEntries, max_size_mib: maxBytes / MIB, pruned },
@@ -42,7 +42,7 @@ export default class LogsLimits extends BaseCommand<typeof LogsLimits> {
     );
   }
 
-  private given(): Partial<Limits> {
+  private given(): Partial<JournalLimits> {
     const { 'max-age': age, 'max-entries': entries, 'max-size': size } = this.flags;
     return {
       ...(age === undefined ? {} : { maxAgeMs: age }),

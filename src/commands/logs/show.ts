@@ -25,8 +25,8 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
 
   async run(): Promise<Result> {
     const session = await this.session();
-    const { show } = await import('../../lib/journal/reader.ts');
-    const entries = show(session.store(), this.args.id);
+    const { exchangesOf } = await import('../../lib/journal/query.ts');
+    const entries = exchangesOf(session.store(), this.args.id);
     const last = lastSeen(entries);
     if (last === null) {
       throw new Failure('not_found', `the log of this machine has no ${this.args.id}`, {

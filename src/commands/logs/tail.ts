@@ -6,7 +6,7 @@ import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
 import { momentId, momentLine } from '../../lib/cli/logs/log-line.ts';
 import { remoteBase } from '../../lib/cli/logs/log-source.ts';
 import { type Column, type Result, stream } from '../../lib/cli/result.ts';
-import type { JournalMoment } from '../../lib/journal/follow.ts';
+import type { JournalItem } from '../../lib/journal/follow.ts';
 
 /** Without --since, so many of the latest entries are shown first. */
 const LATEST = 20;
@@ -61,7 +61,7 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
     }
   }
 
-  private async source(): Promise<AsyncGenerator<JournalMoment, void, undefined>> {
+  private async source(): Promise<AsyncGenerator<JournalItem, void, undefined>> {
     const { since, from } = this.flags;
     const [session, { localMoments, remoteMoments }] = await Promise.all([
       this.session(),

@@ -9,7 +9,7 @@ import { adviceLines, completed, documentOf, withFlags, withPrefix } from '../..
 import { isEndpoint, KEY_PREFIX } from '../../lib/cli/logs/ticket-words.ts';
 import { Failure, usage } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
-import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/ticket.ts';
+import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/support-ticket.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
   static override summary = 'make the ticket that support asks for, redacted';
@@ -88,9 +88,9 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
 
   /** A log that cannot be read is as good as none: flags and answers can say what it does not. */
   private async entriesOf(session: Session, requestId: string): Promise<JournalEntry[]> {
-    const { show } = await import('../../lib/journal/reader.ts');
+    const { exchangesOf } = await import('../../lib/journal/query.ts');
     try {
-      return show(session.store(), requestId);
+      return exchangesOf(session.store(), requestId);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.note(`warning: the log of this machine cannot be read: ${error.message}`);

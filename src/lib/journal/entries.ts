@@ -1,6 +1,6 @@
 /**
- * What the journal keeps: the table, and a record on its way in and out of it. On the way in it loses its secrets and whatever is
- * too long; nothing in this room writes a row by another way.
+ * The journal's table, and the conversion of a record to a row and back. `toRow` redacts secrets and cuts what is too long; every row
+ * is written through it.
  */
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
@@ -8,7 +8,7 @@ import { problemEntry } from '../contract/problem.ts';
 import { redactBody, redactHeaders } from '../contract/secrets.ts';
 import type { Tables } from '../store/tables.ts';
 
-/** Numbers never come back (AUTOINCREMENT), so a missing one means that a row was pruned. */
+/** Sequence numbers are never reused (AUTOINCREMENT), so a missing one means that a row was pruned. */
 export const JOURNAL: Tables = {
   room: 'journal',
   steps: [
@@ -50,7 +50,7 @@ export interface JournalEntry extends ExchangeRecord {
   seq: number;
 }
 
-/** Characters kept of a body, of any other text, and of a header's name. */
+/** Characters kept of a body, of any other text, and of a header's name; then the number of headers kept. */
 const MOST_BODY = 16 * 1024;
 const MOST_TEXT = 4 * 1024;
 const MOST_NAME = 256;
@@ -85,8 +85,8 @@ const COLUMNS = [
 export const INSERT = `INSERT INTO journal (${COLUMNS.map(([, column]) => column).join(', ')})
   VALUES (${COLUMNS.map(() => '?').join(', ')})`;
 
-/** The values of `INSERT`: redacted first, then cut. @param known live secret values */
-export function rowOf(record: ExchangeRecord, known: readonly string[]): SQLInputValue[] {
+/** The values for `INSERT`: redacted first, then cut. @param known live secret values */
+export function toRow(record: ExchangeRecord, known: readonly string[]): SQLInputValue[] {
   return COLUMNS.map(([member]) => {
     const value = record[member];
     if (member === 'requestBody' || member === 'responseBody') {
@@ -103,8 +103,8 @@ function wholeUnless(real: boolean, value: number): number {
   return real ? Math.round(value * 100) / 100 : Math.round(value);
 }
 
-/** A row of `SELECT *`. */
-export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
+/** The entry of a row from `SELECT *`. */
+export function toEntry(row: Record<string, SQLOutputValue>): JournalEntry {
   const text = (column: string): string | null => {
     const value = row[column];
     return typeof value === 'string' ? value : null;
@@ -137,7 +137,7 @@ export function entryOf(row: Record<string, SQLOutputValue>): JournalEntry {
   };
 }
 
-/** Not everybody who writes knows the type; the code does (partner-api.md#errors). */
+/** The error type that belongs to an error code, for records that carry only the code (partner-api.md#errors). */
 export function typeOfCode(code: string | null): string | null {
   return code === null ? null : (problemEntry(code)?.type ?? null);
 }

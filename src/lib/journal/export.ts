@@ -1,13 +1,13 @@
-/** An entry in forms that other tools read: a line for the shell, and HAR 1.2. What was redacted stays redacted. */
+/** Exports journal entries for other tools: a curl command line, and HAR 1.2. Redacted values stay redacted. */
 import type { JournalEntry } from './entries.ts';
 
-/** Set by curl itself, or of no meaning for a repeat. */
+/** Headers that curl sets itself, or that mean nothing when the call is repeated. */
 const LEFT_OUT = /^(?:host|content-length|connection|accept-encoding|transfer-encoding|user-agent|authorization)$/;
 
 /**
- * The call as a curl line. The credential is a command, never a value; the idempotency key stays, so that pasting it repeats the
- * call and not its effect.
- * @param credential what stands for it, within double quotes of a shell
+ * The call as a curl command line. The credential is a shell command, never a value; the idempotency key is kept, so that repeating the
+ * call does not repeat its effect.
+ * @param credential text of the Authorization header, inside double quotes of a shell
  */
 export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp token)'): string {
   // With -X HEAD curl would wait for a body.
@@ -22,7 +22,7 @@ export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp tok
   return parts.join(' \\\n  ');
 }
 
-/** False where the line would send something else than the call did: part of it was cut, redacted, or is no text. */
+/** Whether the curl line sends what the call sent; false when part of it was cut, redacted, or is not text. */
 export function isWhole({ requestHeaders, requestBody }: JournalEntry): boolean {
   const headers = Object.entries(requestHeaders).filter(([name]) => !LEFT_OUT.test(name));
   return (
@@ -31,7 +31,7 @@ export function isWhole({ requestHeaders, requestBody }: JournalEntry): boolean 
   );
 }
 
-/** HTTP Archive 1.2, one entry for each try. @param version of the program */
+/** HTTP Archive (HAR) 1.2, one entry for each attempt. @param version of the program */
 export function asHar(entries: readonly JournalEntry[], version: string): object {
   return {
     log: { version: '1.2', creator: { name: 'credicorp', version }, entries: entries.map(harEntry) },
@@ -58,7 +58,7 @@ function harEntry(entry: JournalEntry): object {
       bodySize: requestBody === null ? 0 : Buffer.byteLength(requestBody),
     },
     response: {
-      // HAR writes 0 where no answer came.
+      // HAR uses 0 for "no response".
       status: entry.status ?? 0,
       statusText: entry.note ?? '',
       httpVersion: 'HTTP/1.1',
@@ -85,7 +85,7 @@ function pairs(entries: Iterable<[string, string]>): { name: string; value: stri
   return [...entries].map(([name, value]) => ({ name, value }));
 }
 
-/** For a POSIX shell. */
+/** Single-quoted for a POSIX shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,37 +1,37 @@
-/** Reads the journal: what is there, then what comes, from whichever process it comes. */
+/** Follows the journal: the entries already there, then new ones as any process on this machine writes them (`logs tail`). */
 import { setTimeout as wait } from 'node:timers/promises';
 import { isDamage } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
 import type { JournalEntry } from './entries.ts';
-import type { JournalFilter } from './filter.ts';
-import { Reader } from './reader.ts';
+import type { JournalFilter } from './query.ts';
+import { JournalReader } from './query.ts';
 
-export type { JournalFilter } from './filter.ts';
+export type { JournalFilter } from './query.ts';
 
 export interface FollowOptions {
   store: Store;
-  /** Opens the store again when the file was set aside and begun anew. What this opened, `follow` closes. */
+  /** Opens the store again after the file was found damaged and replaced. `follow` closes what it opened this way. */
   reopen?: () => Store;
-  /** Begin with entries from this instant on, in milliseconds since the epoch. Without `since` and `last`: with what comes. */
+  /** Start with entries from this instant on, in milliseconds since the epoch. Without `since` and `last`: only new entries. */
   since?: number;
-  /** Begin with the last so many that fit the filter. */
+  /** Start with this many of the newest entries that fit the filter. */
   last?: number;
   filter?: JournalFilter;
-  /** Go on with what comes, until the signal. */
+  /** Keep waiting for new entries until the signal is aborted. */
   follow: boolean;
   /** How often to look, in milliseconds. Default 75. */
   pollMs?: number;
   signal?: AbortSignal;
 }
 
-/** `gap`: entries that would have been due here were pruned, or the store was set aside and begun anew. */
-export type JournalMoment = { type: 'entry'; entry: JournalEntry } | { type: 'gap'; why: 'pruned' | 'replaced' };
+/** An entry, or a gap: entries missing here were pruned, or the store was damaged and replaced by a new one. */
+export type JournalItem = { type: 'entry'; entry: JournalEntry } | { type: 'gap'; why: 'pruned' | 'replaced' };
 
 const POLL_MS = 75;
 const BATCH = 200;
 
-/** @returns when the signal is aborted, or, without `follow`, when everything was read. */
-export async function* follow(options: FollowOptions): AsyncGenerator<JournalMoment, void, undefined> {
+/** Yields entries in order. Ends when the signal is aborted or, without `follow`, when everything was read. */
+export async function* follow(options: FollowOptions): AsyncGenerator<JournalItem, void, undefined> {
   const { signal, reopen, since = null, filter = {} } = options;
   let { store } = options;
   let place: Place | null = null;
@@ -48,7 +48,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<JournalMom
       if (reopen && store.isStale()) {
         if (store !== options.store) store.close();
         store = reopen();
-        place = { reader: new Reader(store, filter, since), seen: 0 };
+        place = { reader: new JournalReader(store, filter, since), seen: 0 };
         yield { type: 'gap', why: 'replaced' };
       } else if (!options.follow) return;
       else await wait(options.pollMs ?? POLL_MS, undefined, signal ? { signal } : {}).catch(() => null);
@@ -59,25 +59,25 @@ export async function* follow(options: FollowOptions): AsyncGenerator<JournalMom
 }
 
 interface Place {
-  reader: Reader;
-  /** The number up to which everything was read. */
+  reader: JournalReader;
+  /** Sequence number up to which everything was read. */
   seen: number;
 }
 
-function* begin(store: Store, options: FollowOptions): Generator<JournalMoment, Place> {
+function* begin(store: Store, options: FollowOptions): Generator<JournalItem, Place> {
   const { since = null, last, filter = {} } = options;
-  const reader = new Reader(store, filter, since);
+  const reader = new JournalReader(store, filter, since);
   const seen = last !== undefined ? reader.beforeLast(last) : since === null ? reader.newest() : reader.before(since);
   if (reader.lost(since)) yield { type: 'gap', why: 'pruned' };
   return { reader, seen };
 }
 
 /** Everything after `seen`, in order. */
-function* readOn(place: Place, signal: AbortSignal | undefined): Generator<JournalMoment, void> {
+function* readOn(place: Place, signal: AbortSignal | undefined): Generator<JournalItem, void> {
   const { reader } = place;
   for (;;) {
     if (signal?.aborted) return;
-    // A reader slower than the pruning loses entries, and is told.
+    // Entries pruned before they were read are reported as a gap.
     const first = reader.first();
     if (first > place.seen + 1) {
       place.seen = first - 1;

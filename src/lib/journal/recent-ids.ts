@@ -1,17 +1,17 @@
-/** Ids that passed by lately, for completing a command line: read quickly, and nothing at all rather than an error. */
+/** Recently seen ids, for shell completion. Loads as little as possible and returns nothing rather than an error. */
 import { createRequire } from 'node:module';
 
 export type IdColumn = 'resource_id' | 'request_id' | 'event_id';
 
-/** How far back is looked. */
+/** How many of the newest rows are searched. */
 const LATEST_ROWS = 2000;
 const MOST_IDS = 50;
 
 const load = createRequire(import.meta.url);
 
 /**
- * Newest first; only those that begin with one of the prefixes. A resource that was only asked for in vain is none.
- * @param path of the store; nothing is created, migrated or waited for
+ * Newest first, only ids with one of the prefixes. An id that was only ever answered with an error does not count as a resource.
+ * @param path of the store; it is neither created nor migrated, and a locked one gives no ids
  */
 export function recentIds(path: string, column: IdColumn, prefixes: readonly string[]): string[] {
   try {

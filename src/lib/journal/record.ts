@@ -1,40 +1,40 @@
 /**
- * Writes exchanges down. Never throws, never makes anybody wait for more than a moment, and is never a reason for a command to
- * fail: what cannot be written is told once and then let go.
+ * Writes exchanges to the journal, in batches. Never throws and never lets a command fail: what cannot be written is reported once and
+ * then dropped.
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { WriteDown } from '../contract/exchange.ts';
 import { isDamage, sqliteCode } from '../store/damage.ts';
 import type { Store } from '../store/store.ts';
-import { INSERT, rowOf } from './entries.ts';
-import { forget, type Limits, limitsOf } from './limits.ts';
+import { INSERT, toRow } from './entries.ts';
+import { deleteOverLimit, type JournalLimits, readJournalLimits } from './journal-limits.ts';
 
 export interface JournalOptions {
-  /** Lends the store when the first record is to be written, and again when that one is stale. Whoever lends it closes it, after `close`. */
+  /** Opens the store when the first record is written, and again when that store is stale. The caller closes it, after `close`. */
   open: () => Store;
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** Live secret values, asked for with each record. */
+  /** Live secret values to redact; read for each record. */
   secrets?: () => readonly string[];
-  /** Instead of those that rest in the store (`limits`). */
-  limits?: Partial<Limits>;
-  /** Told once why records cannot be written. */
+  /** Used instead of the limits kept in the store. */
+  limits?: Partial<JournalLimits>;
+  /** Called once with the reason when records cannot be written. */
   onTrouble?: (error: unknown) => void;
 }
 
 export interface Journal {
   write: WriteDown;
-  /** Writes what is still on its way. */
+  /** Writes what is still buffered. */
   close(): void;
 }
 
-/** Records are written together, at most this much later. */
+/** Records are buffered for at most this long, this many rows or this many characters. */
 const FLUSH_MS = 10;
 const FLUSH_ROWS = 200;
 const FLUSH_CHARACTERS = 512 * 1024;
-/** Old entries are looked for once in so many. */
+/** Old entries are deleted once every this many records. */
 const PRUNE_EVERY = 200;
-/** After a failure the store is left alone for a while. */
+/** After a failure nothing is written for this long. */
 const REST_MS = 5000;
 
 export function createJournal(options: JournalOptions): Journal {
@@ -59,7 +59,7 @@ class Recorder {
   write(record: Parameters<WriteDown>[0]): void {
     try {
       if (this.#options.now() < this.#restUntil) return;
-      const row = rowOf(record, this.#options.secrets?.() ?? []);
+      const row = toRow(record, this.#options.secrets?.() ?? []);
       this.#rows.push(row);
       for (const value of row) if (typeof value === 'string') this.#characters += value.length;
       if (this.#rows.length >= FLUSH_ROWS || this.#characters > FLUSH_CHARACTERS) this.flush();
@@ -83,7 +83,7 @@ class Recorder {
     }
   }
 
-  /** Whoever meets damage has the file set aside, and writes on in the new one. */
+  /** When the file turns out to be damaged it is set aside and the rows are written to a new one. */
   #put(rows: readonly SQLInputValue[][]): void {
     try {
       this.#putOnce(rows);
@@ -101,18 +101,18 @@ class Recorder {
     try {
       last = this.#insert(store, insert, rows);
     } catch (error) {
-      // A file at its limit has room again once the oldest entries are gone.
+      // A full file has room again once the oldest entries are deleted.
       if (sqliteCode(error) !== 'full' || store.bound(maxBytes) === 0) throw error;
       last = this.#insert(store, insert, rows);
     }
     store.trim(maxBytes);
-    if (last % PRUNE_EVERY < rows.length) forget(store, this.#limits(store), this.#options.now());
+    if (last % PRUNE_EVERY < rows.length) deleteOverLimit(store, this.#limits(store), this.#options.now());
   }
 
   /** @returns the last row's number */
   #insert(store: Store, insert: StatementSync, rows: readonly SQLInputValue[][]): number {
     let last = 0;
-    // One transaction: the other processes are kept out once, not once for each row.
+    // One transaction: one lock and one commit for all rows.
     const own = !store.db.isTransaction;
     if (own) store.db.exec('BEGIN IMMEDIATE');
     try {
@@ -130,8 +130,8 @@ class Recorder {
     return { store, insert: store.db.prepare(INSERT), maxBytes: this.#limits(store).maxBytes };
   }
 
-  #limits(store: Store): Limits {
-    return { ...limitsOf(store), ...this.#options.limits };
+  #limits(store: Store): JournalLimits {
+    return { ...readJournalLimits(store), ...this.#options.limits };
   }
 
   #fail(error: unknown): void {

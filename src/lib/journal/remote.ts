@@ -1,13 +1,14 @@
 /**
- * Follows the request log of a sandbox on another host (sandbox.md#admin-routes, sandbox.md#request-log-and-stream) as if it were the journal here. Comes back after a
- * break with the number it has seen last, so nothing is lost that the sandbox still holds; what it no longer holds is shown as a
- * gap, and so is another sandbox in its place, which is read from its beginning.
+ * Follows the request log of a sandbox on another host (sandbox.md#admin-routes, sandbox.md#request-log-and-stream) and yields the same
+ * items as the journal on this machine. After a broken connection it reconnects with the last number seen, so nothing is lost that the
+ * sandbox still holds; what it no longer holds is reported as a gap, and so is a different sandbox in its place.
  */
-import type { HttpRequest } from '../contract/exchange.ts';
+import { BLANK_RECORD, type HttpRequest } from '../contract/exchange.ts';
+import { isRecord } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
-import { type JournalFilter, matches } from './filter.ts';
-import type { JournalMoment } from './follow.ts';
-import { remoteEntry } from './remote-entry.ts';
+import { type JournalEntry, typeOfCode } from './entries.ts';
+import type { JournalItem } from './follow.ts';
+import { type JournalFilter, matchesFilter } from './query.ts';
 import { readServerEvents } from './server-events.ts';
 
 export interface RemoteOptions {
@@ -20,13 +21,13 @@ export interface RemoteOptions {
     idleMs?: number,
   ) => Promise<{ status: number; headers: Record<string, string>; body: AsyncIterable<Uint8Array> }>;
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
-  /** Begin with entries from this instant on, in milliseconds since the epoch; without it with what comes. */
+  /** Start with entries from this instant on, in milliseconds since the epoch; without it only new entries. */
   since?: number;
   filter?: JournalFilter;
   signal?: AbortSignal;
-  /** Told before each new try to connect. */
+  /** Called with the reason before each attempt to reconnect. */
   onBreak?: (why: string) => void;
-  /** Told with each connection what the sandbox's clock shows, in milliseconds since the epoch: entries and `since` are by it. */
+  /** Called on each connection with the sandbox's time, in milliseconds since the epoch: entries and `since` use that clock. */
   onClock?: (now: number) => void;
 }
 
@@ -35,11 +36,11 @@ const IDLE_MS = 40_000;
 const CONNECT_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
-/** Tries in a row without a connection; after that the sandbox counts as gone. */
+/** Failed attempts in a row after which the sandbox counts as gone. */
 const MOST_TRIES = 20;
 
-/** @throws Failure `auth` when the sandbox does not let us, `not_found`, `unavailable` when it stays away. */
-export async function* followRemote(options: RemoteOptions): AsyncGenerator<JournalMoment, void, undefined> {
+/** Yields entries until the signal is aborted. @throws Failure `auth` when access is refused, `not_found`, `unavailable` when it cannot be reached. */
+export async function* followRemote(options: RemoteOptions): AsyncGenerator<JournalItem, void, undefined> {
   const place: Place = { instance: null, last: options.since === undefined ? null : 0 };
   for (let [tries, breaks] = [0, 0]; !isOver(options); breaks += 1) {
     const before = place.last;
@@ -54,7 +55,7 @@ export async function* followRemote(options: RemoteOptions): AsyncGenerator<Jour
       if (!(error instanceof Failure) || error.kind !== 'unavailable' || tries >= MOST_TRIES) throw error;
       options.onBreak?.(error.message);
     }
-    // A stream that brought something is worth coming back to at once; one that ends as it begins is not.
+    // A stream that delivered entries is reopened at once; one that ended without any backs off.
     if (place.last !== before) breaks = 0;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(breaks, 10), LONGEST_PAUSE_MS);
     await options.sleep(pause, options.signal).catch(() => undefined);
@@ -62,21 +63,21 @@ export async function* followRemote(options: RemoteOptions): AsyncGenerator<Jour
 }
 
 /** What the sandbox still holds, oldest first, without following. @throws Failure `auth`, `not_found`, `unavailable`. */
-export async function* readRemote(options: RemoteOptions): AsyncGenerator<JournalMoment, void, undefined> {
+export async function* readRemote(options: RemoteOptions): AsyncGenerator<JournalItem, void, undefined> {
   const place: Place = { instance: null, last: 0 };
   const stream = await connect(options, place);
   yield* read(options, place, stream, stream.newest);
 }
 
 interface Place {
-  /** Which sandbox the numbers are of; null before the first connection. */
+  /** The sandbox instance that the numbers belong to; null before the first connection. */
   instance: string | null;
-  /** The number seen last; null while nothing before now is wanted and it is not known what now is. */
+  /** The last number seen; null until the first connection tells the newest one. */
   last: number | null;
 }
 
 interface Stream {
-  /** Another sandbox stands there now. */
+  /** A different sandbox instance answered. */
   anew: boolean;
   /** The number of its last message when the stream began. */
   newest: number;
@@ -102,25 +103,25 @@ async function connect(options: RemoteOptions, place: Place): Promise<Stream> {
     place.instance = instance;
     return { anew: false, newest, body };
   }
-  // It was asked for what follows a number of the other one: all it holds is new to us.
+  // The request named a number of the previous instance: start again from the beginning of this one.
   await leave(body);
   place.instance = instance;
   place.last = 0;
   return { ...(await connect(options, place)), anew: true };
 }
 
-/** Leaving a body cuts its connection, and only what was begun can be left. */
+/** Closes the connection of an unread body: an iterator must be started before it can be left. */
 async function leave(body: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of body) return;
 }
 
-/** @param until ends behind this number */
+/** Yields the entries of one connection. @param until the last number to read */
 async function* read(
   options: RemoteOptions,
   place: Place,
   { anew, body }: Stream,
   until: number,
-): AsyncGenerator<JournalMoment, void, undefined> {
+): AsyncGenerator<JournalItem, void, undefined> {
   const { filter = {}, since = null } = options;
   if (anew) yield { type: 'gap', why: 'replaced' };
   if (until === 0) return leave(body);
@@ -130,10 +131,10 @@ async function* read(
     if (event === 'gap' || !/^\d{1,15}$/.test(id)) continue;
     place.last = Number(id);
     const entry = remoteEntry(event, data, options.base);
-    // What went before an entry that is too old is not missed.
+    // A gap before entries older than `since` is not reported.
     if (entry && lost && (since === null || entry.at >= since)) yield { type: 'gap', why: 'pruned' };
     if (entry) lost = false;
-    if (entry && matches(entry, filter, since)) yield { type: 'entry', entry };
+    if (entry && matchesFilter(entry, filter, since)) yield { type: 'entry', entry };
     if (place.last >= until) return;
   }
 }
@@ -148,14 +149,112 @@ function requestOf(options: RemoteOptions, last: number | null): HttpRequest {
 
 function refusal(status: number): Failure {
   if (status === 401 || status === 403) {
-    return new Failure('auth', 'the sandbox shows its log to its own machine only', {
+    return new Failure('auth', 'the sandbox shows its log only to its own machine', {
       status,
       code: 'loopback_only',
       next: 'start it with CREDICORP_SANDBOX_LOG_TOKEN set, and give the same value here',
     });
   }
-  return new Failure(status >= 500 ? 'unavailable' : 'not_found', `the log was answered with ${status}`, {
-    status,
-    next: 'is this the address of a credicorp sandbox?',
-  });
+  return new Failure(
+    status >= 500 ? 'unavailable' : 'not_found',
+    `the request for the log was answered with ${status}`,
+    {
+      status,
+      next: 'is this the address of a credicorp sandbox?',
+    },
+  );
+}
+
+/** A JSON object of the sandbox's stream. */
+type StreamRow = Record<string, unknown>;
+
+/** A message of the stream as an entry: a request or a delivery attempt; null for anything else. @param base of the sandbox */
+function remoteEntry(event: string, data: string, base: string): JournalEntry | null {
+  const row = parseRow(data);
+  const entry = row === null ? null : event === 'request' ? requestEntry(row, base) : deliveryEntry(event, row);
+  return entry === null || Number.isNaN(entry.at) ? null : entry;
+}
+
+function requestEntry(row: StreamRow, base: string): JournalEntry {
+  const text = textsOf(row);
+  const query = (text('query') ?? '').replace(/^\?/, '');
+  const [resourceId] = listOf(row['resource_ids']).map(String);
+  const [note] = listOf(row['notes']).map(String);
+  return {
+    ...BLANK,
+    seq: Number(row['seq']),
+    at: Date.parse(text('at') ?? ''),
+    method: text('method') ?? '',
+    path: `${text('path') ?? ''}${query === '' ? '' : `?${query}`}`,
+    origin: new URL(base).origin,
+    status: statusOf(row['status']),
+    latencyMs: Number(row['duration_ms']) || 0,
+    requestId: text('request_id'),
+    idempotencyKey: text('idempotency_key'),
+    resourceId: resourceId ?? null,
+    errorType: typeOfCode(text('error_code')),
+    errorCode: text('error_code'),
+    note: note ?? null,
+    requestHeaders: headersOf(row['request_headers']),
+    requestBody: text('request_body'),
+    responseHeaders: headersOf(row['response_headers']),
+    responseBody: text('response_body'),
+  };
+}
+
+/** Sent after each attempt, with all of them: the last one is new. The stream does not carry the request body. */
+function deliveryEntry(event: string, row: StreamRow): JournalEntry | null {
+  const attempt = listOf(row['attempts']).at(-1);
+  const url = String(row['url']);
+  if (event !== 'delivery' || !isRecord(attempt) || !URL.canParse(url)) return null;
+  const text = textsOf(row);
+  const { origin, pathname, search } = new URL(url);
+  return {
+    ...BLANK,
+    seq: 0,
+    at: Date.parse(String(attempt['at'])),
+    method: 'POST',
+    path: pathname + search,
+    origin,
+    status: statusOf(attempt['status']),
+    latencyMs: Number(attempt['duration_ms']) || 0,
+    attempt: Number(attempt['n']) || 1,
+    eventId: text('event_id'),
+    eventType: text('event_type'),
+    deliveryId: text('id'),
+    note: textsOf(attempt)('error'),
+  };
+}
+
+const BLANK = { ...BLANK_RECORD, source: 'sandbox', environment: 'local' } as const;
+
+/** The sandbox writes 0 for "no answer". */
+function statusOf(value: unknown): number | null {
+  const status = Number(value);
+  return status > 0 ? status : null;
+}
+
+function textsOf(row: StreamRow): (name: string) => string | null {
+  return (name) => {
+    const value = row[name];
+    return typeof value === 'string' ? value : null;
+  };
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function parseRow(data: string): StreamRow | null {
+  try {
+    const row: unknown = JSON.parse(data);
+    return isRecord(row) ? row : null;
+  } catch {
+    return null;
+  }
+}
+
+function headersOf(value: unknown): Record<string, string> {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));
 }

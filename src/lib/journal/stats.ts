@@ -1,8 +1,8 @@
-/** The journal in numbers: counts, error rate, latency, its course over time, and what is left of the rate budget. */
+/** Statistics over the journal (`logs stats`): counts, errors, latency, a timeline, and what is left of the rate limit. */
 import type { SQLOutputValue } from 'node:sqlite';
 import { partnerRoute } from '../contract/scopes.ts';
 import type { Store } from '../store/store.ts';
-import { conditionsOf, type JournalFilter } from './filter.ts';
+import { filterSql, type JournalFilter } from './query.ts';
 
 export interface StatsOptions {
   store: Store;
@@ -10,13 +10,13 @@ export interface StatsOptions {
   from: number;
   to: number;
   filter: JournalFilter;
-  /** Steps of the timeline. */
+  /** Number of steps of the timeline. */
   steps: number;
 }
 
 export interface Stats {
   calls: number;
-  /** Answers of 400 and more, and calls without an answer. */
+  /** Statuses of 400 and above, and calls without an answer. */
   errors: number;
   /** By status, `none` where no answer came; the most frequent first. */
   statuses: { status: string; calls: number }[];
@@ -24,19 +24,19 @@ export interface Stats {
   endpoints: { endpoint: string; calls: number; errors: number; p50: number; p95: number }[];
   /** Milliseconds; null when there were no calls. */
   latency: { p50: number; p90: number; p99: number; max: number } | null;
-  /** Calls that took up to so many milliseconds, and more than the bar before; null: all the others. */
+  /** Calls that took at most `upTo` milliseconds and more than the bar before; null: all slower ones. */
   histogram: { upTo: number | null; calls: number }[];
   timeline: { at: number; calls: number; errors: number }[];
   budgets: Budget[];
 }
 
-/** What the newest answer of a host said about its token bucket (partner-api.md#rate-limits). */
+/** The token bucket of a host, as its newest answer described it (partner-api.md#rate-limits). */
 export interface Budget {
   origin: string;
   environment: string | null;
   limit: number;
   remaining: number;
-  /** Milliseconds since the epoch: when it was said, and when the bucket is full again. */
+  /** Milliseconds since the epoch: when the answer came, and when the bucket is full again. */
   at: number;
   fullAt: number;
 }
@@ -51,7 +51,7 @@ interface Call {
 
 const BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, null];
 const MOST_ENDPOINTS = 50;
-/** A call that both its ends wrote down counts once, as the end saw it that waited for it. */
+/** A call recorded by both ends counts once, as the end that sent it saw it: the lowest rank wins. */
 const RANKS: Readonly<Record<string, number>> = { cli: 0, proxy: 1, sandbox: 2 };
 
 export function statsOf(options: StatsOptions): Stats {
@@ -83,7 +83,7 @@ export function statsOf(options: StatsOptions): Stats {
 }
 
 function readCalls({ store, from, to, filter }: StatsOptions): Call[] {
-  const { where, values } = conditionsOf(filter, from);
+  const { where, values } = filterSql(filter, from);
   const sql = `SELECT at, source, method, path, status, latency_ms, request_id FROM journal WHERE ${where} AND at <= ?`;
   const byRequest = new Map<string, Call>();
   const others: Call[] = [];
@@ -107,7 +107,7 @@ function callOf(row: Record<string, SQLOutputValue>): Call {
   };
 }
 
-/** The path with what differs from call to call left out. */
+/** The path with ids replaced by placeholders, so that calls of one route count together. */
 function routeOf(method: string, path: string): string {
   const bare = path.split('?')[0] ?? '';
   const route = partnerRoute(method, bare);
@@ -168,7 +168,7 @@ function timelineOf(calls: readonly Call[], { from, to, steps }: StatsOptions): 
   return timeline;
 }
 
-/** The newest word of each host. A 429 may speak of a sub-limit, so it does not count. */
+/** The newest rate limit headers of each host. A 429 may describe a sub-limit, so it is left out. */
 function budgetsOf(store: Store, from: number): Budget[] {
   const sql = `SELECT at, origin, environment, response_headers FROM journal WHERE at >= ? AND origin IS NOT NULL
     AND status <> 429 AND response_headers LIKE '%ratelimit-remaining%' ORDER BY seq DESC LIMIT 500`;

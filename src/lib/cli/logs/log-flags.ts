@@ -1,7 +1,7 @@
 /** The filters of the journal as flags (command-line.md#commands). They combine: all that are given must fit. */
 import * as Flags from '@oclif/core/flags';
 import { usage } from '../../failure.ts';
-import type { JournalFilter } from '../../journal/filter.ts';
+import type { JournalFilter } from '../../journal/query.ts';
 
 export const filterFlags = {
   status: Flags.string({

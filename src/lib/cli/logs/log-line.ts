@@ -1,11 +1,11 @@
 /** A journal entry as a document, as one calm line, and whole. */
 import { parseJson, writeJson } from '../../contract/json.ts';
 import type { JournalEntry } from '../../journal/entries.ts';
-import type { JournalMoment } from '../../journal/follow.ts';
+import type { JournalItem } from '../../journal/follow.ts';
 import { localTime, plain, plainLine } from '../output/terminal-text.ts';
 
 /** What `logs tail` yields, for `--json`: an entry or a gap. */
-export function momentDocument(moment: JournalMoment): Record<string, unknown> {
+export function momentDocument(moment: JournalItem): Record<string, unknown> {
   if (moment.type === 'entry') return entryDocument(moment.entry);
   return { type: 'gap', why: moment.why, note: `some entries are missing here: ${GAPS[moment.why]}` };
 }

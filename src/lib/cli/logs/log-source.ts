@@ -2,7 +2,7 @@
 import { isLoopback } from '../../contract/environments.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import { usage } from '../../failure.ts';
-import type { JournalFilter, JournalMoment } from '../../journal/follow.ts';
+import type { JournalFilter, JournalItem } from '../../journal/follow.ts';
 import type { Context } from '../context.ts';
 import { openLocalStore } from '../local-store.ts';
 import { note } from '../output/write.ts';
@@ -15,7 +15,7 @@ interface Wanted {
   since?: number;
 }
 
-type Moments = AsyncGenerator<JournalMoment, void, undefined>;
+type Moments = AsyncGenerator<JournalItem, void, undefined>;
 
 /** @param wanted `latest`: how many are shown first without `since` */
 export async function localMoments(

@@ -1,6 +1,6 @@
 /** What a ticket lacks, asked for on a terminal. Support must have the first two; Enter leaves out the others. */
 import { parseInstant } from '../../contract/time.ts';
-import { prefixOf, type Ticket } from '../../journal/ticket.ts';
+import { prefixOf, type Ticket } from '../../journal/support-ticket.ts';
 import type { Context } from '../context.ts';
 import { askChoice, askText } from '../ask/prompt.ts';
 import { isEndpoint, KEY_PREFIX, severities, type TicketFlags } from './ticket-words.ts';

@@ -1,5 +1,5 @@
 /** What a ticket's flags, questions and report have in common. */
-import { SEVERITIES, type Severity } from '../../journal/ticket.ts';
+import { SEVERITIES, type Severity } from '../../journal/support-ticket.ts';
 
 export interface TicketFlags {
   expected?: string | undefined;

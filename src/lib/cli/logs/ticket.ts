@@ -3,7 +3,7 @@ import { problemPage } from '../../contract/problem-page.ts';
 import { redactText } from '../../contract/secrets.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import { usage } from '../../failure.ts';
-import { prefixOf, type Severity, type Ticket } from '../../journal/ticket.ts';
+import { prefixOf, type Severity, type Ticket } from '../../journal/support-ticket.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
 import { severities, type TicketFlags } from './ticket-words.ts';

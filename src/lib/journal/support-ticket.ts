@@ -1,7 +1,6 @@
 /**
- * The ticket that support asks for (support page): which call it was, what was expected, what came, and the call as a redacted curl
- * line. Made from what the journal has, which was redacted before it was written; the whole ticket is redacted once more, because
- * people write into it too.
+ * The ticket that support asks for (support page): which call, the expected and the actual result, and the call as a redacted curl line.
+ * The journal was redacted when it was written; the whole ticket is redacted once more, because people type into it too.
  */
 import { STATUS_CODES } from 'node:http';
 import { redactText } from '../contract/secrets.ts';
@@ -35,11 +34,14 @@ export const SEVERITIES: Readonly<Record<Severity, { means: string; answer: stri
     means: 'live is down: decisions, payouts or repayments fail for everybody',
     answer: 'within 1 hour, day and night',
   },
-  2: { means: 'a live feature or one endpoint fails, or there is a way round', answer: 'within 4 business hours' },
-  3: { means: 'sandbox, integration question, gap in the documentation, wish', answer: 'within 1 business day' },
+  2: { means: 'a live feature or one endpoint fails, or there is a workaround', answer: 'within 4 business hours' },
+  3: {
+    means: 'sandbox, integration question, gap in the documentation, feature request',
+    answer: 'within 1 business day',
+  },
 };
 
-/** What the journal knows of the request: the last try, as the end saw it that sent it. */
+/** The ticket as far as the journal can fill it: the last attempt of the request, as its sender saw it. */
 export function ticketOf(requestId: string, entries: readonly JournalEntry[]): Ticket {
   const sent = entries.findLast(({ source }) => source === 'cli' || source === 'proxy');
   const entry = sent ?? entries.at(-1);
@@ -61,12 +63,12 @@ export function ticketOf(requestId: string, entries: readonly JournalEntry[]): T
   };
 }
 
-/** The prefix that says what kind of key it is; null where there is none. */
+/** The prefix of a key or client id that tells its kind; null where there is none. */
 export function prefixOf(credential: string): string | null {
   return /\b(?:(?:sk|pk)_(?:test|live)_|cid_(?:sbx|live)_|cc_client_)/.exec(credential)?.[0] ?? null;
 }
 
-/** Ready to paste into a mail. @param known live secret values */
+/** The ticket as text, ready to paste into a mail. @param known live secret values */
 export function ticketText(ticket: Ticket, known: readonly string[] = []): string {
   const { requestId, environment, keyPrefix, at, severity } = ticket;
   const rows: [name: string, value: string | null][] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { prefixOf, ticketOf, ticketText } from '../../src/lib/journal/ticket.ts';
+import { prefixOf, ticketOf, ticketText } from '../../src/lib/journal/support-ticket.ts';
 import { record } from './support.ts';
 
 const entry = (more: Parameters<typeof record>[0], seq = 1) => ({ seq, ...record(more) });

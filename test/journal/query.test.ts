@@ -6,8 +6,8 @@ import { after, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { RecordSource } from '../../src/lib/contract/exchange.ts';
 import { JOURNAL } from '../../src/lib/journal/entries.ts';
-import { type JournalFilter, matches } from '../../src/lib/journal/filter.ts';
-import { Reader } from '../../src/lib/journal/reader.ts';
+import { type JournalFilter, matchesFilter } from '../../src/lib/journal/query.ts';
+import { JournalReader } from '../../src/lib/journal/query.ts';
 import { createJournal } from '../../src/lib/journal/record.ts';
 import { openStore } from '../../src/lib/store/store.ts';
 import { NOW, record } from './support.ts';
@@ -41,7 +41,7 @@ it('the question to the table and the test of an entry mean the same', () => {
     }
   }
   journal.close();
-  const all = new Reader(store, {}, null).between(0, 1000, 1000);
+  const all = new JournalReader(store, {}, null).between(0, 1000, 1000);
   const glob = fc.string({ unit: fc.constantFrom('*', 'a', 'b', '/', '[', ']', '1', '?', 'X'), maxLength: 6 });
   const wanted = fc.record({
     status: some('4xx', '404', '2XX', '500'),
@@ -56,8 +56,8 @@ it('the question to the table and the test of an entry mean the same', () => {
       const filter: JournalFilter = Object.fromEntries(
         Object.entries(given).filter(([, value]) => value !== undefined),
       );
-      const asked = new Reader(store, filter, since).between(0, 1000, 1000);
-      const tested = all.filter((entry) => matches(entry, filter, since));
+      const asked = new JournalReader(store, filter, since).between(0, 1000, 1000);
+      const tested = all.filter((entry) => matchesFilter(entry, filter, since));
       assert.deepEqual(
         asked.map((entry) => entry.seq),
         tested.map((entry) => entry.seq),
