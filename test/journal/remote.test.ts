@@ -29,6 +29,7 @@ async function eventsOf(text: string, cuts: readonly number[] = []): Promise<Ser
 }
 
 async function* endless(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('data: ');
   for (;;) yield Buffer.alloc(1024 * 1024, 'x');
 }
 
