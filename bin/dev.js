@@ -6,7 +6,7 @@ import { prepare, supported } from './prepare.js';
 if (supported(process.versions.node)) {
   const root = fileURLToPath(new URL('..', import.meta.url));
   prepare(process.env, process.platform)
-    .then(() => import('../src/lib/cli/main.ts'))
+    .then(() => import('../src/lib/cli/program.ts'))
     .then((program) =>
       program.main({
         root,

@@ -43,7 +43,7 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
-    { in: 'src/lib/cli/main.ts', out: 'main' },
+    { in: 'src/lib/cli/program.ts', out: 'main' },
     { in: 'src/lib/cli/ahead.ts', out: 'ahead' },
     { in: 'src/lib/auth/keychain-helper.ts', out: 'keychain-helper' },
   ],

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../lib/cli/command.ts';
-import { SCRIPTS, SHELLS } from '../lib/cli/completion/completion-scripts.ts';
+import { SCRIPTS, SHELLS } from '../lib/cli/completion/shell-scripts.ts';
 import { type Result, text } from '../lib/cli/result.ts';
 
 export default class Autocomplete extends BaseCommand<typeof Autocomplete> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { usage } from '../lib/failure.ts';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { colourOf } from '../lib/cli/output/terminal-text.ts';
-import { type Report, tour } from '../lib/cli/tour/tour.ts';
+import { tour, type TourReport } from '../lib/cli/tour/tour.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 
 export default class Demo extends BaseCommand<typeof Demo> {
@@ -34,7 +34,7 @@ makes a payment link, and shows the signed webhooks of all this arriving at a sm
   }
 }
 
-function summary(report: Report, by: string): string {
+function summary(report: TourReport, by: string): string {
   return `
 Done in ${(report.took_ms / 1000).toFixed(1)} s. On a sandbox of its own, the tour
   created application ${report.application_id}, which was ${report.decision}

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../lib/cli/command.ts';
 import { colourOf, type Paint, plainLine } from '../lib/cli/output/terminal-text.ts';
-import type { Check } from '../lib/cli/doctor/check.ts';
+import type { Check } from '../lib/cli/doctor/checks.ts';
 import { STATUS } from '../lib/cli/explain.ts';
 import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
@@ -16,20 +16,13 @@ minted token and the keys it is signed with. Ends with 9 when something is broke
 
   async run(): Promise<Result> {
     const session = await this.session();
-    const [{ machineChecks }, { networkChecks }] = await Promise.all([
-      import('../lib/cli/doctor/machine.ts'),
-      import('../lib/cli/doctor/network.ts'),
-    ]);
-    const look = async (): Promise<Check[]> => [
-      ...(await machineChecks(this.context, session)),
-      ...(await networkChecks(this.context, session)),
-    ];
-    const checks = await withSpinner(this.context, 'looking', look());
-    const ill = checks.filter(({ state }) => state === 'broken');
-    if (ill.length > 0) this.endWith(STATUS.unmet);
+    const { runChecks } = await import('../lib/cli/doctor/checks.ts');
+    const checks = await withSpinner(this.context, 'checking', runChecks(this.context, session));
+    const broken = checks.filter(({ state }) => state === 'broken');
+    if (broken.length > 0) this.endWith(STATUS.unmet);
     const paint = await colourOf(this.context, this.context.stdout, this.view.color);
     const human = checks.map((check) => line(check, paint)).join('');
-    const document = { ok: ill.length === 0, checks };
+    const document = { ok: broken.length === 0, checks };
     if (this.context.stdout.isTTY === true) return object(document, { id: null, human });
     const columns = [{ path: 'name' }, { path: 'state' }, { path: 'detail' }, { path: 'next' }];
     return { kind: 'page', document, items: checks, columns, empty: '' };

@@ -1,8 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { signIn } from '../lib/cli/sign-in/sign-in.ts';
-import type { Wanted } from '../lib/cli/sign-in/sign-in-questions.ts';
+import { login, type LoginRequest } from '../lib/cli/sign-in/login.ts';
 import { readSecretFromStdin } from '../lib/cli/stdin.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
@@ -41,7 +40,7 @@ the file and the passphrase has the secrets, and a passphrase that stands in the
 
   async run(): Promise<Result> {
     const { flags } = this;
-    const wanted: Wanted = {
+    const request: LoginRequest = {
       name: flags.profile ?? null,
       environment: flags.env ?? null,
       clientId: flags['client-id'] ?? null,
@@ -55,10 +54,13 @@ the file and the passphrase has the secrets, and a passphrase that stands in the
       secretKey: flags['key-stdin'] || flags.key,
       mayAsk: this.mayAsk && !flags['secret-stdin'] && !flags['key-stdin'],
     };
-    const signedIn = await signIn(this.context, this.sessionFlags, this.config.version, wanted, (session) =>
+    const result = await login(this.context, this.sessionFlags, this.config.version, request, (session) =>
       this.adopt(session),
     );
-    this.note(`signed in as profile ${signedIn.profile}; its secret is in ${signedIn.secret_in}`);
-    return object(signedIn, { id: signedIn.profile });
+    const secret = result.secret_in.startsWith('built in')
+      ? 'its secret is built in'
+      : `its secret is in ${result.secret_in}`;
+    this.note(`signed in as profile ${result.profile}; ${secret}`);
+    return object(result, { id: result.profile });
   }
 }

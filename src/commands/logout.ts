@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { object, type Result } from '../lib/cli/result.ts';
-import { forget } from '../lib/cli/sign-in/sign-in.ts';
+import { logout } from '../lib/cli/sign-in/login.ts';
 
 export default class Logout extends BaseCommand<typeof Logout> {
   static override summary = 'forget the secret, the token and the webhook secrets of a profile';
@@ -12,7 +12,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
 
   async run(): Promise<Result> {
     const session = await this.session();
-    const forgotten = await forget(this.context, session, this.flags.all ? 'all' : (this.flags.profile ?? null));
+    const forgotten = await logout(this.context, session, this.flags.all ? 'all' : (this.flags.profile ?? null));
     for (const { profile, secrets } of forgotten)
       this.note(
         `forgot profile ${profile} and ${secrets} stored ${secrets === 1 ? 'secret' : 'secrets'}; no secret of it is left on this machine`,

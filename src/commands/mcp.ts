@@ -1,8 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
-import { callCommand } from '../lib/cli/mcp/call.ts';
 import { serve } from '../lib/cli/mcp/server.ts';
-import { argvOf, toolsOf } from '../lib/cli/mcp/tools.ts';
+import { argvOf, callTool, toolsOf } from '../lib/cli/mcp/tools.ts';
 import { nothing, type Result } from '../lib/cli/result.ts';
 import { linesOf } from '../lib/cli/stdin.ts';
 
@@ -39,7 +38,7 @@ or reads your files; on live every write is refused unless you start the server 
         if (typeof argv === 'string')
           return Promise.resolve({ content: [{ type: 'text', text: argv }], isError: true });
         const yes = this.flags.yes && command?.flags['yes'] !== undefined ? ['--yes'] : [];
-        return callCommand([...settled, ...yes, ...argv], context, signal);
+        return callTool([...settled, ...yes, ...argv], context, signal);
       },
     });
     return nothing;

@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import { ApiCommand } from '../lib/cli/api-command.ts';
 import { openInBrowser } from '../lib/cli/system/browser.ts';
-import { homeBase } from '../lib/cli/home-base.ts';
-import { nearest } from '../lib/cli/nearest.ts';
+import { apiHost } from '../lib/cli/optional-identity.ts';
+import { suggest } from '../lib/cli/suggest.ts';
 import { type Result, text } from '../lib/cli/result.ts';
 import { EXPLAINED, problemPage } from '../lib/contract/problem-page.ts';
 import { Failure, usage } from '../lib/failure.ts';
@@ -49,7 +49,7 @@ export default class Open extends ApiCommand<typeof Open> {
 
   /** The embedded sandbox has a page of its own in its place. */
   private async dashboard(): Promise<string> {
-    const { base, environment } = homeBase(await this.session(), this.flags['api-base']);
+    const { base, environment } = apiHost(await this.session(), this.flags['api-base']);
     return environment === 'local' ? `${base}/` : DASHBOARD;
   }
 
@@ -67,7 +67,7 @@ export default class Open extends ApiCommand<typeof Open> {
 function errorAddress(code: string): string {
   const page = problemPage(code.toLowerCase());
   if (page) return page.doc_url;
-  const like = nearest(code.toLowerCase(), EXPLAINED);
+  const like = suggest(code.toLowerCase(), EXPLAINED);
   throw usage(`there is no page for the code ${JSON.stringify(code.slice(0, 60))}`, {
     code: 'unknown_code',
     next: like ? `did you mean: credicorp open error ${like}` : 'open the whole reference: credicorp open docs',

@@ -2,7 +2,7 @@ import { BaseCommand } from '../lib/cli/command.ts';
 import { colourOf, plainLine } from '../lib/cli/output/terminal-text.ts';
 import { STATUS } from '../lib/cli/explain.ts';
 import { duration } from '../lib/cli/flags.ts';
-import { type HomeBase, homeBase } from '../lib/cli/home-base.ts';
+import { type ApiHost, apiHost } from '../lib/cli/optional-identity.ts';
 import { startSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Platform } from '../lib/api/platform.ts';
@@ -23,7 +23,7 @@ export default class Status extends BaseCommand<typeof Status> {
   };
 
   async run(): Promise<Result> {
-    const home = homeBase(await this.session(), this.flags['api-base']);
+    const home = apiHost(await this.session(), this.flags['api-base']);
     const platform = this.flags.wait === undefined ? await this.ask(home) : await this.waitUp(home, this.flags.wait);
     const document = { ...platform, environment: home.environment, base: home.base };
     if (platform.status === 'down') this.endWith(this.flags.wait === undefined ? STATUS.unavailable : STATUS.pending);
@@ -36,14 +36,14 @@ export default class Status extends BaseCommand<typeof Status> {
   }
 
   /** Not repeated: that it does not answer is the answer. */
-  private async ask({ base }: HomeBase): Promise<Platform> {
+  private async ask({ base }: ApiHost): Promise<Platform> {
     const { platformStatus } = await import('../lib/api/platform.ts');
     const { send } = await (await this.session()).transport();
     return platformStatus(send, base, { timeoutMs: this.sessionFlags.timeoutMs, signal: this.context.signal });
   }
 
   /** Up is whatever is not down. */
-  private async waitUp(home: HomeBase, limitMs: number): Promise<Platform> {
+  private async waitUp(home: ApiHost, limitMs: number): Promise<Platform> {
     const { ticks, signal } = this.context;
     const { sleep } = await import('../lib/api/sleep.ts');
     const end = ticks() + limitMs;

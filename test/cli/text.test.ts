@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { cut, plain, plainLine, wantsColour } from '../../src/lib/cli/output/terminal-text.ts';
-import { nearest } from '../../src/lib/cli/nearest.ts';
+import { suggest } from '../../src/lib/cli/suggest.ts';
 import { tabCell, tabRow } from '../../src/lib/cli/output/format.ts';
 
 // oxlint-disable-next-line no-control-regex
@@ -75,7 +75,7 @@ test('the nearest word is offered, and none where nothing is near', () => {
     ['kubernetes', null],
     ['x', null],
   ];
-  for (const [word, want] of rows) assert.equal(nearest(word, known), want, word);
+  for (const [word, want] of rows) assert.equal(suggest(word, known), want, word);
 });
 
 test('colour: who wins', () => {

@@ -191,7 +191,7 @@ test('calls to an https host go through HTTPS_PROXY, except to hosts of NO_PROXY
     assert.match(listed.stderr, /"code":"proxy"/);
     assert.match(asked.at(-1) ?? '', /^CONNECT api\.credicorp\.co\.uk:443 HTTP/);
     const { check } = await doctor(env);
-    assert.equal(check('proxy').detail, `https goes through 127.0.0.1:${port}; this machine never`);
+    assert.equal(check('proxy').detail, `https goes through 127.0.0.1:${port}; loopback is never proxied`);
     assert.equal(check('dns').state, 'skipped');
     assert.match(check('host').detail, /proxy refused/);
     const before = asked.length;

@@ -109,10 +109,10 @@ test(
       assert.equal((await login(env)).status, 0);
       const moved = await login(env, '--store', 'file', '--json');
       assert.equal(moved.status, 0, moved.stderr);
-      assert.match(moved.stderr, /the former copy of its secrets was removed from the keychain of this system/);
+      assert.match(moved.stderr, /the old copy of its secrets was removed from the keychain of this system/);
       assert.match(moved.stdout, /"moved_from":\{"store":"os","removed":true\}/);
       const back = await login(env, '--store', 'os', '--keep-old');
-      assert.match(back.stderr, /the former copy of its secrets is still in an encrypted file/);
+      assert.match(back.stderr, /the old copy of its secrets is still in an encrypted file/);
       const who = await runScript(program, ['whoami', '--json'], env);
       assert.match(who.stdout, /"secret_in":"the keychain[^}]*"copies_in":\["encrypted file/);
       const out = await runScript(program, ['logout'], env);

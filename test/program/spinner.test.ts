@@ -68,9 +68,9 @@ test('a passphrase is asked for in the middle of a call, and the spinner stays a
 for (const args of [['status'], ['whoami', '--check'], ['doctor'], ['token', 'verify']]) {
   test(`${args.join(' ')} shows that it is under way`, async () => {
     const terminal = openTerminal(args, env);
-    untilShown(terminal, /waiting for 127|proving the credential|looking/);
+    untilShown(terminal, /waiting for 127|proving the credential|checking/);
     await terminal.ended();
-    assert.match(terminal.raw, /waiting for 127|proving the credential|looking/);
+    assert.match(terminal.raw, /waiting for 127|proving the credential|checking/);
   });
 }
 

@@ -37,7 +37,7 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     const summary = `create an application for company ${least.company}`;
     const created = await this.sent('applications.create', operation, summary);
     if (flags.open)
-      await (await import('../../lib/cli/system/open-url.ts')).openPage(this.context, created.data.handoff_url);
+      await (await import('../../lib/cli/system/browser.ts')).openPage(this.context, created.data.handoff_url);
     if (flags.wait === undefined) return object(created.json);
     const { id } = created.data;
     const unfinished = ['created', 'submitted', 'in_review'];

@@ -1,6 +1,6 @@
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { id } from '../../lib/cli/flags.ts';
-import { openPage } from '../../lib/cli/system/open-url.ts';
+import { openPage } from '../../lib/cli/system/browser.ts';
 import { type Result, text } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
 

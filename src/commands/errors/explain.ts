@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { colourOf } from '../../lib/cli/output/terminal-text.ts';
-import { nearest } from '../../lib/cli/nearest.ts';
+import { suggest } from '../../lib/cli/suggest.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { EXPLAINED, type ProblemPage, problemPage } from '../../lib/contract/problem-page.ts';
 import { usage } from '../../lib/failure.ts';
@@ -21,7 +21,7 @@ export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
     const code = this.args.code.trim().toLowerCase();
     const page = problemPage(code);
     if (page === null) {
-      const like = nearest(code, EXPLAINED);
+      const like = suggest(code, EXPLAINED);
       throw usage(`there is no page for the code ${JSON.stringify(code.slice(0, 60))}`, {
         code: 'unknown_code',
         next: like

@@ -44,7 +44,7 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
     const { url, expires_at: until } = made.data;
     if (flags.qr && url)
       await (await import('../../lib/cli/output/qr-code.ts')).showQr(this.context, url, this.view.color);
-    if (flags.open) await (await import('../../lib/cli/system/open-url.ts')).openPage(this.context, url);
+    if (flags.open) await (await import('../../lib/cli/system/browser.ts')).openPage(this.context, url);
     if (this.context.stderr.isTTY === true) await this.sayWhat(amount, until);
     return object(made.json, { pence: await this.penceMembers() });
   }

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { forget } from '../../lib/cli/sign-in/sign-in.ts';
+import { logout } from '../../lib/cli/sign-in/login.ts';
 
 export default class ProfilesRemove extends BaseCommand<typeof ProfilesRemove> {
   static override summary = 'remove a profile with its secret, its tokens and its webhook secrets';
@@ -13,7 +13,7 @@ export default class ProfilesRemove extends BaseCommand<typeof ProfilesRemove> {
   static override args = { name: Args.string({ ignoreStdin: true, required: true, description: 'profile name' }) };
 
   async run(): Promise<Result> {
-    const forgotten = await forget(this.context, await this.session(), this.args.name);
+    const forgotten = await logout(this.context, await this.session(), this.args.name);
     this.note(`removed profile ${this.args.name}; no secret of it is left on this machine`);
     return object({ forgotten }, { id: this.args.name, human: '' });
   }

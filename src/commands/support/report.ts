@@ -64,8 +64,8 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
       return object({ ...document, file }, { id: file, human: `the ticket for ${ids} is in ${file}\n` });
     }
     if (this.flags.copy) {
-      const { copy } = await import('../../lib/cli/system/clipboard.ts');
-      const by = await copy(this.context, written);
+      const { copyToClipboard } = await import('../../lib/cli/system/clipboard.ts');
+      const by = await copyToClipboard(this.context, written);
       const how =
         by === 'program'
           ? 'is in the clipboard'

@@ -3,7 +3,7 @@ import { introspect } from '../../lib/auth/introspect.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
+import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> {
   static override summary = 'ask the server whether an access token is active, and what it allows';
@@ -17,7 +17,7 @@ export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> 
   async run(): Promise<Result> {
     const session = await this.session();
     const { identity } = session;
-    const token = await tokenInQuestion(this.context, session, this.flags['token-stdin']);
+    const token = await tokenFromStdinOrSession(this.context, session, this.flags['token-stdin']);
     const answer = introspect(token, {
       identity,
       secret: await session.secret(),

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { decodeToken } from '../../lib/auth/decode.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
+import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenShow extends ApiCommand<typeof TokenShow> {
   static override summary = 'show what an access token says about itself, unverified';
@@ -15,7 +15,7 @@ export default class TokenShow extends ApiCommand<typeof TokenShow> {
 
   async run(): Promise<Result> {
     const { 'token-stdin': fromStdin } = this.flags;
-    const token = await tokenInQuestion(this.context, await this.session(), fromStdin);
+    const token = await tokenFromStdinOrSession(this.context, await this.session(), fromStdin);
     return object(decodeToken(token), { id: null });
   }
 }

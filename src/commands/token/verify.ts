@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { serverNow } from '../../lib/cli/sign-in/proof.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { tokenInQuestion } from '../../lib/cli/sign-in/token-input.ts';
+import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenVerify extends ApiCommand<typeof TokenVerify> {
   static override summary = "verify an access token against the server's published keys";
@@ -17,7 +17,7 @@ A signature that is not genuine ends with 7, a genuine token that does not count
   async run(): Promise<Result> {
     const session = await this.session();
     const { identity } = session;
-    const token = await tokenInQuestion(this.context, session, this.flags['token-stdin']);
+    const token = await tokenFromStdinOrSession(this.context, session, this.flags['token-stdin']);
     // Loads jose, which only this needs.
     const { tokenVerifier, verdictFailure } = await import('../../lib/auth/verify.ts');
     const verifier = tokenVerifier({

@@ -8,7 +8,7 @@ import { usage } from '../failure.ts';
 import { type Context, contextOf } from './context.ts';
 import { count, duration } from './flags.ts';
 import { note, type View } from './output/write.ts';
-import { type Ending, endingKey } from './program.ts';
+import { type CommandState, stateKey } from './program.ts';
 import type { Result } from './result.ts';
 import type { Session, SessionFlags } from './session.ts';
 
@@ -64,15 +64,15 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     const self = this.ctor as typeof BaseCommand;
     this.context.ownStreams();
     if (self.endsOnSignal) this.context.neverBlock();
-    this.#ending.command = this.id?.replaceAll(':', ' ') ?? '';
+    this.#state.command = this.id?.replaceAll(':', ' ') ?? '';
     const { args, flags } = await this.parse(self, spelledOut(this.argv, self.bareFlags));
     this.flags = flags as FlagsOf<T>;
     this.args = args as ArgsOf<T>;
-    const ending = this.#ending;
-    ending.view = this.view;
-    ending.debug = flags['debug'] === true;
-    ending.endsOnSignal = self.endsOnSignal;
-    ending.close = async () => (await this.#session)?.close();
+    const state = this.#state;
+    state.view = this.view;
+    state.debug = flags['debug'] === true;
+    state.endsOnSignal = self.endsOnSignal;
+    state.close = async () => (await this.#session)?.close();
     if (this.view.field === '') throw usage('--field needs a path', { next: 'for example: --field id' });
   }
 
@@ -142,16 +142,16 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   /** A command that ends of itself this time, whatever it does otherwise: Ctrl-C interrupts it. */
   protected endsOfItself(): void {
-    this.#ending.endsOnSignal = false;
+    this.#state.endsOnSignal = false;
   }
 
   /** Ends with this status although the result is printed. */
   protected endWith(status: number): void {
-    this.#ending.status = status;
+    this.#state.status = status;
   }
 
-  get #ending(): Ending {
-    return Reflect.get(this.config.options, endingKey) as Ending;
+  get #state(): CommandState {
+    return Reflect.get(this.config.options, stateKey) as CommandState;
   }
 }
 

@@ -1,12 +1,13 @@
 /**
- * Everything the outside world lends a command, in one value. This file alone touches `process`, the clock, randomness and the
- * file system's real places; a test makes its own value and runs commands with its own streams and clock.
+ * Everything a command gets from outside, in one value: streams, environment, clock, randomness, folders, signals. This file alone
+ * touches `process` and the real ones; a test makes its own value and runs commands with its own streams and clock.
  */
 import { randomUUID } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { Helper } from '../auth/keychain-start.ts';
+import { redactText } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
 
 /** A place to write to; `isTTY` and `columns` as Node's own streams have them. */
@@ -35,17 +36,17 @@ export interface Context {
   /** 0 ≤ n < 1. */
   random(): number;
   uuid(): string;
-  /** Aborted when the program shall stop; `reason` is an `Interruption`. */
+  /** Aborted when the program is asked to stop; `reason` is an `Interruption`. */
   readonly signal: AbortSignal;
   /** Asks the program to stop. */
   interrupt(why: Interruption): void;
-  /** Takes back the streams' errors from whoever else listens for them: oclif throws what is not a closed pipe. */
+  /** Removes other listeners for stream errors: oclif's would throw whatever is not a closed pipe. */
   ownStreams(): void;
-  /** A terminal that was stopped (Ctrl-S) shall stop the reading only: for programs that serve others while they print. */
+  /** Makes writing to a terminal non-blocking, so that a stopped terminal (Ctrl-S) does not stop a server that prints to it. */
   neverBlock(): void;
   /** Little memory rather than speed, from here on: for work of any length that mostly waits. */
   frugal(): void;
-  /** Sends a signal to another process, `0` only asks. @returns whether that process exists. */
+  /** Sends a signal to another process; `0` sends none. @returns whether that process exists */
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
   readonly paths: { readonly config: string; readonly state: string };
@@ -65,7 +66,7 @@ export interface Context {
   startedHelper(): Helper | null;
 }
 
-/** The key under which a context travels through oclif's load options to the command (house rule for tests). */
+/** The key under which a context is handed through oclif's load options to the command. */
 export const contextKey: unique symbol = Symbol.for('credicorp.context');
 
 /** The context a command was started with. */
@@ -85,8 +86,33 @@ export interface Start {
   fromSource?: boolean;
 }
 
-/** The real world. */
-export function realContext({ root, script, helper, startedHelper, fromSource = false }: Start): Context {
+/**
+ * Runs this process's own command line and ends the process with its exit status, once every byte has reached its reader.
+ * @param run one command line in a context
+ */
+export async function runProcess(
+  start: Start,
+  run: (argv: readonly string[], context: Context) => Promise<number>,
+): Promise<void> {
+  // The status if the event loop runs dry before the command has ended: a bug of ours, whatever the reason.
+  process.exitCode = 70;
+  process.on('uncaughtException', (error) => crash(error));
+  try {
+    process.exit(await run(process.argv.slice(2), realContext(start)));
+  } catch (error) {
+    crash(error);
+  }
+}
+
+/** For what no command caught: one line, no stack, no secret. */
+function crash(error: unknown): never {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  process.stderr.write(`error: this is a bug in credicorp: ${redactText(text).slice(0, 500)}\n`);
+  process.exit(70);
+}
+
+/** The context of this process. */
+function realContext({ root, script, helper, startedHelper, fromSource = false }: Start): Context {
   const controller = new AbortController();
   const env = process.env;
   const interrupt = (why: Interruption): void => controller.abort(why);
@@ -153,7 +179,7 @@ export function placesOf(
   };
 }
 
-/** Node writes to a terminal as to a file: the whole program waits. It has no public switch for that; without one all stays as it is. */
+/** Node blocks on writes to a terminal and has no public switch for it; where the private one is missing, nothing changes. */
 function unblock(stream: object & { isTTY?: boolean }): void {
   const handle: unknown = stream.isTTY === true ? Reflect.get(stream, '_handle') : null;
   if (typeof handle !== 'object' || handle === null) return;
@@ -182,7 +208,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** `HOME` may be empty or relative, and nobody's secrets shall land in whatever folder happens to be current. */
+/** `HOME` may be empty or relative; secrets must not end up in whatever folder is current. */
 export function homeOf(): string {
   return isAbsolute(homedir()) ? homedir() : userInfo().homedir;
 }
@@ -191,11 +217,11 @@ function folderOf(): string {
   try {
     return process.cwd();
   } catch {
-    throw usage('the current folder does not exist any more', { next: 'change to another one: cd' });
+    throw usage('the current folder no longer exists', { next: 'change to another one: cd' });
   }
 }
 
-/** A second Ctrl-C leaves at once: whoever presses it twice has waited long enough. */
+/** The first signal interrupts the command, a second one exits at once. */
 function listenForSignals(interrupt: (why: Interruption) => void, signal: AbortSignal): void {
   const on = (name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', status: number): void => {
     process.on(name, () => {

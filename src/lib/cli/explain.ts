@@ -2,7 +2,7 @@
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
-import { nearest } from './nearest.ts';
+import { suggest } from './suggest.ts';
 import { plainLine } from './output/terminal-text.ts';
 
 /** command-line.md#exit-status. */
@@ -80,7 +80,7 @@ export function asFailure(error: unknown, command: string): Failure {
   const message = error instanceof Error ? error.message : String(error);
   return new Failure(
     'bug',
-    `this is a mistake in credicorp itself: ${name}: ${message}`,
+    `this is a bug in credicorp: ${name}: ${message}`,
     {
       next: 'please report it with the command you ran (see "Reporting a problem" in the README); --debug shows where it happened',
     },
@@ -154,7 +154,7 @@ function isUnknownFlag(error: unknown): error is UnknownFlag {
 /** Only the name is repeated: what stands after `=` may be anything. */
 function unknownFlag({ flags, parse }: UnknownFlag, command: string): Failure {
   const [unknown = '', ...more] = flags.map((flag) => plainLine(flag.replace(/=.*$/s, '')).slice(0, 60));
-  const guess = nearest(
+  const guess = suggest(
     unknown,
     Object.keys(parse.input.flags).map((name) => `--${name}`),
   );

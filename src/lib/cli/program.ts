@@ -1,8 +1,8 @@
 /**
- * The frame round every command: finds it, runs it, writes its result or its failure, and says with which status to end.
+ * Runs one command line: dispatches it, writes its result or its error, and returns the exit status.
  *
- * oclif parses and dispatches; it never prints, never exits and never sees `--json` as its own flag, which disarms what it would
- * do under that flag (other statuses, silent notes, a dump of the command object; tests in test/cli/traps.test.ts).
+ * oclif parses and dispatches (`dispatch.ts`) but never prints and never exits: commands return a result or throw, and `BaseCommand`
+ * (`command.ts`) overrides what oclif would do of itself. The tests in test/cli/traps.test.ts show each of its habits.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,13 +10,13 @@ import { writeJson } from '../contract/json.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
 import { colourOf } from './output/terminal-text.ts';
-import { type Context, contextKey } from './context.ts';
+import { type Context, contextKey, runProcess, type Start } from './context.ts';
 import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
 import { graceAfterStop, type View, writeResult, writeText } from './output/write.ts';
 import type { Result } from './result.ts';
 
-/** What a command learned from its flags that the frame needs: set by the base command once flags are parsed. */
-export interface Ending {
+/** What the frame needs to know about the running command; the base command fills it in once flags are parsed. */
+export interface CommandState {
   view?: View;
   debug?: boolean;
   /** The command's natural end is Ctrl-C or SIGTERM (`listen`, `tail`, `start`): status 0. */
@@ -29,43 +29,49 @@ export interface Ending {
   status?: number;
 }
 
-export const endingKey: unique symbol = Symbol.for('credicorp.ending');
+/** The key under which the state is handed through oclif's load options to the command. */
+export const stateKey: unique symbol = Symbol.for('credicorp.command-state');
 
-/** Runs one command line. @returns the exit status; everything written has reached its reader by then. */
-export async function run(argv: readonly string[], lent: Context): Promise<number> {
-  const context = flagged(argv, '--no-color') ? withoutColour(lent) : lent;
-  const ending: Ending = {};
-  let status: number;
-  try {
-    const result = await dispatch(argv, context, ending);
-    if (result && ending.view) await writeResult(context, ending.view, result);
-    status = interruptedStatus(context, ending) ?? ending.status ?? 0;
-  } catch (error) {
-    status = await fail(error, argv, context, ending);
-  }
-  await ending.close?.().catch(() => undefined);
-  const flushing = Promise.all([flushed(context.stdout), flushed(context.stderr)]);
-  await (context.signal.aborted ? Promise.race([flushing, graceAfterStop(context.signal)]) : flushing);
-  return context.signal.reason === 'not_written' ? notWritten(context, ending, argv) : status;
+/** The entry point of `bin`: runs the process's own command line and ends the process. */
+export function main(start: Start): Promise<void> {
+  return runProcess(start, run);
 }
 
-/** What stdout is connected to refused the bytes: a full disk, a closed terminal. */
-async function notWritten(context: Context, ending: Ending, argv: readonly string[]): Promise<number> {
+/** Runs one command line. @returns the exit status; everything written has reached its reader by then. */
+export async function run(argv: readonly string[], given: Context): Promise<number> {
+  const context = flagged(argv, '--no-color') ? withoutColour(given) : given;
+  const state: CommandState = {};
+  let status: number;
+  try {
+    const result = await dispatch(argv, context, state);
+    if (result && state.view) await writeResult(context, state.view, result);
+    status = interruptedStatus(context, state) ?? state.status ?? 0;
+  } catch (error) {
+    status = await fail(error, argv, context, state);
+  }
+  await state.close?.().catch(() => undefined);
+  const flushing = Promise.all([flushed(context.stdout), flushed(context.stderr)]);
+  await (context.signal.aborted ? Promise.race([flushing, graceAfterStop(context.signal)]) : flushing);
+  return context.signal.reason === 'not_written' ? notWritten(context, state, argv) : status;
+}
+
+/** For a stdout that cannot be written: a full disk, a closed terminal. */
+async function notWritten(context: Context, state: CommandState, argv: readonly string[]): Promise<number> {
   const failure = new Failure('unavailable', 'the result could not be written to stdout', {
     code: 'not_written',
-    next: 'make room where stdout goes; what the command did stands: see credicorp logs tail --no-follow',
+    next: 'free some space; what the command did is not undone: see credicorp logs tail --no-follow',
   });
-  await tell(failure, argv, context, ending);
+  await writeError(failure, argv, context, state);
   return STATUS.unavailable;
 }
 
-async function dispatch(argv: readonly string[], context: Context, ending: Ending): Promise<Result | undefined> {
+async function dispatch(argv: readonly string[], context: Context, state: CommandState): Promise<Result | undefined> {
   if (argv[0] === '--version' || (argv[0] === 'version' && argv.length === 1)) {
     await writeText(context.stdout, `credicorp ${await versionOf(context)}\n`);
     return undefined;
   }
   if (argv[0] === '__complete') {
-    const { completeLine } = await import('./completion/complete-line.ts');
+    const { completeLine } = await import('./completion/completion.ts');
     await writeText(context.stdout, await completeLine(argv.slice(1), context));
     return undefined;
   }
@@ -74,8 +80,8 @@ async function dispatch(argv: readonly string[], context: Context, ending: Endin
     await writeText(context.stdout, await startPage(context));
     return undefined;
   }
-  const { runCommand } = await import('./oclif.ts');
-  return runCommand(argv, { [contextKey]: context, [endingKey]: ending }, context.root, context.fromSource);
+  const { runCommand } = await import('./dispatch.ts');
+  return runCommand(argv, { [contextKey]: context, [stateKey]: state }, context.root, context.fromSource);
 }
 
 /** The version in package.json. */
@@ -85,19 +91,24 @@ async function versionOf(context: Pick<Context, 'root'>): Promise<string> {
   return String(version);
 }
 
-async function fail(error: unknown, argv: readonly string[], context: Context, ending: Ending): Promise<number> {
-  const stopped = interruptedStatus(context, ending);
+async function fail(error: unknown, argv: readonly string[], context: Context, state: CommandState): Promise<number> {
+  const stopped = interruptedStatus(context, state);
   if (stopped === 0) return 0;
-  const failure = stopped === null ? asFailure(error, ending.command ?? '') : new Failure('interrupted', 'stopped');
-  await tell(failure, argv, context, ending);
+  const failure = stopped === null ? asFailure(error, state.command ?? '') : new Failure('interrupted', 'stopped');
+  await writeError(failure, argv, context, state);
   return stopped ?? STATUS[failure.kind];
 }
 
-async function tell(failure: Failure, argv: readonly string[], context: Context, ending: Ending): Promise<void> {
-  const json = ending.view?.json ?? flagged(argv, '--json');
+async function writeError(
+  failure: Failure,
+  argv: readonly string[],
+  context: Context,
+  state: CommandState,
+): Promise<void> {
+  const json = state.view?.json ?? flagged(argv, '--json');
   const paint = await colourOf(context, context.stderr, true);
   await writeText(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
-  if (ending.debug === true && failure.kind === 'bug')
+  if (state.debug === true && failure.kind === 'bug')
     await writeText(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
 }
 
@@ -105,9 +116,9 @@ async function tell(failure: Failure, argv: readonly string[], context: Context,
 const SIGNALLED: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: STATUS.interrupted, SIGTERM: 143 };
 
 /** null when nothing interrupted the program. */
-function interruptedStatus(context: Context, ending: Ending): number | null {
+function interruptedStatus(context: Context, state: CommandState): number | null {
   if (!context.signal.aborted) return null;
-  if (context.signal.reason === 'reader_gone' || ending.endsOnSignal === true) return 0;
+  if (context.signal.reason === 'reader_gone' || state.endsOnSignal === true) return 0;
   return SIGNALLED[String(context.signal.reason)] ?? STATUS.interrupted;
 }
 
@@ -115,13 +126,13 @@ function flushed(output: Context['stdout']): Promise<void> {
   return new Promise((resolve) => output.write('', () => resolve()));
 }
 
-/** For what has to be known before flags are parsed. */
+/** Whether a flag is given, for what has to be known before flags are parsed. */
 function flagged(argv: readonly string[], flag: string): boolean {
   const end = argv.indexOf('--');
   return (end === -1 ? argv : argv.slice(0, end)).includes(flag);
 }
 
-/** `--no-color` is `NO_COLOR` for whatever this run shows, asks and starts. */
+/** `--no-color` sets `NO_COLOR`, for prompts and started programs too. */
 function withoutColour(context: Context): Context {
   const env = { value: { ...context.env, NO_COLOR: '1' }, enumerable: true };
   return Object.defineProperties({} as Context, { ...Object.getOwnPropertyDescriptors(context), env });

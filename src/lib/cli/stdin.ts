@@ -1,28 +1,44 @@
-/** What comes through a pipe: one secret, or lines without end. */
+/** Reads stdin: one secret, a token, or lines as they come. */
 import { usage } from '../failure.ts';
 import type { Context } from './context.ts';
+import type { Session } from './session.ts';
 
-const LARGEST = 64 * 1024;
-const PATIENCE_MS = 30_000;
+/** Characters. */
+const LONGEST_SECRET = 64 * 1024;
+const TIMEOUT_MS = 30_000;
 
-/** A secret: `pass show … | credicorp login --secret-stdin`. The first line, without its end. @throws Failure `usage` when stdin is a terminal, empty, or says nothing for 30 s. */
+/** A secret, as in `pass show … | credicorp login --secret-stdin`: the first line without its end. @throws Failure `usage` when stdin is a terminal, empty, or silent for 30 s */
 export async function readSecretFromStdin(context: Context): Promise<string> {
   if (context.stdin.isTTY === true) {
-    throw usage('stdin is a terminal, and a secret typed there would show', {
-      next: 'pipe it in, or leave out the flag and be asked',
+    throw usage('stdin is a terminal: a secret typed there would be shown', {
+      next: 'pipe the secret in, or leave out the flag to be asked for it',
     });
   }
-  const limit = AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]);
+  const limit = AbortSignal.any([context.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const text = await Promise.race([readAll(context.stdin), ended(limit)]);
   const [first = ''] = text.split(/\r?\n/);
   if (first === '')
-    throw usage('no secret came on stdin', {
-      next: 'pipe it in: printf %s "$SECRET" | credicorp login --secret-stdin',
+    throw usage('no secret was found on stdin', {
+      next: 'pipe the secret in: printf %s "$SECRET" | credicorp login --secret-stdin',
     });
   return first;
 }
 
-/** A line longer than this is no line of text. */
+/** The token a command is about: from stdin, else the session's own. @throws Failure `usage` where a secret key is used instead of tokens */
+export async function tokenFromStdinOrSession(context: Context, session: Session, fromStdin: boolean): Promise<string> {
+  if (!fromStdin && session.identity.mode === 'secret_key') {
+    throw usage('there is no token: the secret key is sent as the bearer itself', {
+      code: 'no_tokens',
+      next: 'check it with credicorp whoami --check, or pipe a token in with --token-stdin',
+    });
+  }
+  if (!fromStdin) return session.token({ refused: null });
+  const token = (await readSecretFromStdin(context)).trim();
+  session.hide(token);
+  return token;
+}
+
+/** Characters. */
 const LONGEST_LINE = 1024 * 1024;
 
 /**
@@ -54,7 +70,7 @@ async function readAll(stdin: NodeJS.ReadableStream): Promise<string> {
   let text = '';
   for await (const chunk of stdin) {
     text += String(chunk);
-    if (text.length > LARGEST) throw usage('what came on stdin is too long for a secret');
+    if (text.length > LONGEST_SECRET) throw usage('the input on stdin is too long for a secret');
   }
   return text;
 }

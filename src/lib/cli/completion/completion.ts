@@ -29,16 +29,13 @@ interface Manifest {
   commands: Record<string, CommandEntry>;
 }
 
-export interface Candidate {
+interface Candidate {
   value: string;
   about?: string;
 }
 
 /** @param words what stands after the program's name, the last being the one under the cursor (perhaps empty) */
-export async function complete(
-  words: readonly string[],
-  context: Pick<Context, 'root' | 'paths'>,
-): Promise<Candidate[]> {
+async function complete(words: readonly string[], context: Pick<Context, 'root' | 'paths'>): Promise<Candidate[]> {
   const manifest = JSON.parse(await readFile(join(context.root, 'oclif.manifest.json'), 'utf8')) as Manifest;
   const typed = rejoined(words);
   const current = typed.at(-1) ?? '';
@@ -167,4 +164,22 @@ function idsFor(id: string, { paths }: Pick<Context, 'paths'>): Candidate[] {
 
 function candidate(value: string, about: string | undefined): Candidate {
   return about === undefined ? { value } : { value, about };
+}
+
+/** @param asked the shell's name, then the words of the line */
+export async function completeLine([shell = '', ...words]: readonly string[], context: Context): Promise<string> {
+  const last = words.at(-1) ?? '';
+  const typed = shell === 'powershell' && last.startsWith('=') ? [...words.slice(0, -1), last.slice(1)] : words;
+  try {
+    const found = await complete(typed.length === 0 ? [''] : typed, context);
+    return found.map((candidate) => `${lineOf(shell, candidate)}\n`).join('');
+  } catch {
+    return '';
+  }
+}
+
+function lineOf(shell: string, { value, about }: Candidate): string {
+  // bash takes words apart at the `=` and replaces what stands after it.
+  if (shell === 'bash') return value.replace(/^--[^=]+=/, '');
+  return about === undefined ? value : `${value}\t${about}`;
 }

@@ -2,7 +2,7 @@
 import { Failure, usage } from '../../failure.ts';
 import type { Pair } from '../flags.ts';
 import { type Host, readText, type Reader } from '../ask/missing.ts';
-import { nearest } from '../nearest.ts';
+import { suggest } from '../suggest.ts';
 import { KEY_COLUMN } from './rejects.ts';
 import { flagName, type Row, type Sheet } from './sheet.ts';
 
@@ -105,7 +105,7 @@ function isColumn(
   known.set(name, found);
   if (found) return true;
   const names = Object.keys(columns).map((column) => (column === METADATA ? `${METADATA}.<key>` : column));
-  const guess = nearest(name, names);
+  const guess = suggest(name, names);
   say(
     `there is no column ${JSON.stringify(name)}; ${guess === null ? `known are ${names.join(', ')}` : `did you mean ${guess}`}`,
   );

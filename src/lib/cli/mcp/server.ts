@@ -3,14 +3,7 @@
  * answers; what a tool does is handed in.
  */
 import { isRecord } from '../../contract/json.ts';
-import type { Tool } from './tools.ts';
-
-/** MCP: CallToolResult. */
-export interface ToolResult {
-  content: { type: 'text'; text: string }[];
-  structuredContent?: Record<string, unknown>;
-  isError: boolean;
-}
+import type { Tool, ToolResult } from './tools.ts';
 
 export interface Server {
   version: string;
@@ -100,7 +93,7 @@ function startCall(
     },
     () => {
       running.delete(id);
-      if (!controller.signal.aborted) reply(id, failed(INTERNAL_ERROR, 'this is a mistake in credicorp itself'));
+      if (!controller.signal.aborted) reply(id, failed(INTERNAL_ERROR, 'this is a bug in credicorp'));
     },
   );
   running.set(id, { controller, ended });

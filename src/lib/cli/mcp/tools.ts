@@ -1,4 +1,7 @@
-/** Which commands an agent is offered as tools, and what each looks like to it. Made from the commands themselves, so the two cannot drift. */
+/** The commands as tools of an agent: which are offered, what each looks like, and how a call runs the command. */
+import { isRecord } from '../../contract/json.ts';
+import type { Context } from '../context.ts';
+import { CapturedOutput, runInProcess } from '../in-process-run.ts';
 
 /** A command as oclif's manifest describes it. */
 export interface CommandEntry {
@@ -35,6 +38,13 @@ export interface Tool {
     additionalProperties: false;
   };
   annotations: { readOnlyHint: boolean; destructiveHint: boolean; openWorldHint: boolean };
+}
+
+/** MCP: CallToolResult. */
+export interface ToolResult {
+  content: { type: 'text'; text: string }[];
+  structuredContent?: Record<string, unknown>;
+  isError: boolean;
 }
 
 type Schema =
@@ -171,4 +181,43 @@ function isScalar(value: unknown): boolean {
 /** null and what is not there mean "not given". */
 function textsOf(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((one) => one !== undefined && one !== null).map(String);
+}
+
+/** A larger result helps no agent. Characters. */
+const LARGEST_RESULT = 1024 * 1024;
+const CALL_TIMEOUT_MS = 5 * 60_000;
+
+/** Runs the command for a tool call; its document is the result. @param signal stops the command */
+export async function callTool(argv: readonly string[], outer: Context, signal: AbortSignal): Promise<ToolResult> {
+  let tooLarge = false;
+  const stdout = new CapturedOutput((output) => {
+    if (output.text.length <= LARGEST_RESULT) return;
+    tooLarge = true;
+    output.text = '';
+    interrupt('reader_gone');
+  });
+  const stderr = new CapturedOutput();
+  const { ended, interrupt } = runInProcess(argv, outer, { stdout, stderr });
+  const stop = (): void => interrupt('SIGTERM');
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+  limit.addEventListener('abort', stop, { once: true });
+  const status = await ended.finally(() => limit.removeEventListener('abort', stop));
+  if (tooLarge) return toolResult(true, 'the answer is larger than 1 MiB: ask for less, with limit or a filter');
+  if (status !== 0) return toolResult(true, stderr.text.trim());
+  return { ...toolResult(false, stdout.text.trim(), stderr.text.trim()), ...structured(stdout.text) };
+}
+
+function toolResult(isError: boolean, ...texts: string[]): ToolResult {
+  const content = texts.filter((text) => text !== '').map((text) => ({ type: 'text' as const, text }));
+  return { content, isError };
+}
+
+/** Only objects may be structured (MCP: CallToolResult). */
+function structured(text: string): Pick<ToolResult, 'structuredContent'> {
+  try {
+    const document: unknown = JSON.parse(text);
+    return isRecord(document) ? { structuredContent: document } : {};
+  } catch {
+    return {};
+  }
 }

@@ -4,7 +4,7 @@ import { isLoopback, parseBase } from '../../contract/environments.ts';
 import { Failure, usage } from '../../failure.ts';
 import { BaseCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { identityIfAny } from '../identity-if-any.ts';
+import { optionalIdentity } from '../optional-identity.ts';
 import { withSpinner } from '../output/status-line.ts';
 import { runningSandbox } from './running.ts';
 import type { Session } from '../session.ts';
@@ -47,7 +47,7 @@ async function embeddedBase(context: Context, session: Session, given?: string):
 }
 
 function localBase(session: Session): string | null {
-  const identity = identityIfAny(session);
+  const identity = optionalIdentity(session);
   return identity?.environment.value === 'local' ? identity.base.value : null;
 }
 

@@ -4,9 +4,22 @@ import { isLoopback } from '../../contract/environments.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import { note } from '../output/write.ts';
+import { plainLine } from '../output/terminal-text.ts';
 
-/** A program that is still there after this is the browser itself, and runs. */
-const PATIENCE_MS = 2000;
+/** Opens it on a terminal; elsewhere says where it is. Never fails the command. */
+export async function openPage(context: Context, url: string | null | undefined): Promise<void> {
+  if (!url) return note(context, 'note: there is no page to open');
+  try {
+    if (await openInBrowser(context, url)) note(context, `opened ${plainLine(url)}`);
+    else if (context.stdout.isTTY !== true) note(context, `note: no terminal, so nothing is opened: ${plainLine(url)}`);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    note(context, `note: not opened: ${error.message}`);
+  }
+}
+
+/** A program that still runs after this is the browser itself. */
+const START_TIMEOUT_MS = 2000;
 
 /**
  * Opens it where stdout is a terminal; says so when that did not work. @returns whether a program took it
@@ -15,7 +28,8 @@ const PATIENCE_MS = 2000;
 export async function openInBrowser(context: Context, address: string): Promise<boolean> {
   const url = safeAddress(address);
   if (context.stdout.isTTY !== true) return false;
-  for (const [command, ...args] of programsFor(context)) if (await takes(context, command, [...args, url])) return true;
+  for (const [command, ...args] of programsFor(context))
+    if (await launches(context, command, [...args, url])) return true;
   note(context, 'note: no browser could be started; open the address yourself');
   return false;
 }
@@ -25,9 +39,9 @@ function safeAddress(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : null;
   const plainHere = url?.protocol === 'http:' && isLoopback(url.hostname);
   if (url && (url.protocol === 'https:' || plainHere) && url.username === '' && url.password === '') return url.href;
-  throw new Failure('unavailable', 'the address that came is neither https nor on this machine', {
+  throw new Failure('unavailable', 'the address is neither https nor on this machine', {
     code: 'bad_address',
-    next: 'it was not opened; look at it with --json',
+    next: 'it was not opened; print it with --json',
   });
 }
 
@@ -38,10 +52,10 @@ function programsFor({ platform, env }: Context): (readonly [command: string, ..
   return env['WSL_DISTRO_NAME'] ? [['wslview'], ['xdg-open']] : [['xdg-open']];
 }
 
-function takes(context: Context, command: string, args: readonly string[]): Promise<boolean> {
+function launches(context: Context, command: string, args: readonly string[]): Promise<boolean> {
   const child = spawn(command, args, { stdio: 'ignore', detached: true, env: context.env as NodeJS.ProcessEnv });
   return new Promise((resolve) => {
-    const running = setTimeout(() => done(true), PATIENCE_MS);
+    const running = setTimeout(() => done(true), START_TIMEOUT_MS);
     const done = (taken: boolean): void => {
       clearTimeout(running);
       child.unref();

@@ -6,20 +6,20 @@ import type { Context } from '../context.ts';
 /** How the text got there. `terminal`: asked of the terminal, which may or may not allow it. */
 export type CopiedBy = 'program' | 'terminal';
 
-/** A clipboard program that does not end is given up. */
-const PATIENCE_MS = 3000;
-/** Terminals take about so many characters of base64. */
-const MOST_OSC = 74_000;
+/** A clipboard program that does not end by then is killed. */
+const TIMEOUT_MS = 3000;
+/** About what terminals take, in characters of base64. */
+const MAX_OSC = 74_000;
 
 type Program = readonly [command: string, ...args: string[]];
 
 /** @throws Failure `usage` (`no_clipboard`) where there is neither */
-export async function copy(context: Context, text: string): Promise<CopiedBy> {
+export async function copyToClipboard(context: Context, text: string): Promise<CopiedBy> {
   // Over ssh a program would fill the clipboard of the wrong machine.
   const programs = context.env['SSH_CONNECTION'] ? [] : programsFor(context);
   for (const program of programs) if (await feed(context, program, text)) return 'program';
   const encoded = Buffer.from(text).toString('base64');
-  if (context.stderr.isTTY === true && context.env['TERM'] !== 'dumb' && encoded.length <= MOST_OSC) {
+  if (context.stderr.isTTY === true && context.env['TERM'] !== 'dumb' && encoded.length <= MAX_OSC) {
     context.stderr.write(`\u001b]52;c;${encoded}\u0007`);
     return 'terminal';
   }
@@ -51,7 +51,7 @@ function feed(context: Context, [command, ...args]: Program, text: string): Prom
   const child = spawn(command, args, {
     stdio: ['pipe', 'ignore', 'ignore'],
     env: context.env as NodeJS.ProcessEnv,
-    timeout: PATIENCE_MS,
+    timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });
   return new Promise((resolve) => {

@@ -4,7 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { Message, Outcome } from '../../webhooks/forward.ts';
 import type { DeliverySubject } from '../../contract/listener-events.ts';
 import type { Context } from '../context.ts';
-import { identityIfAny } from '../identity-if-any.ts';
+import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
 
 /** What came of one delivery, as these commands print it. */
@@ -59,7 +59,7 @@ export async function attemptWriter(context: Context, session: Session, target: 
     import('../../webhooks/event-facts.ts'),
   ]);
   // Sending to an app of one's own needs no credential.
-  const environment = identityIfAny(session)?.environment.value ?? null;
+  const environment = optionalIdentity(session)?.environment.value ?? null;
   return (message: Message, outcome: Outcome, deliveryId = deliveryOf(message)): void => {
     if (outcome.kind === 'stopped') return;
     const facts = eventFacts(message.body);

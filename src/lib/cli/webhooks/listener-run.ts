@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { replaceFile } from '../../files/atomic-write.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
 import type { Context } from '../context.ts';
-import { type Beside, runBeside } from '../system/exec.ts';
+import { type SideCommand, startSideCommand } from '../system/user-commands.ts';
 import type { Prepared } from './listen-options.ts';
 import { limitYoungHeap } from '../young-heap.ts';
 
@@ -26,7 +26,7 @@ export async function* runListener(
   const { listen } = await import('../../webhooks/listen.ts');
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
   const readyFile = beneath.readyFile === undefined ? null : resolve(context.cwd, beneath.readyFile);
-  let beside: Beside | null = null;
+  let beside: SideCommand | null = null;
   limitYoungHeap();
   // One that an earlier listener left would say ready too soon.
   if (readyFile !== null) await rm(readyFile, { force: true });
@@ -49,10 +49,10 @@ export async function* runListener(
 }
 
 /** The user's own command gets the secret as its app would, and its end is ours. */
-function startBeside(context: Context, { secrets, options }: Prepared, { exec, ended }: Beneath): Beside | null {
+function startBeside(context: Context, { secrets, options }: Prepared, { exec, ended }: Beneath): SideCommand | null {
   if (exec === undefined) return null;
   const secret = secrets.own ?? options.secrets?.()[0] ?? '';
-  const beside = runBeside(context, exec, { CC_WEBHOOK_SECRET: secret });
+  const beside = startSideCommand(context, exec, { CC_WEBHOOK_SECRET: secret });
   void beside.ended.then(ended);
   return beside;
 }

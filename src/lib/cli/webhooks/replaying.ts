@@ -3,7 +3,7 @@ import { parseJson, writeJson } from '../../contract/json.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import { deliver, type Delivered, newDeliveryId } from './delivering.ts';
-import { edited } from '../system/editor.ts';
+import { editText } from '../system/user-commands.ts';
 import { eventOf, type Found } from './inbox.ts';
 import type { Session } from '../session.ts';
 
@@ -36,7 +36,7 @@ export async function replayed(
 export async function editedBody(context: Context, { entry, body }: Found): Promise<Buffer> {
   const event = eventOf(body);
   const before = event === null ? Buffer.from(body).toString('utf8') : `${writeJson(event, 2)}\n`;
-  const text = await edited(
+  const text = await editText(
     context,
     `${entry.event_id ?? `delivery-${entry.inbox_id}`}.json`.replaceAll(/[^\w.-]/g, '_'),
     before,

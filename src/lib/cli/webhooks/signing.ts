@@ -6,7 +6,7 @@ import { parseInstant } from '../../contract/time.ts';
 import { signedHeaders, type WebhookScheme } from '../../contract/webhook-scheme.ts';
 import { Failure, usage } from '../../failure.ts';
 import { contextOf, type Context } from '../context.ts';
-import { identityIfAny } from '../identity-if-any.ts';
+import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
 import { secretOf } from './webhook-secrets.ts';
 
@@ -76,7 +76,7 @@ export async function signingSecrets(context: Context, session: Session, flags: 
   const given = await givenSecrets(context, flags);
   for (const secret of given) session.hide(secret);
   if (given.length > 0) return given;
-  const last = identityIfAny(session) === null ? null : await secretOf(session);
+  const last = optionalIdentity(session) === null ? null : await secretOf(session);
   if (last !== null) return [last];
   throw noSecret();
 }

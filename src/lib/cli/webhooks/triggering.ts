@@ -7,7 +7,7 @@ import { isoSeconds } from '../../contract/time.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import type { Pair } from '../flags.ts';
-import { nearest } from '../nearest.ts';
+import { suggest } from '../suggest.ts';
 import { askSandbox } from '../sandbox/sandbox-command.ts';
 import type { Session } from '../session.ts';
 
@@ -27,7 +27,7 @@ function valueOf(text: string): unknown {
 /** @throws Failure `usage` for a type the catalogue does not have, with the nearest that it has */
 export function checkedType(type: string): keyof typeof EVENT_TYPES {
   if (isEventType(type)) return type;
-  const guess = nearest(type, Object.keys(EVENT_TYPES));
+  const guess = suggest(type, Object.keys(EVENT_TYPES));
   throw usage(`there is no event type ${JSON.stringify(type.slice(0, 60))}`, {
     code: 'unknown_event_type',
     param: 'type',

@@ -12,7 +12,7 @@ import {
 import { derivedEventId } from '../../contract/webhook-scheme.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { identityIfAny } from '../identity-if-any.ts';
+import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
 import { type OtherSecrets, otherSecrets, secretOf } from './webhook-secrets.ts';
 
@@ -22,7 +22,7 @@ export async function knownSecrets(
   session: Session,
   endpoint: string | null,
 ): Promise<{ own: string[]; others: OtherSecrets }> {
-  const me = identityIfAny(session);
+  const me = optionalIdentity(session);
   const own = me === null ? null : await secretOf(session, endpoint ?? undefined).catch(() => null);
   const mine = me === null ? null : { account: me.account, environment: me.environment.value };
   const others = await otherSecrets(context, session, mine, endpoint ?? 'last');
@@ -38,7 +38,7 @@ export const providerFlag = Flags.string({
 /** @throws Failure `usage` (`unknown_provider`, `bad_provider`) */
 export function senderOf(context: Context, session: Session, name: string | undefined): Provider {
   if (name !== undefined) return findProvider(name, context.paths.config);
-  return identityIfAny(session)?.provider ?? findProvider('credicorp', context.paths.config);
+  return optionalIdentity(session)?.provider ?? findProvider('credicorp', context.paths.config);
 }
 
 export interface JudgedDelivery {

@@ -1,10 +1,10 @@
-/** The known word closest to a mistyped one, or null when none is close enough to be a guess worth making. */
-export function nearest(word: string, known: readonly string[]): string | null {
+/** Suggests the known word closest to a mistyped one ("did you mean"); null when none is close enough. */
+export function suggest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    const away = distance(word.slice(0, 60), candidate);
-    if (away < least) [best, least] = [candidate, away];
+    const edits = distance(word.slice(0, 60), candidate);
+    if (edits < least) [best, least] = [candidate, edits];
   }
   return best ?? known.find((candidate) => word.length > 2 && candidate.startsWith(word)) ?? null;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Config } from '@oclif/core/config';
 import { usage } from '../failure.ts';
-import { nearest } from './nearest.ts';
+import { suggest } from './suggest.ts';
 import type { Result } from './result.ts';
 
 /** Finds and runs the command of `argv`; help goes to stdout. @throws Failure of kind usage for an unknown command. */
@@ -77,7 +77,7 @@ function unknownCommand(argv: readonly string[], config: Config): Error {
   const words = topicWords(argv).slice(0, 3).join(' ');
   if (words === '') return usage('no command given', { next: 'see: credicorp --help' });
   const known = config.commands.filter((command) => !command.hidden).map((command) => command.id.replaceAll(':', ' '));
-  const guess = nearest(words, known);
+  const guess = suggest(words, known);
   // Only what can be the name of a command is repeated: anything else may be a secret.
   const said = /^[a-z][a-z-]{0,20}( [a-z][a-z-]{0,20}){0,2}$/.test(words) ? `command "${words}"` : 'such command';
   return usage(`there is no ${said}`, {
