@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
-import { limitYoungHeap } from '../src/lib/cli/young-heap.ts';
 import { openStore } from '../src/lib/store/store.ts';
 import { inboxTables } from '../src/lib/webhooks/inbox-tables.ts';
 import { listen } from '../src/lib/webhooks/listen.ts';
@@ -30,7 +29,6 @@ if (side === 'bare') {
     if (typeof address === 'object' && address !== null) tell({ url: `http://127.0.0.1:${address.port}/` });
   });
 } else {
-  limitYoungHeap();
   const moments = listen({
     store: openStore({ path, now: Date.now, tables: [inboxTables], maxBytes: 64 * 1024 * 1024 }),
     scope: 'bench',

@@ -12,7 +12,6 @@ if (supported(process.versions.node)) {
         root,
         script: fileURLToPath(import.meta.url),
         helper: fileURLToPath(new URL('../src/lib/auth/keychain-helper.ts', import.meta.url)),
-        startedHelper: () => null,
         fromSource: true,
       }),
     );

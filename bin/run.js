@@ -7,12 +7,8 @@ if (supported(process.versions.node)) {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const helper = fileURLToPath(new URL('../dist/keychain-helper.js', import.meta.url));
   prepare(process.env, process.platform)
-    .then(() => import('../dist/ahead.js'))
-    .then(async ({ startAhead }) => {
-      const startedHelper = await startAhead(process, helper);
-      const program = await import('../dist/main.js');
-      return program.main({ root, script: fileURLToPath(import.meta.url), helper, startedHelper });
-    });
+    .then(() => import('../dist/main.js'))
+    .then((program) => program.main({ root, script: fileURLToPath(import.meta.url), helper }));
 } else {
   process.stderr.write(`credicorp needs Node ^22.22.2, ^24.15.0 or >=26; this is Node ${process.versions.node}\n`);
   process.exitCode = 2;

@@ -44,7 +44,6 @@ const { metafile } = await build({
   entryPoints: [
     ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
     { in: 'src/lib/cli/program.ts', out: 'main' },
-    { in: 'src/lib/cli/ahead.ts', out: 'ahead' },
     { in: 'src/lib/auth/keychain-helper.ts', out: 'keychain-helper' },
   ],
   outdir: 'dist',

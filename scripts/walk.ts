@@ -171,10 +171,9 @@ function calledIn({ functionName, ranges }: Profiler.FunctionCoverage): boolean 
 
 /** The source behind a built entry point. */
 function sourceOf(file: string): string | null {
-  const built = /^dist\/(?:(commands\/.*)|(\w+))\.js$/.exec(relativeTo(file) ?? '');
-  if (built === null) return null;
-  if (built[1] !== undefined) return join(root, 'src', `${built[1]}.ts`);
-  return built[2] === undefined ? null : join(root, 'src', 'lib', 'cli', `${built[2]}.ts`);
+  const built = /^dist\/(.*)\.js$/.exec(relativeTo(file) ?? '')?.[1];
+  if (built === 'main') return join(root, 'src', 'lib', 'cli', 'program.ts');
+  return built?.startsWith('commands/') === true ? join(root, 'src', `${built}.ts`) : null;
 }
 
 /** The file's name in this repository when it is a source of ours. */

@@ -1,11 +1,13 @@
 /** The caller's side of the helper: whatever the helper does, an answer comes within the limit. */
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { askKeychain } from '../../src/lib/auth/keychain.ts';
+import { osVault } from '../../src/lib/auth/os-vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';
 
@@ -24,15 +26,6 @@ const ask = (command: [string, ...string[]], limitMs = 300, env: Record<string, 
   askKeychain([{ do: 'get', account: 'a/client_secret' }], { command, env, limitMs, startMs: limitMs }).results();
 const failure = (code: string, words: RegExp) => (error: unknown) =>
   error instanceof Failure && error.kind === 'auth' && error.facts.code === code && words.test(error.message);
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe('a helper that', () => {
   it('answers', async () => {
@@ -57,14 +50,20 @@ describe('a helper that', () => {
     await assert.rejects(asked, failure('keychain_timeout', /the keychain did not answer in 0.2 s/));
   });
   it('is over is gone, whether it answered or not', async () => {
-    const pidFile = join(folder, 'pid');
+    const watch = createServer();
+    await once(watch.listen(0, '127.0.0.1'), 'listening');
+    const { port } = watch.address() as AddressInfo;
     for (const answer of ['{"results":[null]}\\n', '']) {
-      const lingering = `writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); writeSync(1, '${answer}'); setInterval(() => {}, 1e6);`;
-      await ask(helper(lingering), 2000).catch(() => undefined);
-      const pid = Number(readFileSync(pidFile, 'utf8'));
-      for (let tries = 0; tries < 200 && isAlive(pid); tries += 1) await pause(10);
-      assert.equal(isAlive(pid), false);
+      // It holds a connection for as long as it lives, and answers once it has it.
+      const lingering = `import { connect } from 'node:net'; connect(${port}, '127.0.0.1', () => writeSync(1, '${answer}'));`;
+      const connected = once(watch, 'connection') as Promise<[Socket]>;
+      const asked = ask(helper(lingering), 2000).catch(() => undefined);
+      const [held] = await connected;
+      const gone = once(held.on('error', () => undefined).resume(), 'close');
+      await asked;
+      await gone;
     }
+    watch.close();
   });
   it('ignores SIGTERM', async () => {
     const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6);`;
@@ -123,16 +122,29 @@ describe('secrets on their way to the helper', () => {
 });
 
 it('an answer that lies in the pipe already counts, however late it is read', async () => {
+  const said = join(folder, 'said');
   const answer = askKeychain([{ do: 'get', account: 'a' }], {
-    command: helper(`setTimeout(() => writeSync(1, '{"results":["x"]}\\n'), 150);`),
+    command: helper(`writeSync(1, '{"results":["x"]}\\n'); writeFileSync(${JSON.stringify(said)}, '');`),
     env: {},
     limitMs: 400,
     startMs: 400,
   });
   const result = answer.results();
-  // Long enough that the helper has started, and said both.
-  await new Promise((resolve) => setTimeout(resolve, 120));
-  const until = performance.now() + 900;
-  while (performance.now() < until);
+  // This process reads nothing until the helper has answered and the limit is over.
+  const until = performance.now() + 500;
+  while (!existsSync(said) || performance.now() < until);
   assert.deepEqual(await result, ['x']);
+});
+
+it('one helper serves request after request of a vault, until it is gone', async () => {
+  const command = helper(
+    `process.stdin.on('data', () => writeSync(1, JSON.stringify({ results: [String(process.pid)] }) + '\\n'));`,
+  );
+  const vault = osVault({ command, env: {} });
+  const first = Number(await vault.get('a', { fresh: true }));
+  for (let turn = 0; turn < 2; turn += 1) assert.equal(await vault.get('a', { fresh: true }), String(first));
+  process.kill(first, 'SIGKILL');
+  // Its end is noticed while another request is under way at the latest.
+  await vault.get('a', { fresh: true }).catch(() => undefined);
+  assert.notEqual(Number(await vault.get('a', { fresh: true })), first);
 });

@@ -69,7 +69,6 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     fromSource: true,
     program: [process.execPath, join(root, 'bin', 'dev.js')],
     keychainHelper: [process.execPath, join(root, 'src', 'lib', 'auth', 'keychain-helper.ts')],
-    startedHelper: () => null,
   };
   return { context, said: () => ({ stdout: stdout.text, stderr: stderr.text }) };
 }

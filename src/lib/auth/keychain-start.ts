@@ -1,6 +1,5 @@
 /**
- * Starts the keychain helper, ahead of its request where a command is likely to have one: a Node process takes about as long to start
- * as this program needs to find out what to ask. Until then the helper only loads its library; it asks the keychain nothing.
+ * Starts keychain helpers, and keeps one that has answered for the next request of the same command.
  */
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -26,24 +25,8 @@ export function startHelper([program, ...args]: readonly [string, ...string[]], 
   return child;
 }
 
-/** Older than this, a helper nobody asked is near its own end (`keychain-helper`), and a fresh one is the safer choice. */
-const OLDEST_MS = 10_000;
-/** So long a helper waits for another request. */
+/** How long a helper waits for another request, in milliseconds. */
 const IDLE_MS = 5000;
-
-/** Gives the helper that was started ahead to the first who asks, null to everybody else, and when it did not stay alive. */
-export function lendOnce(helper: Helper | null, ticks: () => number): () => Helper | null {
-  const until = ticks() + OLDEST_MS;
-  let left = helper;
-  return () => {
-    const lent = left;
-    left = null;
-    if (lent === null || !lives(lent)) return null;
-    if (ticks() < until) return lent;
-    lent.kill('SIGKILL');
-    return null;
-  };
-}
 
 /** Where a helper that has answered waits for the next request of the same command: a mint reads and then writes. */
 export interface HelperShelf {
@@ -51,8 +34,7 @@ export interface HelperShelf {
   put(helper: Helper): void;
 }
 
-/** @param first the helper that was started ahead */
-export function helperShelf(first: () => Helper | null = () => null): HelperShelf {
+export function helperShelf(): HelperShelf {
   let idle: Helper | null = null;
   let timer: NodeJS.Timeout | undefined;
   return {
@@ -60,7 +42,7 @@ export function helperShelf(first: () => Helper | null = () => null): HelperShel
       clearTimeout(timer);
       const kept = idle;
       idle = null;
-      return kept !== null && lives(kept) ? kept : first();
+      return kept !== null && lives(kept) ? kept : null;
     },
     put(helper) {
       idle?.kill('SIGKILL');

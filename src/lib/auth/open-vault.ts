@@ -4,11 +4,12 @@ import { fileVault } from './file-vault.ts';
 import type { VaultKind } from './identity.ts';
 import { localVault } from './local-vault.ts';
 import { memoryVault } from './memory-vault.ts';
-import { osVault, type OsVaultOptions } from './os-vault.ts';
+import type { KeychainOptions } from './keychain.ts';
+import { osVault } from './os-vault.ts';
 import type { Vault } from './vault.ts';
 
 export interface VaultPlaces {
-  keychain: OsVaultOptions;
+  keychain: KeychainOptions;
   /** Folder of the files. */
   folder: string;
   /** Asked at most once, and only when the encrypted file is opened. */

@@ -1,17 +1,12 @@
 /** Secrets in the OS keychain. Every method throws the failures of `askKeychain`. */
 
 import { askKeychain, type KeychainAnswer, type KeychainOptions } from './keychain.ts';
-import { type Helper, helperShelf } from './keychain-start.ts';
+import { helperShelf } from './keychain-start.ts';
 import type { KeychainOperation, KeychainResult } from './keychain-wire.ts';
 import type { Vault } from './vault.ts';
 
-export interface OsVaultOptions extends KeychainOptions {
-  /** The helper that was started ahead, for the first who asks. */
-  started?: () => Helper | null;
-}
-
-export function osVault({ started, ...rest }: OsVaultOptions): Vault {
-  const options: KeychainOptions = { ...rest, shelf: helperShelf(started) };
+export function osVault(keychain: KeychainOptions): Vault {
+  const options: KeychainOptions = { ...keychain, shelf: helperShelf() };
   /** Per account, the request that fetches it and its place in the answer. */
   const fetched = new Map<string, { answer: KeychainAnswer; index: number }>();
   const one = async (operation: KeychainOperation): Promise<KeychainResult> => {

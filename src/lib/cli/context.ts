@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import type { Helper } from '../auth/keychain-start.ts';
 import { redactText } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
 
@@ -62,8 +61,6 @@ export interface Context {
   readonly program: readonly [string, ...string[]];
   /** How to start the keychain helper. */
   readonly keychainHelper: readonly [string, ...string[]];
-  /** The helper that was started ahead, for the first who asks; null when there is none. */
-  startedHelper(): Helper | null;
 }
 
 /** The key under which a context is handed through oclif's load options to the command. */
@@ -81,8 +78,6 @@ export interface Start {
   script: string;
   /** The keychain helper's file. */
   helper: string;
-  /** See `Context.startedHelper`. */
-  startedHelper: () => Helper | null;
   fromSource?: boolean;
 }
 
@@ -112,7 +107,7 @@ function crash(error: unknown): never {
 }
 
 /** The context of this process. */
-function realContext({ root, script, helper, startedHelper, fromSource = false }: Start): Context {
+function realContext({ root, script, helper, fromSource = false }: Start): Context {
   const controller = new AbortController();
   const env = process.env;
   const interrupt = (why: Interruption): void => controller.abort(why);
@@ -151,7 +146,6 @@ function realContext({ root, script, helper, startedHelper, fromSource = false }
     fromSource,
     program: [process.execPath, ...process.execArgv, script],
     keychainHelper: [process.execPath, ...process.execArgv, helper],
-    startedHelper,
   };
 }
 
@@ -209,7 +203,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** `HOME` may be empty or relative; secrets must not end up in whatever folder is current. */
-export function homeOf(): string {
+function homeOf(): string {
   return isAbsolute(homedir()) ? homedir() : userInfo().homedir;
 }
 

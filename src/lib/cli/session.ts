@@ -176,8 +176,8 @@ class OpenSession implements Session {
   }
 
   vaultOfKind(kind: VaultKind): Vault {
-    const { env, keychainHelper: command, startedHelper: started, paths } = this.#context;
-    const keychain = { command, env, started };
+    const { env, keychainHelper: command, paths } = this.#context;
+    const keychain = { command, env };
     const places = { keychain, folder: paths.config, passphrase: () => this.#passphrase() };
     const hide = (secret: string): void => this.hide(secret);
     const open = this.#vaults.get(kind) ?? watched(openVault(kind, places), this.#context, hide);

@@ -7,7 +7,6 @@ import type { ListenerEvent } from '../../contract/listener-events.ts';
 import type { Context } from '../context.ts';
 import { type SideCommand, startSideCommand } from '../system/user-commands.ts';
 import type { Prepared } from './listen-options.ts';
-import { limitYoungHeap } from '../young-heap.ts';
 
 export interface Beneath {
   /** Gets the ready moment. */
@@ -27,7 +26,6 @@ export async function* runListener(
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
   const readyFile = beneath.readyFile === undefined ? null : resolve(context.cwd, beneath.readyFile);
   let beside: SideCommand | null = null;
-  limitYoungHeap();
   // One that an earlier listener left would say ready too soon.
   if (readyFile !== null) await rm(readyFile, { force: true });
   try {

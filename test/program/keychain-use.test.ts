@@ -1,4 +1,4 @@
-/** A command with its secret in the keychain: one helper, there before the program is, asked once for all that is needed. */
+/** A command with its secret in the keychain: one helper process, asked once for all that is needed. */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const home = freshHome();
 let api: Served;
 
 before(async () => {
-  api = await serve({ host: '127.0.0.1', port: 0, seed: 'ahead', version: '0', now: Date.now });
+  api = await serve({ host: '127.0.0.1', port: 0, seed: 'keychain', version: '0', now: Date.now });
   // The program as it is built, but for its helper: this one is a keychain of its own and writes down how it is used.
   for (const file of ['bin', 'package.json', 'oclif.manifest.json'])
     cpSync(join(root, file), join(home.path, 'program', file), { recursive: true });
@@ -70,7 +70,7 @@ test('one helper, asked once for token and secret; nobody else starts one', asyn
   assert.deepEqual([listed.helpers, listed.asked], [1, asked]);
   const created = await used(['apps', 'create', '--company', '16093826', '--field', 'id']);
   assert.equal(created.status, 0, created.stderr);
-  assert.deepEqual([created.helpers, created.asked], [1, asked], 'started as early as it can be, and used');
+  assert.deepEqual([created.helpers, created.asked], [1, asked]);
   const other = await used(['profiles', 'list']);
   assert.deepEqual([other.status, other.helpers], [0, 0]);
 });
