@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { Book } from '../../src/lib/inspector/book.ts';
-import { Readers } from '../../src/lib/inspector/readers.ts';
+import { SseClients } from '../../src/lib/inspector/sse-clients.ts';
 import {
   ask,
   attempted,
@@ -99,19 +99,19 @@ test('a burst is told in few messages, and one delivery at its last state only',
 });
 
 test('a reader that takes nothing is owed one message, not all; it catches up once it reads', async () => {
-  const book = new Book({ recent: () => [], find: () => null }, () => readers.stir());
-  const readers = new Readers({
+  const book = new Book({ recent: () => [], find: () => null }, () => clients.changed());
+  const clients = new SseClients({
     book,
     boot: 'b',
     facts: () => ({}),
     clean: (row) => row,
-    most: 4,
+    maxPages: 4,
     pauseMs: 1,
     beatMs: 60_000,
   });
   const { promise: opened, resolve } = Promise.withResolvers<ServerResponse>();
   const server = createHttpServer((_request, response) => {
-    readers.add(response, null);
+    clients.add(response, null);
     resolve(response);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -143,21 +143,21 @@ test('a reader that takes nothing is owed one message, not all; it catches up on
   let text = '';
   lazy.setEncoding('utf8').on('data', (chunk: string) => (text = (text + chunk).slice(-100_000)));
   while (!text.includes(`"key":"500"`) || !text.includes(`"t${round}"`)) await once(lazy, 'data');
-  readers.end();
+  clients.end();
 });
 
 test('a reader that takes nothing for long is let go', async () => {
-  const book = new Book({ recent: () => [], find: () => null }, () => readers.stir());
-  const readers = new Readers({
+  const book = new Book({ recent: () => [], find: () => null }, () => clients.changed());
+  const clients = new SseClients({
     book,
     boot: 'b',
     facts: () => ({}),
     clean: (row) => row,
-    most: 1,
+    maxPages: 1,
     pauseMs: 1,
     beatMs: 2,
   });
-  const server = createHttpServer((_request, response) => readers.add(response, null)).listen(0, '127.0.0.1');
+  const server = createHttpServer((_request, response) => clients.add(response, null)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   after(() => server.close());
   const lazy = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -166,12 +166,12 @@ test('a reader that takes nothing for long is let go', async () => {
   lazy.pause();
   const long = 'x'.repeat(250);
   let seen = false;
-  for (let round = 0; !seen || readers.full; round += 1) {
-    seen ||= readers.full;
+  for (let round = 0; !seen || clients.isFull; round += 1) {
+    seen ||= clients.isFull;
     for (let id = 1; id <= 500; id += 1) book.hear(received(id, { resource_id: long, delivery_id: `${long}${round}` }));
     await new Promise((later) => setTimeout(later, 2));
   }
-  readers.end();
+  clients.end();
 });
 
 test('pages are counted: one too many is told so, and gets its turn when another leaves', async () => {

@@ -137,7 +137,7 @@ it('a port that is taken is a usage error', async () => {
   const { child, url } = await proxy([]);
   const second = await run('proxy', 'start', '--port', new URL(url).port);
   assert.equal(second.status, 2);
-  assert.match(second.stderr, /port \d+ is taken/);
+  assert.match(second.stderr, /port \d+ is in use/);
   child.kill('SIGINT');
   await finish(child);
 });

@@ -420,7 +420,7 @@ describe('lets in', () => {
     const proxy = await proxyTo(host.url);
     await assert.rejects(proxyTo(host.url, { port: Number(new URL(proxy.url).port) }), {
       kind: 'usage',
-      message: /^port \d+ is taken$/,
+      message: /^port \d+ is in use$/,
     });
   });
 });

@@ -49,12 +49,6 @@ export function isLoopback(hostname: string): boolean {
   return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-/** Whether a `Host` header names this machine: a name that was pointed here (DNS rebinding) does not. */
-export function namesLoopback(host: string | undefined): host is string {
-  if (host === undefined || /[\s/\\@?#]/.test(host) || !URL.canParse(`http://${host}`)) return false;
-  return isLoopback(new URL(`http://${host}`).hostname);
-}
-
 /** The environment a URL's host is known to serve; null for a host nobody told us about or text that is no URL. */
 export function environmentOfHost(url: string | URL, hosts: KnownHosts = CREDICORP_HOSTS): Environment | null {
   const parsed = parseUrl(url);

@@ -2,17 +2,18 @@
  * The page's server: a listener's deliveries in a browser of this machine, live, and sent again on request. It stands on loopback, hands
  * data to nobody but whoever has the token, and is handed everything it knows: moments, a reader of the inbox, a way to send again.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExchangeRecord } from '../contract/exchange.ts';
 import { redactText } from '../contract/secrets.ts';
-import { Failure, usage } from '../failure.ts';
+import { Failure } from '../failure.ts';
+import { bearsToken, type RefusedCaller, refusedCaller } from '../http-server/access.ts';
+import { openServer } from '../http-server/listen.ts';
 import { Book, MOST_KEPT, MOST_REFUSED } from './book.ts';
 import { cleanRow, detailOf } from './detail.ts';
-import { bearsToken, refusalOf } from './guard.ts';
 import type { ListenerEvent } from '../contract/listener-events.ts';
 import type { InboxReader, Replayed } from './heard.ts';
 import { type PageFile, readPage, SAFE_HEADERS } from './page-files.ts';
-import { Readers } from './readers.ts';
+import { SseClients } from './sse-clients.ts';
 
 export interface InspectorOptions {
   /** 0 takes any free one. */
@@ -54,23 +55,31 @@ const FAREWELL_MS = 500;
 export async function openInspector(options: InspectorOptions): Promise<Inspector> {
   const files = await readPage(options.folder);
   const desk = createDesk(options);
-  const server = createServer({
-    ...{ maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5000 },
+  const local = await openServer({
+    port: options.port,
+    chosenBy: {
+      param: '--inspect',
+      next: 'choose another with --inspect=PORT, or take any free one with --inspect',
+    },
+    http: { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5000 },
+    maxConnections: MOST_CONNECTIONS,
   });
-  server.maxConnections = MOST_CONNECTIONS;
+  const { server, port } = local;
   server.on('clientError', (_error, socket) => socket.destroy());
-  const port = await listenOn(server, options.port);
   server.on('request', (request, response) => {
     response.on('error', () => response.destroy());
-    const refusal = refusalOf(request, port);
-    if (refusal !== null) return say(response, refusal.status, { error: refusal.why });
+    const refused = refusedCaller(request, port);
+    if (refused !== null && !(refused === 'foreign_page' && isVisit(request))) {
+      const { status, error } = REFUSALS[refused];
+      return say(response, status, { error });
+    }
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const file = files.get(path);
     if (file !== undefined) return show(request, response, file);
     return void desk.serve(request, response, path);
   });
   return {
-    url: `http://127.0.0.1:${port}/#${options.token}`,
+    url: `${local.origin}/#${options.token}`,
     hear(moment) {
       try {
         desk.book.hear(moment);
@@ -79,15 +88,31 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
       }
     },
     keepBytes: (record) => desk.book.keepBytes(record),
-    close: () => close(server, desk.readers),
+    close: () => {
+      desk.clients.end();
+      return local.close(FAREWELL_MS);
+    },
   };
+}
+
+/** Data go to nobody without the token, which no cookie holds: a cookie of 127.0.0.1 goes to every port of it (RFC 6265 §8.5). */
+const REFUSALS: Readonly<Record<RefusedCaller, { status: number; error: string }>> = {
+  not_a_path: { status: 400, error: 'the request target is not a path' },
+  wrong_host: { status: 421, error: 'the Host header does not name this page' },
+  foreign_page: { status: 403, error: 'a page of another origin may not call this one' },
+};
+
+/** A link to the page may stand anywhere, for instance in a terminal within a browser; without the token the page shows nothing. */
+function isVisit({ method, url, headers }: IncomingMessage): boolean {
+  const { origin, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = headers;
+  return origin === undefined && method === 'GET' && url === '/' && mode === 'navigate' && dest === 'document';
 }
 
 /** Behind the token: the stream, one delivery, sending it again. */
 function createDesk(options: InspectorOptions) {
   const { inbox, tolerance, known, now } = options;
-  const book = new Book(inbox, () => readers.stir());
-  const readers = new Readers({
+  const book = new Book(inbox, () => clients.changed());
+  const clients = new SseClients({
     book,
     boot: now().toString(36),
     facts: () => factsOf(book, options),
@@ -95,7 +120,7 @@ function createDesk(options: InspectorOptions) {
       const secrets = known();
       return cleanRow(row, (text) => redactText(text, secrets));
     },
-    most: options.mostPages ?? 4,
+    maxPages: options.mostPages ?? 4,
     ...(options.pauseMs === undefined ? {} : { pauseMs: options.pauseMs }),
   });
   let replays = 0;
@@ -123,10 +148,10 @@ function createDesk(options: InspectorOptions) {
   }
 
   function follow(request: IncomingMessage, response: ServerResponse): void {
-    if (readers.full) return say(response, 503, { error: 'this page is open too often; close another one' });
+    if (clients.isFull) return say(response, 503, { error: 'this page is open too often; close another one' });
     const type = { 'Content-Type': 'text/event-stream; charset=utf-8', Connection: 'close' };
     response.writeHead(200, { ...SAFE_HEADERS, ...type });
-    return readers.add(response, String(request.headers['last-event-id'] ?? '') || null);
+    return clients.add(response, String(request.headers['last-event-id'] ?? '') || null);
   }
 
   function serve(request: IncomingMessage, response: ServerResponse, path: string): void | Promise<void> {
@@ -134,7 +159,7 @@ function createDesk(options: InspectorOptions) {
     if (path !== '/stream' && key === undefined) return say(response, 404, { error: 'there is nothing here' });
     const method = place === undefined ? 'GET' : 'POST';
     if (request.method !== method) return say(response, 405, { error: `only ${method}` }, { Allow: method });
-    if (!bearsToken(request, options.token))
+    if (!bearsToken(request.headers.authorization, options.token))
       return say(response, 401, { error: 'open the address the listener printed' });
     if (key === undefined) return follow(request, response);
     return place === undefined ? detail(response, key) : replay(response, key, Number(place));
@@ -142,7 +167,7 @@ function createDesk(options: InspectorOptions) {
 
   return {
     book,
-    readers,
+    clients,
     async serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
       try {
         await serve(request, response, path);
@@ -178,32 +203,4 @@ function say(response: ServerResponse, status: number, document: object, more: R
   const type = { 'Content-Type': 'application/json; charset=utf-8' };
   response.writeHead(status, { ...SAFE_HEADERS, ...type, ...last, ...more });
   response.end(JSON.stringify(document));
-}
-
-async function listenOn(server: Server, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      const next = 'choose another with --inspect=PORT, or take any free one with --inspect';
-      const facts = { code: taken ? 'port_in_use' : 'port_forbidden', param: '--inspect', next };
-      reject(
-        usage(taken ? `port ${port} is in use` : `port ${port} cannot be opened (${error.code ?? 'unknown'})`, facts),
-      );
-    });
-    server.listen({ port, host: '127.0.0.1' }, resolve);
-  });
-  server.removeAllListeners('error');
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : port;
-}
-
-async function close(server: Server, readers: Readers): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  readers.end();
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), FAREWELL_MS);
-  await closed;
-  clearTimeout(cut);
 }

@@ -7,8 +7,9 @@ import * as https from 'node:https';
 import { badProxy, networkFailure } from '../api/network-trouble.ts';
 import { recordOf } from '../api/trace.ts';
 import type { WriteDown } from '../contract/exchange.ts';
-import { Failure, usage } from '../failure.ts';
-import { refusalOf } from './guard.ts';
+import { Failure } from '../failure.ts';
+import { type RefusedCaller, refusedCaller } from '../http-server/access.ts';
+import { openServer } from '../http-server/listen.ts';
 import { pass, type Passed, type Road, sayNo, turnDown } from './pass.ts';
 
 export interface ProxyOptions {
@@ -56,15 +57,17 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const road = roadTo(options);
   const counts = { calls: 0, failed: 0 };
   const lend = createLender(options.token);
-  const server = http.createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MOST_HEAD },
-    (request, response) => {
-      const refusal = refusalOf(request);
-      if (refusal) return sayNo(response, refusal.status, refusal.why);
-      void serve(request, response);
-    },
-  );
-  server.maxConnections = MOST_CONNECTIONS;
+  const local = await openServer({
+    port: options.port,
+    chosenBy: { param: '--port', next: 'choose another with --port, or any free one with --port 0' },
+    http: { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MOST_HEAD },
+    maxConnections: MOST_CONNECTIONS,
+  });
+  local.server.on('request', (request, response) => {
+    const refused = refusedCaller(request);
+    if (refused !== null) return sayNo(response, refused === 'not_a_path' ? 400 : 403, REFUSALS[refused]);
+    return void serve(request, response);
+  });
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const [at, began] = [options.now(), options.ticks()];
@@ -80,11 +83,22 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     options.record({ ...recordFor(request, passed, options), at, latencyMs: options.ticks() - began });
   }
 
-  await listening(server, options.port);
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : options.port;
-  return { url: `http://127.0.0.1:${port}`, counts, close: (graceMs) => closed(server, road.agent, graceMs) };
+  return {
+    url: local.origin,
+    counts,
+    async close(graceMs) {
+      await local.close(graceMs);
+      road.agent.destroy();
+    },
+  };
 }
+
+/** The proxy is for programs of this machine that name it by a loopback address; absolute targets are for proxies that go anywhere. */
+const REFUSALS: Readonly<Record<RefusedCaller, string>> = {
+  not_a_path: 'the request target is not a path',
+  wrong_host: 'the Host header does not name this machine',
+  foreign_page: 'web pages may not call this proxy',
+};
 
 function roadTo({ target, proxy, timeoutMs, idleMs = IDLE_MS }: ProxyOptions): Road {
   const url = new URL(target);
@@ -139,32 +153,4 @@ function recordFor(request: http.IncomingMessage, passed: Passed, { target, envi
   const record = recordOf(sent, ended, seen);
   const note = record.note ?? (passed.tries > 1 ? 'sent again: the host had just closed the connection' : null);
   return { ...record, source: 'proxy' as const, responseBody: passed.responseBody, note };
-}
-
-function listening(server: http.Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      reject(
-        usage(taken ? `port ${port} is taken` : `port ${port} cannot be had`, {
-          code: taken ? 'port_in_use' : 'port_forbidden',
-          param: '--port',
-          next: 'choose another with --port, or any free one with --port 0',
-        }),
-      );
-    });
-    server.listen(port, '127.0.0.1', resolve);
-  });
-}
-
-function closed(server: http.Server, agent: http.Agent, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(cut);
-      agent.destroy();
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

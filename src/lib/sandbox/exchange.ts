@@ -1,5 +1,6 @@
 /** One exchange with the sandbox as plain data, independent of how it came in: by the fetch value or by the port. */
 import type { Scope } from '../contract/scopes.ts';
+import type { EventSink } from '../http-server/server-events.ts';
 import type { ProjectName } from './objects.ts';
 
 export interface Incoming {
@@ -34,14 +35,7 @@ export interface Again {
 }
 
 /** Writes until it returns; `closed` is aborted when the reader went away. */
-export type Stream = (sink: Sink, closed: AbortSignal) => void;
-
-export interface Sink {
-  write(text: string): void;
-  /** Bytes written and not yet taken. */
-  waiting(): number;
-  end(): void;
-}
+export type Stream = (sink: EventSink, closed: AbortSignal) => void;
 
 /** The connection is closed without an answer (sandbox.md#fault-injection). */
 export const DROPPED = 'dropped';

@@ -1,5 +1,7 @@
 /** Request and Response on one side, plain data on the other. */
-import { CREDENTIAL_HEADERS, type Answer, type Incoming, type Sink } from './exchange.ts';
+import { readStream } from '../http-server/body.ts';
+import type { EventSink } from '../http-server/server-events.ts';
+import { CREDENTIAL_HEADERS, type Answer, type Incoming } from './exchange.ts';
 
 /** Bodies over this many bytes are not read (partner-api.md#requests-and-responses). */
 export const BODY_LIMIT = 65_536;
@@ -16,21 +18,9 @@ export async function incomingOf(request: Request, peer: string): Promise<Incomi
     query: url.search.slice(1),
     headers,
     authorization: request.headers.get('authorization') ?? undefined,
-    body: await readBody(request),
+    body: request.body === null ? null : await readStream(request.body, BODY_LIMIT),
     peer,
   };
-}
-
-async function readBody(request: Request): Promise<Uint8Array | null | 'too_large'> {
-  if (request.body === null) return null;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.length;
-    if (size > BODY_LIMIT) return 'too_large';
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 export function answerOf(answer: Answer, method: string): Response {
@@ -46,17 +36,19 @@ function streamOf(stream: NonNullable<Answer['stream']>): ReadableStream<Uint8Ar
   let ended = false;
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      const sink: Sink = {
+      const end = (): void => {
+        if (ended) return;
+        ended = true;
+        closed.abort();
+        controller.close();
+      };
+      const sink: EventSink = {
         write: (text) => {
           if (!ended) controller.enqueue(encoder.encode(text));
         },
         waiting: () => Math.max(0, -(controller.desiredSize ?? 0)),
-        end: () => {
-          if (ended) return;
-          ended = true;
-          closed.abort();
-          controller.close();
-        },
+        end,
+        cut: end,
       };
       stream(sink, closed.signal);
     },

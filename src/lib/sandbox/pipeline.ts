@@ -4,8 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { problem } from '../contract/problem.ts';
+import { bearsToken, hasForeignOrigin, isForeignPage, isLocalCaller } from '../http-server/access.ts';
 import { OpenCall } from './call.ts';
-import { bearsToken, hasForeignOrigin, isFromElsewhere, isLocalCaller } from './doors.ts';
 import { refusalAnswer } from './envelope.ts';
 import { DROPPED, json, type Answer, type Call, type Incoming, type Outgoing } from './exchange.ts';
 import { answerInstead, spoil, takeFault, waitAsAsked, type HttpFault } from './fault-desk.ts';
@@ -189,7 +189,7 @@ function parseBody(body: Uint8Array | null | 'too_large'): unknown {
 function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater<Outgoing> {
   const { request } = call;
   const isLog = route.path.startsWith('/_sandbox/requests');
-  if (!isLocalCaller(request) && !(isLog && bearsToken(request, parts.world.settings.logToken))) {
+  if (!isLocalCaller(request) && !(isLog && bearsToken(request.authorization, parts.world.settings.logToken))) {
     throw refuse('loopback_only', 'Admin routes answer on the machine of the sandbox only, called by a loopback name.');
   }
   if (route.method === 'POST') call.body = parseBody(request.body);
@@ -198,7 +198,7 @@ function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybeLater
 
 /** A sandbox for this machine is not for web pages of elsewhere, rebound names included. */
 function guardName({ settings }: World, { request }: Call): void {
-  if (settings.anyName || !isFromElsewhere(request, settings.baseUrl)) return;
+  if (settings.anyName || !isForeignPage(request, settings.baseUrl)) return;
   throw refuse(
     'loopback_only',
     'This sandbox listens for its own machine, and the Host or Origin is of elsewhere. Call it as 127.0.0.1, or start it with --host.',

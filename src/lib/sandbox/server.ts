@@ -2,23 +2,18 @@
  * The sandbox on a port. node:http directly, because the sandbox promises what adapters hide: dropped connections, envelopes for
  * requests that are not even HTTP, and limits on clients that take their time (sandbox.md#start-up, sandbox.md#fault-injection).
  */
-import {
-  createServer,
-  STATUS_CODES,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
+import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLoopback } from '../contract/environments.ts';
-import { type Failure, usage } from '../failure.ts';
+import { announcesMore } from '../http-server/body.ts';
+import { openServer } from '../http-server/listen.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
 import type { Answer } from './exchange.ts';
 import { keepHeapSmall } from './frugal.ts';
 import { andThen } from './maybe-later.ts';
-import { announcesTooMuch, readIncoming, writeOutgoing } from './wire.ts';
+import { BODY_LIMIT } from './fetch.ts';
+import { readIncoming, writeOutgoing } from './wire.ts';
 
 /** Real milliseconds running requests get at the end (sandbox.md#start-up). */
 const FINISH_MS = 2000;
@@ -46,12 +41,12 @@ export interface Served {
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { host, port, patienceMs = PATIENCE_MS, ...rest } = options;
-  const server = createServer(limits(patienceMs));
-  await listen(server, host, port);
-  const url = originOf(server, host);
+  const chosenBy = { param: '--port', next: 'choose another with --port, or --port 0 for any free one' };
+  const local = await openServer({ host, port, chosenBy, http: limits(patienceMs) });
+  const url = local.origin;
   try {
     const sandbox = createSandbox({ anyName: !isLoopback(host), ...rest, baseUrl: url });
-    const quiet = attach(server, sandbox);
+    const quiet = attach(local.server, sandbox);
     sandbox.start();
     const stopLooking = keepHeapSmall();
     return {
@@ -59,11 +54,11 @@ export async function serve(options: ServeOptions): Promise<Served> {
       sandbox,
       async close() {
         stopLooking();
-        await close(server, sandbox, quiet);
+        await local.close(sandbox.stop(Promise.race([quiet(), sleep(FINISH_MS, undefined, { ref: false })])));
       },
     };
   } catch (error) {
-    server.close();
+    await local.close(0);
     throw error;
   }
 }
@@ -102,7 +97,7 @@ function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
   server.on('request', answer);
   server.on('checkExpectation', answer);
   server.on('checkContinue', (request, response) => {
-    if (!announcesTooMuch(request)) response.writeContinue();
+    if (!announcesMore(request, BODY_LIMIT)) response.writeContinue();
     answer(request, response);
   });
   server.on('connect', (_request, socket: Duplex) => {
@@ -136,51 +131,4 @@ function writeRaw(socket: Duplex, answer: Answer): void {
   const head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n${lines.join('')}\r\n`;
   socket.on('error', ignore);
   socket.end(head + answer.body, () => socket.destroy());
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(unusable(error, host, port)));
-    server.listen({ port, host, backlog: 4096 }, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-}
-
-function unusable(error: NodeJS.ErrnoException, host: string, port: number): Failure {
-  if (error.code === 'EADDRINUSE') {
-    const next = 'choose another with --port, or --port 0 for any free one';
-    return usage(`port ${port} on ${host} is in use`, { code: 'port_in_use', param: '--port', next }, error);
-  }
-  if (error.code === 'EACCES') {
-    const next = 'choose a port above 1023';
-    return usage(`port ${port} may not be opened`, { code: 'port_forbidden', param: '--port', next }, error);
-  }
-  const next = 'check --host';
-  return usage(
-    `cannot listen on ${host} port ${port}: ${error.code ?? error.message}`,
-    { param: '--host', next },
-    error,
-  );
-}
-
-/** An unspecified address is reached by loopback from here. */
-function originOf(server: Server, host: string): string {
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
-}
-
-async function close(server: Server, sandbox: Sandbox, quiet: () => Promise<void>): Promise<void> {
-  const ended = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  try {
-    await sandbox.stop(Promise.race([quiet(), sleep(FINISH_MS, undefined, { ref: false })]));
-  } finally {
-    server.closeAllConnections();
-    await ended;
-  }
 }

@@ -1,6 +1,8 @@
 /** A node:http request as plain data, and an answer written to its socket. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CREDENTIAL_HEADERS, DROPPED, type Answer, type Incoming, type Outgoing, type Sink } from './exchange.ts';
+import { createBodyReader, discardRest } from '../http-server/body.ts';
+import { responseSink } from '../http-server/server-events.ts';
+import { CREDENTIAL_HEADERS, DROPPED, type Answer, type Incoming, type Outgoing } from './exchange.ts';
 import { BODY_LIMIT } from './fetch.ts';
 import type { MaybeLater } from './maybe-later.ts';
 
@@ -35,46 +37,18 @@ function incomingOf(request: IncomingMessage, body: Incoming['body']): Incoming 
   };
 }
 
-/** True for a body that is announced to be over the cap. */
-export function announcesTooMuch({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length'] ?? 0) > BODY_LIMIT;
-}
-
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
-function readBody(request: IncomingMessage): Promise<Uint8Array | 'too_large' | 'gone'> {
-  if (announcesTooMuch(request)) {
-    drain(request);
-    return Promise.resolve('too_large');
-  }
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const take = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size <= BODY_LIMIT) chunks.push(chunk);
-      else {
-        request.off('data', take);
-        drain(request);
-        resolve('too_large');
-      }
-    };
-    request.on('data', take);
-    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
-    request.on('error', () => resolve('gone'));
-    request.on('close', () => resolve('gone'));
-  });
-}
+const readWhole = createBodyReader({ bodyBytes: BODY_LIMIT });
 
-function drain(request: IncomingMessage): void {
-  let seen = 0;
-  request.on('error', () => {});
-  request.on('data', (chunk: Buffer) => {
-    seen += chunk.length;
-    if (seen > DRAIN_LIMIT) request.destroy();
-  });
+async function readBody(request: IncomingMessage): Promise<Uint8Array | 'too_large' | 'gone'> {
+  const taken = await readWhole(request);
+  if (taken === 'cut_off') return 'gone';
+  if (typeof taken !== 'string') return taken.body;
+  discardRest(request, DRAIN_LIMIT);
+  return 'too_large';
 }
 
 /** Writes an answer; a dropped one closes the connection without a word. */
@@ -100,13 +74,6 @@ export function writeOutgoing(request: IncomingMessage, response: ServerResponse
 function pour(response: ServerResponse, stream: NonNullable<Answer['stream']>): void {
   const closed = new AbortController();
   response.on('close', () => closed.abort());
-  const sink: Sink = {
-    write: (text) => {
-      if (!response.writableEnded) response.write(text);
-    },
-    waiting: () => response.writableLength,
-    end: () => response.end(),
-  };
   response.flushHeaders();
-  stream(sink, closed.signal);
+  stream(responseSink(response), closed.signal);
 }

@@ -3,7 +3,7 @@
  * a tunnel may show it to the world. Bodies are raw, bounded in size and time, and verified before anything else looks at them.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import {
   DELIVERY_HEADER,
   type RefusedSignature,
@@ -11,8 +11,8 @@ import {
   type SignatureVerdict,
   verify,
 } from '../contract/signature.ts';
-import { Failure, usage } from '../failure.ts';
-import { type BodyLimits, createIntake } from './receiver-body.ts';
+import { type BodyFailure, createBodyReader } from '../http-server/body.ts';
+import { openServer } from '../http-server/listen.ts';
 
 /** A delivery as it came in. */
 export interface Incoming {
@@ -50,7 +50,11 @@ export interface ReceiverOptions {
   limits?: Partial<ReceiverLimits>;
 }
 
-export interface ReceiverLimits extends BodyLimits {
+export interface ReceiverLimits {
+  /** The largest body accepted, in bytes. Default 1 MiB. */
+  bodyBytes: number;
+  /** What all bodies that are not yet answered may hold together, in bytes. Default 32 MiB. */
+  heldBytes: number;
   /** Open connections; more are closed at once. Default 512. */
   connections: number;
   /** Time a sender may take for its headers and body, in milliseconds. Default 10 s. */
@@ -79,24 +83,29 @@ const DEFAULT_LIMITS: ReceiverLimits = {
 export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const path = Buffer.from(options.path);
-  const server = createServer({
-    requestTimeout: limits.requestMs,
-    headersTimeout: limits.requestMs,
-    connectionsCheckingInterval: Math.min(1000, limits.requestMs),
+  const local = await openServer({
+    port: options.port,
+    chosenBy: { param: '--port', next: 'choose another with --port, or leave it out to take any free one' },
+    http: {
+      requestTimeout: limits.requestMs,
+      headersTimeout: limits.requestMs,
+      connectionsCheckingInterval: Math.min(1000, limits.requestMs),
+      keepAliveTimeout: 15_000,
+    },
+    maxConnections: limits.connections,
   });
+  const { server, port } = local;
   const handle = createHandler(options, limits, server);
   server.on('request', (request, response) => {
     if (request.method !== 'POST' || !sameText(request.url ?? '', path)) refuse(response, 404);
     else void handle(request, response);
   });
-  server.maxConnections = limits.connections;
-  server.keepAliveTimeout = 15_000;
   server.on('clientError', (_error, socket) => socket.destroy());
-  await listenOn(server, options.port);
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : options.port;
-  return { port, url: `http://127.0.0.1:${port}${options.path}`, close: (graceMs) => close(server, graceMs) };
+  return { port, url: local.origin + options.path, close: (graceMs) => local.close(graceMs) };
 }
+
+/** The status for a body that was not read to its end. */
+const UNREAD: Readonly<Record<BodyFailure, number>> = { too_large: 413, too_many: 503, cut_off: 400 };
 
 /** One request at the right path, from its first body byte to its answer. */
 function createHandler(
@@ -105,10 +114,10 @@ function createHandler(
   server: Server,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const judge = createJudge(options, limits);
-  const takeBody = createIntake(limits);
+  const takeBody = createBodyReader(limits);
   return async (request, response) => {
     const taken = await takeBody(request);
-    if (typeof taken === 'number') return refuse(response, taken);
+    if (typeof taken === 'string') return refuse(response, UNREAD[taken]);
     const { body, release } = taken;
     try {
       await options.known;
@@ -197,30 +206,4 @@ function sameText(text: string, expected: Buffer): boolean {
 
 function single(value: string | string[] | undefined): string | null {
   return value === undefined ? null : String(value);
-}
-
-async function listenOn(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(portFailure(error, port)));
-    server.listen({ port, host: '127.0.0.1' }, resolve);
-  });
-}
-
-function portFailure(error: NodeJS.ErrnoException, port: number): Failure {
-  const taken = error.code === 'EADDRINUSE';
-  return usage(taken ? `port ${port} is in use` : `port ${port} cannot be opened (${error.code ?? 'unknown'})`, {
-    code: taken ? 'port_in_use' : 'port_forbidden',
-    param: '--port',
-    next: 'choose another with --port, or leave it out to take any free one',
-  });
-}
-
-async function close(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed;
-  clearTimeout(cut);
 }

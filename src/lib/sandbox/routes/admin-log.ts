@@ -1,9 +1,10 @@
 /** The request log, as pages, as lines, and as a stream of server-sent events (sandbox.md#admin-routes, sandbox.md#request-log-and-stream). */
 import { isoSeconds } from '../../contract/time.ts';
+import { isLocalCaller } from '../../http-server/access.ts';
+import { type EventSink, ServerEventWriter } from '../../http-server/server-events.ts';
 import { cutPage, readPage } from '../cursors.ts';
-import { json, type Answer, type Call, type Sink } from '../exchange.ts';
+import { json, type Answer, type Call } from '../exchange.ts';
 import { refuse } from '../refusal.ts';
-import { isLocalCaller } from '../doors.ts';
 import type { LoggedExchange } from '../log-entry.ts';
 import type { Message, RequestLog } from '../request-log.ts';
 import type { Route } from '../router.ts';
@@ -92,34 +93,27 @@ function follow(world: World, log: RequestLog, call: Call): Answer {
   };
 }
 
-function pour(log: RequestLog, since: number, sink: Sink, closed: AbortSignal): void {
-  sink.write(': the sandbox says what happens\n\n');
-  replay(log, since, sink);
-  let behind = 0;
+function pour(log: RequestLog, since: number, sink: EventSink, closed: AbortSignal): void {
+  const writer = new ServerEventWriter(sink, { beatMs: KEEP_OPEN_MS, maxBehind: MOST_BEHIND });
+  writer.comment('the sandbox says what happens');
+  replay(log, since, writer);
   const stopWatching = log.watch((message) => {
-    // What a reader has not taken yet is counted anew once it has caught up.
-    behind = sink.waiting() === 0 ? 0 : behind + 1;
-    if (message === null || behind > MOST_BEHIND) end();
-    else sink.write(frame(message));
+    if (message === null || !send(writer, message)) end();
   });
-  const beat = setInterval(() => sink.write(': still here\n\n'), KEEP_OPEN_MS);
-  beat.unref();
   const end = (): void => {
-    clearInterval(beat);
     stopWatching();
-    sink.end();
+    writer.end();
   };
   closed.addEventListener('abort', end, { once: true });
 }
 
-function replay(log: RequestLog, since: number, sink: Sink): void {
+function replay(log: RequestLog, since: number, writer: ServerEventWriter): void {
   const held = log.messages();
   const first = held[0]?.id ?? log.last() + 1;
-  if (since + 1 < first) sink.write(`event: gap\ndata: ${JSON.stringify({ from: since + 1, to: first - 1 })}\n\n`);
-  for (const message of held) if (message.id > since) sink.write(frame(message));
+  if (since + 1 < first) writer.send({ event: 'gap', data: JSON.stringify({ from: since + 1, to: first - 1 }) });
+  for (const message of held) if (message.id > since) send(writer, message);
 }
 
-/** One line of JSON needs no splitting. */
-function frame(message: Message): string {
-  return `id: ${message.id}\nevent: ${message.kind}\ndata: ${message.text()}\n\n`;
+function send(writer: ServerEventWriter, message: Message): boolean {
+  return writer.send({ id: message.id, event: message.kind, data: message.text() });
 }

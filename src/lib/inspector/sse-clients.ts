@@ -1,0 +1,111 @@
+/**
+ * The open pages, kept up to date with server-sent events. All that is remembered of a page is the number of the last change it was
+ * sent: one that reads slowly is sent fewer messages, never has more than one queued, and one that reconnects gets what changed meanwhile.
+ */
+import type { ServerResponse } from 'node:http';
+import { responseSink, ServerEventWriter } from '../http-server/server-events.ts';
+import type { Book } from './book.ts';
+import type { Row } from './rows.ts';
+
+export interface SseClientsOptions {
+  book: Book;
+  /** Tells this listener's numbers from those of another one at the same address. */
+  boot: string;
+  /** What stands above the list, as JSON; sent when it changes. */
+  facts: () => object;
+  /** Takes secrets out of a row. */
+  clean: (row: Row) => Row;
+  /** Pages open at once. */
+  maxPages: number;
+  /** Between two messages, so that a burst becomes few; in milliseconds. Default 100. */
+  pauseMs?: number;
+  /** Between two comments that keep the connection open, in milliseconds. Default 10,000. */
+  beatMs?: number;
+}
+
+interface SseClient {
+  writer: ServerEventWriter;
+  response: ServerResponse;
+  /** Number of the last change it was sent. */
+  sent: number;
+  facts: string;
+}
+
+const ROWS_PER_MESSAGE = 50;
+const MAX_STUCK_BEATS = 3;
+
+export class SseClients {
+  readonly #options: SseClientsOptions;
+  readonly #clients = new Set<SseClient>();
+  #due: NodeJS.Timeout | null = null;
+
+  constructor(options: SseClientsOptions) {
+    this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#clients.size >= this.#options.maxPages;
+  }
+
+  /** @param lastId the id of the last message the page got, as it was sent; null for a new page */
+  add(response: ServerResponse, lastId: string | null): void {
+    const { boot, beatMs = 10_000 } = this.#options;
+    const sent = this.#numberOf(lastId);
+    const writer = new ServerEventWriter(responseSink(response), { beatMs, maxStuckBeats: MAX_STUCK_BEATS });
+    const client: SseClient = { writer, response, sent: sent ?? 0, facts: '' };
+    response.on('drain', () => this.#update(client));
+    response.on('close', () => {
+      writer.stop();
+      this.#clients.delete(client);
+    });
+    response.on('error', () => response.destroy());
+    this.#clients.add(client);
+    writer.send({ id: `${boot}.${client.sent}`, event: 'hello', data: JSON.stringify({ fresh: sent === null }) });
+    this.#update(client);
+  }
+
+  /** The delivery list changed: every page is told within `pauseMs`. */
+  changed(): void {
+    if (this.#clients.size === 0) return;
+    this.#due ??= setTimeout(() => {
+      this.#due = null;
+      for (const client of this.#clients) this.#update(client);
+    }, this.#options.pauseMs ?? 100);
+  }
+
+  /** Sends what is left and ends the streams. */
+  end(): void {
+    if (this.#due !== null) clearTimeout(this.#due);
+    for (const client of this.#clients) {
+      this.#update(client);
+      client.writer.send({ event: 'end', data: '{}' });
+      client.writer.end();
+    }
+  }
+
+  #numberOf(lastId: string | null): number | null {
+    const { boot } = this.#options;
+    if (lastId === null || !lastId.startsWith(`${boot}.`)) return null;
+    const number = Number(lastId.slice(boot.length + 1));
+    return Number.isSafeInteger(number) && number >= 0 ? number : null;
+  }
+
+  /** Sends what changed, until the page falls behind; the rest follows once it has caught up. */
+  #update(client: SseClient): void {
+    const { book, boot, clean } = this.#options;
+    const { writer, response } = client;
+    const facts = JSON.stringify(this.#options.facts());
+    if (!writer.isBehind && facts !== client.facts) {
+      client.facts = facts;
+      writer.send({ event: 'facts', data: facts });
+    }
+    while (!writer.isBehind && response.writable) {
+      const entries = book.since(client.sent, ROWS_PER_MESSAGE);
+      const last = entries.at(-1);
+      if (last === undefined) return;
+      client.sent = last.changed;
+      const rows = JSON.stringify(entries.map(({ row }) => clean(row)));
+      writer.send({ id: `${boot}.${last.changed}`, event: 'rows', data: rows });
+    }
+  }
+}
