@@ -1,8 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../lib/cli/api-command.ts';
-import { apiResult, callOnce, everyItem } from '../lib/cli/requests/api-answer.ts';
-import { apiCall } from '../lib/cli/requests/api-request.ts';
+import { apiCall, apiResult, callOnce, everyItem } from '../lib/cli/requests/raw-api-call.ts';
 import type { View } from '../lib/cli/output/write.ts';
 import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { type Result, stream } from '../lib/cli/result.ts';
@@ -53,16 +52,16 @@ export default class Api extends WriteCommand<typeof Api> {
     const { args, flags } = this;
     const session = await this.session();
     const { identity } = session;
-    const words = {
+    const input = {
       ...{ method: args.method, path: args.path, input: flags.input ?? null, merchant: flags.merchant ?? null },
       ...{ fields: flags['raw-field'] ?? [], typed: flags['typed-field'] ?? [], headers: flags.header ?? [] },
     };
     const key = flags['idempotency-key'];
-    const call = { ...(await apiCall(this.context, words, identity.provider)), signal: this.context.signal };
+    const call = { ...(await apiCall(this.context, input, identity.provider)), signal: this.context.signal };
     const keyed = key === undefined ? call : { ...call, idempotencyKey: key };
     const reads = call.method === 'GET' || call.method === 'HEAD';
     if (key !== undefined && !identity.provider.idempotency)
-      throw usage(`${identity.provider.title} knows no idempotency keys`, { param: '--idempotency-key' });
+      throw usage(`${identity.provider.title} has no idempotency keys`, { param: '--idempotency-key' });
     if (flags['dry-run'])
       return (await import('../lib/cli/requests/dry-run.ts')).plannedCall(identity, {
         idempotencyKey: this.context.uuid(),
@@ -72,7 +71,7 @@ export default class Api extends WriteCommand<typeof Api> {
     await this.markLive();
     const client = await this.client();
     if (flags.paginate) {
-      if (!reads) throw usage('only a GET has pages', { param: '--paginate' });
+      if (!reads) throw usage('--paginate only works with GET', { param: '--paginate' });
       return stream(everyItem(client, call), []);
     }
     return apiResult(

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findProvider, PROVIDER_NAMES } from '../../src/lib/auth/providers/provider.ts';
-import { KNOWN_WORDS } from '../../src/lib/cli/requests/known-words.ts';
+import { DOCUMENTED_VALUES } from '../../src/lib/cli/requests/documented-values.ts';
 import { CREDICORP_HOSTS, DEFAULT_BASES } from '../../src/lib/contract/environments.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';
@@ -23,7 +23,7 @@ describe('providers', () => {
   it('lists every data file, and each is sound', () => {
     const files = readdirSync(home).filter((name) => name.endsWith('.json'));
     assert.deepEqual(files.map((name) => name.replace('.json', '')).sort(), [...PROVIDER_NAMES].sort());
-    assert.deepEqual(KNOWN_WORDS.provider, PROVIDER_NAMES, 'as they are completed');
+    assert.deepEqual(DOCUMENTED_VALUES.provider, PROVIDER_NAMES, 'as they are completed');
     for (const name of PROVIDER_NAMES) assert.equal(findProvider(name, '/nonexistent').name, name);
   });
 

@@ -58,7 +58,7 @@ test('a key that a row of a rejects file brings along is the one that is sent, a
   }
   const twice = await dryRun([header, `${A},key-1,`, `${B},key-1,`]);
   assert.deepEqual([twice.status, twice.stdout], [2, '']);
-  assert.match(twice.stderr, /line 3: the idempotency-key stands in line 2 already/);
+  assert.match(twice.stderr, /line 3: the idempotency-key is already used in line 2/);
 });
 
 test('a run with a name of its own shares no key', async () => {

@@ -73,7 +73,7 @@ test('all mistakes of all rows are told at once with their lines, and nothing is
     ['company;amount\n16093826;1\n', /separated by semicolons or tabs/],
     ['company\n"16093826', /line 2: a quote/],
     ['{"company":"16093826"}\n[1]\n', /line 2: not a JSON object/],
-    ['company,amount,amount-pence\n16093826,1,100\n', /line 2: amount and amount-pence stand in one row/],
+    ['company,amount,amount-pence\n16093826,1,100\n', /line 2: the row has both amount and amount-pence/],
   ] as const) {
     const wrong = await piped(input, 'apps', 'create', '--from', '-');
     assert.equal(wrong.status, 2, input);
@@ -103,7 +103,7 @@ test('results in the order of the rows, the status of the worst, rejects ready t
   );
   assert.deepEqual([got[1]?.error?.code, got[4]?.error?.code], ['company_not_found', 'amount_below_minimum']);
   assert.notEqual(got[2]?.id, got[3]?.id, 'equal rows are two applications');
-  assert.match(first.stderr, /3 of 5 done; 2 failed; 2 rows in /);
+  assert.match(first.stderr, /3 of 5 created; 2 failed; 2 rows written to /);
   const again = lines(await run('apps', 'create', '--from', path, '--json'));
   assert.deepEqual(
     again.map(({ id, replayed }) => [id, replayed]),
@@ -295,7 +295,7 @@ test('on a terminal a bar tells rate, done, failed and time left between the row
     [2, 3, 4, 5, 6, 7, 8, 9, 10],
   );
   assert.doesNotMatch(screen, /░/);
-  assert.match(screen, /8 of 9 done; 1 failed/);
+  assert.match(screen, /8 of 9 created; 1 failed/);
 });
 
 /** The same numbers for the same seed (mulberry32). */

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SCRIPTS } from '../../src/lib/cli/completion/shell-scripts.ts';
-import { KNOWN_VALUES } from '../../src/lib/cli/requests/known-words.ts';
+import { KNOWN_VALUES } from '../../src/lib/cli/requests/documented-values.ts';
 import { freshHome, root, runScript } from '../support/spawn.ts';
 import { onTerminal } from '../support/terminal.ts';
 

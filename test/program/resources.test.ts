@@ -142,7 +142,7 @@ for (const [args, path, body] of BODIES) {
 
 const MISTAKES: [args: string[], says: RegExp][] = [
   [['identity', 'check', '--first-name', 'A', '--last-name', 'B', '--date-of-birth', '1990-02-30'], /no(t a)? day/],
-  [['payments', 'link', '--amount', '1', '--reference', 'r', '--expires-at', '2001-01-01'], /is over already/],
+  [['payments', 'link', '--amount', '1', '--reference', 'r', '--expires-at', '2001-01-01'], /is in the past/],
   [
     ['payments', 'link', '--amount', '1', '--reference', 'r', '--expires-at', '2999-01-01', '--expires-in', '7d'],
     /expires/,
@@ -322,7 +322,7 @@ test('a link on a terminal: QR code, unit, expiry, browser', async () => {
   const terminal = openTerminal(['payments', 'link', '--amount', '450', '--reference', 'r', '--qr', '--open'], env);
   assert.equal(await terminal.ended(), 0);
   assert.match(terminal.text, /[█▀▄]{20}/);
-  assert.match(terminal.text, /a link over £450\.00 \(45000 pence\), to be paid until \d{4}-/);
+  assert.match(terminal.text, /payment link for £450\.00 \(45000 pence\), expires \d{4}-/);
   assert.match(terminal.text, /amount +45000 pence = £450\.00/);
   const [words, url] = readFileSync(join(home.path, 'opened'), 'utf8').split('\n');
   assert.equal(words, '1');

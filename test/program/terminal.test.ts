@@ -42,7 +42,7 @@ test('login asks for environment, client id, hidden secret and scopes, proves th
   terminal.type(' \r');
   await terminal.shows('New passphrase');
   terminal.type(`${PASSPHRASE}\r`);
-  await terminal.shows('once more');
+  await terminal.shows('Repeat the passphrase');
   terminal.type(`${PASSPHRASE}\r`);
   await terminal.shows('signed in as profile sandbox; its secret is in an encrypted file');
   assert.equal(await terminal.ended(), 0, terminal.text);
@@ -121,7 +121,7 @@ test('two passphrases that differ store nothing', async () => {
   terminal.type(`${SECRET}\r`);
   await terminal.shows('New passphrase');
   terminal.type('one\r');
-  await terminal.shows('once more');
+  await terminal.shows('Repeat the passphrase');
   terminal.type('two\r');
   assert.equal(await terminal.ended(), 2, terminal.text);
   assert.match(terminal.text, /the two passphrases differ/);

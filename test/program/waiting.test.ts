@@ -66,13 +66,13 @@ test('whatever ends a wait, the object that was made is named', async () => {
   void nextPoll().then(() => setTimeout(() => stopped.kill('SIGINT'), 50));
   const interrupted = await finish(stopped);
   assert.deepEqual([interrupted.status, interrupted.stdout], [130, '']);
-  assert.match(interrupted.stderr, /no longer waiting for application app_\w+: created/);
+  assert.match(interrupted.stderr, /stopped waiting for application app_\w+: created/);
   const fault = { kind: 'error', status: 503, times: 0, match: { path: '/partner/v1/applications/*' } };
   await fetch(`${api.url}/_sandbox/faults`, { method: 'POST', body: JSON.stringify(fault) });
   const lost = await runScript('bin/run.js', [...create, '--max-retries', '0'], env);
   await fetch(`${api.url}/_sandbox/faults`, { method: 'DELETE' });
   assert.deepEqual([lost.status, lost.stdout], [6, '']);
-  assert.match(lost.stderr, /no longer waiting for application app_\w+: not known yet/);
+  assert.match(lost.stderr, /stopped waiting for application app_\w+: status unknown/);
 });
 
 test('how long a link can be paid counts on the clock of the sandbox', async () => {
@@ -90,7 +90,7 @@ test('how long a link can be paid counts on the clock of the sandbox', async () 
     env,
   );
   assert.equal(over.status, 2);
-  assert.match(over.stderr, new RegExp(`is over already: it is ${now.slice(0, 10)}`));
+  assert.match(over.stderr, new RegExp(`is in the past: the server's time is ${now.slice(0, 10)}`));
 });
 
 test('on a terminal a spinner shows the state while it lasts, and the end is printed once', async () => {

@@ -1,26 +1,51 @@
 import * as Flags from '@oclif/core/flags';
-import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { applicationFlags, type ApplicationRow, applicationRow } from '../../lib/cli/requests/application-flags.ts';
-import { leastOf } from '../../lib/cli/ask/ask-application.ts';
-import { applicationBody } from '../../lib/cli/requests/bodies.ts';
-import { bulkFlags } from '../../lib/cli/many/bulk-flags.ts';
-import { duration } from '../../lib/cli/flags.ts';
+import type * as Interfaces from '@oclif/core/interfaces';
+import { DEFAULT_WAIT, WriteCommand } from '../../lib/cli/api-command.ts';
+import { requiredValues, withDefaults } from '../../lib/cli/ask/application-values.ts';
+import { bulkFlags } from '../../lib/cli/bulk/bulk-flags.ts';
+import * as Typed from '../../lib/cli/flags.ts';
+import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { applicationBody } from '../../lib/cli/requests/request-bodies.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { USUAL_WAIT, waitForStatus } from '../../lib/cli/waiting.ts';
+import { formatPounds } from '../../lib/contract/money.ts';
+
+/** Flags of one application, and columns of many (partner-api.md#create-an-application). */
+const applicationFlags = {
+  company: Typed.companyNumber({ helpGroup: 'BUSINESS', summary: 'Companies House number, 8 letters or digits' }),
+  ...Typed.amountFlags,
+  term: Typed.count({ helpGroup: 'MONEY', helpValue: '<months>', summary: 'term in months, 3 to 60', max: 1200 }),
+  purpose: Flags.string({
+    helpGroup: 'BUSINESS',
+    helpValue: '<purpose>',
+    summary: oneOf(DOCUMENTED_VALUES.purpose),
+  }),
+  email: Typed.email({ helpGroup: 'APPLICANT', summary: "the applicant's e-mail address" }),
+  'first-name': Flags.string({
+    helpGroup: 'APPLICANT',
+    helpValue: '<name>',
+    summary: "the applicant's first name, to fill in the form",
+  }),
+  'redirect-uri': Typed.uri({ helpGroup: 'APPLICANT', summary: 'where the applicant goes after the journey' }),
+  reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, echoed on objects and webhooks' }),
+  'introduction-id': Flags.string({ helpValue: '<id>', summary: 'partner attribution' }),
+  ...Typed.metadataFlags,
+};
+
+type ApplicationRow = Partial<Interfaces.InferredFlags<typeof applicationFlags>>;
 
 export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
   static override summary = 'create a loan application, or many from a file';
   static override description = `On a terminal, what is missing is asked for. Elsewhere, on local and sandbox, --amount and --term default to £25,000 over 12 months; on live they must be given.
---wait ends with the application once it is decided, and with status 8 when the time runs out. --from ends with the status of the worst row; the same command again finishes what is left and makes nothing twice.`;
+--wait ends with the application once it is decided, and with status 8 when the time runs out. --from ends with the status of the worst row; the same command again finishes what is left and creates nothing twice.`;
   static override examples = [
     '<%= config.bin %> apps create --company 16093826',
     'id=$(<%= config.bin %> apps create --company 16093826 --amount 40000 --term 24 --field id)',
     '<%= config.bin %> apps create --from companies.csv --rejects rejects.csv --json > results.ndjson',
   ];
-  static override bareFlags = { wait: USUAL_WAIT };
+  static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
     ...applicationFlags,
-    wait: duration({ summary: `wait for the decision; --wait alone means --wait=${USUAL_WAIT}` }),
+    wait: Typed.duration({ summary: `wait for the decision; --wait alone means --wait=${DEFAULT_WAIT}` }),
     open: Flags.boolean({ summary: "open the applicant's journey in a browser" }),
     ...bulkFlags,
   };
@@ -28,17 +53,17 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
   async run(): Promise<Result> {
     const { flags } = this;
     if (flags.from !== undefined) return this.createMany({ ...flags, from: flags.from });
-    const least = await leastOf(this.asking, { ...flags, amount: flags['amount-pence'] ?? flags.amount }, () =>
-      this.isLive(),
-    );
-    const operation = { body: applicationBody({ ...flags, ...least }) };
+    const given = { ...flags, amount: flags['amount-pence'] ?? flags.amount };
+    const required = await requiredValues(this.asking, given, () => this.isLive());
+    const operation = { body: applicationBody({ ...flags, ...required }) };
     const planned = await this.planned('applications.create', operation);
     if (planned) return planned;
-    const summary = `create an application for company ${least.company}`;
+    const summary = `create an application for company ${required.company}`;
     const created = await this.sent('applications.create', operation, summary);
     if (flags.open)
       await (await import('../../lib/cli/system/browser.ts')).openPage(this.context, created.data.handoff_url);
     if (flags.wait === undefined) return object(created.json);
+    const { waitForStatus } = await import('../../lib/cli/wait-for-status.ts');
     const { id } = created.data;
     const unfinished = ['created', 'submitted', 'in_review'];
     const awaited = await this.awaited(`application ${id}`, id, flags.wait);
@@ -46,17 +71,23 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     return object(decided.json);
   }
 
-  private async createMany(choices: { from: string }): Promise<Result> {
-    const isLive = await this.isLive();
-    const said = new Set<string>();
-    const once = (line: string): void => {
-      if (!said.has(line)) this.note(line);
-      said.add(line);
+  private async createMany(options: { from: string }): Promise<Result> {
+    const [{ requiredCell, rowAmount }, isLive] = await Promise.all([
+      import('../../lib/cli/bulk/row-requests.ts'),
+      this.isLive(),
+    ]);
+    const noted = new Set<string>();
+    const noteOnce = (line: string): void => {
+      if (!noted.has(line)) this.note(line);
+      noted.add(line);
     };
-    return this.many<ApplicationRow>('applications.create', choices, {
-      columns: applicationFlags,
-      what: 'applications',
-      bodyOf: (row) => applicationRow(row, isLive, once),
-    });
+    const bodyOf = (row: ApplicationRow): Record<string, unknown> => {
+      const given = { amount: rowAmount(row), term: row.term };
+      const filled = withDefaults(given, isLive);
+      if (given.amount === undefined) noteOnce(`rows without an amount: using ${formatPounds(filled.amount)}`);
+      if (given.term === undefined) noteOnce(`rows without a term: using ${filled.term} months`);
+      return applicationBody({ ...row, company: requiredCell(row.company, 'company'), ...filled });
+    };
+    return this.bulk('applications.create', options, { columns: applicationFlags, what: 'applications', bodyOf });
   }
 }

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { APPLICATION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { either, KNOWN_WORDS } from '../../lib/cli/requests/known-words.ts';
+import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';
@@ -13,7 +13,10 @@ export default class AppsList extends ListCommand<typeof AppsList> {
     `<%= config.bin %> apps list --all --json | jq -r 'select(.status=="funded").id'`,
   ];
   static override flags = {
-    status: Flags.string({ helpValue: '<status>', summary: `only in this state: ${either(KNOWN_WORDS.application)}` }),
+    status: Flags.string({
+      helpValue: '<status>',
+      summary: `only in this state: ${oneOf(DOCUMENTED_VALUES.application)}`,
+    }),
     'created-after': instant({ summary: 'not older than this: 2026-06-01, an instant, or 7d' }),
     ...listFlags,
   };

@@ -1,10 +1,9 @@
 import * as Flags from '@oclif/core/flags';
-import { ApiCommand } from '../../lib/cli/api-command.ts';
+import { ApiCommand, DEFAULT_WAIT } from '../../lib/cli/api-command.ts';
 import { DECISION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { STATUS } from '../../lib/cli/explain.ts';
 import { duration, id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
-import { USUAL_WAIT, waiting } from '../../lib/cli/waiting.ts';
 import { Failure } from '../../lib/failure.ts';
 import type { Decision } from '../../lib/contract/resources.ts';
 import type { Answer } from '../../lib/api/answers.ts';
@@ -21,9 +20,9 @@ With - in place of the id, ids are read from stdin: one per line, or JSON object
   static override args = {
     id: id({ required: true, description: 'decision id or application id, or - for ids on stdin' }),
   };
-  static override bareFlags = { wait: USUAL_WAIT };
+  static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
-    wait: duration({ summary: `wait for a final outcome; --wait alone means --wait=${USUAL_WAIT}` }),
+    wait: duration({ summary: `wait for a final outcome; --wait alone means --wait=${DEFAULT_WAIT}` }),
     'exit-status': Flags.boolean({ summary: 'end with 9 unless the outcome is approved' }),
   };
 
@@ -47,8 +46,12 @@ With - in place of the id, ids are read from stdin: one per line, or JSON object
   }
 
   private async wait(id: string, timeoutMs: number): Promise<Answer<Decision>> {
-    const [client, { waitForDecision }] = await Promise.all([this.client(), import('../../lib/api/wait.ts')]);
+    const [client, { waitForDecision }, { waitWithSpinner }] = await Promise.all([
+      this.client(),
+      import('../../lib/api/wait.ts'),
+      import('../../lib/cli/wait-for-status.ts'),
+    ]);
     const awaited = await this.awaited(`the decision on ${id}`, id, timeoutMs);
-    return waiting(awaited, (options) => waitForDecision(client, id, options));
+    return waitWithSpinner(awaited, (options) => waitForDecision(client, id, options));
   }
 }

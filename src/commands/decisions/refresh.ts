@@ -1,5 +1,5 @@
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { given } from '../../lib/cli/requests/bodies.ts';
+import { withoutUndefined } from '../../lib/cli/requests/request-bodies.ts';
 import { amountFlags, count, id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
 
@@ -18,7 +18,7 @@ export default class DecisionsRefresh extends WriteCommand<typeof DecisionsRefre
 
   async run(): Promise<Result> {
     const { flags } = this;
-    const body = given({ amount_pence: flags['amount-pence'] ?? flags.amount, term_months: flags.term });
+    const body = withoutUndefined({ amount_pence: flags['amount-pence'] ?? flags.amount, term_months: flags.term });
     const operation = Object.keys(body).length === 0 ? { id: this.args.id } : { id: this.args.id, body };
     return this.write('decisions.refresh', operation, `refresh the decision on ${this.args.id}`);
   }

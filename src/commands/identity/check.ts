@@ -1,10 +1,9 @@
 import * as Flags from '@oclif/core/flags';
-import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { checkBody } from '../../lib/cli/requests/bodies.ts';
+import { DEFAULT_WAIT, WriteCommand } from '../../lib/cli/api-command.ts';
+import { checkBody } from '../../lib/cli/requests/request-bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { askedFor } from '../../lib/cli/ask/missing.ts';
+import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { USUAL_WAIT, waitForStatus } from '../../lib/cli/waiting.ts';
 import { Failure } from '../../lib/failure.ts';
 
 const text = (helpValue: string, summary: string, helpGroup = 'PERSON') =>
@@ -18,7 +17,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     '<%= config.bin %> identity check --first-name Ada --last-name Sample --date-of-birth 1990-01-31 --wait',
     "test passed = $(<%= config.bin %> identity check --first-name Ada --last-name Sample --address-line1 '1 High Street' --address-postcode 'SW1A 1AA' --wait --field status)",
   ];
-  static override bareFlags = { wait: USUAL_WAIT };
+  static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
     'first-name': text('<name>', 'first name'),
     'last-name': text('<name>', 'last name'),
@@ -32,7 +31,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     application: Typed.idFlag({ summary: 'the application this check belongs to' }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference' }),
     ...Typed.metadataFlags,
-    wait: Typed.duration({ summary: `wait for the result; --wait alone means --wait=${USUAL_WAIT}` }),
+    wait: Typed.duration({ summary: `wait for the result; --wait alone means --wait=${DEFAULT_WAIT}` }),
   };
 
   async run(): Promise<Result> {
@@ -45,14 +44,15 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     const { id } = started.data;
     if (!id) throw new Failure('unavailable', 'the check came without an id, so it cannot be waited for');
     const awaited = await this.awaited(`identity check ${id}`, id, flags.wait);
+    const { waitForStatus } = await import('../../lib/cli/wait-for-status.ts');
     const finished = await waitForStatus(awaited, ['pending'], () => this.callOnly('identity.get', { id }));
     return object(finished.json);
   }
 
   private async person(): Promise<{ 'first-name': string; 'last-name': string; 'date-of-birth': string | undefined }> {
     const { flags } = this;
-    const ask = (flag: string, reader: typeof Name, message: string, example: string): Promise<string> =>
-      askedFor(this.asking, { flag, reader, message, example });
+    const ask = (flag: string, parser: typeof Name, message: string, example: string): Promise<string> =>
+      askMissing(this.asking, { flag, parser, message, example });
     const first = flags['first-name'] ?? (await ask('--first-name', Name, 'First name', '--first-name Ada'));
     const last = flags['last-name'] ?? (await ask('--last-name', Name, 'Last name', '--last-name Sample'));
     const addressed = Object.entries(flags).some(([name, value]) => name.startsWith('address-') && value !== undefined);

@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { paymentBody } from '../../lib/cli/requests/bodies.ts';
+import { paymentBody } from '../../lib/cli/requests/request-bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { either, KNOWN_WORDS } from '../../lib/cli/requests/known-words.ts';
-import { askedFor } from '../../lib/cli/ask/missing.ts';
+import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 
@@ -20,7 +20,7 @@ A payment is processing when it is created; it settles or fails later, and a web
     currency: Typed.currency({ helpGroup: 'MONEY', summary: 'ISO 4217 code [default: GBP]' }),
     scheme: Flags.string({
       helpValue: '<scheme>',
-      summary: `${either(KNOWN_WORDS.scheme)} [default: pisp]`,
+      summary: `${oneOf(DOCUMENTED_VALUES.scheme)} [default: pisp]`,
     }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, to 64 characters' }),
     application: Typed.idFlag({ summary: 'the approved application to draw down' }),
@@ -33,8 +33,8 @@ A payment is processing when it is created; it settles or fails later, and a web
     const amount =
       flags['amount-pence'] ??
       flags.amount ??
-      (await askedFor(this.asking, {
-        ...{ flag: '--amount', reader: Typed.pounds(), message: 'Amount in pounds' },
+      (await askMissing(this.asking, {
+        ...{ flag: '--amount', parser: Typed.pounds(), message: 'Amount in pounds' },
         example: '--amount 2500 (pounds) or --amount-pence 250000 (pence)',
       }));
     const body = paymentBody({

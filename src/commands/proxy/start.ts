@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { confirmLive } from '../../lib/cli/ask/confirm.ts';
+import { confirmLive } from '../../lib/cli/ask/prompt.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { Proxy } from '../../lib/proxy/proxy.ts';

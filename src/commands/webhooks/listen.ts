@@ -1,6 +1,6 @@
 import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { confirmLive } from '../../lib/cli/ask/confirm.ts';
+import { confirmLive } from '../../lib/cli/ask/prompt.ts';
 import { listenFlags } from '../../lib/cli/webhooks/listen-flags.ts';
 import { listenOptions, type Prepared } from '../../lib/cli/webhooks/listen-options.ts';
 import { runListener } from '../../lib/cli/webhooks/listener-run.ts';

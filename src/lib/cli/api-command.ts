@@ -7,16 +7,16 @@ import type { Client } from '../api/client.ts';
 import type { EndpointName, Yield } from '../api/endpoints.ts';
 import type { Operation } from '../api/operate.ts';
 import { usage } from '../failure.ts';
-import type { Job } from './many/plan.ts';
-import type { BulkChoices } from './many/bulk-flags.ts';
+import type { Columns, RowRequest } from './bulk/row-requests.ts';
+import type { BulkOptions } from './bulk/bulk-flags.ts';
 import { BaseCommand } from './command.ts';
-import { confirmLive } from './ask/confirm.ts';
-import { eachId } from './many/each-id.ts';
-import type { Asking } from './ask/missing.ts';
+import type { PromptContext } from './ask/prompt.ts';
 import { withSpinner } from './output/status-line.ts';
-import type { Columns } from './many/row-values.ts';
-import { type Column, object, type Result } from './result.ts';
-import type { Awaited } from './waiting.ts';
+import { type Column, object, type Result, stream } from './result.ts';
+import type { Awaited } from './wait-for-status.ts';
+
+/** What `--wait` alone means. */
+export const DEFAULT_WAIT = '2m';
 
 export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T> {
   #client: Promise<Client> | undefined;
@@ -39,18 +39,24 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
     return operate(client, name, { ...operation, signal: this.context.signal });
   }
 
-  /** One object by its id, or with `-` those whose ids come on stdin. @throws Failure */
-  protected each(
+  /**
+   * One object by its id, or with `-` those whose ids come on stdin.
+   * @param pence members known to be pence although their names do not say so
+   * @throws Failure
+   */
+  protected async each(
     id: string,
     columns: readonly Column[],
     read: (id: string) => Promise<Answer<unknown>>,
     pence: readonly string[] = [],
   ): Promise<Result> {
-    return eachId(id, {
-      ...{ context: this.context, view: this.view, columns, pence },
-      read: async (one) => (await read(one)).json,
-      endWith: (status) => this.endWith(status),
-    });
+    if (id !== '-') return object((await read(id)).json, { pence });
+    const { eachFromStdin } = await import('./bulk/ids-from-stdin.ts');
+    const host = { context: this.context, view: this.view, endWith: (status: number) => this.endWith(status) };
+    return stream(
+      eachFromStdin(host, async (one) => (await read(one)).json),
+      columns,
+    );
   }
 
   /** For `--wait`. @param what it is called in the spinner and in errors */
@@ -59,7 +65,7 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
   }
 
   /** For values that were not given. */
-  protected get asking(): Asking {
+  protected get asking(): PromptContext {
     return { context: this.context, command: this, mayAsk: this.mayAsk };
   }
 
@@ -130,6 +136,8 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
   /** On `live` a write needs a yes: a summary and a question on a terminal, `--yes` elsewhere (command-line.md#profiles-credentials-and-precedence). */
   protected async confirmLive(summary: string, body?: unknown): Promise<void> {
     const { yes } = this.writeFlags;
+    if (yes || !(await this.isLive())) return;
+    const { confirmLive } = await import('./ask/prompt.ts');
     const pence = body === undefined ? [] : await this.penceMembers();
     await confirmLive(this.context, await this.session(), { summary, yes, mayAsk: this.mayAsk, body, pence });
   }
@@ -140,30 +148,31 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
 
   /**
    * Many of the same from `--from`.
-   * @param bodyOf the request of a row: its cells, and flags for what it leaves out. @throws Failure `usage`
+   * @param what they are called in the question on live: "applications"
+   * @param bodyOf the request body of a row: its cells, and flags for what it leaves out. @throws Failure `usage`
    */
-  protected async many<Row>(
+  protected async bulk<Row>(
     name: EndpointName,
-    choices: BulkChoices,
+    options: BulkOptions,
     { columns, what, bodyOf }: { columns: Columns; what: string; bodyOf: (row: Row) => Record<string, unknown> },
   ): Promise<Result> {
-    const [{ bulk }, { joined }, session] = await Promise.all([
-      import('./many/bulk.ts'),
-      import('./many/row-values.ts'),
+    const [{ runBulkJob }, { plannedDocument }, session] = await Promise.all([
+      import('./bulk/bulk-job.ts'),
+      import('./requests/dry-run.ts'),
       this.session(),
     ]);
-    const { plannedDocument } = await import('./requests/dry-run.ts');
-    const flags = this.flags as Record<string, unknown>;
-    const given = Object.fromEntries(Object.keys(columns).map((column) => [column, flags[column]]));
-    const operation = ({ body, key }: Job): Operation => ({ body, idempotencyKey: key });
-    return bulk({
-      ...{ context: this.context, view: this.view, command: this, choices, columns, endpoint: name },
-      bodyOf: (values) => bodyOf(joined(given, values) as Row),
+    const operation = ({ body, idempotencyKey }: RowRequest): Operation => ({ body, idempotencyKey });
+    return runBulkJob({
+      ...{ context: this.context, view: this.view, command: this, options, columns, endpoint: name },
+      flags: this.flags,
+      bodyOf: (values) => bodyOf(values as Row),
       run: this.writeFlags['idempotency-key'] ?? null,
       summary: (count) => `create ${count} ${what}`,
       confirm: (summary) => this.confirmLive(summary),
-      planned: this.writeFlags['dry-run'] ? (job) => plannedDocument(session.identity, name, operation(job)) : null,
-      send: (job) => this.callOnly(name, operation(job)),
+      dryRun: this.writeFlags['dry-run']
+        ? (request) => plannedDocument(session.identity, name, operation(request))
+        : null,
+      send: (request) => this.callOnly(name, operation(request)),
       endWith: (status) => this.endWith(status),
     });
   }

@@ -1,11 +1,101 @@
 /**
- * Questions on a terminal. They are written to stderr (stdout is data), and Ctrl-C at one ends the program with 130 and nothing
- * sent. Callers ask only when `mayAsk` is true; every question has a flag.
+ * Prompts on a terminal: text, secrets, choices, values of flags that are missing, and the yes to a write on live. They are written to
+ * stderr (stdout is data), and Ctrl-C at one ends the program with 130 and nothing sent. Prompts open only when `mayAsk` is true; every
+ * one has a flag that answers it.
  */
-import { usage } from '../../failure.ts';
-import { wantsColour } from '../output/terminal-text.ts';
-import type { Context } from '../context.ts';
+import { Failure, usage } from '../../failure.ts';
+import type { Context, contextOf } from '../context.ts';
 import { suspendStatusLine } from '../output/status-line.ts';
+import { wantsColour } from '../output/terminal-text.ts';
+import { note } from '../output/write.ts';
+import type { Session } from '../session.ts';
+
+/** The part of a flag that turns text into its value; oclif's own types for the rest are wider than what the checks use. */
+export interface FlagParser<T> {
+  parse: (text: string, command: never, flag: never) => Promise<T | undefined>;
+}
+
+/** The command that flags are parsed for. */
+export type CommandHost = Parameters<typeof contextOf>[0];
+
+export interface PromptContext {
+  context: Context;
+  command: CommandHost;
+  /** Both ends are a terminal, and nobody forbade it (`--no-input`). */
+  mayAsk: boolean;
+}
+
+export interface FlagQuestion<T> {
+  /** `--company`. */
+  flag: string;
+  parser: FlagParser<T>;
+  message: string;
+  initial?: string;
+  /** How the flag is used, for the error. */
+  example: string;
+}
+
+/**
+ * The value of a flag that was not given, asked for with the flag's own check.
+ * @throws Failure `usage` naming the flag where nobody can be asked; `interrupted` on Ctrl-C at the prompt
+ */
+export async function askMissing<T>(asking: PromptContext, question: FlagQuestion<T>): Promise<T> {
+  const { flag, parser, message, initial, example } = question;
+  if (!asking.mayAsk) throw usage(`${flag} is missing`, { param: flag, next: `for example: ${example}` });
+  const text = await askText(asking.context, message, {
+    ...(initial === undefined ? {} : { initial }),
+    check: (typed) => complaint(asking.command, parser, typed),
+  });
+  return parseWithFlag(parser, asking.command, text);
+}
+
+/** Text through the flag's own check. @throws Failure `usage` */
+export async function parseWithFlag<T>(parser: FlagParser<T>, command: CommandHost, text: string): Promise<T> {
+  const value = await parser.parse(text, command as never, parser as never);
+  if (value === undefined) throw usage(`${JSON.stringify(text)} is not a value`);
+  return value;
+}
+
+async function complaint<T>(command: CommandHost, parser: FlagParser<T>, text: string): Promise<true | string> {
+  try {
+    await parseWithFlag(parser, command, text);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return error.facts.next === undefined ? error.message : `${error.message}; ${error.facts.next}`;
+  }
+}
+
+interface LiveWrite {
+  /** What will happen: "create an application for 16093826". */
+  summary: string;
+  yes: boolean;
+  mayAsk: boolean;
+  /** What will be sent; shown before the question. */
+  body?: unknown;
+  /** Members of the body known to be pence. */
+  pence?: readonly string[];
+}
+
+/**
+ * On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line.md#profiles-credentials-and-precedence).
+ * @throws Failure `usage` without a yes
+ */
+export async function confirmLive(context: Context, session: Session, write: LiveWrite): Promise<void> {
+  if (session.identity.environment.value !== 'live' || write.yes) return;
+  if (!write.mayAsk) {
+    throw usage(`this would ${write.summary} on live`, {
+      code: 'live_needs_yes',
+      next: 'add --yes if that is what you want',
+    });
+  }
+  if (write.body !== undefined) {
+    const { humanFields } = await import('../output/format.ts');
+    note(context, humanFields(write.body, String, write.pence).trimEnd());
+  }
+  if (!(await askYes(context, `LIVE: ${write.summary}?`)))
+    throw usage('not confirmed; nothing was sent', { code: 'not_confirmed' });
+}
 
 type Check = (text: string) => true | string | Promise<true | string>;
 
@@ -23,7 +113,7 @@ export async function askText(
   });
 }
 
-/** What is typed is not shown, and no key shows it. */
+/** What is typed is never shown. */
 export async function askSecret(context: Context, message: string): Promise<string> {
   return ask(context, { type: 'password', message, mask: false, toggleMask: false });
 }
@@ -36,16 +126,16 @@ export async function askChoice<T extends string>(
   return ask(context, { type: 'select', message, choices: [...choices] });
 }
 
-/** A new passphrase is asked for twice: what was mistyped once would lock its file for good. */
+/** A new passphrase is asked for twice: a typing mistake would lock its file for good. */
 export async function askPassphrase(context: Context, exists: boolean): Promise<string> {
   if (exists) return askSecret(context, 'Passphrase of the encrypted file (not shown)');
-  const first = await askSecret(context, 'New passphrase of the encrypted file (not shown)');
-  const second = await askSecret(context, 'The same once more (not shown)');
+  const first = await askSecret(context, 'New passphrase for the encrypted file (not shown)');
+  const second = await askSecret(context, 'Repeat the passphrase (not shown)');
   if (first === second) return first;
   throw usage('the two passphrases differ; nothing was stored', { code: 'passphrases_differ' });
 }
 
-/** All are chosen to begin with; space takes one out. */
+/** Several of many: all are selected at first, space deselects. */
 export async function askMany(context: Context, message: string, values: readonly string[]): Promise<string[]> {
   const choices = values.map((value) => ({ value, name: value, checked: true }));
   return ask(context, { type: 'checkbox', message, choices, pageSize: 12 });
@@ -58,13 +148,13 @@ export async function askYes(context: Context, message: string, initial = false)
 async function ask<T>(context: Context, question: object): Promise<T> {
   const { default: inquirer } = await import('inquirer');
   const closed = new AbortController();
-  // A closed input settles nothing at a prompt and keeps nobody waiting: the program would end in the middle of it, with 0.
+  // A closed input neither answers a prompt nor keeps the program running: it would end in the middle of the prompt, with status 0.
   const close = (): void => closed.abort();
   const onKeys = (keys: unknown): void => {
     if (String(keys) === CTRL_D) close();
   };
-  const open = setInterval(() => undefined, 60_000);
-  const letBack = suspendStatusLine(context.stderr);
+  const keepRunning = setInterval(() => undefined, 60_000);
+  const resume = suspendStatusLine(context.stderr);
   context.stdin.on('data', onKeys).once('end', close).once('close', close);
   try {
     const prompt = inquirer.createPromptModule({
@@ -75,13 +165,13 @@ async function ask<T>(context: Context, question: object): Promise<T> {
     const answers = (await prompt([{ ...question, name: 'answer' } as never])) as { answer: T };
     return answers.answer;
   } finally {
-    clearInterval(open);
-    letBack();
+    clearInterval(keepRunning);
+    resume();
     context.stdin.off('data', onKeys).off('end', close).off('close', close);
   }
 }
 
-/** What asks colours as it likes: where there is to be no colour, it is taken out on the way. Where the cursor stands is left alone. */
+/** inquirer colours whatever the settings: where there is to be no colour, it is removed on the way. Cursor movements are kept. */
 function outputOf(context: Context): NodeJS.WritableStream {
   const stderr = context.stderr as unknown as NodeJS.WritableStream;
   if (wantsColour(context, context.stderr, true)) return stderr;

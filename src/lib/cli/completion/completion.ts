@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type IdColumn, recentIds } from '../../journal/recent-ids.ts';
 import type { Context } from '../context.ts';
-import { KNOWN_VALUES } from '../requests/known-words.ts';
+import { KNOWN_VALUES } from '../requests/documented-values.ts';
 
 interface FlagEntry {
   name: string;

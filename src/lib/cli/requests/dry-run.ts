@@ -1,4 +1,4 @@
-/** What a write would send, as a document and as a line for a shell. The credential is a command, never a value. */
+/** `--dry-run`: what a write would send, as a document and as a curl command. The credential in it is a command, never a value. */
 import { type Endpoint, type EndpointName, ENDPOINTS } from '../../api/endpoints.ts';
 import { notPartnerApi, type Operation, pathOf } from '../../api/operate.ts';
 import type { Identity } from '../../auth/identity.ts';
@@ -61,7 +61,7 @@ function documentOf(identity: Identity, call: PlannedCall): Planned {
   return { dry_run: true, method: call.method, url: redactText(url), headers, body: redacted(bodyOf(call)) };
 }
 
-/** Whoever pasted a secret into a field sees that it would be sent, and nobody else does. */
+/** A secret pasted into a field is shown redacted: that it would be sent is seen, its value is not. */
 function redacted(body: unknown): unknown {
   if (typeof body === 'string') return redactText(body);
   const text = writeJson(body);
@@ -83,7 +83,7 @@ function queryOf(query: NonNullable<PlannedCall['query']>): string {
   return `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
 }
 
-/** JSON as JSON, other text as text; bytes that are no text by their number. */
+/** JSON as JSON, other text as text; of bytes that are not text, how many. */
 function bodyOf({ body, rawBody }: PlannedCall): unknown {
   if (rawBody === undefined) return body ?? null;
   const text = typeof rawBody === 'string' ? rawBody : Buffer.from(rawBody).toString('utf8');
@@ -95,7 +95,7 @@ function bodyOf({ body, rawBody }: PlannedCall): unknown {
   }
 }
 
-/** Ready to paste: gets its own token. The key stands there in full, so that pasted twice the line still acts once. */
+/** A command to paste, which gets its own token. It has the idempotency key in full, so that run twice it still acts once. */
 function curl(identity: Identity, url: string, call: PlannedCall): string {
   const profile = identity.profile ? ` --profile ${identity.profile.value}` : '';
   const parts = [`curl --fail-with-body -X ${call.method} ${quoted(url)}`];

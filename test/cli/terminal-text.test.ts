@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cut, plain, plainLine, wantsColour } from '../../src/lib/cli/output/terminal-text.ts';
+import { createDayHeading, cut, plain, plainLine, wantsColour } from '../../src/lib/cli/output/terminal-text.ts';
 import { suggest } from '../../src/lib/cli/suggest.ts';
 import { tabCell, tabRow } from '../../src/lib/cli/output/format.ts';
+
+process.env['TZ'] = 'Europe/London';
 
 // oxlint-disable-next-line no-control-regex
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
@@ -93,4 +95,14 @@ test('colour: who wins', () => {
   ];
   for (const [env, isTTY, flag, want] of rows)
     assert.equal(wantsColour({ env }, { isTTY }, flag), want, JSON.stringify({ env, isTTY, flag }));
+});
+
+test('day and zone stand once, and again when the day or the offset changes', () => {
+  const heading = createDayHeading();
+  assert.equal(heading('2026-10-24T22:59:59.999Z'), '2026-10-24, times at +01:00');
+  assert.equal(heading(Date.parse('2026-10-24T22:59:59.999Z')), null);
+  assert.equal(heading('2026-10-24T23:00:00.000Z'), '2026-10-25, times at +01:00', 'midnight here, not at Greenwich');
+  assert.equal(heading('2026-10-25T00:59:59.000Z'), null);
+  assert.equal(heading('2026-10-25T01:00:00.000Z'), '2026-10-25, times at +00:00', 'the clocks went back');
+  assert.equal(heading('2026-10-25T01:00:01.000Z'), null);
 });

@@ -1,45 +1,44 @@
-/** Rows that were not done, in the form they came in, ready to be run again. */
+/** The rejects file: rows that failed or were not sent, in the format they were read in, ready to be run again. */
 import { createWriteStream, statSync, type WriteStream } from 'node:fs';
 import { parseJson, writeJson } from '../../contract/json.ts';
 import { usage } from '../../failure.ts';
-import { csvLine } from './csv.ts';
-import type { Row, Sheet } from './sheet.ts';
+import { csvLine, type Row, type RowsFile } from './rows-file.ts';
 
-/** Columns that this program adds; `#error` is for people and is passed over when the file is read again. */
+/** Columns that this program adds; `#error` is for people and is ignored when the file is read again. */
 export const KEY_COLUMN = 'idempotency-key';
 const ERROR_COLUMN = '#error';
 
-export class Rejects {
-  readonly #sheet: Sheet;
+export class RejectsFile {
+  readonly #rows: RowsFile;
   readonly #header: readonly string[];
   readonly #file: WriteStream;
   #count = 0;
 
-  private constructor(sheet: Sheet, file: WriteStream) {
-    this.#sheet = sheet;
+  private constructor(rows: RowsFile, file: WriteStream) {
+    this.#rows = rows;
     this.#file = file;
-    const own = (sheet.header ?? []).filter((name) => name !== KEY_COLUMN && name !== ERROR_COLUMN);
+    const own = (rows.header ?? []).filter((name) => name !== KEY_COLUMN && name !== ERROR_COLUMN);
     this.#header = [...own, KEY_COLUMN, ERROR_COLUMN];
-    if (sheet.header !== null) file.write(csvLine(this.#header));
+    if (rows.header !== null) file.write(csvLine(this.#header));
   }
 
   /**
+   * Opens the file for writing before the first row is sent.
    * @param from the file that the rows come from
-   * @throws Failure `usage` when the file cannot be written, which is better known before the first row than after the last, or is the one
-   * that is read: a run that is killed would have lost the rows
+   * @throws Failure `usage` when the file cannot be written, or is the one that is read: a run that is killed would have lost the rows
    */
-  static async open(path: string, from: string, sheet: Sheet): Promise<Rejects> {
+  static async open(path: string, from: string, rows: RowsFile): Promise<RejectsFile> {
     if (sameFile(path, from)) {
-      throw usage('--rejects names the file that is read', { param: '--rejects', next: `for example: ${path}.2` });
+      throw usage('--rejects is the same file as --from', { param: '--rejects', next: `for example: ${path}.2` });
     }
     const file = createWriteStream(path, { mode: 0o600 });
     await new Promise<void>((resolve, reject) => {
       file.once('open', () => resolve());
       file.once('error', (error: NodeJS.ErrnoException) =>
-        reject(usage(`${path} cannot be written: ${error.code ?? 'unknown'}`, { param: '--rejects' }, error)),
+        reject(usage(`cannot write ${path}: ${error.code ?? 'unknown error'}`, { param: '--rejects' }, error)),
       );
     });
-    return new Rejects(sheet, file);
+    return new RejectsFile(rows, file);
   }
 
   get count(): number {
@@ -59,7 +58,7 @@ export class Rejects {
   }
 
   #record(cells: readonly string[], key: string | null, error: string): string {
-    const { header } = this.#sheet;
+    const { header } = this.#rows;
     return csvLine(
       this.#header.map((name) => {
         if (name === KEY_COLUMN) return key ?? '';

@@ -1,4 +1,4 @@
-/** Waiting in a command: polls as `api/wait` does, at once when a listener's inbox has news, and shows the state while it lasts. */
+/** `--wait`: polls as `api/wait` does, at once when a listener has received a delivery about the object, with a spinner that shows the status. */
 import type { Answer } from '../api/answers.ts';
 import type { Look, WaitOptions } from '../api/wait.ts';
 import { Failure } from '../failure.ts';
@@ -6,9 +6,6 @@ import type { Context } from './context.ts';
 import { note } from './output/write.ts';
 import { startSpinner } from './output/status-line.ts';
 import type { Session } from './session.ts';
-
-/** `--wait` alone. */
-export const USUAL_WAIT = '2m';
 
 export interface Awaited {
   context: Context;
@@ -24,11 +21,11 @@ export interface Awaited {
  * @param wait one of the waits of `api/wait`, given its options
  * @throws Failure `pending` with the last state when the time is up
  */
-export async function waiting<T>(
+export async function waitWithSpinner<T>(
   { context, session, what, id, timeoutMs }: Awaited,
   wait: (options: WaitOptions) => Promise<Answer<T>>,
 ): Promise<Answer<T>> {
-  const sleep = await newsOr(context, session, id);
+  const sleep = await sleepUntilDelivery(context, session, id);
   const spinner = startSpinner(context, `waiting for ${what}`);
   try {
     return await wait({
@@ -43,8 +40,8 @@ export async function waiting<T>(
   }
 }
 
-/** A listener of this profile hears sooner than a poll. null without a store to look into: then it is polled and nothing else. */
-async function newsOr(
+/** A sleep that a delivery to a listener of this profile ends early. null where there is no store to look into: then it only polls. */
+async function sleepUntilDelivery(
   context: Context,
   session: Session,
   id: string,
@@ -60,24 +57,24 @@ async function newsOr(
   }
 }
 
-/** Waits until an object that was just made has left its unfinished states. Whatever ends the wait, the object is there: its id is told. */
+/** Waits until an object that was just created has left its unfinished statuses. However the wait ends, the object exists: its id is in a note or in the error. */
 export async function waitForStatus<T extends { status?: string | null | undefined }>(
   awaited: Awaited,
   unfinished: readonly string[],
   read: () => Promise<Answer<T>>,
 ): Promise<Answer<T>> {
   const { waitUntil } = await import('../api/wait.ts');
-  let last = 'not known yet';
+  let last = 'status unknown';
   const look = async (): Promise<Look<T>> => {
     const answer = await read();
     last = answer.data.status ?? 'pending';
     return unfinished.includes(last) ? { state: last, last: answer.json } : { done: answer };
   };
   try {
-    return await waiting(awaited, (options) => waitUntil(awaited.what, look, options));
+    return await waitWithSpinner(awaited, (options) => waitUntil(awaited.what, look, options));
   } catch (error) {
-    const told = error instanceof Failure && error.kind === 'pending';
-    if (!told) note(awaited.context, `no longer waiting for ${awaited.what}: ${last}`);
+    const hasId = error instanceof Failure && error.kind === 'pending';
+    if (!hasId) note(awaited.context, `stopped waiting for ${awaited.what}: ${last}`);
     throw error;
   }
 }

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findProvider } from '../../src/lib/auth/providers/provider.ts';
-import { apiCall, type ApiWords } from '../../src/lib/cli/requests/api-request.ts';
+import { apiCall, type ApiInput } from '../../src/lib/cli/requests/raw-api-call.ts';
 import { writeJson } from '../../src/lib/contract/json.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { worldOf } from '../support/world.ts';
 
-const NOTHING: ApiWords = {
+const NOTHING: ApiInput = {
   method: 'GET',
   path: '/x',
   fields: [],
@@ -17,36 +17,36 @@ const NOTHING: ApiWords = {
   merchant: null,
 };
 
-function make(words: Partial<ApiWords>, provider = 'credicorp') {
+function make(words: Partial<ApiInput>, provider = 'credicorp') {
   const { context } = worldOf({ home: '/nonexistent', input: 'from stdin' });
   return apiCall(context, { ...NOTHING, ...words }, findProvider(provider, '/nonexistent'));
 }
 
-const REFUSED: [what: string, words: Partial<ApiWords>, says: RegExp, provider?: string][] = [
+const REFUSED: [what: string, words: Partial<ApiInput>, says: RegExp, provider?: string][] = [
   ['another host', { path: 'https://evil.example/x' }, /own host/],
   ['the same host spelled out', { path: 'http://127.0.0.1/x' }, /own host/],
   ['another host without a scheme', { path: '//evil.example/x' }, /own host/],
   ['another scheme', { path: 'file:/etc/passwd' }, /own host/],
-  ['a method that is none', { method: 'FETCH' }, /not a method/],
-  ['CONNECT', { method: 'CONNECT' }, /not a method/],
-  ['a credential', { headers: ['Authorization: Bearer abc'] }, /not taken from the command line/],
-  ['a cookie', { headers: ['Cookie: a=b'] }, /not taken from the command line/],
-  ['a secret in a header', { headers: ['x-note: sk_test_abcdef123456'] }, /not taken from the command line/],
+  ['a method that is none', { method: 'FETCH' }, /not an HTTP method/],
+  ['CONNECT', { method: 'CONNECT' }, /not an HTTP method/],
+  ['a credential', { headers: ['Authorization: Bearer abc'] }, /cannot be set on the command line/],
+  ['a cookie', { headers: ['Cookie: a=b'] }, /cannot be set on the command line/],
+  ['a secret in a header', { headers: ['x-note: sk_test_abcdef123456'] }, /cannot be set on the command line/],
   ['a header with a line break', { headers: ['x-a: b\r\nx-c: d'] }, /Name: value/],
   ['a header without a name', { headers: [': b'] }, /Name: value/],
-  ['another host by header', { headers: ['Host: evil.example'] }, /not taken/],
-  ['a length of its own', { headers: ['Content-Length: 1'] }, /not taken/],
-  ['two bodies', { method: 'POST', input: 'a.json', fields: ['a=b'] }, /two bodies/],
-  ['a file that is not there', { method: 'POST', input: 'nowhere.json' }, /there is no file/],
+  ['another host by header', { headers: ['Host: evil.example'] }, /cannot be set/],
+  ['a length of its own', { headers: ['Content-Length: 1'] }, /cannot be set/],
+  ['two bodies', { method: 'POST', input: 'a.json', fields: ['a=b'] }, /cannot be used together/],
+  ['a file that is not there', { method: 'POST', input: 'nowhere.json' }, /no such file/],
   ['a body with a GET', { input: 'a.json' }, /no body/],
   ['a field without =', { method: 'POST', fields: ['abc'] }, /key=value/],
-  ['a field into a scalar', { method: 'POST', fields: ['a=1', 'a.b=2'] }, /no object/],
-  ['a field into the prototype', { method: 'POST', fields: ['__proto__.polluted=1'] }, /no object/],
-  ['a field that is the prototype', { method: 'POST', typed: ['a.__proto__={}'] }, /no object/],
-  ['a merchant of Credicorp', { merchant: 'm' }, /knows no merchants/],
-  ['a write without a merchant', { method: 'POST' }, /none is named/, 'acountpay'],
+  ['a field into a scalar', { method: 'POST', fields: ['a=1', 'a.b=2'] }, /not an object/],
+  ['a field into the prototype', { method: 'POST', fields: ['__proto__.polluted=1'] }, /not an object/],
+  ['a field that is the prototype', { method: 'POST', typed: ['a.__proto__={}'] }, /not an object/],
+  ['a merchant of Credicorp', { merchant: 'm' }, /has no merchants/],
+  ['a write without a merchant', { method: 'POST' }, /needs a merchant/, 'acountpay'],
   ['a merchant with a line break', { method: 'POST', merchant: 'a\r\nb' }, /without spaces/, 'acountpay'],
-  ['a write of the second generation without one', { method: 'POST' }, /none is named/, 'acountpay-v2'],
+  ['a write of the second generation without one', { method: 'POST' }, /needs a merchant/, 'acountpay-v2'],
 ];
 
 for (const [what, words, says, provider] of REFUSED) {

@@ -1,4 +1,4 @@
-/** Flags of commands that make many objects from a file. */
+/** Flags of commands that create many objects from a file. */
 import * as Flags from '@oclif/core/flags';
 import { count } from '../flags.ts';
 
@@ -6,30 +6,31 @@ export const bulkFlags = {
   from: Flags.string({
     helpGroup: 'BULK',
     helpValue: '<file>',
-    summary: 'one for each row of a CSV or NDJSON file, or of stdin with -; columns are named like flags',
+    summary: 'create one for each row of a CSV or NDJSON file (- for stdin); columns are named like flags',
     exclusive: ['wait', 'open', 'qr'],
   }),
   concurrency: count({
     helpGroup: 'BULK',
-    summary: 'rows under way at once, 1 to 50 [default: 5]',
+    summary: 'rows sent at the same time, 1 to 50 [default: 5]',
     min: 1,
     max: 50,
     dependsOn: ['from'],
   }),
   unordered: Flags.boolean({
     helpGroup: 'BULK',
-    summary: 'results as they come instead of in the order of the rows',
+    summary: 'print results as they arrive instead of in row order',
     dependsOn: ['from'],
   }),
   rejects: Flags.string({
     helpGroup: 'BULK',
     helpValue: '<file>',
-    summary: 'write rows that were not done there, ready to be run again',
+    summary: 'write the rows that failed to this file, ready to be run again',
     dependsOn: ['from'],
   }),
 };
 
-export interface BulkChoices {
+/** What these flags say, once `--from` is given. */
+export interface BulkOptions {
   from: string;
   concurrency?: number | undefined;
   unordered?: boolean | undefined;

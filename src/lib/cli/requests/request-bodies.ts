@@ -1,4 +1,4 @@
-/** What the user typed, as the API wants it. Members stand in the order of the documented examples; what was not given is left out. */
+/** Request bodies, made from flag values. Members stand in the order of the documented examples; what was not given is left out. */
 import { metadataOf, type Pair } from '../flags.ts';
 import { isoSeconds } from '../../contract/time.ts';
 
@@ -19,12 +19,12 @@ export interface ApplicationValues {
 
 /** partner-api.md#create-an-application. */
 export function applicationBody(values: ApplicationValues): Record<string, unknown> {
-  return given({
+  return withoutUndefined({
     business: { company_number: values.company },
     amount_pence: values.amount,
     term_months: values.term,
     purpose: values.purpose,
-    applicant: group({ email: values.email, first_name: values['first-name'] }),
+    applicant: objectOrNothing({ email: values.email, first_name: values['first-name'] }),
     redirect_uri: values['redirect-uri'],
     reference: values.reference,
     introduction_id: values['introduction-id'],
@@ -48,11 +48,11 @@ export interface LinkValues {
 
 /** partner-api.md#create-a-payment-link. */
 export function linkBody(values: LinkValues): Record<string, unknown> {
-  return given({
+  return withoutUndefined({
     amount: values.amount,
     currency: values.currency,
     reference: values.reference,
-    payer: group({ name: values['payer-name'], email: values['payer-email'] }),
+    payer: objectOrNothing({ name: values['payer-name'], email: values['payer-email'] }),
     application_id: values.application,
     redirect_uri: values['redirect-uri'],
     expires_at: values.expiresAt === undefined ? undefined : isoSeconds(values.expiresAt),
@@ -73,7 +73,7 @@ export interface PaymentValues {
 
 /** partner-api.md#create-a-payment. */
 export function paymentBody(values: PaymentValues): Record<string, unknown> {
-  return given({
+  return withoutUndefined({
     amount: values.amount,
     currency: values.currency,
     scheme: values.scheme,
@@ -101,12 +101,12 @@ export interface CheckValues {
 
 /** partner-api.md#identity-checks. */
 export function checkBody(values: CheckValues): Record<string, unknown> {
-  return given({
-    subject: given({
+  return withoutUndefined({
+    subject: withoutUndefined({
       first_name: values['first-name'],
       last_name: values['last-name'],
       date_of_birth: values['date-of-birth'],
-      address: group({
+      address: objectOrNothing({
         line1: values['address-line1'],
         city: values['address-city'],
         postcode: values['address-postcode'],
@@ -121,13 +121,13 @@ export function checkBody(values: CheckValues): Record<string, unknown> {
   });
 }
 
-/** Without the members that were not given. */
-export function given(members: Record<string, unknown>): Record<string, unknown> {
+/** Without the members that are undefined. */
+export function withoutUndefined(members: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 /** An object of what was given; undefined where nothing was. */
-function group(members: Record<string, string | undefined>): Record<string, unknown> | undefined {
-  const found = given(members);
+function objectOrNothing(members: Record<string, string | undefined>): Record<string, unknown> | undefined {
+  const found = withoutUndefined(members);
   return Object.keys(found).length === 0 ? undefined : found;
 }

@@ -1,9 +1,8 @@
-/** Many objects to be made, as a file or stdin names them: one row each, with cells named like flags. */
+/** Reads the rows of a CSV (RFC 4180) or NDJSON file, or of stdin: cells named like flags, with the line each row began on. */
 import { createReadStream } from 'node:fs';
 import { isRecord, parseJson, scalarText } from '../../contract/json.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { parseCsv } from './csv.ts';
 
 export interface Row {
   /** Counted from 1. */
@@ -12,30 +11,30 @@ export interface Row {
   line: number;
   /** Text by flag name; empty cells are left out. */
   cells: Map<string, string>;
-  /** As it came, to be written out again: cells of the record, or the line. */
+  /** As it was read, to be written to the rejects file: cells of the record, or the line. */
   source: readonly string[] | string;
 }
 
-export interface Sheet {
+export interface RowsFile {
   format: 'csv' | 'ndjson';
-  /** Column names as they came; null for NDJSON. */
+  /** Column names as written; null for NDJSON. */
   header: readonly string[] | null;
   rows: Row[];
-  mistakes: Mistake[];
+  mistakes: RowMistake[];
 }
 
-export interface Mistake {
+export interface RowMistake {
   line: number;
   message: string;
 }
 
-/** More than this is not read: rows are checked before the first is sent, so they are held in memory. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/** Larger files are not read: rows are checked before the first is sent, so they are held in memory. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** The text of a file, or of stdin for `-`. @throws Failure `usage` */
 export async function readSource(context: Context, from: string): Promise<string> {
   if (from === '-' && context.stdin.isTTY === true) {
-    throw usage('--from - reads stdin, and stdin is a terminal', { next: 'pipe rows in, or name a file' });
+    throw usage('--from - reads stdin, but stdin is a terminal', { next: 'pipe rows in, or name a file' });
   }
   const source = from === '-' ? context.stdin : createReadStream(from);
   const chunks: Buffer[] = [];
@@ -44,7 +43,7 @@ export async function readSource(context: Context, from: string): Promise<string
     for await (const chunk of source) {
       const piece = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
       bytes += piece.length;
-      if (bytes > MOST_BYTES) throw usage('more than 64 MiB of rows', { next: 'split the file' });
+      if (bytes > MAX_BYTES) throw usage('the rows are larger than 64 MiB', { next: 'split the file' });
       chunks.push(piece);
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
@@ -54,17 +53,17 @@ export async function readSource(context: Context, from: string): Promise<string
 }
 
 /** @throws Failure `usage` when the text is neither CSV nor NDJSON; mistakes in single lines are collected instead */
-export function parseSheet(text: string): Sheet {
-  const sheet = /^\uFEFF?\s*\{/.test(text) ? ndjson(text) : csv(text);
-  if (sheet.rows.length === 0 && sheet.mistakes.length === 0) {
-    throw usage('there are no rows', {
+export function parseRows(text: string): RowsFile {
+  const file = /^\uFEFF?\s*\{/.test(text) ? ndjsonRows(text) : csvRows(text);
+  if (file.rows.length === 0 && file.mistakes.length === 0) {
+    throw usage('the file has no rows', {
       next: 'a CSV file begins with its column names; NDJSON is one object per line',
     });
   }
-  return sheet;
+  return file;
 }
 
-function csv(text: string): Sheet {
+function csvRows(text: string): RowsFile {
   const [head, ...records] = parseCsv(text);
   const header = (head?.cells ?? []).map((name) => name.trim());
   if (header.length === 1 && /[;\t]/.test(header[0] ?? '')) {
@@ -72,10 +71,10 @@ function csv(text: string): Sheet {
       next: 'separate them with commas, or write NDJSON',
     });
   }
-  const mistakes: Mistake[] = [];
+  const mistakes: RowMistake[] = [];
   const rows = records.map(({ line, cells }, index): Row => {
     if (cells.length !== header.length) {
-      mistakes.push({ line, message: `${cells.length} cells under ${header.length} column names` });
+      mistakes.push({ line, message: `${cells.length} cells, but ${header.length} columns` });
     }
     const named = header.map((name, at): [string, string] => [flagName(name), (cells[at] ?? '').trim()]);
     return { number: index + 1, line, cells: new Map(named.filter(([, cell]) => cell !== '')), source: cells };
@@ -83,9 +82,9 @@ function csv(text: string): Sheet {
   return { format: 'csv', header, rows, mistakes };
 }
 
-function ndjson(text: string): Sheet {
+function ndjsonRows(text: string): RowsFile {
   const rows: Row[] = [];
-  const mistakes: Mistake[] = [];
+  const mistakes: RowMistake[] = [];
   text
     .replace(/^\uFEFF/, '')
     .split('\n')
@@ -123,6 +122,50 @@ function unreadable(error: unknown, from: string): unknown {
   if (error instanceof TypeError) return usage(`${from === '-' ? 'stdin' : from} is not UTF-8 text`);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!/^E[A-Z]+$/.test(code)) return error;
-  const why = code === 'ENOENT' ? 'it is not there' : code === 'EISDIR' ? 'it is a folder' : code;
-  return usage(`${from} cannot be read: ${why}`, { param: '--from' }, error);
+  const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : code;
+  return usage(`cannot read ${from}: ${why}`, { param: '--from' }, error);
+}
+
+export interface CsvRecord {
+  /** Counted from 1; a quoted cell may hold line ends. */
+  line: number;
+  cells: string[];
+}
+
+/** A cell in quotes, or everything up to the next comma or line end; then what ends it. */
+const CELL = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r|$)/y;
+
+/** Records in order; empty lines are skipped, a byte order mark is dropped. @throws Failure `usage` naming the line */
+export function parseCsv(text: string): CsvRecord[] {
+  const records: CsvRecord[] = [];
+  let cells: string[] = [];
+  let line = 1;
+  let began = 1;
+  CELL.lastIndex = text.startsWith('\uFEFF') ? 1 : 0;
+  while (CELL.lastIndex < text.length || cells.length > 0) {
+    const match = CELL.exec(text);
+    if (match === null) throw usage(`line ${line}: a quote is in the wrong place or never closed`);
+    const [whole, quoted, bare = '', end = ''] = match;
+    cells.push(quoted === undefined ? bare : quoted.replaceAll('""', '"'));
+    line += countLines(whole);
+    if (end === ',') continue;
+    if (cells.length > 1 || cells[0] !== '' || quoted !== undefined) records.push({ line: began, cells });
+    [cells, began] = [[], line];
+    if (end === '') break;
+  }
+  return records;
+}
+
+/** One record with its line end; cells are quoted where they have to be. */
+export function csvLine(cells: readonly string[]): string {
+  const written = cells.map((text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text));
+  // A record of one empty cell would read as an empty line.
+  return `${written.length === 1 && written[0] === '' ? '""' : written.join(',')}\n`;
+}
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at += 1)
+    if (text[at] === '\n' || (text[at] === '\r' && text[at + 1] !== '\n')) count += 1;
+  return count;
 }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encode } from 'uqr';
-import { csvLine, parseCsv } from '../../src/lib/cli/many/csv.ts';
-import { inOrder } from '../../src/lib/cli/many/in-order.ts';
+import { csvLine, parseCsv } from '../../src/lib/cli/bulk/rows-file.ts';
+import { mapConcurrently } from '../../src/lib/cli/bulk/concurrent-items.ts';
 import { barText } from '../../src/lib/cli/output/status-line.ts';
 import { qrLines } from '../../src/lib/cli/output/qr-code.ts';
 
@@ -70,9 +70,9 @@ test('results come in the order of the items, with no more under way than allowe
           underWay -= 1;
           return turn;
         };
-        assert.deepEqual(await Array.fromAsync(inOrder(turns, { concurrency }, work)), turns);
+        assert.deepEqual(await Array.fromAsync(mapConcurrently(turns, { concurrency }, work)), turns);
         assert.ok(most <= concurrency);
-        const any = await Array.fromAsync(inOrder(turns, { concurrency, ordered: false }, work));
+        const any = await Array.fromAsync(mapConcurrently(turns, { concurrency, ordered: false }, work));
         assert.deepEqual(any.sort(), [...turns].sort());
       },
     ),
@@ -91,7 +91,7 @@ test('a source is asked no faster than the work goes, and a failure comes in its
     return item;
   };
   await assert.rejects(async () => {
-    for await (const item of inOrder(endless(), { concurrency: 2 }, work)) got.push(item);
+    for await (const item of mapConcurrently(endless(), { concurrency: 2 }, work)) got.push(item);
   }, /third/);
   assert.deepEqual(got, [1, 2]);
   assert.ok(asked < 40);
