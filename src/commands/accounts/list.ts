@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { ACCOUNT_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { idFlag } from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 
@@ -12,7 +12,10 @@ export default class AccountsList extends ListCommand<typeof AccountsList> {
     "<%= config.bin %> accounts list --all --json | jq -s 'map(.balance_pence) | add'",
   ];
   static override flags = {
-    status: Flags.string({ helpValue: '<status>', summary: `only in this state: ${oneOf(DOCUMENTED_VALUES.account)}` }),
+    status: Flags.string({
+      helpValue: '<status>',
+      summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.account)}`,
+    }),
     application: idFlag({ summary: 'only the account of this application' }),
     ...listFlags,
   };

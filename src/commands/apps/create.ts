@@ -4,7 +4,7 @@ import { DEFAULT_WAIT, WriteCommand } from '../../lib/cli/api-command.ts';
 import { requiredValues, withDefaults } from '../../lib/cli/ask/application-values.ts';
 import { bulkFlags } from '../../lib/cli/bulk/bulk-flags.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { applicationBody } from '../../lib/cli/requests/request-bodies.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
@@ -17,7 +17,7 @@ const applicationFlags = {
   purpose: Flags.string({
     helpGroup: 'BUSINESS',
     helpValue: '<purpose>',
-    summary: oneOf(DOCUMENTED_VALUES.purpose),
+    summary: joinWithOr(DOCUMENTED_VALUES.purpose),
   }),
   email: Typed.email({ helpGroup: 'APPLICANT', summary: "the applicant's e-mail address" }),
   'first-name': Flags.string({

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { APPLICATION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';
@@ -15,7 +15,7 @@ export default class AppsList extends ListCommand<typeof AppsList> {
   static override flags = {
     status: Flags.string({
       helpValue: '<status>',
-      summary: `only in this state: ${oneOf(DOCUMENTED_VALUES.application)}`,
+      summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.application)}`,
     }),
     'created-after': instant({ summary: 'not older than this: 2026-06-01, an instant, or 7d' }),
     ...listFlags,

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
 import { paymentBody } from '../../lib/cli/requests/request-bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
@@ -20,7 +20,7 @@ A payment is processing when it is created; it settles or fails later, and a web
     currency: Typed.currency({ helpGroup: 'MONEY', summary: 'ISO 4217 code [default: GBP]' }),
     scheme: Flags.string({
       helpValue: '<scheme>',
-      summary: `${oneOf(DOCUMENTED_VALUES.scheme)} [default: pisp]`,
+      summary: `${joinWithOr(DOCUMENTED_VALUES.scheme)} [default: pisp]`,
     }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, to 64 characters' }),
     application: Typed.idFlag({ summary: 'the approved application to draw down' }),

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { PAYMENT_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { idFlag } from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, oneOf } from '../../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 
@@ -12,7 +12,10 @@ export default class PaymentsList extends ListCommand<typeof PaymentsList> {
     `<%= config.bin %> payments list --all --json | jq -s 'map(select(.status=="settled").amount) | add'`,
   ];
   static override flags = {
-    status: Flags.string({ helpValue: '<status>', summary: `only in this state: ${oneOf(DOCUMENTED_VALUES.payment)}` }),
+    status: Flags.string({
+      helpValue: '<status>',
+      summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.payment)}`,
+    }),
     application: idFlag({ summary: 'only payments of this application' }),
     ...listFlags,
   };

@@ -31,7 +31,7 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
     const session = await this.session();
     if (this.flags.auth) {
       const { yes } = this.flags;
-      await confirmLive(this.context, session, { summary: LENDS, yes, mayAsk: this.mayAsk });
+      await confirmLive(this.context, session.identity.environment.value, { summary: LENDS, yes, mayAsk: this.mayAsk });
     }
     const { openProxy } = await import('../../lib/proxy/proxy.ts');
     const { env, now, ticks } = this.context;

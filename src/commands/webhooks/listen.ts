@@ -31,7 +31,7 @@ next listen. The API must reach this machine: the embedded sandbox does, hosted 
     const session = await this.session();
     const prepared = await listenOptions(context, session, flags, AbortSignal.any([context.signal, leave.signal]));
     const summary = 'register a webhook endpoint';
-    await confirmLive(context, session, { summary, yes: flags.yes, mayAsk: this.mayAsk });
+    await confirmLive(context, session.identity.environment.value, { summary, yes: flags.yes, mayAsk: this.mayAsk });
     const beneath = {
       readyFile: flags['ready-file'],
       exec: flags.exec,

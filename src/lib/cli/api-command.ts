@@ -139,7 +139,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     if (yes || !(await this.isLive())) return;
     const { confirmLive } = await import('./ask/prompt.ts');
     const pence = body === undefined ? [] : await this.penceMembers();
-    await confirmLive(this.context, await this.session(), { summary, yes, mayAsk: this.mayAsk, body, pence });
+    await confirmLive(this.context, 'live', { summary, yes, mayAsk: this.mayAsk, body, pence });
   }
 
   protected async isLive(): Promise<boolean> {

@@ -8,7 +8,6 @@ import type { Context, contextOf } from '../context.ts';
 import { suspendStatusLine } from '../output/status-line.ts';
 import { wantsColour } from '../output/terminal-text.ts';
 import { note } from '../output/write.ts';
-import type { Session } from '../session.ts';
 
 /** The part of a flag that turns text into its value; oclif's own types for the rest are wider than what the checks use. */
 export interface FlagParser<T> {
@@ -81,8 +80,8 @@ interface LiveWrite {
  * On `live` a write needs a yes: a question on a terminal, `--yes` elsewhere (command-line.md#profiles-credentials-and-precedence).
  * @throws Failure `usage` without a yes
  */
-export async function confirmLive(context: Context, session: Session, write: LiveWrite): Promise<void> {
-  if (session.identity.environment.value !== 'live' || write.yes) return;
+export async function confirmLive(context: Context, environment: string, write: LiveWrite): Promise<void> {
+  if (environment !== 'live' || write.yes) return;
   if (!write.mayAsk) {
     throw usage(`this would ${write.summary} on live`, {
       code: 'live_needs_yes',

@@ -22,6 +22,6 @@ export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** `a, b or c`, for a summary. */
-export function oneOf(values: readonly string[]): string {
+export function joinWithOr(values: readonly string[]): string {
   return values.join(', ').replace(/, ([^,]*)$/, ' or $1');
 }
