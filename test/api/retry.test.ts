@@ -1,7 +1,8 @@
+import { retryAfterMs } from '../../src/lib/contract/error-answer.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { decideRetry, type Outcome, type RetryVerdict, type Try, waitAsked } from '../../src/lib/api/retry.ts';
+import { decideRetry, type Outcome, type RetryVerdict, type Try } from '../../src/lib/api/retry.ts';
 
 const NOW = Date.parse('2026-06-29T10:15:00Z');
 const limits = { maxRetries: 3, totalMs: 120_000, maxWaitMs: 60_000 };
@@ -137,11 +138,11 @@ describe('decideRetry', () => {
 
 describe('waitAsked', () => {
   it('reads seconds and dates, and nothing else', () => {
-    assert.equal(waitAsked({ 'retry-after': ' 3 ' }, NOW), 3000);
-    assert.equal(waitAsked({ 'retry-after': 'Monday, 29-Jun-26 10:15:02 GMT' }, NOW), 2000);
+    assert.equal(retryAfterMs({ 'retry-after': ' 3 ' }, NOW), 3000);
+    assert.equal(retryAfterMs({ 'retry-after': 'Monday, 29-Jun-26 10:15:02 GMT' }, NOW), 2000);
     for (const text of ['', '1.5', '1e3', 'Mon, 99 Foo', '2026-06-29T10:15:02Z', '99999999999']) {
-      assert.equal(waitAsked({ 'retry-after': text }, NOW), null, text);
+      assert.equal(retryAfterMs({ 'retry-after': text }, NOW), null, text);
     }
-    assert.equal(waitAsked({}, NOW), null);
+    assert.equal(retryAfterMs({}, NOW), null);
   });
 });

@@ -5,8 +5,7 @@
 import { isRecord, parseJson } from '../contract/json.ts';
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
-import { type Problem, readProblem, requestIdOf } from './problems.ts';
-import { waitAsked } from './retry.ts';
+import { type ReadProblem, readProblem, requestIdOf, retryAfterMs } from '../contract/error-answer.ts';
 import type { TransportAnswer } from './transport-answer.ts';
 
 /** The part of a zod schema that is used here; unknown members are the schema's business to keep. */
@@ -97,7 +96,7 @@ function failureOf(answer: TransportAnswer, asked: Asked<unknown>): Failure {
   const call = `${asked.method} ${asked.path}`;
   if (asked.assumed === true && isNotOffered(status, problem)) return notOffered(status, call, problem);
   const kind = kindOf(status, problem);
-  const retryAfter = waitAsked(answer.headers, asked.now);
+  const retryAfter = retryAfterMs(answer.headers, asked.now);
   const facts: FailureFacts = { status, next: nextOf(status, problem) };
   if (problem.type !== null) facts.type = problem.type;
   if (problem.code !== null) facts.code = problem.code;
@@ -111,7 +110,7 @@ function failureOf(answer: TransportAnswer, asked: Asked<unknown>): Failure {
 }
 
 /** Branch on the status first (partner-api.md#errors). OAuth errors come with 400 too (partner-api.md#oauth-tokens). */
-function kindOf(status: number, problem: Problem): FailureKind {
+function kindOf(status: number, problem: ReadProblem): FailureKind {
   if (status === 429) return 'rate_limited';
   if (status === 401 || status === 403) return 'auth';
   if (status === 404) return 'not_found';
@@ -126,11 +125,11 @@ function isOAuthRefusal(code: string | null): boolean {
 }
 
 /** partner-api.md#evidence-tags-and-optional-routes rule 2. */
-function isNotOffered(status: number, problem: Problem): boolean {
+function isNotOffered(status: number, problem: ReadProblem): boolean {
   return status === 405 || (status === 404 && problem.code !== 'resource_missing');
 }
 
-function notOffered(status: number, call: string, problem: Problem): Failure {
+function notOffered(status: number, call: string, problem: ReadProblem): Failure {
   const aboutId = /\/[^/]*(?:_|\d)[^/]*(?:\/(?:submit|refresh|withdraw|rotate_secret))?$/.test(call);
   return new Failure(
     status === 404 ? 'not_found' : 'refused',
@@ -150,7 +149,7 @@ function plainMessage(status: number, call: string): string {
   return `${call} was answered with ${status} and no error document`;
 }
 
-function nextOf(status: number, problem: Problem): string {
+function nextOf(status: number, problem: ReadProblem): string {
   const oauth: Readonly<Record<string, { next: string }>> = OAUTH_PROBLEMS;
   const code = problem.code ?? '';
   if (problem.oauth && Object.hasOwn(oauth, code)) return oauth[code]?.next ?? '';

@@ -1,6 +1,6 @@
 /** Puts the bearer on a request, and on a 401 that a newer token could cure asks for one, once (partner-api.md#oauth-tokens). */
 import type { Interceptor } from './chain.ts';
-import { readProblem } from './problems.ts';
+import { readProblem } from '../contract/error-answer.ts';
 import type { TransportAnswer } from './transport-answer.ts';
 
 /** Lends a token. `refused` is one the server just turned down; null asks for any. May give the same again: then nothing newer exists. */

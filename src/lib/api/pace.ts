@@ -3,11 +3,11 @@
  * the number of requests under way. The tier is assumed to be the smallest until the first answer tells, and a server that sends
  * no `RateLimit-*` headers is not paced at all. One `Pace` is shared by everything in a process that talks to one project.
  */
+import { retryAfterMs } from '../contract/error-answer.ts';
 import { partnerRoute, type PartnerRoute } from '../contract/scopes.ts';
 import { TIERS, type Tier } from '../contract/tiers.ts';
 import { Bucket, type Waiting } from './bucket.ts';
 import type { Interceptor } from './chain.ts';
-import { waitAsked } from './retry.ts';
 
 export interface Pace {
   /** Waits until a request may go out. Call what it returns with the answer, or null when none came. */
@@ -96,7 +96,7 @@ class ProjectPace implements Pace {
     const burst = wholeNumber(answer.headers['ratelimit-limit']);
     const remaining = wholeNumber(answer.headers['ratelimit-remaining']);
     const refused = answer.status === 429;
-    const wait = refused ? (waitAsked(answer.headers, this.#waiting.now()) ?? 1000) : 0;
+    const wait = refused ? (retryAfterMs(answer.headers, this.#waiting.now()) ?? 1000) : 0;
     // On a sub-limit 429 the headers describe the sub-limit (partner-api.md#rate-limits).
     const ofRoute = refused && limited !== null && (burst === null || burst === perSecond);
     if (ofRoute) return limited.hold(wait);

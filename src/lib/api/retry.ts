@@ -5,7 +5,7 @@
 import { Failure } from '../failure.ts';
 import type { Interceptor } from './chain.ts';
 import { HOPELESS } from './network-trouble.ts';
-import { readProblem } from './problems.ts';
+import { readProblem, retryAfterMs } from '../contract/error-answer.ts';
 import type { TransportAnswer } from './transport-answer.ts';
 
 export interface RetryLimits {
@@ -52,18 +52,6 @@ export function decideRetry(tried: Try): RetryVerdict {
   return { wait, reason };
 }
 
-/** Milliseconds asked for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3); null when it says neither. */
-export function waitAsked(headers: Readonly<Record<string, string>>, now: number): number | null {
-  const text = headers['retry-after']?.trim() ?? '';
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return null;
-  const until = Date.parse(text);
-  if (Number.isNaN(until)) return null;
-  // Counted from the server's own clock where it tells it: ours may be wrong.
-  const date = Date.parse(headers['date'] ?? '');
-  return Math.max(0, until - (Number.isNaN(date) ? now : date));
-}
-
 function reasonToRetry(outcome: Outcome): string | null {
   if ('trouble' in outcome) return HOPELESS.has(outcome.trouble) ? null : outcome.trouble;
   if (outcome.status === 409 && outcome.code === 'idempotency_key_in_progress') return outcome.code;
@@ -74,7 +62,7 @@ function reasonToRetry(outcome: Outcome): string | null {
 function waitFor(tried: Try): number {
   const { outcome, random } = tried;
   if ('status' in outcome) {
-    const asked = waitAsked(outcome.headers, tried.now);
+    const asked = retryAfterMs(outcome.headers, tried.now);
     // A little more than was asked for, so that many who were told the same do not all come back at once.
     if (asked !== null) return asked + Math.round(random * SPREAD_MS);
     const reset = outcome.headers['ratelimit-reset']?.trim() ?? '';

@@ -3,7 +3,7 @@ import type { ExchangeRecord, HttpRequest, WriteDown } from '../contract/exchang
 import { partnerRoute } from '../contract/scopes.ts';
 import { Failure } from '../failure.ts';
 import type { Interceptor } from './chain.ts';
-import { readProblem, requestIdOf } from './problems.ts';
+import { readProblem, requestIdOf } from '../contract/error-answer.ts';
 import type { TransportAnswer } from './transport-answer.ts';
 
 export interface TraceOptions {

@@ -1,9 +1,9 @@
 /** Judges what the token plane answered. A pure reading of one answer: status first, then code (RFC 6749 §5, partner-api.md#oauth-tokens). */
 
+import { readProblem, requestIdOf, retryAfterMs } from '../contract/error-answer.ts';
 import type { HttpAnswer } from '../contract/exchange.ts';
 import { isRecord, parseJson } from '../contract/json.ts';
 import { OAUTH_PROBLEMS } from '../contract/problem.ts';
-import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 
 export interface ReadToken {
@@ -28,7 +28,7 @@ export function readTokenAnswer(answer: HttpAnswer, url: string, known: readonly
   // A bearer goes into a header: visible ASCII without spaces (RFC 6750 §2.1, a little wider).
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
     throw new Failure('unavailable', `${hostOf(url)} answered, but not with a token`, {
-      ...factsOf(answer, body),
+      ...factsOf(answer),
       code: 'no_token_in_answer',
       next: 'check the token URL with credicorp whoami; a proxy or sign-in page may stand in between',
     });
@@ -36,7 +36,7 @@ export function readTokenAnswer(answer: HttpAnswer, url: string, known: readonly
   const type = body?.['token_type'];
   if (typeof type === 'string' && type.toLowerCase() !== 'bearer') {
     throw new Failure('auth', 'the token is of a type this program cannot use', {
-      ...factsOf(answer, body),
+      ...factsOf(answer),
       code: 'token_type',
       next: 'check the token URL with credicorp whoami',
     });
@@ -45,18 +45,15 @@ export function readTokenAnswer(answer: HttpAnswer, url: string, known: readonly
   return { token, expiresIn: lifeOf(body?.['expires_in']), granted: typeof granted === 'string' ? granted : null };
 }
 
-/** What a refusal of the token plane means. Also for introspection, which is refused in the same words. */
+/** What a refusal by the token endpoint means. Also for introspection, which is refused in the same words. */
 export function tokenFailure(answer: HttpAnswer, url: string, known: readonly string[] = []): Failure {
-  const body = readBody(answer.text);
-  const { code, description } = readError(body);
-  const facts = factsOf(answer, body);
-  const problem = Object.entries(OAUTH_PROBLEMS).find(([name]) => name === code)?.[1] ?? null;
-  const kind = kindOf(answer.status);
+  const { code, type, message: said } = readProblem(answer, known);
+  const name = code ?? type;
+  const problem = Object.entries(OAUTH_PROBLEMS).find(([known]) => known === name)?.[1] ?? null;
   const [message, next] = wordsFor(answer.status, url, problem);
-  const said = description === null ? '' : `: ${plain(description, known)}`;
-  return new Failure(kind, message + said, {
-    ...facts,
-    ...(code === null ? {} : { code: plain(code, known).slice(0, 60) }),
+  return new Failure(kindOf(answer.status), message + (said === null ? '' : `: ${said}`), {
+    ...factsOf(answer),
+    ...(name === null ? {} : { code: name.slice(0, 60) }),
     next,
   });
 }
@@ -91,47 +88,14 @@ function wordsFor(status: number, url: string, problem: { meaning: string; next:
   ];
 }
 
-/** `error` is text or an object, on every response (partner-api.md#oauth-tokens); AcountPay may say `message` alone. */
-function readError(body: Record<string, unknown> | null): { code: string | null; description: string | null } {
-  if (body === null) return { code: null, description: null };
-  const { error, error_description, message } = body;
-  const inner = isRecord(error) ? error : {};
-  return {
-    code: firstText(error, inner['code'], inner['type']),
-    description: firstText(error_description, inner['message'], inner['error_description'], message),
-  };
-}
-
-function firstText(...found: unknown[]): string | null {
-  return found.find((value): value is string => typeof value === 'string') ?? null;
-}
-
-function factsOf(answer: HttpAnswer, body: Record<string, unknown> | null): FailureFacts {
-  const inner = isRecord(body?.['error']) ? body['error'] : {};
-  const meta = isRecord(body?.['meta']) ? body['meta'] : {};
-  const { headers } = answer;
-  const ids = [
-    headers['credicorp-request-id'],
-    headers['x-credicorp-request-id'],
-    inner['request_id'],
-    meta['request_id'],
-    body?.['request_id'],
-  ];
-  const requestId = ids.find((id): id is string => typeof id === 'string' && /^[\w-]{1,64}$/.test(id));
-  const retryAfter = secondsToWait(headers['retry-after'], headers['date']);
+function factsOf(answer: HttpAnswer): FailureFacts {
+  const requestId = requestIdOf(answer);
+  const wait = retryAfterMs(answer.headers);
   return {
     status: answer.status,
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(retryAfter === null ? {} : { retryAfter }),
+    ...(requestId === null ? {} : { requestId }),
+    ...(wait === null ? {} : { retryAfter: Math.ceil(wait / 1000) }),
   };
-}
-
-/** `Retry-After` in both forms (RFC 9110 §10.2.3); a date is measured by the server's own clock. */
-function secondsToWait(value: string | undefined, date: string | undefined): number | null {
-  if (value === undefined) return null;
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  const wait = (Date.parse(value) - Date.parse(date ?? '')) / 1000;
-  return Number.isNaN(wait) ? null : Math.max(0, Math.round(wait));
 }
 
 function readBody(text: string): Record<string, unknown> | null {
@@ -147,14 +111,6 @@ function readBody(text: string): Record<string, unknown> | null {
 function lifeOf(value: unknown): number {
   const seconds = typeof value === 'string' && value !== '' ? Number(value) : value;
   return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0 ? seconds : USUAL_LIFE;
-}
-
-/** Outside text on one line, without secrets or control characters. */
-function plain(text: string, known: readonly string[]): string {
-  return redactText(text.slice(0, 2000), known)
-    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
-    .trim()
-    .slice(0, 300);
 }
 
 function hostOf(url: string): string {

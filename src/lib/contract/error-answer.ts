@@ -1,13 +1,13 @@
 /**
- * Reads what a server says about an error, in every shape it is known to say it (partner-api.md#errors, partner-api.md#conflicts): an object or a string
- * under `error`, a `meta` member, `details[]`, `fields[]`, or nothing of use at all. Judges nothing.
+ * Reads error answers: the error document in every known shape (partner-api.md#errors, partner-api.md#conflicts, RFC 6749 §5.2), the
+ * request id, and `Retry-After`. What an error means for the caller is decided elsewhere.
  */
-import type { HttpAnswer } from '../contract/exchange.ts';
-import { isRecord, parseJson } from '../contract/json.ts';
-import { redactText } from '../contract/secrets.ts';
 import type { FailureFacts } from '../failure.ts';
+import type { HttpAnswer } from './exchange.ts';
+import { isRecord, parseJson } from './json.ts';
+import { redactText } from './secrets.ts';
 
-export interface Problem {
+export interface ReadProblem {
   type: string | null;
   code: string | null;
   message: string | null;
@@ -21,13 +21,13 @@ export interface Problem {
   understood: boolean;
 }
 
-/** Error documents are small; more than this is something else. */
-const MOST_CHARACTERS = 1024 * 1024;
-const MOST_DETAILS = 100;
-const MOST_TEXT = 500;
+/** Error documents are small; a longer body is something else. */
+const MAX_CHARACTERS = 1024 * 1024;
+const MAX_DETAILS = 100;
+const MAX_TEXT = 500;
 
-/** @param known live secret values, should the server repeat one */
-export function readProblem(answer: HttpAnswer, known: readonly string[] = []): Problem {
+/** @param known live secrets, taken out by value should the server repeat one */
+export function readProblem(answer: HttpAnswer, known: readonly string[] = []): ReadProblem {
   const textOf = (value: unknown): string | null => plainText(value, known);
   const body = documentOf(answer.text);
   const error = isRecord(body['error']) ? body['error'] : {};
@@ -36,7 +36,10 @@ export function readProblem(answer: HttpAnswer, known: readonly string[] = []): 
   return {
     type: textOf(error['type']),
     code: textOf(error['code']) ?? oauthCode,
-    message: textOf(error['message']) ?? textOf(body['error_description']) ?? textOf(body['message']),
+    message:
+      [error['message'], body['error_description'], error['error_description'], body['message']]
+        .map((text) => textOf(text))
+        .find((text) => text !== null) ?? null,
     param: textOf(error['param']) ?? details[0]?.param ?? null,
     details,
     requestId: requestIdOf(answer, body),
@@ -46,29 +49,38 @@ export function readProblem(answer: HttpAnswer, known: readonly string[] = []): 
   };
 }
 
-/** Either header → `error.request_id` → `meta.request_id` → top-level `request_id` (partner-api.md#request-ids). */
+/** Either header, then `error.request_id` → `meta.request_id` → top-level `request_id` (partner-api.md#request-ids). */
 export function requestIdOf(
   answer: HttpAnswer,
   body: Record<string, unknown> = documentOf(answer.text),
 ): string | null {
-  const header = answer.headers['credicorp-request-id'] ?? answer.headers['x-credicorp-request-id'];
-  if (header !== undefined && header !== '') return plainText(header);
   const within = (name: string): unknown => (isRecord(body[name]) ? body[name]['request_id'] : undefined);
-  return (
-    plainText(within('error')) ??
-    plainText(within('meta')) ??
-    plainText(body['request_id']) ??
-    cutRequestId(answer.text)
-  );
+  const { 'credicorp-request-id': header, 'x-credicorp-request-id': otherHeader } = answer.headers;
+  const ids = [header, otherHeader, within('error'), within('meta'), body['request_id']].map((id) => plainText(id));
+  return ids.find((id) => id !== null && /^[\w.:-]{1,128}$/.test(id)) ?? cutRequestId(answer.text);
+}
+
+/**
+ * Milliseconds asked for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3); null when it says neither. A date is counted from
+ * the server's own `Date`, because our clock may be wrong; without that header from `now` (milliseconds since the epoch).
+ */
+export function retryAfterMs(headers: Readonly<Record<string, string>>, now: number | null = null): number | null {
+  const text = headers['retry-after']?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return null;
+  const date = Date.parse(headers['date'] ?? '');
+  const from = Number.isNaN(date) ? now : date;
+  const until = Date.parse(text);
+  return from === null || Number.isNaN(until) ? null : Math.max(0, until - from);
 }
 
 /** The id in a document that broke off before it could be read. */
 function cutRequestId(text: string): string | null {
-  return /"request_id"\s*:\s*"(req_[0-9A-Za-z]{4,64})"/.exec(text.slice(0, MOST_CHARACTERS))?.[1] ?? null;
+  return /"request_id"\s*:\s*"(req_[0-9A-Za-z]{4,64})"/.exec(text.slice(0, MAX_CHARACTERS))?.[1] ?? null;
 }
 
 function documentOf(text: string): Record<string, unknown> {
-  if (text.length > MOST_CHARACTERS || !/^\s*\{/.test(text)) return {};
+  if (text.length > MAX_CHARACTERS || !/^\s*\{/.test(text)) return {};
   try {
     const body = parseJson(text);
     return isRecord(body) ? body : {};
@@ -82,11 +94,11 @@ function detailsOf(
   error: Record<string, unknown>,
   body: Record<string, unknown>,
   textOf: (value: unknown) => string | null,
-): Problem['details'] {
-  const found = new Map<string, Problem['details'][number]>();
+): ReadProblem['details'] {
+  const found = new Map<string, ReadProblem['details'][number]>();
   for (const list of [error['details'], error['fields'], body['details'], body['fields']]) {
     if (!Array.isArray(list)) continue;
-    for (const item of list.slice(0, MOST_DETAILS)) {
+    for (const item of list.slice(0, MAX_DETAILS)) {
       const entry = isRecord(item) ? item : {};
       const param = textOf(entry['param']) ?? textOf(entry['field']) ?? textOf(item);
       if (param === null || found.has(param)) continue;
@@ -105,5 +117,5 @@ function plainText(value: unknown, known: readonly string[] = []): string | null
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   if (clean === '') return null;
-  return clean.length > MOST_TEXT ? `${clean.slice(0, MOST_TEXT - 1)}…` : clean;
+  return clean.length > MAX_TEXT ? `${clean.slice(0, MAX_TEXT - 1)}…` : clean;
 }
