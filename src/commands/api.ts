@@ -8,9 +8,9 @@ import { type Result, stream } from '../lib/cli/result.ts';
 import { usage } from '../lib/failure.ts';
 
 export default class Api extends WriteCommand<typeof Api> {
-  static override summary = "any call with the profile's credentials";
-  static override description = `Only paths on the profile's own host. Fields of a GET go into the query, of a write into a JSON body: -f takes the value as text, -F as JSON
-(numbers, true, false, null, lists, objects). A dot in a key goes deeper. A write carries an idempotency key, and on live asks first.`;
+  static override summary = "call any path of the API with the profile's credentials";
+  static override description = `Takes paths on the profile's own host only. Fields of a GET go into the query, those of a write into a JSON body: -f takes the value as text, -F as
+JSON (numbers, true, false, null, lists, objects). A dot in a key makes a nested object. A write has an idempotency key, and asks first on live.`;
   static override examples = [
     '<%= config.bin %> api GET /partner/v1/applications -f limit=5',
     `<%= config.bin %> api GET /partner/v1/applications --paginate | jq -r .id`,
@@ -35,17 +35,17 @@ export default class Api extends WriteCommand<typeof Api> {
       multiple: true,
       multipleNonGreedy: true,
     }),
-    input: Flags.string({ helpValue: '<file>', summary: 'send this file as it is; - for stdin' }),
+    input: Flags.string({ helpValue: '<file>', summary: 'send this file as the body, unchanged; - for stdin' }),
     header: Flags.string({
       char: 'H',
       helpValue: '<name: value>',
-      summary: 'a further header',
+      summary: 'an additional header',
       multiple: true,
       multipleNonGreedy: true,
     }),
-    paginate: Flags.boolean({ summary: 'every page of a list, one item as JSON per line' }),
+    paginate: Flags.boolean({ summary: 'all pages of a list, one JSON item per line' }),
     include: Flags.boolean({ char: 'i', summary: 'show status and headers before the body', exclusive: ['paginate'] }),
-    merchant: Flags.string({ helpValue: '<id>', summary: 'merchant the call is made for (AcountPay)' }),
+    merchant: Flags.string({ helpValue: '<id>', summary: 'merchant of the call (AcountPay)' }),
   };
 
   async run(): Promise<Result> {

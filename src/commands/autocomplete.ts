@@ -4,9 +4,9 @@ import { SCRIPTS, SHELLS } from '../lib/cli/completion/shell-scripts.ts';
 import { type Result, text } from '../lib/cli/result.ts';
 
 export default class Autocomplete extends BaseCommand<typeof Autocomplete> {
-  static override summary = 'print what a shell needs to complete commands, flags, values and recent ids';
+  static override summary = 'print a shell script that completes commands, flags, values and recent ids';
   static override description =
-    'Completes from what is on this machine; nothing is sent. The first line of each script says where it goes.';
+    'Completes from what is known on this machine and sends nothing. The first line of each script says where to put it.';
   static override examples = ['<%= config.bin %> autocomplete zsh', 'eval "$(<%= config.bin %> autocomplete bash)"'];
   static override args = {
     shell: Args.string({

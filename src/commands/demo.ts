@@ -8,9 +8,9 @@ import { tour, type TourReport } from '../lib/cli/tour/tour.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 
 export default class Demo extends BaseCommand<typeof Demo> {
-  static override summary = 'a guided tour on the embedded sandbox: no account, nothing left behind';
-  static override description = `Runs the real commands one after another, with configuration and state of their own: starts the sandbox, signs in, creates an application, waits for the decision,
-makes a payment link, and shows the signed webhooks of all this arriving at a small local app.`;
+  static override summary = 'a guided tour on the embedded sandbox: no account needed, nothing left behind';
+  static override description = `Runs the real commands one after another, with a temporary configuration: starts the sandbox, signs in, creates an application, waits for the decision,
+makes a payment link, and shows the signed webhooks as they arrive at a small local app.`;
   static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --json | jq .decision'];
 
   async run(): Promise<Result> {

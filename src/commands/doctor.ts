@@ -6,9 +6,8 @@ import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
-  static override summary = 'check this machine and the way to the API, with a cure for what is broken';
-  static override description = `Looks at Node, configuration, write rights, store, keychain (with a probe entry that is removed again), ports, proxy variables, DNS, TLS, clock, a freshly
-minted token and the keys it is signed with. Ends with 9 when something is broken; a warning is no reason.`;
+  static override summary = 'check this machine and the connection to the API, and say how to fix what is broken';
+  static override description = `Looks at Node, configuration, write rights, store, keychain (with a probe entry that is removed again), ports, proxy variables, DNS, TLS, clock, a new token and the keys it is signed with. Ends with 9 when something is broken, but not for a warning.`;
   static override examples = [
     '<%= config.bin %> doctor',
     `<%= config.bin %> doctor --json | jq -r '.checks[] | select(.state=="broken").next'`,

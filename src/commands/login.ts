@@ -5,11 +5,10 @@ import { login, type LoginRequest } from '../lib/cli/sign-in/login.ts';
 import { readSecretFromStdin } from '../lib/cli/stdin.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
-  static override summary = 'prove a credential and store it in the keychain of this system';
-  static override description = `Mints a token first; only a credential that works is stored. The secret comes from a hidden prompt, from stdin, or from CC_CLIENT_SECRET or CC_SECRET_KEY;
+  static override summary = 'sign in: check a credential and store it in the keychain of this system';
+  static override description = `Asks the API for a token first; only a credential that works is stored. The secret comes from a hidden prompt, from stdin, or from CC_CLIENT_SECRET or CC_SECRET_KEY;
 there is no flag that takes one. --env local signs in to the embedded sandbox and needs no keychain.
-With --store file, secrets go to an encrypted file. Its key comes from your passphrase (asked for, or CREDICORP_STORE_PASSPHRASE) by scrypt; whoever has
-the file and the passphrase has the secrets, and a passphrase that stands in the environment protects only against who cannot read that.`;
+With --store file, secrets go to an encrypted file. Its key comes from your passphrase (asked for, or CREDICORP_STORE_PASSPHRASE) by scrypt; whoever has the file and the passphrase has the secrets, so a passphrase in the environment is only as safe as that environment.`;
   static override examples = [
     '<%= config.bin %> login',
     'pass show credicorp | <%= config.bin %> login --env sandbox --client-id cid_sbx_4Hd82Kq --secret-stdin',
@@ -22,16 +21,16 @@ the file and the passphrase has the secrets, and a passphrase that stands in the
     'client-id': Flags.string({ helpValue: '<id>', summary: 'OAuth client id' }),
     'secret-stdin': Flags.boolean({ summary: 'read the client secret from stdin', exclusive: ['key-stdin'] }),
     key: Flags.boolean({ summary: 'ask for a secret key (sk_…) instead of a client id and secret' }),
-    'key-stdin': Flags.boolean({ summary: 'read a secret key (sk_…) from stdin; it is used as the bearer' }),
-    scopes: Flags.string({ helpValue: '<a,b>', summary: 'narrow the token to these scopes [default: all granted]' }),
+    'key-stdin': Flags.boolean({ summary: 'read a secret key (sk_…) from stdin; it is sent as the bearer' }),
+    scopes: Flags.string({ helpValue: '<a,b>', summary: 'limit the token to these scopes [default: all granted]' }),
     provider: Flags.string({
       helpValue: '<name>',
       summary: 'credicorp, acountpay, acountpay-v2 or one of your own [default: credicorp]',
     }),
-    'token-url': Flags.string({ helpValue: '<url>', summary: 'where tokens are minted, if discovery does not say' }),
+    'token-url': Flags.string({ helpValue: '<url>', summary: 'token URL, if discovery does not give it' }),
     store: Flags.option({
       options: ['os', 'file'] as const,
-      summary: 'the keychain, or an encrypted file [default: os]',
+      summary: 'os keychain or encrypted file [default: os]',
     })(),
     'keep-old': Flags.boolean({
       summary: 'when the profile moves to another store, keep its secrets in the old one too',

@@ -4,9 +4,8 @@ import { object, type Result } from '../lib/cli/result.ts';
 import { logout } from '../lib/cli/sign-in/login.ts';
 
 export default class Logout extends BaseCommand<typeof Logout> {
-  static override summary = 'forget the secret, the token and the webhook secrets of a profile';
-  static override description =
-    'Removes the profile as well. Without --profile it is the active one; with --all every profile.';
+  static override summary = 'sign out: remove a profile with its secret, token and webhook secrets';
+  static override description = 'Without --profile it removes the active profile, with --all every profile.';
   static override examples = ['<%= config.bin %> logout', '<%= config.bin %> logout --all'];
   static override flags = { all: Flags.boolean({ summary: 'every profile' }) };
 

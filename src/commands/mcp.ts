@@ -10,9 +10,9 @@ Amounts named amount are pounds, amount-pence are pence. whoami says which accou
 company numbers to try. An error names what to do next in error.next.`;
 
 export default class Mcp extends BaseCommand<typeof Mcp> {
-  static override summary = 'the commands as tools for an agent: a Model Context Protocol server on stdin and stdout';
-  static override description = `An agent's program starts it: command credicorp, argument mcp. It acts as the profile in use, or as --profile says. No tool prints a secret, opens a port, runs a program
-or reads your files; on live every write is refused unless you start the server with --yes. Ends with its input, or on Ctrl-C.`;
+  static override summary = 'serve the commands as tools for agents (Model Context Protocol, on stdin and stdout)';
+  static override description = `An agent's program starts it: command credicorp, argument mcp. It uses the active profile, or --profile. No tool prints a secret, opens a port, runs a program
+or reads your files; on live every write is refused unless you start the server with --yes. Ends when its input ends, or on Ctrl-C.`;
   static override examples = [
     '<%= config.bin %> mcp --profile local < /dev/null',
     `echo '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' | <%= config.bin %> mcp | jq -r '.result.tools[].name'`,

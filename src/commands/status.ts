@@ -10,16 +10,16 @@ import type { Platform } from '../lib/api/platform.ts';
 const PAUSES_MS = [500, 1000, 2000, 3000, 5000];
 
 export default class Status extends BaseCommand<typeof Status> {
-  static override summary = 'how the platform is: its own status, the worst component first; exit 6 when it is down';
+  static override summary = 'show the status of the platform, the worst component first; exit 6 when it is down';
   static override description =
-    "Needs no credential. Asks the profile's host; with the profile local the embedded sandbox. --wait asks until it is up; out of time it ends with 8.";
+    "Needs no credential. Asks the profile's host; with the profile local, the embedded sandbox. --wait waits until it is up, and ends with 8 when the time runs out.";
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --wait=30s --field status && echo up',
   ];
   static override bareFlags = { wait: '5m' };
   static override flags = {
-    wait: duration({ summary: 'ask until it is up; --wait alone means --wait=5m' }),
+    wait: duration({ summary: 'wait until it is up; --wait alone means --wait=5m' }),
   };
 
   async run(): Promise<Result> {

@@ -4,7 +4,7 @@ import { type Result, text } from '../lib/cli/result.ts';
 export default class Token extends ApiCommand<typeof Token> {
   static override summary = 'print a valid access token, for curl';
   static override description =
-    'The cached token while it is good, else a new one. With a secret key, the key itself, which is the bearer.';
+    'Prints the cached token while it is valid, else a new one. With a secret key, prints the key itself, which is the bearer.';
   static override examples = [
     '<%= config.bin %> token',
     'curl -H "Authorization: Bearer $(<%= config.bin %> token)" http://127.0.0.1:4010/partner/v1/applications',

@@ -7,11 +7,10 @@ import { object, type Result } from '../lib/cli/result.ts';
 import type { Session } from '../lib/cli/session.ts';
 
 export default class Whoami extends ApiCommand<typeof Whoami> {
-  static override summary = 'show who you are, where each value came from, and where each secret lives';
-  static override description =
-    'Reads nothing from the keychain and sends nothing, unless --check asks to prove the credential now.';
+  static override summary = 'show the account in use, where each value came from, and where each secret is stored';
+  static override description = 'Reads nothing from the keychain and sends nothing, unless --check is given.';
   static override examples = ['<%= config.bin %> whoami', '<%= config.bin %> whoami --check --field environment'];
-  static override flags = { check: Flags.boolean({ summary: 'prove the credential now by a call to the API' }) };
+  static override flags = { check: Flags.boolean({ summary: 'check the credential now with a call to the API' }) };
 
   async run(): Promise<Result> {
     const session = await this.session();

@@ -23,11 +23,11 @@ const applicationFlags = {
   'first-name': Flags.string({
     helpGroup: 'APPLICANT',
     helpValue: '<name>',
-    summary: "the applicant's first name, to fill in the form",
+    summary: "the applicant's first name, prefilled in the form",
   }),
-  'redirect-uri': Typed.uri({ helpGroup: 'APPLICANT', summary: 'where the applicant goes after the journey' }),
+  'redirect-uri': Typed.uri({ helpGroup: 'APPLICANT', summary: 'where the applicant is sent after the form' }),
   reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, echoed on objects and webhooks' }),
-  'introduction-id': Flags.string({ helpValue: '<id>', summary: 'partner attribution' }),
+  'introduction-id': Flags.string({ helpValue: '<id>', summary: 'introduction to attribute the application to' }),
   ...Typed.metadataFlags,
 };
 
@@ -35,7 +35,7 @@ type ApplicationRow = Partial<Interfaces.InferredFlags<typeof applicationFlags>>
 
 export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
   static override summary = 'create a loan application, or many from a file';
-  static override description = `On a terminal, what is missing is asked for. Elsewhere, on local and sandbox, --amount and --term default to £25,000 over 12 months; on live they must be given.
+  static override description = `On a terminal, it asks for what is missing. Elsewhere, on local and sandbox, --amount and --term default to £25,000 over 12 months; on live they must be given.
 --wait ends with the application once it is decided, and with status 8 when the time runs out. --from ends with the status of the worst row; the same command again finishes what is left and creates nothing twice.`;
   static override examples = [
     '<%= config.bin %> apps create --company 16093826',
@@ -46,7 +46,7 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
   static override flags = {
     ...applicationFlags,
     wait: Typed.duration({ summary: `wait for the decision; --wait alone means --wait=${DEFAULT_WAIT}` }),
-    open: Flags.boolean({ summary: "open the applicant's journey in a browser" }),
+    open: Flags.boolean({ summary: "open the applicant's form in a browser" }),
     ...bulkFlags,
   };
 

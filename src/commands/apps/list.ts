@@ -17,7 +17,7 @@ export default class AppsList extends ListCommand<typeof AppsList> {
       helpValue: '<status>',
       summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.application)}`,
     }),
-    'created-after': instant({ summary: 'not older than this: 2026-06-01, an instant, or 7d' }),
+    'created-after': instant({ summary: 'created since: 2026-06-01, an instant, or 7d (ago)' }),
     ...listFlags,
   };
 

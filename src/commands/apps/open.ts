@@ -5,7 +5,7 @@ import { type Result, text } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
 
 export default class AppsOpen extends ApiCommand<typeof AppsOpen> {
-  static override summary = "open an application's journey in a browser";
+  static override summary = "open an application's form in a browser";
   static override description =
     'Prints the address; a browser is opened on a terminal only. The page is for the applicant: whoever has the address can fill in the form.';
   static override examples = [

@@ -4,8 +4,8 @@ import type { Result } from '../../lib/cli/result.ts';
 
 export default class AppsSubmit extends WriteCommand<typeof AppsSubmit> {
   static override summary = 'submit an application that is still being filled in';
-  static override description = `Only what is created can be submitted; in any other state the API refuses (status 1).
-Applicants submit in their own journey; this is for sandboxes started with --no-auto-submit, and for hosts that offer it.`;
+  static override description = `Only an application in state created can be submitted; in any other state the API refuses (status 1).
+Applicants submit the form themselves; this is for sandboxes started with --no-auto-submit, and for hosts that offer it.`;
   static override examples = [
     '<%= config.bin %> apps submit app_9Zz3Lw7T',
     '<%= config.bin %> apps submit app_9Zz3Lw7T --dry-run --json | jq -r .url',

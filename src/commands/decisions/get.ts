@@ -11,7 +11,7 @@ import type { Answer } from '../../lib/api/answers.ts';
 export default class DecisionsGet extends ApiCommand<typeof DecisionsGet> {
   static override summary = 'show the decision on an application';
   static override description = `A declined decision is a result: status 0. With --exit-status the status is 9 unless the outcome is approved.
---wait polls until there is a final outcome (a referral is not final), at once when a running listener hears of it; when the time runs out the status is 8.
+--wait waits until there is a final outcome (a referral is not final), without delay if a running listener receives it; when the time runs out the status is 8.
 With - in place of the id, ids are read from stdin: one per line, or JSON objects with an id.`;
   static override examples = [
     '<%= config.bin %> decisions get app_8Kd2c9Qm --wait',

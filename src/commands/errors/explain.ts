@@ -7,8 +7,8 @@ import { EXPLAINED, type ProblemPage, problemPage } from '../../lib/contract/pro
 import { usage } from '../../lib/failure.ts';
 
 export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
-  static override summary = 'what an error code means, whether to repeat the call, what to change';
-  static override description = 'Knows every documented code, offline.';
+  static override summary = 'explain an error code: what it means, whether to retry, what to change';
+  static override description = 'Works offline and knows every documented code.';
   static override examples = [
     '<%= config.bin %> errors explain term_out_of_range',
     '<%= config.bin %> errors explain rate_limit_exceeded --field retry',

@@ -7,7 +7,7 @@ import { page, type Result } from '../../lib/cli/result.ts';
 export default class EventsList extends BaseCommand<typeof EventsList> {
   static override summary = 'list the webhook deliveries in the local inbox, newest first';
   static override description =
-    'What listeners of this profile received, verified and stored on this machine, and what became of each at your app.';
+    'What the listeners of this profile received, verified and stored on this machine, and how your app answered.';
   static override examples = [
     '<%= config.bin %> events list --type decision.completed',
     `<%= config.bin %> events list --state failed --json | jq -r '.data[].event_id'`,
@@ -16,11 +16,11 @@ export default class EventsList extends BaseCommand<typeof EventsList> {
     type: Flags.string({ helpValue: '<type>', summary: 'an event type, or a family: payment.*' }),
     state: Flags.option({
       options: ['waiting', 'delivered', 'failed', 'duplicate'] as const,
-      summary: 'only what stands so at an app',
+      summary: 'only deliveries in this state',
     })(),
-    since: instant({ summary: 'received from here on: 10m ago, or an instant' }),
-    limit: count({ summary: 'so many [default: 50]', min: 1, max: 1000 }),
-    before: count({ helpValue: '<no>', summary: 'only older than this number: the next page' }),
+    since: instant({ summary: 'received since: 10m (ago), or an instant' }),
+    limit: count({ summary: 'how many [default: 50]', min: 1, max: 1000 }),
+    before: count({ helpValue: '<no>', summary: 'only deliveries with a lower number: the next page' }),
   };
 
   async run(): Promise<Result> {

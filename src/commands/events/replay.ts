@@ -9,9 +9,9 @@ import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
 
 export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
-  static override summary = 'send deliveries of the local inbox to your app again, signed freshly';
-  static override description = `The same event id and bytes (with --edit: what you make of them) under a new delivery id, signed with the secret of the running or last listener. They go where
-they went before, or to --forward.`;
+  static override summary = 'send deliveries of the local inbox to your app again, with a fresh signature';
+  static override description = `Sends the same event id and bytes (with --edit, as you changed them) under a new delivery id, signed with the secret of the running or last listener,
+to where they were forwarded before or to --forward.`;
   static override examples = [
     '<%= config.bin %> events replay evt_7Q2M9XaB --forward localhost:3000/hook',
     `<%= config.bin %> events replay $(<%= config.bin %> events list --state delivered --limit 2 --quiet) --exit-status --field status`,
@@ -27,8 +27,8 @@ they went before, or to --forward.`;
   static override flags = {
     forward: Flags.string({ helpValue: '<target>', summary: 'your app: localhost:3000/hook, 3000/hook or a URL' }),
     'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
-    edit: Flags.boolean({ summary: 'change the event in $VISUAL or $EDITOR first' }),
-    timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
+    edit: Flags.boolean({ summary: 'edit the event in $VISUAL or $EDITOR first' }),
+    timeout: duration({ summary: "time limit for your app's answer [default: 10s]" }),
     'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx to all' }),
     ...secretFlags,
   };

@@ -10,7 +10,7 @@ const text = (helpValue: string, summary: string, helpGroup = 'PERSON') =>
   Flags.string({ helpValue, summary, helpGroup });
 
 export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
-  static override summary = 'check who somebody is';
+  static override summary = 'check the identity of a person';
   static override description = `Needs a name, and a date of birth or an address. A failed check is a result: status 0.
 --wait ends with the finished check, and with status 8 when the time runs out.`;
   static override examples = [

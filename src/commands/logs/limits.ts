@@ -10,17 +10,17 @@ const MIB = 1024 * 1024;
 export default class LogsLimits extends BaseCommand<typeof LogsLimits> {
   static override summary = 'show or set how much the log of this machine keeps';
   static override description =
-    'What is set holds for every process from then on; what is over the limit goes at once. Defaults: 14 days, 100,000 entries, 128 MiB.';
+    'A new limit applies to every process from then on; what is over it is deleted at once. Defaults: 14 days, 100,000 entries, 128 MiB.';
   static override examples = [
     '<%= config.bin %> logs limits',
     '<%= config.bin %> logs limits --max-age 7d --max-entries 50000 --max-size 64 --json',
   ];
   static override flags = {
-    'max-age': duration({ summary: 'older entries go: 12h, 7d' }),
-    'max-entries': count({ min: 1, max: 10_000_000, summary: 'more entries than this push out the oldest' }),
+    'max-age': duration({ summary: 'delete entries older than this: 12h, 7d' }),
+    'max-entries': count({ min: 1, max: 10_000_000, summary: 'keep at most this many entries' }),
     'max-size': Flags.string({
       helpValue: '<MiB>',
-      summary: 'size of the file, in MiB, that holds the log and the inbox: 1 to 128',
+      summary: 'size limit of the file with the log and the inbox, in MiB: 1 to 128',
       parse: async (text) => {
         if (/^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 128) return text;
         throw usage('the size is not a whole number of MiB from 1 to 128', { next: 'write --max-size 64' });

@@ -6,7 +6,7 @@ import { Failure } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
 
 export default class LogsShow extends BaseCommand<typeof LogsShow> {
-  static override summary = 'print one call whole: request and response, redacted';
+  static override summary = 'show one call completely: request and response, redacted';
   static override description =
     'Takes a request id, or the id of a delivery or an event. A call that was tried several times, or seen at both ends, is shown each time.';
   static override examples = [
@@ -17,7 +17,7 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
   static override args = { id: id({ description: 'request id, delivery id or event id', required: true }) };
   static override flags = {
     curl: Flags.boolean({
-      summary: 'as a line for a shell; the credential is a command, not a value',
+      summary: 'as a curl command; the credential in it is a command, not a value',
       exclusive: ['har'],
     }),
     har: Flags.boolean({ summary: 'as an HTTP archive (HAR 1.2)' }),

@@ -10,13 +10,13 @@ const STEPS = 60;
 export default class LogsStats extends BaseCommand<typeof LogsStats> {
   static override summary = 'count calls by status and endpoint, with error rate, latency and rate budget';
   static override description =
-    'On a terminal with a sparkline over time, a histogram of latency and the rate budget as a bar. A call that both its ends wrote down counts once.';
+    'On a terminal it draws a sparkline over time, a histogram of latency and the rate budget. A call that both client and sandbox logged counts once.';
   static override examples = [
     '<%= config.bin %> logs stats --since 1h',
     "<%= config.bin %> logs stats --since 15m --json | jq '.error_rate'",
   ];
   static override flags = {
-    since: instant({ summary: 'begin here: 10m ago, 2026-06-29, or an instant [default: 1h]' }),
+    since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an instant [default: 1h]' }),
     ...filterFlags,
   };
 

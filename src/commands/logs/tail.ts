@@ -23,15 +23,15 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
   ];
   static override endsOnSignal = true;
   static override flags = {
-    since: instant({ summary: 'begin here: 10m ago, 2026-06-29, or an instant' }),
+    since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an instant' }),
     ...filterFlags,
-    bodies: Flags.boolean({ summary: 'show what was sent and what came back, redacted' }),
+    bodies: Flags.boolean({ summary: 'show request and response bodies, redacted' }),
     from: Flags.string({
       helpValue: '<url>',
       summary: 'follow a sandbox on another host: http://host:4010',
       parse: async (text) => remoteBase(text),
     }),
-    'no-follow': Flags.boolean({ summary: 'end after what is there' }),
+    'no-follow': Flags.boolean({ summary: 'print what is there and end' }),
   };
 
   async run(): Promise<Result> {

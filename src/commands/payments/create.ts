@@ -8,9 +8,9 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 
 export default class PaymentsCreate extends WriteCommand<typeof PaymentsCreate> {
-  static override summary = 'collect a payment, or ask for the drawdown of an approved application';
+  static override summary = 'collect a payment, or request the drawdown of an approved application';
   static override description = `Without --application it is a collection. With it, a drawdown request: no call releases money, a person at Credicorp does.
-A payment is processing when it is created; it settles or fails later, and a webhook tells.`;
+A payment is processing when it is created; it settles or fails later, which a webhook announces.`;
   static override examples = [
     '<%= config.bin %> payments create --amount 2,500 --reference INV-5512',
     'id=$(<%= config.bin %> payments create --amount-pence 250000 --scheme direct_debit --mandate mnd_sbx_active --field id)',
@@ -22,7 +22,7 @@ A payment is processing when it is created; it settles or fails later, and a web
       helpValue: '<scheme>',
       summary: `${joinWithOr(DOCUMENTED_VALUES.scheme)} [default: pisp]`,
     }),
-    reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, to 64 characters' }),
+    reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, up to 64 characters' }),
     application: Typed.idFlag({ summary: 'the approved application to draw down' }),
     mandate: Typed.idFlag({ summary: 'the mandate of a direct debit' }),
     ...Typed.metadataFlags,

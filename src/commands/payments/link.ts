@@ -20,7 +20,7 @@ const linkFlags = {
   reference: Flags.string({ helpValue: '<text>', summary: 'what the payer sees, 1 to 64 characters' }),
   'payer-name': Flags.string({ helpGroup: 'PAYER', helpValue: '<name>', summary: "the payer's name" }),
   'payer-email': Typed.email({ helpGroup: 'PAYER', summary: "the payer's e-mail address" }),
-  'redirect-uri': Typed.uri({ helpGroup: 'PAYER', summary: 'where the payer goes afterwards' }),
+  'redirect-uri': Typed.uri({ helpGroup: 'PAYER', summary: 'where the payer is sent afterwards' }),
   application: Typed.idFlag({ summary: 'the application this repays' }),
   'expires-at': Typed.moment({ summary: 'when the link expires: 2026-07-06T12:00:00Z [default: in 7 days]' }),
   ...Typed.metadataFlags,
@@ -29,8 +29,8 @@ const linkFlags = {
 type LinkRow = Partial<Interfaces.InferredFlags<typeof linkFlags>>;
 
 export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
-  static override summary = 'make a link that a payer opens to pay from their bank, or many from a file';
-  static override description = `A link collects; it never pays out. The amount goes over the wire in pence.
+  static override summary = 'create a payment link that a payer opens to pay from their bank, or many from a file';
+  static override description = `A link collects; it never pays out. The API receives the amount in pence.
 --from ends with the status of the worst row; the same command again finishes what is left and creates nothing twice.`;
   static override examples = [
     '<%= config.bin %> payments link --amount 450 --reference INV-5512 --qr',

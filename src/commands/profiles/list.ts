@@ -6,7 +6,7 @@ import { page, type Result } from '../../lib/cli/result.ts';
 export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
   static override summary = 'list the accounts that are signed in';
   static override description =
-    'Reads no secret. The active profile is the one that counts where nothing else is said; see whoami.';
+    'Reads no secret. The active profile is used unless a flag, a variable or a pin says otherwise; see whoami.';
   static override examples = [
     '<%= config.bin %> profiles list',
     `<%= config.bin %> profiles list --json | jq -r '.data[] | select(.active).name'`,

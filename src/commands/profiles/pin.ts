@@ -8,15 +8,15 @@ import { parseBase, parseTokenUrl } from '../../lib/contract/environments.ts';
 import { usage } from '../../lib/failure.ts';
 
 export default class ProfilesPin extends BaseCommand<typeof ProfilesPin> {
-  static override summary = 'make a profile count in this folder and below it';
-  static override description = `Writes .credicorp.json, which holds a profile name and perhaps hosts, never a secret: it may be shared. A host in it counts only where the
-profile's secret goes anyway, so that nobody can send it elsewhere by a file in a repository.`;
+  static override summary = 'use a profile in this folder and below it';
+  static override description = `Writes .credicorp.json, which holds a profile name and perhaps hosts, never a secret, so it can be committed. A host in it is used only if the profile's secret already goes
+there: a file in a repository cannot send your secret elsewhere.`;
   static override examples = ['<%= config.bin %> profiles pin', '<%= config.bin %> profiles pin local --field path'];
   static override args = {
     name: Args.string({ ignoreStdin: true, description: 'profile name [default: the active one]' }),
   };
   static override flags = {
-    'token-url': Flags.string({ helpValue: '<url>', summary: 'write this token URL into the pin as well' }),
+    'token-url': Flags.string({ helpValue: '<url>', summary: 'also write this token URL into the pin' }),
   };
 
   async run(): Promise<Result> {

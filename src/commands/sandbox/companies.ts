@@ -4,7 +4,7 @@ import { isRecord } from '../../lib/contract/json.ts';
 
 export default class SandboxCompanies extends SandboxCommand<typeof SandboxCompanies> {
   static override summary = 'list the company numbers the embedded sandbox knows, and what each one leads to';
-  static override description = 'A file in the form of --json is what sandbox start --companies takes.';
+  static override description = 'sandbox start --companies takes a file in the form of --json.';
   static override examples = [
     '<%= config.bin %> sandbox companies',
     `<%= config.bin %> sandbox companies --json | jq -r '.[] | select(.outcome=="declined").number'`,

@@ -9,7 +9,7 @@ export default class SandboxReset extends SandboxCommand<typeof SandboxReset> {
     '<%= config.bin %> sandbox reset --seed ci --keep-endpoints --quiet',
   ];
   static override flags = {
-    seed: Flags.string({ helpValue: '<text>', summary: 'begin again with this seed [default: the same]' }),
+    seed: Flags.string({ helpValue: '<text>', summary: 'restart with this seed [default: the same]' }),
     'keep-endpoints': Flags.boolean({ summary: 'keep the webhook endpoints' }),
   };
 

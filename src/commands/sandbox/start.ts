@@ -11,8 +11,8 @@ import { type Ready, readyLine, sandboxOptions, sandboxReady, serveSandbox } fro
 export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   static override summary = 'start the embedded sandbox: the whole API on this machine, offline';
   static override description =
-    'Makes the profile "local" and makes it the active one where none is, so that the next command just works. Ends on Ctrl-C. ' +
-    'It holds the newest 2,000 events at least, whatever still waits to be delivered, and the last 1,000 requests: docs/sandbox.md.';
+    'Creates the profile "local" and makes it the active one if there is none, so that the next command just works. Ends on Ctrl-C. ' +
+    'It keeps at least the newest 2,000 events and the last 1,000 requests: docs/sandbox.md.';
   static override examples = [
     '<%= config.bin %> sandbox start',
     '<%= config.bin %> sandbox start --background --port 0 --seed ci --json',

@@ -3,7 +3,7 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { surelyRunning } from '../../lib/cli/sandbox/running.ts';
 
 export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
-  static override summary = 'say whether the embedded sandbox runs, and where';
+  static override summary = 'show whether the embedded sandbox is running, and where';
   static override examples = ['<%= config.bin %> sandbox status', '<%= config.bin %> sandbox status --field base_url'];
 
   async run(): Promise<Result> {

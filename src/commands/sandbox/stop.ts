@@ -5,7 +5,7 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running.ts';
 
 export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
-  static override summary = 'end the embedded sandbox that runs in the background or in another terminal';
+  static override summary = 'stop the embedded sandbox that runs in the background or in another terminal';
   static override examples = ['<%= config.bin %> sandbox stop', '<%= config.bin %> sandbox stop --quiet'];
 
   async run(): Promise<Result> {

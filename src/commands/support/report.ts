@@ -12,7 +12,7 @@ import type { JournalEntry } from '../../lib/journal/entries.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/support-ticket.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
-  static override summary = 'make the ticket that support asks for, redacted';
+  static override summary = 'write the ticket that support asks for, redacted';
   static override description =
     'Takes what the log of this machine knows of the request, and asks on a terminal for what is missing. Prints it; --copy puts it into the clipboard, --output into a file. Nothing is sent.';
   static override examples = [
@@ -22,10 +22,10 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
   static override args = { id: id({ required: true, multiple: true, description: 'request ids' }) };
   static override flags = {
     expected: Flags.string({ helpValue: '<text>', summary: 'what you expected, in one line' }),
-    actual: Flags.string({ helpValue: '<text>', summary: 'what came [default: from the log]' }),
+    actual: Flags.string({ helpValue: '<text>', summary: 'actual result [default: from the log]' }),
     severity: Flags.option({
       options: ['1', '2', '3'] as const,
-      summary: 'SEV-1 live is down, SEV-2 a part of it, SEV-3 all else',
+      summary: 'SEV-1: live is down, SEV-2: part of live is down, SEV-3: anything else',
     })(),
     env: Flags.option({
       options: ['sandbox', 'live', 'local'] as const,
@@ -42,7 +42,7 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
     time: instant({ summary: 'when it was [default: from the log]' }),
     'key-prefix': Flags.string({
       helpValue: '<prefix>',
-      summary: 'prefix of the key it was made with, such as sk_test_ [default: from the log]',
+      summary: 'prefix of the key that was used, such as sk_test_ [default: from the log]',
       parse: async (given) => prefixOf(given) ?? refuse('that is not the prefix of a key', KEY_PREFIX),
     }),
     'idempotency-key': Flags.string({ helpValue: '<key>', summary: 'key of a write [default: from the log]' }),

@@ -6,7 +6,7 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> {
-  static override summary = 'ask the server whether an access token is active, and what it allows';
+  static override summary = 'ask the server whether an access token is active, and for which scopes';
   static override description = 'An expired, revoked or unknown token is "active": false, which is a result: status 0.';
   static override examples = [
     '<%= config.bin %> token introspect',

@@ -5,8 +5,9 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenShow extends ApiCommand<typeof TokenShow> {
-  static override summary = 'show what an access token says about itself, unverified';
-  static override description = 'Decodes header and claims. The signature is not shown, so the output opens nothing.';
+  static override summary = 'decode an access token without verifying it';
+  static override description =
+    'Shows header and claims. The signature is not shown, so the output cannot be used as a token.';
   static override examples = [
     '<%= config.bin %> token show',
     '<%= config.bin %> token | <%= config.bin %> token show --token-stdin --field claims.exp',

@@ -6,8 +6,8 @@ import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenVerify extends ApiCommand<typeof TokenVerify> {
   static override summary = "verify an access token against the server's published keys";
-  static override description = `Checks signature (ES256, RS256), issuer, audience and time on this machine. A key that is not known fetches the keys once more, since keys rotate.
-A signature that is not genuine ends with 7, a genuine token that does not count (expired, for another API) with 4.`;
+  static override description = `Checks signature (ES256, RS256), issuer, audience and time on this machine. If the key is not known, the keys are fetched once more, because keys rotate. Ends with 7 if the signature is not genuine, and with 4 if the token is
+genuine but not valid (expired, or for another API).`;
   static override examples = [
     '<%= config.bin %> token verify',
     '<%= config.bin %> token | <%= config.bin %> token verify --token-stdin --field claims.client_id',

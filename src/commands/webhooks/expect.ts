@@ -8,9 +8,9 @@ import { type Result, stream } from '../../lib/cli/result.ts';
 const LOOKBACK_MS = 5 * 60_000;
 
 export default class WebhooksExpect extends BaseCommand<typeof WebhooksExpect> {
-  static override summary = 'wait until events came in: 0 when seen, 8 when not';
-  static override description = `Looks at the deliveries a listener on this machine receives, those of the last five minutes included (--since changes that), and prints each one
-that fits. For pipelines: start webhooks listen, do something, then expect its event.`;
+  static override summary = 'wait until events arrive: status 0 when seen, 8 when not';
+  static override description = `Looks at the deliveries that a listener on this machine receives, including the last five minutes (--since changes that), and prints each match. For
+pipelines: start webhooks listen, do something, then expect its event.`;
   static override examples = [
     '<%= config.bin %> webhooks expect --type decision.completed --timeout 30s',
     `<%= config.bin %> webhooks expect --type 'decision.*' --where data.outcome=approved --count 1 --timeout 10s --quiet`,
@@ -23,8 +23,8 @@ that fits. For pipelines: start webhooks listen, do something, then expect its e
       multiple: true,
       multipleNonGreedy: true,
     }),
-    count: count({ summary: 'so many different events [default: 1]', min: 1, max: 100_000 }),
-    since: instant({ summary: 'count what came in from here on [default: 5m ago]' }),
+    count: count({ summary: 'how many different events [default: 1]', min: 1, max: 100_000 }),
+    since: instant({ summary: 'count deliveries since [default: 5m ago]' }),
     timeout: duration({ summary: 'how long to wait [default: 30s]' }),
   };
 

@@ -9,7 +9,7 @@ import { usage } from '../../lib/failure.ts';
 export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
   static override summary = 'print the signing secret of the running or last listener';
   static override description =
-    'With --dotenv it is written into a file instead, and no other line of the file is touched. --env-file is another name for --dotenv, for a file that exists: Node itself looks at a flag of that name, and ends with status 9 when there is no such file.';
+    'With --dotenv it writes the secret into a file instead and leaves every other line as it is. --env-file is an alias, but only for a file that exists: Node itself reads a flag of that name, and ends with status 9 if the file is missing.';
   static override examples = [
     '<%= config.bin %> webhooks secret --dotenv .env',
     'export CC_WEBHOOK_SECRET="$(<%= config.bin %> webhooks secret)"',
@@ -18,9 +18,9 @@ export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
     dotenv: Flags.string({
       aliases: ['env-file'],
       helpValue: '<file>',
-      summary: 'write it into this file; also --env-file, if it exists',
+      summary: 'write it into this file; alias --env-file for a file that exists',
     }),
-    name: Flags.string({ helpValue: '<variable>', summary: 'its name there [default: CC_WEBHOOK_SECRET]' }),
+    name: Flags.string({ helpValue: '<variable>', summary: 'name of the variable [default: CC_WEBHOOK_SECRET]' }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'the stored secret of this endpoint' }),
   };
 

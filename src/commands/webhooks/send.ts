@@ -8,15 +8,15 @@ import { foreignMessage, readBody, secretFlags, signingSecrets, unixTime } from 
 import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
 
 export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
-  static override summary = 'sign a body of your own and post it to your app, once';
+  static override summary = 'sign a body and post it to your app, once';
   static override description =
-    'The bytes go out as they are, with the headers of a real delivery. The secret is that of the running or last listener unless another is given.';
+    'Sends the bytes unchanged, with the headers of a real delivery. Uses the secret of the running or last listener unless another is given.';
   static override examples = [
     '<%= config.bin %> webhooks send body.json --forward localhost:3000/hook --secret-file secret.txt',
     `printf '{"id":"evt_1","type":"payment.settled"}' | <%= config.bin %> webhooks send --forward 3000/hook --secret-file secret.txt --exit-status --field status`,
   ];
   static override args = {
-    body: Args.string({ ignoreStdin: true, default: '-', description: 'file of the raw body, - for stdin' }),
+    body: Args.string({ ignoreStdin: true, default: '-', description: 'file with the raw body, - for stdin' }),
   };
   static override flags = {
     forward: Flags.string({
@@ -27,7 +27,7 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
     at: unixTime({ summary: 'the signed time [default: now]' }),
     'delivery-id': Flags.string({ helpValue: '<id>', summary: 'value of Credicorp-Delivery [default: a new one]' }),
-    timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
+    timeout: duration({ summary: "time limit for your app's answer [default: 10s]" }),
     'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx' }),
     provider: providerFlag,
     ...secretFlags,

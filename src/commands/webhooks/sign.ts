@@ -8,13 +8,13 @@ import { signedHeaders } from '../../lib/contract/webhook-scheme.ts';
 export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {
   static override summary = 'print the signature header for a body';
   static override description =
-    'Signs the bytes as they are. With several secrets it writes one v1 for each, in the order given, as the sender does while a secret is rotated.';
+    'Signs the bytes unchanged. With several secrets it writes one v1 for each, in the given order, as the sender does while a secret is rotated.';
   static override examples = [
     '<%= config.bin %> webhooks sign body.json --secret-file secret.txt',
     `curl -sS localhost:3000/hook --data-binary @body.json -H "Credicorp-Signature: $(<%= config.bin %> webhooks sign body.json --secret-file secret.txt)"`,
   ];
   static override args = {
-    body: Args.string({ ignoreStdin: true, default: '-', description: 'file of the raw body, - for stdin' }),
+    body: Args.string({ ignoreStdin: true, default: '-', description: 'file with the raw body, - for stdin' }),
   };
   static override flags = {
     at: unixTime({ summary: 'the signed time [default: now]' }),

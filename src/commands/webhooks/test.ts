@@ -13,9 +13,9 @@ import { usage } from '../../lib/failure.ts';
 import type { CheckMoment, ScoreMoment } from '../../lib/webhooks/probe/probe.ts';
 
 export default class WebhooksTest extends BaseCommand<typeof WebhooksTest> {
-  static override summary = 'try your webhook handler with good, forged, stale, repeated and hostile deliveries';
-  static override description = `Posts a battery of deliveries straight to your handler and judges its answers: what is genuine must get 2xx, what is not must get 4xx, nothing may make it
-fail. Your handler must know the same secret: give it with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET, else it is that of the last listener. Ends with 9
+  static override summary = 'test your webhook handler with good, forged, stale, repeated and hostile deliveries';
+  static override description = `Posts many deliveries straight to your handler and checks its answers: genuine ones must get 2xx, others 4xx, and none may make it fail. Your handler
+must use the same secret: give it with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET, otherwise the secret of the last listener is used. Ends with 9
 when a check fails.`;
   static override examples = [
     '<%= config.bin %> webhooks test --forward localhost:3000/hook --secret-file secret.txt',
@@ -28,8 +28,8 @@ when a check fails.`;
       summary: 'your handler: localhost:3000/hook, 3000/hook or a URL',
     }),
     'allow-remote': Flags.boolean({ summary: 'allow a handler on another machine' }),
-    junit: Flags.string({ helpValue: '<file>', summary: 'write the verdicts there as JUnit XML as well' }),
-    timeout: duration({ summary: 'what the handler may take for an answer [default: 10s]' }),
+    junit: Flags.string({ helpValue: '<file>', summary: 'also write the results to this file as JUnit XML' }),
+    timeout: duration({ summary: 'time limit for each answer of the handler [default: 10s]' }),
     ...secretFlags,
   };
 

@@ -10,9 +10,9 @@ import { isRecord } from '../../lib/contract/json.ts';
 import { usage } from '../../lib/failure.ts';
 
 export default class WebhooksTrigger extends BaseCommand<typeof WebhooksTrigger> {
-  static override summary = 'make an event happen: a real one on the embedded sandbox, or a signed sample to your app';
-  static override description = `Without --forward the embedded sandbox sends a real event through its delivery machinery, retries included. With --forward a sample is signed here and posted
-once. Values given with --set are JSON where they can be, text otherwise.`;
+  static override summary = 'cause an event: a real one on the embedded sandbox, or a signed sample to your app';
+  static override description = `Without --forward the embedded sandbox sends a real event, with its usual retries. With --forward a sample is signed here and posted once. A value
+given with --set is read as JSON if it is valid JSON, else as text.`;
   static override examples = [
     '<%= config.bin %> webhooks trigger decision.completed --set data.outcome=declined',
     '<%= config.bin %> webhooks trigger payment.settled --forward localhost:3000/hook --secret-file secret.txt --count 3 --field status',
@@ -31,16 +31,20 @@ once. Values given with --set are JSON where they can be, text otherwise.`;
       multiple: true,
       multipleNonGreedy: true,
     }),
-    count: count({ summary: 'so many events [default: 1]', min: 1, max: 1000 }),
-    object: Flags.string({ helpValue: '<id>', summary: 'about this object of the sandbox', exclusive: ['forward'] }),
+    count: count({ summary: 'how many events [default: 1]', min: 1, max: 1000 }),
+    object: Flags.string({
+      helpValue: '<id>',
+      summary: 'make it about this object of the sandbox',
+      exclusive: ['forward'],
+    }),
     endpoint: Flags.string({
       helpValue: '<id>',
-      summary: 'to this endpoint only, subscribed or not',
+      summary: 'send it to this endpoint only, subscribed or not',
       exclusive: ['forward'],
     }),
     forward: Flags.string({ helpValue: '<target>', summary: 'sign a sample here and post it to this app' }),
     'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
-    timeout: duration({ summary: 'limit for the answer of your app [default: 10s]' }),
+    timeout: duration({ summary: "time limit for your app's answer [default: 10s]" }),
     ...secretFlags,
   };
 

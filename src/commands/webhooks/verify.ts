@@ -15,30 +15,30 @@ import {
 
 export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
   static override summary = 'check the signature of one delivery offline, and say why it fails';
-  static override description = `Takes the raw body from a file or from stdin and the Credicorp-Signature header as it came. The secret comes from --secret-file, --secret-stdin or
-CC_WEBHOOK_SECRET, else it is that of the running or last listener. Other secrets known here are used only to explain a failure. A signature that is not valid ends with 7.`;
+  static override description = `Takes the raw body from a file or from stdin and the Credicorp-Signature header unchanged. The secret comes from --secret-file, --secret-stdin or
+CC_WEBHOOK_SECRET, otherwise it is that of the running or last listener. Other secrets known here are used only to explain a failure. A signature that is not valid ends with 7.`;
   static override examples = [
     `<%= config.bin %> webhooks verify body.json --secret-file secret.txt --header "$(<%= config.bin %> webhooks sign body.json --secret-file secret.txt)"`,
     `printf %s "$SECRET" | <%= config.bin %> webhooks verify body.json --secret-stdin --header "$HEADER" --field valid`,
   ];
   static override args = {
-    body: Args.string({ ignoreStdin: true, default: '-', description: 'file of the raw body, - for stdin' }),
+    body: Args.string({ ignoreStdin: true, default: '-', description: 'file with the raw body, - for stdin' }),
   };
   static override flags = {
     header: Flags.string({
       helpValue: '<value>',
-      summary: 'value of the signature header; leave out if there was none',
+      summary: 'value of the signature header; leave it out if there was none',
     }),
     provider: providerFlag,
     timestamp: Flags.string({
       helpValue: '<value>',
-      summary: 'value of the header with the time, where the provider sends one',
+      summary: 'value of the timestamp header, if the provider sends one',
     }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'use the stored secret of this endpoint' }),
     at: unixTime({ summary: 'the time of the check [default: now]' }),
     tolerance: count({
       helpValue: '<seconds>',
-      summary: "greatest age of a signature [default: the scheme's, 300]",
+      summary: "maximum age of a signature in seconds [default: the scheme's, 300]",
       min: 1,
       max: 86_400,
     }),

@@ -92,7 +92,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     'idempotency-key': Flags.string({
       helpGroup: 'WRITE',
       helpValue: '<key>',
-      summary: 'reuse one key per logical write, so that a repeat does not act twice [default: a new UUID]',
+      summary: 'idempotency key: the same key makes a repeated write safe [default: a new UUID]',
       parse: async (text) => {
         if (/^[!-~]{1,255}$/.test(text)) return text;
         throw usage('the idempotency key is not 1 to 255 printable characters without spaces', {

@@ -40,11 +40,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     'no-input': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'never ask; a missing value is an error' }),
     'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'no colour' }),
     debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'show the HTTP calls on stderr, redacted' }),
-    timeout: duration({ helpGroup: 'GLOBAL', summary: 'limit for each call: 500ms, 10s, 2m [default: 30s]' }),
+    timeout: duration({ helpGroup: 'GLOBAL', summary: 'time limit for each call: 500ms, 10s, 2m [default: 30s]' }),
     'max-retries': count({
       helpGroup: 'GLOBAL',
       max: 100,
-      summary: 'new tries after a network failure, 429 or 5xx [default: 3]',
+      summary: 'retries after a network failure, 429 or 5xx [default: 3]',
     }),
     'api-base': Flags.string({ helpGroup: 'GLOBAL', helpValue: '<url>', summary: 'another host for the API' }),
   };

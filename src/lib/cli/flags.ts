@@ -126,7 +126,7 @@ export const pair = Flags.custom<Pair>({
 /** `--metadata order=88421 --metadata shop=7`. */
 export const metadataFlags = {
   metadata: pair({
-    summary: 'a pair to keep with it; may be repeated, up to 20',
+    summary: 'a metadata pair; may be repeated, up to 20',
     multiple: true,
     multipleNonGreedy: true,
   }),

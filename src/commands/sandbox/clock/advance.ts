@@ -7,15 +7,15 @@ import { usage } from '../../../lib/failure.ts';
 
 export default class SandboxClockAdvance extends SandboxCommand<typeof SandboxClockAdvance> {
   static override summary = 'move the clock of the embedded sandbox forward';
-  static override description = `Everything that becomes due on the way happens, each thing at its instant: steps of applications, repayments, webhook retries. Tokens age
-as well, and are minted again by the next command.`;
+  static override description = `Everything that becomes due happens, in order and at its time: steps of applications, repayments, webhook retries. Tokens expire as well, and the next
+command gets a new one.`;
   static override examples = [
     '<%= config.bin %> sandbox clock advance 72h',
     '<%= config.bin %> sandbox clock advance 30m --field fired.deliveries',
   ];
-  static override args = { by: Args.string({ ignoreStdin: true, description: 'how far: 500ms, 30m, 72h, 7d' }) };
+  static override args = { by: Args.string({ ignoreStdin: true, description: 'by how much: 500ms, 30m, 72h, 7d' }) };
   static override flags = {
-    to: Flags.string({ helpValue: '<instant>', summary: 'instead of how far: the instant to go to (ISO 8601)' }),
+    to: Flags.string({ helpValue: '<instant>', summary: 'the time to move to instead (ISO 8601)' }),
   };
 
   async run(): Promise<Result> {

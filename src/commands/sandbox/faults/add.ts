@@ -7,8 +7,8 @@ import { usage } from '../../../lib/failure.ts';
 import { FAULT_KINDS } from '../../../lib/sandbox/faults.ts';
 
 export default class SandboxFaultsAdd extends SandboxCommand<typeof SandboxFaultsAdd> {
-  static override summary = 'order a fault: an error, a delay, a dropped connection, a forged webhook';
-  static override description = `A fault applies to the next request or delivery that fits, once unless --times says otherwise; the first one that fits, in order of creation, wins.
+  static override summary = 'inject a fault: an error, a delay, a dropped connection, a forged webhook';
+  static override description = `A fault applies to the next matching request or delivery, once unless --times says otherwise. If several match, the oldest applies.
 Kinds: ${FAULT_KINDS.join(', ')}.`;
   static override examples = [
     "<%= config.bin %> sandbox faults add error --status 503 --retry-after 2s --path '/partner/v1/applications'",
@@ -27,8 +27,11 @@ Kinds: ${FAULT_KINDS.join(', ')}.`;
     code: Flags.string({ helpValue: '<code>', summary: 'error code, or failure code of payment_fail' }),
     message: Flags.string({ helpValue: '<text>', summary: 'error message' }),
     'retry-after': duration({ summary: 'Retry-After of the error: 2s' }),
-    delay: duration({ summary: 'how long latency and webhook_delay hold: 2s' }),
-    probability: Flags.string({ helpValue: '<share>', summary: 'share of what fits, drawn from the seed: 0.1 or 10%' }),
+    delay: duration({ summary: 'delay of latency and webhook_delay: 2s' }),
+    probability: Flags.string({
+      helpValue: '<share>',
+      summary: 'how likely it applies, drawn from the seed: 0.1 or 10%',
+    }),
     times: count({ max: 1_000_000, summary: 'how often; 0 until cleared [default: 1]' }),
     for: duration({ summary: 'ends after this much sandbox time' }),
   };

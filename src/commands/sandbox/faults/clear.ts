@@ -3,12 +3,12 @@ import { object, type Result } from '../../../lib/cli/result.ts';
 import { SandboxCommand } from '../../../lib/cli/sandbox/sandbox-command.ts';
 
 export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFaultsClear> {
-  static override summary = 'end one fault of the embedded sandbox, or all of them';
+  static override summary = 'remove one fault from the embedded sandbox, or all of them';
   static override examples = [
     '<%= config.bin %> sandbox faults clear',
     'id=$(<%= config.bin %> sandbox faults add latency --delay 2s --quiet) && <%= config.bin %> sandbox faults clear "$id"',
   ];
-  static override args = { id: Args.string({ ignoreStdin: true, description: 'one fault [default: all]' }) };
+  static override args = { id: Args.string({ ignoreStdin: true, description: 'id of the fault [default: all]' }) };
 
   async run(): Promise<Result> {
     const { id } = this.args;

@@ -3,7 +3,7 @@ import { SandboxCommand } from '../../../lib/cli/sandbox/sandbox-command.ts';
 import { isRecord } from '../../../lib/contract/json.ts';
 
 export default class SandboxFaultsList extends SandboxCommand<typeof SandboxFaultsList> {
-  static override summary = 'list the faults in force on the embedded sandbox';
+  static override summary = 'list the active faults of the embedded sandbox';
   static override examples = [
     '<%= config.bin %> sandbox faults list',
     `<%= config.bin %> sandbox faults list --json | jq '.data | length'`,

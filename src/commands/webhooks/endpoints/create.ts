@@ -6,7 +6,7 @@ import { uri } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 
 export default class WebhooksEndpointsCreate extends WriteCommand<typeof WebhooksEndpointsCreate> {
-  static override summary = 'create a webhook endpoint; its secret is shown once and kept';
+  static override summary = 'create a webhook endpoint; its secret is shown once and stored';
   static override examples = [
     "<%= config.bin %> webhooks endpoints create --url http://127.0.0.1:3000/hook --events 'decision.*,payment.settled'",
     'secret=$(<%= config.bin %> webhooks endpoints create --url http://127.0.0.1:3000/hook --field secret)',

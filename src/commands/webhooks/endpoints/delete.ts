@@ -6,14 +6,16 @@ import { object, type Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
 
 export default class WebhooksEndpointsDelete extends WriteCommand<typeof WebhooksEndpointsDelete> {
-  static override summary = 'delete a webhook endpoint and forget its secret';
-  static override description = 'With --leftovers: those that crashed listeners of this machine left behind.';
+  static override summary = 'delete a webhook endpoint and its stored secret';
+  static override description = 'With --leftovers: the endpoints that crashed listeners of this machine left behind.';
   static override examples = [
     '<%= config.bin %> webhooks endpoints delete whend_3T8K1',
     '<%= config.bin %> webhooks endpoints delete --leftovers --quiet',
   ];
   static override args = { id: endpointId };
-  static override flags = { leftovers: Flags.boolean({ summary: 'what crashed listeners left behind' }) };
+  static override flags = {
+    leftovers: Flags.boolean({ summary: 'delete the endpoints that crashed listeners left behind' }),
+  };
 
   async run(): Promise<Result> {
     const { id } = this.args;

@@ -5,7 +5,7 @@ import type { Result } from '../../../lib/cli/result.ts';
 export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEndpointsList> {
   static override summary = 'list the webhook endpoints of the account';
   static override description =
-    'Endpoints that crashed listeners of this machine left behind are named, and on a terminal their removal is offered.';
+    'Endpoints that crashed listeners of this machine left behind are marked, and on a terminal you are asked whether to delete them.';
   static override examples = [
     '<%= config.bin %> webhooks endpoints list',
     `<%= config.bin %> webhooks endpoints list --all --json | jq -r 'select(.status=="disabled").id'`,

@@ -6,7 +6,7 @@ import type { Result } from '../../../lib/cli/result.ts';
 export default class WebhooksEndpointsRotate extends WriteCommand<typeof WebhooksEndpointsRotate> {
   static override summary = 'give a webhook endpoint a new secret; the old one keeps signing for 24 h';
   static override description =
-    'Without loss: let your app accept both secrets, deploy, rotate, wait 24 h, drop the old one. A second rotation in that time drops the oldest.';
+    'To lose nothing: let your app accept both secrets, deploy, rotate, wait 24 h, remove the old one. A second rotation in that time drops the oldest.';
   static override examples = [
     '<%= config.bin %> webhooks endpoints rotate whend_3T8K1',
     'secret=$(<%= config.bin %> webhooks endpoints rotate whend_3T8K1 --field secret)',

@@ -8,7 +8,7 @@ import { usage } from '../../../lib/failure.ts';
 export default class WebhooksEndpointsUpdate extends WriteCommand<typeof WebhooksEndpointsUpdate> {
   static override summary = 'change a webhook endpoint: address, events, label, on or off';
   static override description =
-    'Enabling an endpoint that was disabled sends what waited for it and is younger than 72 h.';
+    'Enabling a disabled endpoint sends the events that waited for it and are younger than 72 h.';
   static override examples = [
     '<%= config.bin %> webhooks endpoints update whend_3T8K1 --status enabled',
     "<%= config.bin %> webhooks endpoints update whend_3T8K1 --events 'payment.*' --quiet",
@@ -16,7 +16,7 @@ export default class WebhooksEndpointsUpdate extends WriteCommand<typeof Webhook
   static override args = { id: id({ description: 'id of the endpoint', required: true }) };
   static override flags = {
     ...endpointFlags,
-    status: Flags.option({ options: ['enabled', 'disabled'] as const, summary: 'on or off' })(),
+    status: Flags.option({ options: ['enabled', 'disabled'] as const, summary: 'enabled or disabled' })(),
   };
 
   async run(): Promise<Result> {

@@ -17,11 +17,11 @@ export const filterFlags = {
     summary: 'only this method',
     parse: async (text) => text.toUpperCase(),
   }),
-  path: Flags.string({ helpValue: '<glob>', summary: "only paths like this: '/applications*'" }),
+  path: Flags.string({ helpValue: '<glob>', summary: "only matching paths: '/applications*'" }),
   'request-id': Flags.string({ helpValue: '<id>', summary: 'only this request' }),
   source: Flags.option({
     options: ['cli', 'sandbox', 'proxy', 'listener'] as const,
-    summary: 'only what this one saw',
+    summary: 'only what this source logged',
   })(),
 };
 

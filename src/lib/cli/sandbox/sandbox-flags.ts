@@ -6,7 +6,7 @@ export const SANDBOX_FLAGS = {
   background: Flags.boolean({ char: 'b', summary: 'leave it running and return; end it with sandbox stop' }),
   port: count({ summary: 'port to listen on, 0 for any free one [default: 4010]', max: 65_535 }),
   host: Flags.string({
-    summary: 'address to listen on; off loopback other machines can reach it [default: 127.0.0.1]',
+    summary: 'address to listen on; if it is not loopback, other machines can reach it [default: 127.0.0.1]',
   }),
   seed: Flags.string({ helpValue: '<text>', summary: 'the same seed gives the same ids [default: random]' }),
   provider: Flags.option({
@@ -16,20 +16,20 @@ export const SANDBOX_FLAGS = {
   })(),
   tier: Flags.option({
     options: ['build', 'launch', 'scale'] as const,
-    summary: 'rate limits to rehearse [default: build]',
+    summary: 'tier whose rate limits apply [default: build]',
   })(),
-  'no-rate-limit': Flags.boolean({ summary: 'never refuse for rate' }),
+  'no-rate-limit': Flags.boolean({ summary: 'never answer 429' }),
   'no-auto-submit': Flags.boolean({
-    summary: 'wait for the journey page or a submit instead of imitating the applicant',
+    summary: "wait for the applicant's form or apps submit, instead of submitting automatically",
   }),
   lenient: Flags.boolean({ summary: 'approve unknown companies instead of refusing them' }),
-  strict: Flags.boolean({ summary: 'ask for an e-mail or return URL on create, as documented' }),
+  strict: Flags.boolean({ summary: 'require an e-mail address or return URL on create, as documented' }),
   companies: Flags.string({
     helpValue: '<file>',
     summary: 'more reserved companies, in the form of sandbox companies --json',
   }),
-  data: Flags.string({ helpValue: '<file>', summary: 'keep the state in this file [default: memory only]' }),
-  'clock-start': Flags.string({ helpValue: '<instant>', summary: 'where the sandbox clock begins (ISO 8601)' }),
+  data: Flags.string({ helpValue: '<file>', summary: 'save the state in this file [default: memory only]' }),
+  'clock-start': Flags.string({ helpValue: '<instant>', summary: 'start time of the sandbox clock (ISO 8601)' }),
   'clock-frozen': Flags.boolean({ summary: 'only sandbox clock advance moves the clock' }),
   speed: Flags.string({
     helpValue: '<factor>',
@@ -41,8 +41,8 @@ export const SANDBOX_FLAGS = {
   })(),
   'v1-order': Flags.option({
     options: ['new-first', 'old-first'] as const,
-    summary: 'order of signatures while a secret rotates',
+    summary: 'order of the two signatures while a secret is rotated',
   })(),
   'webhook-debug-headers': Flags.boolean({ summary: 'add event id and attempt to deliveries' }),
-  'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready line there once it listens' }),
+  'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready line to this file once it listens' }),
 };

@@ -7,8 +7,8 @@ import { metadataOf, type Pair, pair, uri } from '../flags.ts';
 export const endpointFlags = {
   url: uri({ summary: 'where deliveries go: https, or http on this machine for the sandbox' }),
   events: Flags.string({ helpValue: '<types>', summary: 'types and families: decision.*,payment.settled' }),
-  description: Flags.string({ helpValue: '<text>', summary: 'a label of your own' }),
-  metadata: pair({ summary: 'a pair to keep with the endpoint; up to 20', multiple: true, multipleNonGreedy: true }),
+  description: Flags.string({ helpValue: '<text>', summary: 'your own label' }),
+  metadata: pair({ summary: 'a metadata pair; may be repeated, up to 20', multiple: true, multipleNonGreedy: true }),
 };
 
 /** An id that may be left out. */

@@ -18,7 +18,7 @@ export const secretFlags = {
   'secret-stdin': Flags.boolean({ summary: 'read the signing secret from stdin' }),
   'secret-file': Flags.string({
     helpValue: '<file>',
-    summary: 'the signing secret is in this file; several while one is rotated',
+    summary: 'file with the signing secret; repeat it while a secret is rotated',
     multiple: true,
     multipleNonGreedy: true,
   }),

@@ -32,7 +32,7 @@ export async function knownSecrets(
 /** Whose webhooks: that of a name, else the profile's, else Credicorp. */
 export const providerFlag = Flags.string({
   helpValue: '<name>',
-  summary: "whose scheme: credicorp, acountpay, acountpay-v2 or one of your own [default: the profile's]",
+  summary: "signature scheme: credicorp, acountpay, acountpay-v2 or one of your own [default: the profile's]",
 });
 
 /** @throws Failure `usage` (`unknown_provider`, `bad_provider`) */
