@@ -2,10 +2,10 @@
 import type { Kept, ProjectName } from './objects.ts';
 
 export class Collection<T extends Kept<{ id: string }>> {
-  readonly #byId = new Map<string, T>();
+  #byId = new Map<string, T>();
   readonly #byProject = new Map<ProjectName, T[]>();
   /** Every record of all projects, oldest first. */
-  readonly #all: T[] = [];
+  #all: T[] = [];
   #n = 0;
 
   get size(): number {
@@ -60,9 +60,9 @@ export class Collection<T extends Kept<{ id: string }>> {
     const going = new Set(this.#all.slice(0, Math.max(0, this.#all.length - keep)).filter(mayGo));
     if (going.size === 0) return [];
     const stays = (record: T): boolean => !going.has(record);
-    replace(this.#all, this.#all.filter(stays));
-    for (const own of this.#byProject.values()) replace(own, own.filter(stays));
-    for (const record of going) this.#byId.delete(record.resource.id);
+    this.#all = this.#all.filter(stays);
+    for (const [project, own] of this.#byProject) this.#byProject.set(project, own.filter(stays));
+    this.#byId = new Map(this.#all.map((record) => [record.resource.id, record]));
     return [...going];
   }
 
