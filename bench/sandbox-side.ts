@@ -3,9 +3,9 @@ import { Hono } from 'hono';
 import { serve } from '../src/lib/sandbox/server.ts';
 
 const [side = ''] = process.argv.slice(2);
-const tell = (message: object): void => void process.send?.(message);
+const emit = (message: object): void => void process.send?.(message);
 process.once('SIGINT', () => process.exit(0));
-process.on('message', () => tell({ rss: process.memoryUsage.rss() }));
+process.on('message', () => emit({ rss: process.memoryUsage.rss() }));
 
 /** hono's own adapter, which only this comparison needs. */
 interface Adapter {
@@ -30,7 +30,7 @@ if (side === 'bare') {
     return c.body(constant, 201, headers);
   });
   const { serve: listen } = await loadAdapter();
-  listen({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => tell({ url: `http://127.0.0.1:${port}` }));
+  listen({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => emit({ url: `http://127.0.0.1:${port}` }));
 } else {
   const { url } = await serve({
     host: '127.0.0.1',
@@ -42,5 +42,5 @@ if (side === 'bare') {
     autoSubmit: side !== 'still',
     now: Date.now,
   });
-  tell({ url });
+  emit({ url });
 }

@@ -164,7 +164,9 @@ test('the webhooks the sandbox sends have the published shapes', async () => {
   await one.advance('1s');
   for (const { id, body, sandbox } of OURS.filter(({ kind, sandbox }) => kind === 'webhook' && sandbox)) {
     const { type } = body as { type: string };
-    const event = one.parcels.map((parcel) => JSON.parse(parcel.body)).find((sent) => sent.type === type);
+    const event = one.webhookRequests
+      .map((webhookRequest) => JSON.parse(webhookRequest.body))
+      .find((sent) => sent.type === type);
     for (const [path, shape] of Object.entries(sandbox?.shape ?? {})) {
       assert.ok(fits(pick(event, path), shape), `${id}: ${path} is ${JSON.stringify(pick(event, path))}, not ${shape}`);
     }
@@ -172,13 +174,13 @@ test('the webhooks the sandbox sends have the published shapes', async () => {
 });
 
 /** Everything a story says that is promised to be byte-stable (sandbox.md#determinism). */
-async function tell(seed: string): Promise<string[]> {
+async function emit(seed: string): Promise<string[]> {
   const one = bench({ seed });
-  const said: string[] = [];
+  const described: string[] = [];
   const note = async (reply: Promise<Reply>): Promise<Reply> => {
     const { status, text, headers } = await reply;
     // Access tokens and rate figures are not promised.
-    said.push(`${status} ${headers.get('credicorp-request-id')} ${text.replace(/"access_token":"[^"]*"/, '')}`);
+    described.push(`${status} ${headers.get('credicorp-request-id')} ${text.replace(/"access_token":"[^"]*"/, '')}`);
     return reply;
   };
   await note(one.bare('GET', '/oauth/jwks'));
@@ -215,15 +217,15 @@ async function tell(seed: string): Promise<string[]> {
   await note(one.call('GET', '/partner/v1/applications?limit=1'));
   await note(one.call('GET', '/_sandbox/events?limit=100'));
   await note(one.bare('GET', '/'));
-  said.push(...one.parcels.map(({ body, headers }) => `${headers['Credicorp-Delivery']} ${body}`));
-  return said;
+  described.push(...one.webhookRequests.map(({ body, headers }) => `${headers['Credicorp-Delivery']} ${body}`));
+  return described;
 }
 
 test('the same seed tells the same story, byte for byte, and another seed another one', async () => {
-  const first = await tell('ci');
+  const first = await emit('ci');
   assert.ok(first.length > 80);
-  assert.deepEqual(await tell('ci'), first);
-  const other = await tell('not-ci');
+  assert.deepEqual(await emit('ci'), first);
+  const other = await emit('not-ci');
   assert.notDeepEqual(other, first);
   assert.equal(other.length, first.length);
 });

@@ -1,6 +1,6 @@
 /** Requests nobody meant well, for property tests: odd paths, bodies of every kind, names that pollute prototypes, foreign hosts. */
 import fc from 'fast-check';
-import type { Incoming } from '../../src/lib/sandbox/exchange.ts';
+import type { Incoming } from '../../src/lib/sandbox/http/call.ts';
 
 const IDS = [
   'app_x',

@@ -215,7 +215,7 @@ test('each exchange and each delivery is written into the journal', async () => 
   assert.ok(written.every(({ requestHeaders }) => !('authorization' in requestHeaders)));
 });
 
-test('wherever a secret is planted, neither the lines nor the stream tell it', async () => {
+test('wherever a secret is planted, neither the lines nor the stream show it', async () => {
   const word = fc.string({ unit: fc.constantFrom(...'ABCDEFGHabcdefgh0123456789'), minLength: 16, maxLength: 40 });
   const shape = fc.constantFrom<(secret: string) => string>(
     (secret) => `sk_live_${secret}`,

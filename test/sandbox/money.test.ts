@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dueDate } from '../../src/lib/sandbox/accounts.ts';
+import { dueDate } from '../../src/lib/sandbox/lifecycle/funding.ts';
 import { bench, type Bench, type Body, type Reply } from './support.ts';
 
 const PAY = { amount: 250_000, currency: 'GBP', scheme: 'pisp' };

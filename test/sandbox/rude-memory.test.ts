@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { OAuthProblemBody, ProblemBody } from '../../src/lib/contract/problem-shape.ts';
-import { DROPPED, type Outgoing } from '../../src/lib/sandbox/exchange.ts';
+import { DROPPED, type Outgoing } from '../../src/lib/sandbox/http/call.ts';
 import { serve } from '../../src/lib/sandbox/server.ts';
 import { incoming } from './generated.ts';
 import { bench } from './support.ts';

@@ -49,7 +49,7 @@ test('what was acknowledged is there after a restart, and goes on', async (t) =>
   assert.equal((await second.bare('GET', new URL(link.url).pathname)).status, 200);
   await second.advance('10s');
   assert.equal((await second.call('GET', `/partner/v1/decisions/${slow.id}`)).json.outcome, 'approved');
-  assert.equal(JSON.parse(second.parcels[0]!.body).data.application_id, slow.id);
+  assert.equal(JSON.parse(second.webhookRequests[0]!.body).data.application_id, slow.id);
   assert.equal((await second.call('GET', `/partner/v1/webhook_endpoints/${hook.id}`)).status, 200);
   const ids = (await second.call('GET', '/partner/v1/applications')).json.data.map(({ id }: Body) => id);
   assert.ok(!ids.includes((await second.create()).json.id));
@@ -66,9 +66,9 @@ test('a delivery that failed before the restart is tried again on its schedule',
   const second = bench({ data });
   t.after(() => second.sandbox.stop());
   await second.advance('29s');
-  assert.equal(second.parcels.length, 0);
+  assert.equal(second.webhookRequests.length, 0);
   await second.advance('1s');
-  assert.equal(second.parcels.length, 1);
+  assert.equal(second.webhookRequests.length, 1);
 });
 
 test('a running clock goes on while nobody looks', async (t) => {
@@ -137,7 +137,7 @@ test('the file is private, and a second process on it is refused', async (t) => 
 });
 
 test('a file that cannot be read or is of another version is set aside, never overwritten', async () => {
-  for (const spoil of [
+  for (const applyAfterAnswer of [
     (path: string) => writeFileSync(path, 'this is no database, it is a letter to my aunt. '.repeat(100)),
     (path: string) => {
       const db = new DatabaseSync(path);
@@ -151,7 +151,7 @@ test('a file that cannot be read or is of another version is set aside, never ov
     },
   ]) {
     const data = place();
-    spoil(data);
+    applyAfterAnswer(data);
     const { size } = statSync(data);
     const one = bench({ data });
     assert.match(one.sandbox.notices.join(), /set aside/);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { createSender, type Parcel, type Receipt } from '../../src/lib/sandbox/sender.ts';
+import { createSender, type WebhookRequest, type DeliveryResult } from '../../src/lib/sandbox/deliveries/sender.ts';
 
 async function listening(t: TestContext, server: TcpServer | Server, host = '127.0.0.1'): Promise<number> {
   server.listen(0, host);
@@ -15,7 +15,7 @@ async function listening(t: TestContext, server: TcpServer | Server, host = '127
   return (server.address() as AddressInfo).port;
 }
 
-function sending(t: TestContext): (url: string, more?: Partial<Parcel>) => Promise<Receipt> {
+function sending(t: TestContext): (url: string, more?: Partial<WebhookRequest>) => Promise<DeliveryResult> {
   const sender = createSender();
   t.after(() => sender.close());
   return (url, more = {}) =>

@@ -1,6 +1,6 @@
 /** A sandbox for tests: its clock stands unless asked otherwise, its seed is fixed, and calls are one line. */
-import { createSandbox, type Sandbox, type SandboxOptions } from '../../src/lib/sandbox/app.ts';
-import type { Parcel, Receipt } from '../../src/lib/sandbox/sender.ts';
+import { createSandbox, type Sandbox, type SandboxOptions } from '../../src/lib/sandbox/sandbox.ts';
+import type { WebhookRequest, DeliveryResult } from '../../src/lib/sandbox/deliveries/sender.ts';
 
 export const BASE = 'http://127.0.0.1:4010';
 export const START = Date.parse('2026-07-04T10:00:00Z');
@@ -20,7 +20,7 @@ export type Body = any;
 export interface Bench {
   sandbox: Sandbox;
   /** What the receivers got, in order of arrival. */
-  parcels: Parcel[];
+  webhookRequests: WebhookRequest[];
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   /** A call without any credential. */
   bare(method: string, path: string, body?: string, headers?: Record<string, string>): Promise<Reply>;
@@ -30,12 +30,12 @@ export interface Bench {
 }
 
 export interface BenchOptions extends Partial<SandboxOptions> {
-  /** Answers of the receiver, by parcel; 200 when absent. */
-  receive?: (parcel: Parcel) => Receipt | Promise<Receipt>;
+  /** Answers of the receiver, by request; 200 when absent. */
+  receive?: (webhookRequest: WebhookRequest) => DeliveryResult | Promise<DeliveryResult>;
 }
 
 export function bench(options: BenchOptions = {}): Bench {
-  const parcels: Parcel[] = [];
+  const webhookRequests: WebhookRequest[] = [];
   const { receive = () => ({ status: 200, error: null }), ...given } = options;
   const sandbox = createSandbox({
     baseUrl: BASE,
@@ -44,9 +44,9 @@ export function bench(options: BenchOptions = {}): Bench {
     rateLimit: false,
     clock: { start: START, frozen: true },
     now: Date.now,
-    post: async (parcel) => {
-      parcels.push(parcel);
-      return receive(parcel);
+    post: async (webhookRequest) => {
+      webhookRequests.push(webhookRequest);
+      return receive(webhookRequest);
     },
     ...given,
   });
@@ -61,7 +61,7 @@ export function bench(options: BenchOptions = {}): Bench {
     });
   return {
     sandbox,
-    parcels,
+    webhookRequests,
     bare,
     call,
     advance: (by) => call('POST', '/_sandbox/clock/advance', { by }),

@@ -128,7 +128,7 @@ test('an event under way at a crash is in the file: its id is never given out ag
   await one.call('POST', '/partner/v1/webhook_endpoints', { url: 'http://127.0.0.1:3000/', enabled_events: ['*'] });
   await one.create();
   await one.advance('1s');
-  const sent = one.parcels.map(({ body }) => JSON.parse(body).id);
+  const sent = one.webhookRequests.map(({ body }) => JSON.parse(body).id);
   await one.sandbox.stop();
   assert.ok(copies.length >= 5);
   for (const [i, copy] of copies.entries()) {
@@ -137,7 +137,7 @@ test('an event under way at a crash is in the file: its id is never given out ag
     assert.ok(events.includes(sent[i]), `event ${i}`);
     // Nobody knows whether it arrived, so it goes again.
     await next.advance('1s');
-    assert.ok(next.parcels.map(({ body }) => JSON.parse(body).id).includes(sent[i]), `delivery ${i}`);
+    assert.ok(next.webhookRequests.map(({ body }) => JSON.parse(body).id).includes(sent[i]), `delivery ${i}`);
     await next.sandbox.stop();
   }
 });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verify } from '../../src/lib/contract/signature.ts';
-import type { Parcel, Receipt } from '../../src/lib/sandbox/sender.ts';
+import type { WebhookRequest, DeliveryResult } from '../../src/lib/sandbox/deliveries/sender.ts';
 import { bench, type Bench, type Body, type Reply } from './support.ts';
 
 const HOOK = { url: 'http://127.0.0.1:3000/hook', enabled_events: ['*'] };
 const LIST = '/partner/v1/webhook_endpoints';
-const OK: Receipt = { status: 200, error: null };
-const DOWN: Receipt = { status: 500, error: null };
+const OK: DeliveryResult = { status: 200, error: null };
+const DOWN: DeliveryResult = { status: 500, error: null };
 
 function register({ call }: Bench, fields: object = {}): Promise<Reply> {
   return call('POST', LIST, { ...HOOK, ...fields });
@@ -17,9 +17,9 @@ function trigger({ call }: Bench, fields: object = {}): Promise<Reply> {
   return call('POST', '/_sandbox/events', { type: 'decision.completed', ...fields });
 }
 
-function verdict(parcel: Parcel, ...secrets: string[]): ReturnType<typeof verify> {
-  const header = parcel.headers['Credicorp-Signature'];
-  return verify({ header, body: Buffer.from(parcel.body), secrets, now: Math.floor(Date.now() / 1000) });
+function underwriting(webhookRequest: WebhookRequest, ...secrets: string[]): ReturnType<typeof verify> {
+  const header = webhookRequest.headers['Credicorp-Signature'];
+  return verify({ header, body: Buffer.from(webhookRequest.body), secrets, now: Math.floor(Date.now() / 1000) });
 }
 
 test('an endpoint shows its secret once, in documented order', async () => {
@@ -83,9 +83,9 @@ test('a delivery is signed over its bytes, with both headers, and goes to those 
   await register(one, { enabled_events: ['decision.completed', 'payment.settled'], api_version: '2026-06-01' });
   await trigger(one, { type: 'payment.settled' });
   await one.advance('0s');
-  assert.equal(one.parcels.length, 2);
-  const [first, second] = one.parcels;
-  assert.equal(verdict(first!, secret).valid, true);
+  assert.equal(one.webhookRequests.length, 2);
+  const [first, second] = one.webhookRequests;
+  assert.equal(underwriting(first!, secret).valid, true);
   assert.equal(first!.headers['User-Agent'], 'Credicorp-Sandbox-Webhooks/1');
   assert.match(first!.headers['Credicorp-Delivery'] ?? '', /^whd_/);
   assert.equal('Credicorp-Event-Id' in first!.headers, false);
@@ -100,7 +100,7 @@ test('extra delivery headers come when asked for', async () => {
   const { id } = (await trigger(one)).json;
   await one.advance('0s');
   assert.deepEqual(
-    [one.parcels[0]?.headers['Credicorp-Event-Id'], one.parcels[0]?.headers['Credicorp-Attempt']],
+    [one.webhookRequests[0]?.headers['Credicorp-Event-Id'], one.webhookRequests[0]?.headers['Credicorp-Attempt']],
     [id, '1'],
   );
 });
@@ -118,12 +118,12 @@ test('three days of retries follow the schedule, in well under a second', async 
   assert.deepEqual([delivery.status, delivery.next_attempt_at], ['abandoned', null]);
   const minutes = delivery.attempts.map(({ at }: Body) => (Date.parse(at) - Date.parse(event.created)) / 60_000);
   assert.deepEqual(minutes, [0, 1, 6, 36, 156, 516, 996, 1596, 2196, 2856, 3576, 4296]);
-  assert.equal(new Set(one.parcels.map(({ headers }) => headers['Credicorp-Delivery'])).size, 1);
+  assert.equal(new Set(one.webhookRequests.map(({ headers }) => headers['Credicorp-Delivery'])).size, 1);
   assert.ok(performance.now() - began < 1000);
 });
 
 test('any answer but 2xx in time is a failure; the next success ends it', async () => {
-  const answers: Receipt[] = [
+  const answers: DeliveryResult[] = [
     { status: null, error: 'timeout' },
     { status: 302, error: 'redirect' },
     { status: 404, error: null },
@@ -143,8 +143,8 @@ test('any answer but 2xx in time is a failure; the next success ends it', async 
 });
 
 test('seven days of failures disable an endpoint; enabled again it gets what is younger than 72 h', async () => {
-  let receipt = DOWN;
-  const one = bench({ receive: () => receipt });
+  let result = DOWN;
+  const one = bench({ receive: () => result });
   const { id } = (await register(one)).json;
   for (let day = 0; day < 7; day++) {
     await trigger(one);
@@ -159,12 +159,12 @@ test('seven days of failures disable an endpoint; enabled again it gets what is 
   await one.advance('1h');
   const [held] = (await one.call('GET', `/_sandbox/deliveries?event=${during.id}`)).json.data;
   assert.deepEqual([held.status, held.attempts.length], ['held', 0]);
-  receipt = OK;
-  const sentBefore = one.parcels.length;
+  result = OK;
+  const sentBefore = one.webhookRequests.length;
   const enabled = await one.call('PATCH', `${LIST}/${id}`, { status: 'enabled' });
   assert.deepEqual([enabled.json.status, enabled.json.disabled_reason], ['enabled', null]);
   await one.advance('0s');
-  assert.ok(one.parcels.slice(sentBefore).some(({ body }) => JSON.parse(body).id === during.id));
+  assert.ok(one.webhookRequests.slice(sentBefore).some(({ body }) => JSON.parse(body).id === during.id));
   const left = (await one.call('GET', '/_sandbox/deliveries?status=held')).json.data;
   assert.equal(left.length, 0);
 });
@@ -197,20 +197,20 @@ test('a rotated secret signs beside the old one for 24 h, in the order asked for
     assert.equal(until, '2026-07-05T10:00:00Z');
     await trigger(one);
     await one.advance('0s');
-    const both = one.parcels[0]!;
+    const both = one.webhookRequests[0]!;
     const order = v1Order === 'new-first' ? [secret, old] : [old, secret];
-    assert.equal(verdict(both, order[0]!).valid, true);
-    const keepsFirst = verdict(both, order[0]!);
+    assert.equal(underwriting(both, order[0]!).valid, true);
+    const keepsFirst = underwriting(both, order[0]!);
     assert.deepEqual(keepsFirst.valid && keepsFirst.warnings, ['last_v1_only']);
     await one.call('POST', `${LIST}/${id}/rotate_secret`);
     await trigger(one);
     await one.advance('0s');
-    assert.equal(verdict(one.parcels[1]!, old).valid, false);
-    assert.equal(verdict(one.parcels[1]!, secret).valid, true);
+    assert.equal(underwriting(one.webhookRequests[1]!, old).valid, false);
+    assert.equal(underwriting(one.webhookRequests[1]!, secret).valid, true);
     await one.advance('24h');
     await trigger(one);
     await one.advance('0s');
-    assert.equal(one.parcels[2]!.headers['Credicorp-Signature']?.match(/v1=/g)?.length, 1);
+    assert.equal(one.webhookRequests[2]!.headers['Credicorp-Signature']?.match(/v1=/g)?.length, 1);
   }
 });
 
@@ -229,7 +229,7 @@ test('a trigger sends samples, real objects and changed members through the mach
   const many = await trigger(one, { type: 'loan.closed', count: 3 });
   assert.equal(new Set(many.json.events.map((event: Body) => event.id)).size, 3);
   await one.advance('0s');
-  assert.equal(one.parcels.length, 5);
+  assert.equal(one.webhookRequests.length, 5);
   const rows: [object, number, string][] = [
     [{ type: 'no.such' }, 400, 'type'],
     [{ type: undefined }, 400, 'type'],
@@ -252,14 +252,14 @@ test('a trigger for one endpoint ignores what it subscribed to; a resend keeps i
   await register(one);
   const event = (await trigger(one, { endpoint: deaf })).json;
   await one.advance('0s');
-  assert.equal(one.parcels.length, 1);
+  assert.equal(one.webhookRequests.length, 1);
   const all = await one.call('POST', `/_sandbox/events/${event.id}/resend`);
   assert.deepEqual([all.status, all.json.deliveries.length], [202, 1]);
   const again = await one.call('POST', `/_sandbox/events/${event.id}/resend`, { endpoint: deaf });
   assert.equal(again.json.deliveries[0].endpoint_id, deaf);
   await one.advance('0s');
-  assert.equal(new Set(one.parcels.map(({ body }) => body)).size, 1);
-  assert.equal(new Set(one.parcels.map(({ headers }) => headers['Credicorp-Delivery'])).size, 3);
+  assert.equal(new Set(one.webhookRequests.map(({ body }) => body)).size, 1);
+  assert.equal(new Set(one.webhookRequests.map(({ headers }) => headers['Credicorp-Delivery'])).size, 3);
   assert.equal((await one.call('POST', '/_sandbox/events/evt_x/resend')).status, 404);
 });
 
@@ -280,7 +280,7 @@ test('at most ten attempts are under way per endpoint, first ones in event order
   await one.advance('0s');
   assert.equal(most, 10);
   assert.deepEqual(
-    one.parcels.map(({ body }) => JSON.parse(body).id),
+    one.webhookRequests.map(({ body }) => JSON.parse(body).id),
     events.map(({ id }: Body) => id),
   );
 });
@@ -303,16 +303,16 @@ test('PATCH changes what it names and nothing else', async () => {
 test('each webhook fault spoils deliveries as documented', async () => {
   const one = bench();
   const { secret } = (await register(one)).json;
-  const sent = async (kind: string, more: object = {}): Promise<Parcel[]> => {
-    one.parcels.length = 0;
+  const sent = async (kind: string, more: object = {}): Promise<WebhookRequest[]> => {
+    one.webhookRequests.length = 0;
     await one.call('POST', '/_sandbox/faults', { kind, ...more });
     await trigger(one);
     await one.advance('0s');
-    return one.parcels;
+    return one.webhookRequests;
   };
   assert.equal((await sent('webhook_duplicate')).length, 2);
-  const cause = ([parcel]: Parcel[]): string => {
-    const judged = verdict(parcel!, secret);
+  const cause = ([webhookRequest]: WebhookRequest[]): string => {
+    const judged = underwriting(webhookRequest!, secret);
     return judged.valid ? 'valid' : judged.cause;
   };
   assert.equal(cause(await sent('webhook_bad_signature')), 'wrong_secret');
@@ -320,12 +320,12 @@ test('each webhook fault spoils deliveries as documented', async () => {
   assert.equal(cause(await sent('webhook_body_only')), 'body_only_hmac');
   assert.equal((await sent('webhook_fail')).length, 0);
   await one.advance('1m');
-  assert.equal(one.parcels.length, 1);
+  assert.equal(one.webhookRequests.length, 1);
   assert.equal((await sent('webhook_delay', { delay_ms: 5000 })).length, 0);
   await one.advance('4999ms');
-  assert.equal(one.parcels.length, 0);
+  assert.equal(one.webhookRequests.length, 0);
   await one.advance('1ms');
-  assert.equal(one.parcels.length, 1);
+  assert.equal(one.webhookRequests.length, 1);
   assert.equal((await sent('webhook_fail', { match: { event: 'loan.*' } })).length, 1);
 });
 
@@ -335,7 +335,7 @@ test('webhook_reorder sends an event after the one that followed it', async () =
   await one.call('POST', '/_sandbox/faults', { kind: 'webhook_reorder' });
   const { events } = (await trigger(one, { count: 3 })).json;
   await one.advance('0s');
-  const order = one.parcels.map(({ body }) => JSON.parse(body).id);
+  const order = one.webhookRequests.map(({ body }) => JSON.parse(body).id);
   assert.equal(order.length, 3);
   assert.ok(order.indexOf(events[0].id) > order.indexOf(events[1].id));
 });
@@ -353,7 +353,7 @@ test('of many events the newest are kept, and every one that still waits for som
   assert.equal((await one.call('POST', `/_sandbox/events/${first}/resend`)).status, 202);
   await turn('enabled');
   await one.advance('1s');
-  assert.equal(one.parcels.length, 5001);
+  assert.equal(one.webhookRequests.length, 5001);
   await thousand();
   assert.equal(await events(), 2000);
   assert.equal((await one.call('POST', `/_sandbox/events/${first}/resend`)).status, 404);

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { SandboxCommand } from '../../lib/cli/sandbox/sandbox-command.ts';
+import { SandboxCommand } from '../../lib/cli/sandbox/admin-command.ts';
 
 export default class SandboxReset extends SandboxCommand<typeof SandboxReset> {
   static override summary = 'empty the embedded sandbox, as if it had just been started';

@@ -1,12 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { detach } from '../../lib/cli/sandbox/background.ts';
+import { detach } from '../../lib/cli/sandbox/background-sandbox.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { usage } from '../../lib/failure.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
-import { holdSandboxLock, surelyRunning } from '../../lib/cli/sandbox/running.ts';
-import { SANDBOX_FLAGS } from '../../lib/cli/sandbox/sandbox-flags.ts';
-import { type Ready, readyLine, sandboxOptions, sandboxReady, serveSandbox } from '../../lib/cli/sandbox/sandbox.ts';
+import { holdSandboxLock, surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
+import { SANDBOX_FLAGS } from '../../lib/cli/sandbox/start-sandbox.ts';
+import {
+  type Ready,
+  readyLine,
+  sandboxOptions,
+  sandboxReady,
+  serveSandbox,
+} from '../../lib/cli/sandbox/start-sandbox.ts';
 
 export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   static override summary = 'start the embedded sandbox: the whole API on this machine, offline';
@@ -49,7 +55,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   private async already(): Promise<Result> {
     const running = await surelyRunning(this.context);
     if (running === null)
-      throw usage('another sandbox is starting or ending right now', { next: 'try again in a moment' });
+      throw usage('another sandbox is starting or outcome right now', { next: 'try again in a moment' });
     if (running.provider !== (this.flags.provider ?? 'credicorp'))
       throw usage(`a sandbox of ${running.provider} runs already`, { next: 'end it first: credicorp sandbox stop' });
     this.note(

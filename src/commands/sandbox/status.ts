@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { surelyRunning } from '../../lib/cli/sandbox/running.ts';
+import { surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
 
 export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
   static override summary = 'show whether the embedded sandbox is running, and where';

@@ -2,7 +2,7 @@ import { usage } from '../../lib/failure.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running.ts';
+import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
 
 export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
   static override summary = 'stop the embedded sandbox that runs in the background or in another terminal';

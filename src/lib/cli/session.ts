@@ -22,7 +22,7 @@ import type { Context } from './context.ts';
 import { secretsOf, watched } from './known-secrets.ts';
 import { note } from './output/write.ts';
 import { Records } from './records.ts';
-import { runningSandbox } from './sandbox/running.ts';
+import { runningSandbox } from './sandbox/running-sandbox.ts';
 import { traceLines } from './output/format.ts';
 import { Wire } from './wire.ts';
 

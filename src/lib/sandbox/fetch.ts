@@ -1,7 +1,7 @@
 /** Request and Response on one side, plain data on the other. */
 import { readStream } from '../http-server/body.ts';
 import type { EventSink } from '../http-server/server-events.ts';
-import { CREDENTIAL_HEADERS, type Answer, type Incoming } from './exchange.ts';
+import { CREDENTIAL_HEADERS, type Answer, type Incoming } from './http/call.ts';
 
 /** Bodies over this many bytes are not read (partner-api.md#requests-and-responses). */
 export const BODY_LIMIT = 65_536;

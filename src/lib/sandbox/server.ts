@@ -6,14 +6,13 @@ import { type IncomingMessage, type Server, type ServerOptions, type ServerRespo
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLoopback } from '../contract/environments.ts';
-import { announcesMore } from '../http-server/body.ts';
+import { announcesMore, createBodyReader, discardRest } from '../http-server/body.ts';
 import { openServer } from '../http-server/listen.ts';
-import { createSandbox, type Sandbox, type SandboxOptions } from './app.ts';
-import type { Answer } from './exchange.ts';
-import { keepHeapSmall } from './frugal.ts';
-import { andThen } from './maybe-later.ts';
+import { responseSink } from '../http-server/server-events.ts';
 import { BODY_LIMIT } from './fetch.ts';
-import { readIncoming, writeOutgoing } from './wire.ts';
+import { type Answer, CREDENTIAL_HEADERS, DROPPED, type Incoming, type Outgoing } from './http/call.ts';
+import { andThen, type MaybePromise } from './http/maybe-promise.ts';
+import { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts';
 
 /** Real milliseconds running requests get at the end (sandbox.md#start-up). */
 const FINISH_MS = 2000;
@@ -48,12 +47,10 @@ export async function serve(options: ServeOptions): Promise<Served> {
     const sandbox = createSandbox({ anyName: !isLoopback(host), ...rest, baseUrl: url });
     const quiet = attach(local.server, sandbox);
     sandbox.start();
-    const stopLooking = keepHeapSmall();
     return {
       url,
       sandbox,
       async close() {
-        stopLooking();
         await local.close(sandbox.stop(Promise.race([quiet(), sleep(FINISH_MS, undefined, { ref: false })])));
       },
     };
@@ -131,4 +128,78 @@ function writeRaw(socket: Duplex, answer: Answer): void {
   const head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}\r\n${lines.join('')}\r\n`;
   socket.on('error', ignore);
   socket.end(head + answer.body, () => socket.destroy());
+}
+
+// A node:http request as plain data, and an answer written to its socket.
+
+/** Bytes of an unwanted body that are read and thrown away, so that its sender gets to see the answer. */
+const DRAIN_LIMIT = 64 * 1_048_576;
+
+/** Null when the client went away before its body was whole. */
+export function readIncoming(request: IncomingMessage): MaybePromise<Incoming | null> {
+  if (!hasBody(request)) return incomingOf(request, null);
+  return readBody(request).then((body) => (body === 'gone' ? null : incomingOf(request, body)));
+}
+
+function incomingOf(request: IncomingMessage, body: Incoming['body']): Incoming {
+  const target = request.url ?? '/';
+  // Absolute form, as a proxy would send it (RFC 9112 §3.2.2).
+  const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*/i, '');
+  const mark = local.indexOf('?');
+  const headers: Record<string, string> = {};
+  for (const name in request.headers) {
+    const value = request.headers[name];
+    if (value !== undefined && !CREDENTIAL_HEADERS.has(name))
+      headers[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return {
+    method: request.method ?? 'GET',
+    path: mark < 0 ? local : local.slice(0, mark),
+    query: mark < 0 ? '' : local.slice(mark + 1),
+    headers,
+    authorization: request.headers.authorization,
+    body,
+    peer: request.socket.remoteAddress ?? '',
+  };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+const readWhole = createBodyReader({ bodyBytes: BODY_LIMIT });
+
+async function readBody(request: IncomingMessage): Promise<Uint8Array | 'too_large' | 'gone'> {
+  const taken = await readWhole(request);
+  if (taken === 'cut_off') return 'gone';
+  if (typeof taken !== 'string') return taken.body;
+  discardRest(request, DRAIN_LIMIT);
+  return 'too_large';
+}
+
+/** Writes an answer; a dropped one closes the connection without a word. */
+export function writeOutgoing(request: IncomingMessage, response: ServerResponse, outgoing: Outgoing): void {
+  if (outgoing === DROPPED) {
+    request.socket.destroy();
+    return;
+  }
+  const { status, headers, body, stream } = outgoing;
+  const bare = request.method === 'HEAD' || status === 204;
+  if (stream) {
+    response.writeHead(status, headers);
+    if (bare) response.end();
+    else pour(response, stream);
+    return;
+  }
+  if (status !== 204) headers['Content-Length'] = String(Buffer.byteLength(body));
+  response.writeHead(status, headers);
+  if (bare) response.end();
+  else response.end(body);
+}
+
+function pour(response: ServerResponse, stream: NonNullable<Answer['stream']>): void {
+  const closed = new AbortController();
+  response.on('close', () => closed.abort());
+  response.flushHeaders();
+  stream(responseSink(response), closed.signal);
 }

@@ -2,9 +2,9 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { count, duration } from '../../../lib/cli/flags.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox/sandbox-command.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
 import { usage } from '../../../lib/failure.ts';
-import { FAULT_KINDS } from '../../../lib/sandbox/faults.ts';
+import { FAULT_KINDS } from '../../../lib/sandbox/state/fault-injection.ts';
 
 export default class SandboxFaultsAdd extends SandboxCommand<typeof SandboxFaultsAdd> {
   static override summary = 'inject a fault: an error, a delay, a dropped connection, a forged webhook';

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { object, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox/sandbox-command.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
 
 export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFaultsClear> {
   static override summary = 'remove one fault from the embedded sandbox, or all of them';

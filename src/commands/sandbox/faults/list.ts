@@ -1,5 +1,5 @@
 import { page, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox/sandbox-command.ts';
+import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
 import { isRecord } from '../../../lib/contract/json.ts';
 
 export default class SandboxFaultsList extends SandboxCommand<typeof SandboxFaultsList> {

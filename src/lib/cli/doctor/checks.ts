@@ -12,7 +12,7 @@ import type { HttpAnswer, Send } from '../../contract/exchange.ts';
 import { Failure } from '../../failure.ts';
 import { writePrivate } from '../../files/atomic-write.ts';
 import type { Context } from '../context.ts';
-import { runningSandbox } from '../sandbox/running.ts';
+import { runningSandbox } from '../sandbox/running-sandbox.ts';
 import type { Session } from '../session.ts';
 import { proveByRead, serverNow } from '../sign-in/proof.ts';
 

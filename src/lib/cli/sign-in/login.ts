@@ -9,7 +9,7 @@ import { readVariables, type Variables } from '../../auth/variables.ts';
 import { type Environment, environmentOfCredential, parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
-import { runningSandbox } from '../sandbox/running.ts';
+import { runningSandbox } from '../sandbox/running-sandbox.ts';
 import { openSession, type Session, type SessionFlags } from '../session.ts';
 import { note } from '../output/write.ts';
 import { proveByRead } from './proof.ts';

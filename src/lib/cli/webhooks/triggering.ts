@@ -8,7 +8,7 @@ import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import type { Pair } from '../flags.ts';
 import { suggest } from '../suggest.ts';
-import { askSandbox } from '../sandbox/sandbox-command.ts';
+import { askSandbox } from '../sandbox/admin-command.ts';
 import type { Session } from '../session.ts';
 
 /** `--set` values as JSON where they are JSON, as text otherwise; a text that looks like a number is written `'"5"'`. */

@@ -1,10 +1,9 @@
 /** The OpenAPI 3.1 document of every partner route (sandbox.md#start-up). */
 import { partnerRoute, SCOPES } from '../../contract/scopes.ts';
-import { idempotencyKey } from '../idempotency.ts';
-import { examples, type Examples } from './examples.ts';
-import { oauthPaths } from './oauth.ts';
-import { OPERATIONS, type OperationRow } from './operations.ts';
-import { componentSchemas, jsonSchema, ref, type Schema } from './schemas.ts';
+import { idempotencyKey } from '../state/idempotent-answers.ts';
+import { examples, type Examples, TOKEN_EXAMPLE } from './examples.ts';
+import { type OperationRow, OPERATIONS } from './operations.ts';
+import { type BodyName, componentSchemas, jsonSchema, ref, type Schema } from './schemas.ts';
 
 const STATUSES: Readonly<Record<number, string>> = {
   400: 'Absent or malformed field, bad cursor, or a body that is not JSON',
@@ -163,4 +162,54 @@ function securitySchemes(baseUrl: string): Record<string, Schema> {
       description: 'A secret key such as sk_test_local, sent as the bearer itself',
     },
   };
+}
+
+// The token plane in the OpenAPI document (partner-api.md#oauth-tokens).
+
+const LOCAL = { client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
+/** The client authenticates by the form or by HTTP Basic, not by a bearer. */
+const COMMON = { tags: ['OAuth'], security: [] };
+
+function oauthPaths(): Record<string, Schema> {
+  return {
+    '/partner/v1/oauth/token': {
+      post: {
+        ...COMMON,
+        operationId: 'mintToken',
+        summary: 'Mint an access token by client credentials',
+        requestBody: form('TokenRequest', { grant_type: 'client_credentials', ...LOCAL }),
+        responses: answers('TokenAnswer', TOKEN_EXAMPLE),
+      },
+    },
+    '/partner/v1/oauth/introspect': {
+      post: {
+        ...COMMON,
+        operationId: 'introspectToken',
+        summary: 'Ask whether a token is good now',
+        requestBody: form('IntrospectionRequest', { token: 'EXAMPLE.ACCESS.TOKEN', ...LOCAL }),
+        responses: answers('Introspection', { active: false }),
+      },
+    },
+    '/partner/v1/oauth/jwks': {
+      get: {
+        ...COMMON,
+        operationId: 'getKeys',
+        summary: 'The keys tokens are signed with',
+        responses: answers('Jwks'),
+      },
+    },
+  };
+}
+
+function form(name: BodyName, example: object): Schema {
+  return { required: true, content: { 'application/x-www-form-urlencoded': { schema: ref(name), example } } };
+}
+
+function answers(name: string, example?: object): Schema {
+  const content = { 'application/json': { schema: ref(name), ...(example ? { example } : {}) } };
+  const refused = {
+    description: 'Refused (RFC 6749 §5.2)',
+    content: { 'application/json': { schema: ref('OAuthError') } },
+  };
+  return { 200: { description: 'Done', content }, 400: refused, 401: refused, 429: refused };
 }

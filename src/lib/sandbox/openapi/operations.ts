@@ -1,6 +1,6 @@
-/** What is said about each partner route beyond scope and limit, with an example that works on a fresh sandbox. */
-import { PAGE_QUERY } from '../cursors.ts';
-import type { Field } from '../fields.ts';
+/** What the OpenAPI document says of each partner route beyond scope and limit, with an example that works on a fresh sandbox. */
+import { PAGE_QUERY } from '../state/cursors.ts';
+import type { Field } from '../http/fields.ts';
 import { ACCOUNT_QUERY } from '../routes/accounts.ts';
 import { APPLICATION_QUERY } from '../routes/applications.ts';
 import { DECISION_QUERY } from '../routes/decisions.ts';

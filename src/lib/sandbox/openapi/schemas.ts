@@ -15,14 +15,14 @@ import {
   TokenAnswer,
   WebhookEndpoint,
 } from '../../contract/resources.ts';
-import type { Field } from '../fields.ts';
-import { applicationFields } from '../routes/application-fields.ts';
+import type { Field } from '../http/fields.ts';
+import { applicationFields } from '../routes/applications.ts';
 import { REFRESH_FIELDS } from '../routes/decisions.ts';
 import { ENDPOINT_FIELDS, PATCH_FIELDS } from '../routes/endpoints.ts';
-import { IDENTITY_FIELDS } from '../routes/identity.ts';
-import { linkFields } from '../routes/links.ts';
+import { IDENTITY_FIELDS } from '../routes/identity-checks.ts';
+import { linkFields } from '../routes/payments.ts';
 import { PAYMENT_FIELDS } from '../routes/payments.ts';
-import { INTROSPECTION_FIELDS, TOKEN_FIELDS } from '../routes/token.ts';
+import { INTROSPECTION_FIELDS, TOKEN_FIELDS } from '../routes/token-endpoint.ts';
 
 export type Schema = Record<string, unknown>;
 

@@ -1,14 +1,14 @@
 /** The front page: what the ready line says (sandbox.md#start-up). */
-import { PROJECTS } from '../credentials.ts';
-import type { Route } from '../router.ts';
-import type { World } from '../world.ts';
+import { PROJECTS } from '../token/authenticator.ts';
+import type { Route } from '../requests/router.ts';
+import type { SandboxState } from '../state/state.ts';
 import { facts, html, page } from './html.ts';
 
-export function homeRoutes(world: World): Route[] {
-  return [{ method: 'GET', path: '/', plane: 'page', handle: () => show(world) }];
+export function homeRoutes(state: SandboxState): Route[] {
+  return [{ method: 'GET', path: '/', plane: 'page', handle: () => show(state) }];
 }
 
-function show(world: World): ReturnType<typeof page> {
+function show(state: SandboxState): ReturnType<typeof page> {
   const projects = PROJECTS.map(
     ({ name, clientId, clientSecret, secretKey }) =>
       html`<h2>Project ${name}</h2>
@@ -22,9 +22,9 @@ function show(world: World): ReturnType<typeof page> {
     title: 'Ready',
     body: html`<h1>The Credicorp sandbox is ready</h1>
       ${facts([
-        ['Base URL', world.settings.baseUrl],
-        ['Seed', world.seed],
-        ['Tier of local', world.settings.tier],
+        ['Base URL', state.settings.baseUrl],
+        ['Seed', state.seed],
+        ['Tier of local', state.settings.tier],
       ])}
       ${projects}
       <p><a href="/docs">API reference</a> · <a href="/openapi.json">OpenAPI document</a></p>`,

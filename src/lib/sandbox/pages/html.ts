@@ -1,5 +1,5 @@
 /** Small real pages: no script, no outside resource, every value escaped (sandbox.md#journey-page). */
-import type { Answer } from '../exchange.ts';
+import type { Answer } from '../http/call.ts';
 
 /** Markup that is safe to put into a page as it is. */
 export class Markup {

@@ -1,32 +1,32 @@
 /** The hosted journey page (sandbox.md#journey-page): where an applicant would complete what the partner began. */
 import { formatPounds } from '../../contract/money.ts';
-import type { Answer, Call } from '../exchange.ts';
-import { submit } from '../lifecycle.ts';
-import type { ApplicationKept } from '../objects.ts';
-import type { Route } from '../router.ts';
-import type { World } from '../world.ts';
+import type { Answer, Call } from '../http/call.ts';
+import { submit } from '../lifecycle/application-lifecycle.ts';
+import type { ApplicationKept } from '../state/objects.ts';
+import type { Route } from '../requests/router.ts';
+import type { SandboxState } from '../state/state.ts';
 import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
 
 const PATH = '/apply/s/:token';
 
-export function journeyRoutes(world: World): Route[] {
+export function journeyRoutes(state: SandboxState): Route[] {
   const open = (act: (kept: ApplicationKept, call: Call) => Answer): Route['handle'] => {
     return (call) => {
-      const kept = openedBy(world.applications.all(), call);
+      const kept = openedBy(state.applications.all(), call);
       if (kept === undefined) return unknownPage();
       call.resourceIds = [kept.resource.id];
       return act(kept, call);
     };
   };
   return [
-    { method: 'GET', path: PATH, plane: 'page', handle: open((kept) => show(world, kept)) },
+    { method: 'GET', path: PATH, plane: 'page', handle: open((kept) => show(state, kept)) },
     {
       method: 'POST',
       path: `${PATH}/complete`,
       plane: 'page',
       handle: open((kept) => {
         // Completing twice is harmless.
-        if (kept.resource.status === 'created') submit(world, kept);
+        if (kept.resource.status === 'created') submit(state, kept);
         return goBack(kept);
       }),
     },
@@ -49,8 +49,8 @@ export function unknownPage(): Answer {
 }
 
 /** True while the status can move without anybody doing anything. */
-function moves(world: World, { resource: { status } }: ApplicationKept): boolean {
-  return status === 'submitted' || status === 'in_review' || (status === 'created' && world.settings.autoSubmit);
+function moves(state: SandboxState, { resource: { status } }: ApplicationKept): boolean {
+  return status === 'submitted' || status === 'in_review' || (status === 'created' && state.settings.autoSubmit);
 }
 
 const SAID: Readonly<Record<string, string>> = {
@@ -63,11 +63,11 @@ const SAID: Readonly<Record<string, string>> = {
   withdrawn: 'Withdrawn',
 };
 
-function show(world: World, kept: ApplicationKept): Answer {
+function show(state: SandboxState, kept: ApplicationKept): Answer {
   const { redirect_uri: back } = kept.resource;
   return page(200, {
     title: 'Your application',
-    ...(moves(world, kept) ? { reload: 1 } : {}),
+    ...(moves(state, kept) ? { reload: 1 } : {}),
     formTarget: back === null ? null : new URL(back).origin,
     body: html`<h1>Your application</h1>
       ${summary(kept)} ${buttons(kept)}`,

@@ -1,21 +1,21 @@
 /** The payment page (sandbox.md#payment-page-and-links). */
 import { formatPounds } from '../../contract/money.ts';
-import type { Answer, Call } from '../exchange.ts';
-import type { Faults } from '../faults.ts';
-import { payLink } from '../links.ts';
-import type { PaymentLinkKept } from '../objects.ts';
-import { turnLink } from '../payments.ts';
-import type { Route } from '../router.ts';
-import type { World } from '../world.ts';
+import type { Answer, Call } from '../http/call.ts';
+import type { Faults } from '../state/fault-injection.ts';
+import { payLink } from '../lifecycle/payment-links.ts';
+import type { PaymentLinkKept } from '../state/objects.ts';
+import { turnLink } from '../lifecycle/payment-lifecycle.ts';
+import type { Route } from '../requests/router.ts';
+import type { SandboxState } from '../state/state.ts';
 import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
 import { openedBy, unknownPage } from './journey.ts';
 
 const PATH = '/pay/:token';
 
-export function payRoutes(world: World, faults: Faults): Route[] {
+export function payRoutes(state: SandboxState, faults: Faults): Route[] {
   const find = (act: (kept: PaymentLinkKept, call: Call) => Answer): Route['handle'] => {
     return (call) => {
-      const kept = openedBy(world.payment_links.all(), call);
+      const kept = openedBy(state.payment_links.all(), call);
       if (kept === undefined) return unknownPage();
       call.resourceIds = [kept.resource.id];
       return act(kept, call);
@@ -27,19 +27,19 @@ export function payRoutes(world: World, faults: Faults): Route[] {
     plane: 'page',
     handle: find((kept, call) => {
       // A link that is not open shows its state and takes no payment.
-      if (kept.resource.status !== 'open') return show(world, 409, kept);
+      if (kept.resource.status !== 'open') return show(state, 409, kept);
       done(kept, call);
       return goBack(kept);
     }),
   });
   return [
-    { method: 'GET', path: PATH, plane: 'page', handle: find((kept) => show(world, 200, kept)) },
-    act('pay', (kept) => void payLink(world, faults, kept)),
+    { method: 'GET', path: PATH, plane: 'page', handle: find((kept) => show(state, 200, kept)) },
+    act('pay', (kept) => void payLink(state, faults, kept)),
     act(
       'fail',
-      (kept, call) => void payLink(world, faults, kept, { status: 'failed', failureCode: failureCode(call) }),
+      (kept, call) => void payLink(state, faults, kept, { status: 'failed', failureCode: failureCode(call) }),
     ),
-    act('cancel', (kept) => turnLink(world, kept, 'cancelled')),
+    act('cancel', (kept) => turnLink(state, kept, 'cancelled')),
   ];
 }
 
@@ -57,7 +57,7 @@ const SAID: Readonly<Record<string, string>> = {
   cancelled: 'Cancelled. It can no longer be paid.',
 };
 
-function show(world: World, status: number, kept: PaymentLinkKept): Answer {
+function show(state: SandboxState, status: number, kept: PaymentLinkKept): Answer {
   const { resource } = kept;
   return page(status, {
     title: 'Payment',
@@ -68,15 +68,15 @@ function show(world: World, status: number, kept: PaymentLinkKept): Answer {
         ['Amount', formatPounds(resource.amount)],
         ['Reference', resource.reference],
         ['Status', SAID[resource.status] ?? resource.status],
-        ...lastTry(world, kept),
+        ...lastTry(state, kept),
       ])}
       ${resource.status === 'open' ? buttons(kept.token) : []}`,
   });
 }
 
 /** A payer who comes back to an open link is told what became of the last try. */
-function lastTry(world: World, { project, resource }: PaymentLinkKept): [string, string][] {
-  const last = world.payments.list(project).findLast((payment) => payment.resource.payment_link_id === resource.id);
+function lastTry(state: SandboxState, { project, resource }: PaymentLinkKept): [string, string][] {
+  const last = state.payments.list(project).findLast((payment) => payment.resource.payment_link_id === resource.id);
   if (last === undefined || resource.status !== 'open') return [];
   const { status, failure_code: code } = last.resource;
   return [['Last try', status === 'failed' ? `Failed: ${(code ?? '').replaceAll('_', ' ')}` : 'Still processing']];

@@ -2,39 +2,51 @@
 import { sampleEvent } from '../../contract/event-samples.ts';
 import { isEventType, setInEvent, type EventEnvelope, type EventType } from '../../contract/events.ts';
 import { isoSeconds } from '../../contract/time.ts';
-import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
-import { open } from '../deliveries.ts';
-import { record, subscribersOf } from '../events.ts';
-import { dataOf } from '../event-data.ts';
-import { json, type Answer, type Call } from '../exchange.ts';
-import { at, integer, isObject, judge, judgeTypes, object, oneOf, text, within, type Field } from '../fields.ts';
-import type { IdPrefix } from '../identifiers.ts';
-import type { EndpointKept, EventKept, ProjectName } from '../objects.ts';
-import { refuse } from '../refusal.ts';
-import type { Route } from '../router.ts';
-import { newId, type World } from '../world.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
+import { open } from '../deliveries/deliveries.ts';
+import { recordEvent, subscribersOf } from '../deliveries/emitted-events.ts';
+import { eventData } from '../deliveries/emitted-events.ts';
+import { json, type Answer, type Call } from '../http/call.ts';
+import {
+  at,
+  integer,
+  isObject,
+  judge,
+  validateTypes,
+  object,
+  oneOf,
+  text,
+  within,
+  type Field,
+} from '../http/fields.ts';
+import type { IdPrefix } from '../state/identifiers.ts';
+import type { EndpointKept, EventKept } from '../state/objects.ts';
+import type { ProjectName } from '../http/call.ts';
+import { refuse } from '../http/refusal.ts';
+import type { Route } from '../requests/router.ts';
+import { newId, type SandboxState } from '../state/state.ts';
 
 const EVENTS = '/_sandbox/events';
 const DELIVERIES = '/_sandbox/deliveries';
 
-export function adminEventRoutes(world: World): Route[] {
+export function adminEventRoutes(state: SandboxState): Route[] {
   return [
-    { method: 'GET', path: EVENTS, plane: 'admin', handle: (call) => listEvents(world, call) },
-    { method: 'POST', path: EVENTS, plane: 'admin', handle: (call) => trigger(world, call) },
-    { method: 'POST', path: `${EVENTS}/:id/resend`, plane: 'admin', handle: (call) => resend(world, call) },
-    { method: 'GET', path: DELIVERIES, plane: 'admin', handle: (call) => listDeliveries(world, call) },
+    { method: 'GET', path: EVENTS, plane: 'admin', handle: (call) => listEvents(state, call) },
+    { method: 'POST', path: EVENTS, plane: 'admin', handle: (call) => trigger(state, call) },
+    { method: 'POST', path: `${EVENTS}/:id/resend`, plane: 'admin', handle: (call) => resend(state, call) },
+    { method: 'GET', path: DELIVERIES, plane: 'admin', handle: (call) => listDeliveries(state, call) },
   ];
 }
 
-function listEvents(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, EVENTS);
+function listEvents(state: SandboxState, call: Call): Answer {
+  const page = readPage(call.search, state.seed, EVENTS);
   const type = call.search.get('type');
   return json(
     200,
     cutPage(
-      world.events.all(),
+      state.events.all(),
       page,
-      world.seed,
+      state.seed,
       EVENTS,
       show,
       (event) => type === null || event.resource.type === type,
@@ -51,17 +63,17 @@ const DELIVERY_QUERY: readonly Field[] = [
   ...PAGE_QUERY,
 ];
 
-function listDeliveries(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, DELIVERIES, DELIVERY_QUERY);
+function listDeliveries(state: SandboxState, call: Call): Answer {
+  const page = readPage(call.search, state.seed, DELIVERIES, DELIVERY_QUERY);
   const status = call.search.get('status');
   const event = call.search.get('event');
   const endpoint = call.search.get('endpoint');
   return json(
     200,
     cutPage(
-      world.deliveries.all(),
+      state.deliveries.all(),
       page,
-      world.seed,
+      state.seed,
       DELIVERIES,
       ({ resource }) => resource,
       ({ resource }) =>
@@ -82,19 +94,19 @@ const TRIGGER_FIELDS: readonly Field[] = [
 ];
 
 /** A real event through the delivery machinery. */
-function trigger(world: World, call: Call): Answer {
+function trigger(state: SandboxState, call: Call): Answer {
   const { body } = call;
   judge(body, TRIGGER_FIELDS);
   const type = String(at(body, 'type'));
   if (!isEventType(type)) throw refuse('parameter_invalid', `There is no event type ${type.slice(0, 64)}.`, 'type');
-  const source = sourceOf(world, body, type);
-  const only = endpointOf(world, at(body, 'endpoint'), source.project);
+  const source = sourceOf(state, body, type);
+  const only = endpointOf(state, at(body, 'endpoint'), source.project);
   const count = at(body, 'count');
   const events: EventEnvelope[] = [];
   for (let i = 0; i < Number(count ?? 1); i++) {
-    const envelope = compose(world, type, source.data);
+    const envelope = compose(state, type, source.data);
     applySets(envelope, at(body, 'set'));
-    record(world, source.project, envelope, only);
+    recordEvent(state, source.project, envelope, only);
     events.push(envelope);
   }
   return json(201, count === undefined ? events[0] : { events });
@@ -107,12 +119,12 @@ interface Source {
 }
 
 /** An object that exists fills the payload and decides the project; else the endpoint does. @throws Refusal 404, 400 */
-function sourceOf(world: World, body: unknown, type: EventType): Source {
+function sourceOf(state: SandboxState, body: unknown, type: EventType): Source {
   const id = at(body, 'object_id');
-  const endpoint = world.webhook_endpoints.get(String(at(body, 'endpoint')));
+  const endpoint = state.webhook_endpoints.get(String(at(body, 'endpoint')));
   const project = PROJECT_NAMES.find((name) => name === at(body, 'project')) ?? endpoint?.project ?? 'local';
   if (id === undefined) return { project, data: null };
-  const found = dataOf(world, type, String(id));
+  const found = eventData(state, type, String(id));
   if (found === 'unknown') throw refuse('resource_missing', 'No such object.', 'object_id');
   if (found === 'other_kind') throw refuse('parameter_invalid', `${type} is not about such an object.`, 'object_id');
   return found;
@@ -120,9 +132,9 @@ function sourceOf(world: World, body: unknown, type: EventType): Source {
 
 const PROJECT_NAMES: readonly ProjectName[] = ['local', 'launch', 'scale'];
 
-function compose(world: World, type: EventType, data: Record<string, unknown> | null): EventEnvelope {
-  const facts = { id: newId(world, 'events'), created: isoSeconds(world.clock.now()) };
-  const sample = sampleEvent(type, facts, (prefix) => world.ids.next(prefix as IdPrefix));
+function compose(state: SandboxState, type: EventType, data: Record<string, unknown> | null): EventEnvelope {
+  const facts = { id: newId(state, 'events'), created: isoSeconds(state.clock.now()) };
+  const sample = sampleEvent(type, facts, (prefix) => state.ids.next(prefix as IdPrefix));
   return data === null ? sample : { ...sample, data: structuredClone(data) };
 }
 
@@ -137,9 +149,9 @@ function applySets(envelope: EventEnvelope, sets: unknown): void {
 }
 
 /** @throws Refusal 404 */
-function endpointOf(world: World, id: unknown, project: ProjectName): EndpointKept | undefined {
+function endpointOf(state: SandboxState, id: unknown, project: ProjectName): EndpointKept | undefined {
   if (id === undefined) return undefined;
-  const endpoint = world.webhook_endpoints.of(project, String(id));
+  const endpoint = state.webhook_endpoints.of(project, String(id));
   if (endpoint === undefined) throw refuse('resource_missing', 'No such webhook endpoint.', 'endpoint');
   return endpoint;
 }
@@ -147,13 +159,13 @@ function endpointOf(world: World, id: unknown, project: ProjectName): EndpointKe
 const RESEND_FIELDS: readonly Field[] = [{ path: 'endpoint', type: text }];
 
 /** The same event id and bytes under a new delivery id. */
-function resend(world: World, call: Call): Answer {
+function resend(state: SandboxState, call: Call): Answer {
   const id = call.params['id'] ?? '';
-  const event = world.events.get(id);
+  const event = state.events.get(id);
   if (event === undefined) throw refuse('resource_missing', `No such event: ${id.slice(0, 64)}.`, 'id');
-  judgeTypes(call.body, RESEND_FIELDS);
-  const only = endpointOf(world, at(call.body, 'endpoint'), event.project);
-  const targets = only ? [only] : subscribersOf(world, event);
-  const deliveries = targets.map((endpoint) => open(world, event, endpoint).resource);
+  validateTypes(call.body, RESEND_FIELDS);
+  const only = endpointOf(state, at(call.body, 'endpoint'), event.project);
+  const targets = only ? [only] : subscribersOf(state, event);
+  const deliveries = targets.map((endpoint) => open(state, event, endpoint).resource);
   return json(202, { deliveries });
 }

@@ -1,25 +1,25 @@
 /** Admin routes about faults (sandbox.md#fault-injection). */
 import * as z from 'zod/mini';
-import { cutPage, readPage } from '../cursors.ts';
-import { empty, json, type Answer, type Call } from '../exchange.ts';
-import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch, type Faults } from '../faults.ts';
-import { at, integer, judge, oneOf, said, text, within, type Field } from '../fields.ts';
-import { refuse } from '../refusal.ts';
-import type { Route } from '../router.ts';
-import type { World } from '../world.ts';
+import { cutPage, readPage } from '../state/cursors.ts';
+import { empty, json, type Answer, type Call } from '../http/call.ts';
+import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch, type Faults } from '../state/fault-injection.ts';
+import { at, integer, judge, oneOf, described, text, within, type Field } from '../http/fields.ts';
+import { refuse } from '../http/refusal.ts';
+import type { Route } from '../requests/router.ts';
+import type { SandboxState } from '../state/state.ts';
 
 const PATH = '/_sandbox/faults';
 const LONGEST_DELAY_MS = 60_000;
 
-export function faultRoutes(world: World, faults: Faults): Route[] {
+export function faultRoutes(state: SandboxState, faults: Faults): Route[] {
   return [
-    { method: 'POST', path: PATH, plane: 'admin', handle: (call) => add(world, faults, call) },
-    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(world, faults, call) },
+    { method: 'POST', path: PATH, plane: 'admin', handle: (call) => add(state, faults, call) },
+    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(state, faults, call) },
     { method: 'DELETE', path: PATH, plane: 'admin', handle: (call) => remove(faults, call) },
   ];
 }
 
-const share = said(z.number(), 'a number');
+const share = described(z.number(), 'a number');
 
 const FIELDS: readonly Field[] = [
   { path: 'kind', required: true, type: oneOf(...FAULT_KINDS) },
@@ -38,7 +38,7 @@ function between(path: string, least: number, most: number, type: z.ZodMiniType<
   return { path, type, range: within(type, least, most, `${path} must be ${least} to ${most}.`) };
 }
 
-function add(world: World, faults: Faults, call: Call): Answer {
+function add(state: SandboxState, faults: Faults, call: Call): Answer {
   const { body } = call;
   judge(body, FIELDS);
   const kind = FAULT_KINDS.find((known) => known === at(body, 'kind')) ?? 'error';
@@ -48,9 +48,9 @@ function add(world: World, faults: Faults, call: Call): Answer {
   }
   // Done at once, nothing stays in force.
   if (kind === 'rotate_keys') {
-    world.keyring.rotate(world.clock.now());
-    world.ledger.put('state', 'keys', world.keyring.save());
-    return json(201, { id: world.ids.next('flt_'), ...facts, remaining: 0 });
+    state.keyring.rotate(state.clock.now());
+    state.persistence.put('state', 'keys', state.keyring.save());
+    return json(201, { id: state.ids.next('flt_'), ...facts, remaining: 0 });
   }
   return json(201, faults.add(facts));
 }
@@ -89,11 +89,11 @@ function matchOf(body: unknown): FaultMatch {
   return match;
 }
 
-function list(world: World, faults: Faults, call: Call): Answer {
-  const page = readPage(call.search, world.seed, PATH);
+function list(state: SandboxState, faults: Faults, call: Call): Answer {
+  const page = readPage(call.search, state.seed, PATH);
   return json(
     200,
-    cutPage(faults.list(), page, world.seed, PATH, ({ fault }) => fault),
+    cutPage(faults.list(), page, state.seed, PATH, ({ fault }) => fault),
   );
 }
 

@@ -2,13 +2,13 @@
 import { isoSeconds } from '../../contract/time.ts';
 import { isLocalCaller } from '../../http-server/access.ts';
 import { type EventSink, ServerEventWriter } from '../../http-server/server-events.ts';
-import { cutPage, readPage } from '../cursors.ts';
-import { json, type Answer, type Call } from '../exchange.ts';
-import { refuse } from '../refusal.ts';
-import type { LoggedExchange } from '../log-entry.ts';
-import type { Message, RequestLog } from '../request-log.ts';
-import type { Route } from '../router.ts';
-import type { World } from '../world.ts';
+import { cutPage, readPage } from '../state/cursors.ts';
+import { json, type Answer, type Call } from '../http/call.ts';
+import { refuse } from '../http/refusal.ts';
+import type { LoggedExchange } from '../requests/request-log.ts';
+import type { Message, RequestLog } from '../requests/request-log.ts';
+import type { Route } from '../requests/router.ts';
+import type { SandboxState } from '../state/state.ts';
 
 const PATH = '/_sandbox/requests';
 /** Real milliseconds between comment lines, which keep the stream open. */
@@ -16,10 +16,10 @@ const KEEP_OPEN_MS = 15_000;
 /** A reader this many messages behind is disconnected. */
 const MOST_BEHIND = 1000;
 
-export function logRoutes(world: World, log: RequestLog): Route[] {
+export function logRoutes(state: SandboxState, log: RequestLog): Route[] {
   return [
-    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(world, log, call) },
-    { method: 'GET', path: `${PATH}/stream`, plane: 'admin', handle: (call) => follow(world, log, call) },
+    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(state, log, call) },
+    { method: 'GET', path: `${PATH}/stream`, plane: 'admin', handle: (call) => follow(state, log, call) },
   ];
 }
 
@@ -34,7 +34,7 @@ function shownTo(call: Call, text: string): string {
 /** In bodies that are logged as text the quotes are escaped. */
 const TARGETS = /(\\?"url\\?": *\\?"https?:\/\/[^"\\/?#]+)[^"\\]+/g;
 
-function list(world: World, log: RequestLog, call: Call): Answer {
+function list(state: SandboxState, log: RequestLog, call: Call): Answer {
   const accept = filterOf(call);
   if ((call.request.headers['accept'] ?? '').includes('application/x-ndjson')) {
     const lines = log
@@ -43,10 +43,10 @@ function list(world: World, log: RequestLog, call: Call): Answer {
       .map((entry) => `${entry.text()}\n`);
     return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: shownTo(call, lines.join('')) };
   }
-  const page = readPage(call.search, world.seed, PATH);
+  const page = readPage(call.search, state.seed, PATH);
   const answer = json(
     200,
-    cutPage(log.entries(), page, world.seed, PATH, (entry) => entry.show(), accept),
+    cutPage(log.entries(), page, state.seed, PATH, (entry) => entry.show(), accept),
   );
   return { ...answer, body: shownTo(call, answer.body) };
 }
@@ -76,7 +76,7 @@ function readSince(text: string | null | undefined): number | null {
  * Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. The headers say whose numbers
  * these are, how far they have come and what the sandbox's clock shows, so that a reader whose connection breaks loses nothing even before the first message.
  */
-function follow(world: World, log: RequestLog, call: Call): Answer {
+function follow(state: SandboxState, log: RequestLog, call: Call): Answer {
   const last = log.last();
   const since = readSince(call.request.headers['last-event-id'] ?? call.search.get('since')) ?? last;
   return {
@@ -86,7 +86,7 @@ function follow(world: World, log: RequestLog, call: Call): Answer {
       'Cache-Control': 'no-store',
       'Credicorp-Log-Instance': log.instance,
       'Credicorp-Log-Last': String(last),
-      'Credicorp-Log-Now': isoSeconds(world.clock.now()),
+      'Credicorp-Log-Now': isoSeconds(state.clock.now()),
     },
     body: '',
     stream: (sink, closed) => pour(log, since, { ...sink, write: (text) => sink.write(shownTo(call, text)) }, closed),

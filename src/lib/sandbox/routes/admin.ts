@@ -1,13 +1,19 @@
 /** Admin routes about the sandbox as a whole (sandbox.md#admin-routes). */
 import * as z from 'zod/mini';
 import { isoSeconds, parseDuration } from '../../contract/time.ts';
-import { END_OF_TIME } from '../clock.ts';
-import { json, type Answer, type Call } from '../exchange.ts';
-import { at, instant, judgeTypes, list, said, text, type Field } from '../fields.ts';
-import { refuse } from '../refusal.ts';
-import type { RequestLog } from '../request-log.ts';
-import type { Route } from '../router.ts';
-import type { World } from '../world.ts';
+import { type Answer, type Call, json } from '../http/call.ts';
+import { at, described, type Field, instant, list, oneOf, text, truth, validateTypes } from '../http/fields.ts';
+import { refuse } from '../http/refusal.ts';
+import { fund } from '../lifecycle/funding.ts';
+import type { PaymentOutcome } from '../lifecycle/payment-lifecycle.ts';
+import { payLink } from '../lifecycle/payment-links.ts';
+import type { RequestLog } from '../requests/request-log.ts';
+import type { Route } from '../requests/router.ts';
+import { END_OF_TIME } from '../state/clock.ts';
+import type { Faults } from '../state/fault-injection.ts';
+import type { SandboxState } from '../state/state.ts';
+import { PROJECTS } from '../token/authenticator.ts';
+import { openJwt } from '../token/keyring.ts';
 
 export interface AdminTools {
   log: RequestLog;
@@ -15,44 +21,44 @@ export interface AdminTools {
   reset(seed: string | null, keepEndpoints: boolean): void;
 }
 
-export function adminRoutes(world: World, tools: AdminTools): Route[] {
+export function adminRoutes(state: SandboxState, tools: AdminTools): Route[] {
   return [
-    { method: 'GET', path: '/_sandbox/health', plane: 'admin', handle: () => json(200, health(world)) },
-    { method: 'GET', path: '/_sandbox/companies', plane: 'admin', handle: () => json(200, world.companies.all()) },
+    { method: 'GET', path: '/_sandbox/health', plane: 'admin', handle: () => json(200, health(state)) },
+    { method: 'GET', path: '/_sandbox/companies', plane: 'admin', handle: () => json(200, state.companies.all()) },
     {
       method: 'POST',
       path: '/_sandbox/clock/advance',
       plane: 'admin',
-      handle: (call) => advance(world, tools.log, call),
+      handle: (call) => advance(state, tools.log, call),
     },
-    { method: 'POST', path: '/_sandbox/reset', plane: 'admin', handle: (call) => reset(world, tools, call) },
+    { method: 'POST', path: '/_sandbox/reset', plane: 'admin', handle: (call) => reset(state, tools, call) },
   ];
 }
 
 /** Members in documented order. */
-function health(world: World): Record<string, unknown> {
-  const { settings, clock } = world;
+function health(state: SandboxState): Record<string, unknown> {
+  const { settings, clock } = state;
   return {
     status: 'ok',
     version: settings.version,
     base_url: settings.baseUrl,
     environment: 'sandbox',
     tier: settings.tier,
-    seed: world.seed,
+    seed: state.seed,
     now: isoSeconds(clock.now()),
     clock: clock.kind,
     auto_submit: settings.autoSubmit,
     lenient: settings.lenient,
     counts: {
-      applications: world.applications.size,
-      decisions: world.decisions.size,
-      payments: world.payments.size,
-      payment_links: world.payment_links.size,
-      identity_checks: world.identity_checks.size,
-      accounts: world.accounts.size,
-      webhook_endpoints: world.webhook_endpoints.size,
-      events: world.events.size,
-      pending_deliveries: world.deliveries.all().filter(({ resource }) => resource.status === 'pending').length,
+      applications: state.applications.size,
+      decisions: state.decisions.size,
+      payments: state.payments.size,
+      payment_links: state.payment_links.size,
+      identity_checks: state.identity_checks.size,
+      accounts: state.accounts.size,
+      webhook_endpoints: state.webhook_endpoints.size,
+      events: state.events.size,
+      pending_deliveries: state.deliveries.all().filter(({ resource }) => resource.status === 'pending').length,
     },
   };
 }
@@ -60,20 +66,20 @@ function health(world: World): Record<string, unknown> {
 const ADVANCE_FIELDS: readonly Field[] = [
   {
     path: 'by',
-    type: said(z.string().check(z.regex(/^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/)), 'a duration such as 72h'),
+    type: described(z.string().check(z.regex(/^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/)), 'a duration such as 72h'),
   },
-  { path: 'seconds', type: said(z.number().check(z.gte(0)), 'a number of seconds from 0') },
+  { path: 'seconds', type: described(z.number().check(z.gte(0)), 'a number of seconds from 0') },
   { path: 'to', type: instant },
 ];
 
 /** Runs what becomes due on the way, each thing at its instant (sandbox.md#virtual-clock). */
-async function advance(world: World, log: RequestLog, call: Call): Promise<Answer> {
+async function advance(state: SandboxState, log: RequestLog, call: Call): Promise<Answer> {
   const { body } = call;
-  judgeTypes(body, ADVANCE_FIELDS);
+  validateTypes(body, ADVANCE_FIELDS);
   const given = ['by', 'seconds', 'to'].filter((name) => at(body, name) !== undefined);
   if (given.length === 0) throw refuse('parameter_missing', 'Missing required parameter: by, seconds or to.', 'by');
   if (given.length > 1) throw refuse('parameter_invalid', 'Send one of by, seconds and to.', given[1]);
-  const { from, to, fired } = await world.clock.advance((now) => targetOf(body, now));
+  const { from, to, fired } = await state.clock.advance((now) => targetOf(body, now));
   const answer = { now: isoSeconds(to), advanced_seconds: Math.floor((to - from) / 1000), fired };
   log.say('clock', () => JSON.stringify(answer));
   return json(200, answer);
@@ -97,13 +103,95 @@ const RESET_FIELDS: readonly Field[] = [
   { path: 'keep', type: list },
 ];
 
-function reset(world: World, tools: AdminTools, call: Call): Answer {
-  judgeTypes(call.body, RESET_FIELDS);
+function reset(state: SandboxState, tools: AdminTools, call: Call): Answer {
+  validateTypes(call.body, RESET_FIELDS);
   const keep = at(call.body, 'keep');
   const kinds = Array.isArray(keep) ? keep.map(String) : [];
   const other = kinds.find((kind) => kind !== 'webhook_endpoints');
   if (other !== undefined) throw refuse('parameter_invalid', 'Only webhook_endpoints can be kept.', 'keep');
   const seed = at(call.body, 'seed');
   tools.reset(typeof seed === 'string' ? seed : null, kinds.length > 0);
-  return json(200, health(world));
+  return json(200, health(state));
+}
+
+// Admin routes that stand for people: who releases money, who pays, who revokes a credential (sandbox.md#funding, sandbox.md#admin-routes).
+
+export function actRoutes(state: SandboxState, faults: Faults): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/_sandbox/applications/:id/fund',
+      plane: 'admin',
+      handle: (call) => release(state, call),
+    },
+    {
+      method: 'POST',
+      path: '/_sandbox/payments/links/:id/pay',
+      plane: 'admin',
+      handle: (call) => pay(state, faults, call),
+    },
+    { method: 'POST', path: '/_sandbox/oauth/revoke', plane: 'admin', handle: (call) => revoke(state, call) },
+  ];
+}
+
+function release(state: SandboxState, call: Call): Answer {
+  const id = call.params['id'] ?? '';
+  const kept = state.applications.get(id);
+  if (kept === undefined) throw refuse('resource_missing', `No such application: ${id.slice(0, 64)}.`, 'id');
+  if (kept.resource.status !== 'approved') {
+    throw refuse('state_conflict', `The application is ${kept.resource.status}; only an approved one can be funded.`);
+  }
+  const { application, payment, account } = fund(state, kept);
+  return json(200, { application: application.resource, payment: payment.resource, account: account.resource });
+}
+
+const PAY_FIELDS: readonly Field[] = [
+  { path: 'outcome', type: oneOf('settled', 'failed') },
+  { path: 'failure_code', type: described(z.string().check(z.regex(/^[a-z0-9_]{1,64}$/)), 'a failure code') },
+];
+
+function pay(state: SandboxState, faults: Faults, call: Call): Answer {
+  const id = call.params['id'] ?? '';
+  const link = state.payment_links.get(id);
+  if (link === undefined) throw refuse('resource_missing', `No such payment link: ${id.slice(0, 64)}.`, 'id');
+  validateTypes(call.body, PAY_FIELDS);
+  if (link.resource.status !== 'open') {
+    throw refuse('state_conflict', `The payment link is ${link.resource.status} and takes no payment.`);
+  }
+  const payment = payLink(state, faults, link, endingOf(call.body));
+  return json(200, { payment: payment.resource, payment_link: link.resource });
+}
+
+function endingOf(body: unknown): PaymentOutcome | undefined {
+  const outcome = at(body, 'outcome');
+  if (outcome === undefined) return undefined;
+  if (outcome === 'settled') return { status: 'settled' };
+  return { status: 'failed', failureCode: String(at(body, 'failure_code') ?? 'insufficient_funds') };
+}
+
+const REVOKE_FIELDS: readonly Field[] = [
+  { path: 'token', type: text },
+  { path: 'client_id', type: text },
+  { path: 'restore', type: truth },
+];
+
+function revoke(state: SandboxState, call: Call): Answer {
+  const { body } = call;
+  validateTypes(body, REVOKE_FIELDS);
+  const [token, client] = [at(body, 'token'), at(body, 'client_id')];
+  const { revoked } = state;
+  if (token !== undefined) {
+    const jti = openJwt(state.keyring, String(token), state.clock.now())?.['jti'];
+    if (typeof jti !== 'string') throw refuse('resource_missing', 'The token is none of this sandbox.', 'token');
+    revoked.tokens.add(jti);
+  } else if (client !== undefined) {
+    const id = String(client);
+    if (!PROJECTS.some(({ clientId }) => clientId === id)) {
+      throw refuse('resource_missing', 'No such client.', 'client_id');
+    }
+    if (at(body, 'restore') === true) revoked.clients.delete(id);
+    else revoked.clients.add(id);
+  } else throw refuse('parameter_missing', 'Missing required parameter: token or client_id.', 'token');
+  state.persistence.put('state', 'revoked', { tokens: [...revoked.tokens], clients: [...revoked.clients] });
+  return json(200, { revoked: at(body, 'restore') !== true || token !== undefined });
 }

@@ -1,15 +1,33 @@
 /** Applications (partner-api.md#applications). */
 import * as z from 'zod/mini';
-import { json, projectOf, type Answer, type Call } from '../exchange.ts';
-import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
-import { at, day, instant, judgeRanges, judgeTypes, oneOf, said, unknownMembers, type Field } from '../fields.ts';
-import { submit, withdraw } from '../lifecycle.ts';
-import type { ApplicationKept, ApplicationObject, ApplicationStatus, Metadata } from '../objects.ts';
-import { WAITS } from '../outcomes.ts';
-import { refuse } from '../refusal.ts';
-import type { Route } from '../router.ts';
-import { newId, plan, save, stamp, type World } from '../world.ts';
-import { applicationFields, companyRange, PURPOSES } from './application-fields.ts';
+import { type Answer, type Call, json, projectOf } from '../http/call.ts';
+import {
+  at,
+  companyNumber,
+  day,
+  described,
+  email,
+  type Field,
+  type FieldProblem,
+  instant,
+  integer,
+  metadata,
+  oneOf,
+  returnUri,
+  text,
+  textField,
+  unknownMembers,
+  validateRanges,
+  validateTypes,
+  within,
+} from '../http/fields.ts';
+import { refuse } from '../http/refusal.ts';
+import { submit, withdraw } from '../lifecycle/application-lifecycle.ts';
+import type { Route } from '../requests/router.ts';
+import { type Companies, WAITS } from '../state/companies.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
+import type { ApplicationKept, ApplicationObject, ApplicationStatus, Metadata } from '../state/objects.ts';
+import { newId, plan, type SandboxState, save, stamp } from '../state/state.ts';
 
 const STATUSES: readonly ApplicationStatus[] = [
   'created',
@@ -23,38 +41,38 @@ const STATUSES: readonly ApplicationStatus[] = [
 
 export const APPLICATION_QUERY: readonly Field[] = [
   { path: 'status', type: oneOf(...STATUSES) },
-  { path: 'created_after', type: said(z.union([day, instant]), 'a date (its 00:00 UTC) or an ISO 8601 instant') },
+  { path: 'created_after', type: described(z.union([day, instant]), 'a date (its 00:00 UTC) or an ISO 8601 instant') },
   ...PAGE_QUERY,
 ];
 
 const LIST = '/partner/v1/applications';
 
-export function applicationRoutes(world: World): Route[] {
-  const fields = applicationFields((number) => companyRange(world.companies, number));
+export function applicationRoutes(state: SandboxState): Route[] {
+  const fields = applicationFields((number) => companyRange(state.companies, number));
   return [
-    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, fields, call) },
-    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(world, call) },
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, fields, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(state, call) },
     {
       method: 'GET',
       path: `${LIST}/:id`,
       plane: 'partner',
-      handle: (call) => json(200, findApplication(world, call).resource),
+      handle: (call) => json(200, findApplication(state, call).resource),
     },
-    { method: 'POST', path: `${LIST}/:id/submit`, plane: 'partner', handle: (call) => submitted(world, call) },
-    { method: 'POST', path: `${LIST}/:id/withdraw`, plane: 'partner', handle: (call) => withdrawn(world, call) },
+    { method: 'POST', path: `${LIST}/:id/submit`, plane: 'partner', handle: (call) => submitted(state, call) },
+    { method: 'POST', path: `${LIST}/:id/withdraw`, plane: 'partner', handle: (call) => withdrawn(state, call) },
   ];
 }
 
-function create(world: World, fields: readonly Field[], call: Call): Answer {
+function create(state: SandboxState, fields: readonly Field[], call: Call): Answer {
   const { body } = call;
   const unnamed = at(body, 'applicant.email') === undefined && at(body, 'redirect_uri') === undefined;
-  judgeTypes(body, fields, unnamed && world.settings.strict ? [EMAIL_MISSING] : []);
-  judgeRanges(body, fields);
+  validateTypes(body, fields, unnamed && state.settings.strict ? [EMAIL_MISSING] : []);
+  validateRanges(body, fields);
   if (unnamed) call.notes.push('neither applicant.email nor redirect_uri: strict mode answers 400 parameter_missing');
   for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
-  const kept = store(world, projectOf(call), body);
+  const kept = store(state, projectOf(call), body);
   call.resourceIds = [kept.resource.id];
-  if (world.settings.autoSubmit) plan(world, 'submit', kept.resource.id, WAITS.submit);
+  if (state.settings.autoSubmit) plan(state, 'submit', kept.resource.id, WAITS.submit);
   return { ...json(201, kept.resource), again: { resource: kept.resource, render: renderCreated } };
 }
 
@@ -80,37 +98,37 @@ const EMAIL_MISSING = {
   message: 'Missing required parameter: applicant.email (or redirect_uri).',
 };
 
-function store(world: World, project: ApplicationKept['project'], body: unknown): ApplicationKept {
-  const id = newId(world, 'applications');
-  const token = world.ids.bare('journey');
+function store(state: SandboxState, project: ApplicationKept['project'], body: unknown): ApplicationKept {
+  const id = newId(state, 'applications');
+  const token = state.ids.bare('journey');
   const kept = {
-    n: world.applications.nextNumber(),
+    n: state.applications.nextNumber(),
     project,
-    resource: compose(world, body, id, token),
+    resource: compose(state, body, id, token),
     token,
     refresh: null,
   };
-  world.applications.add(kept);
-  save(world, 'applications', kept);
+  state.applications.add(kept);
+  save(state, 'applications', kept);
   return kept;
 }
 
-/** Members in the order of the published example. Texts that are the same for many applications are one text in memory. */
-function compose(world: World, body: unknown, id: string, token: string): ApplicationObject {
-  const now = stamp(world);
+/** Members in the order of the published example. */
+function compose(state: SandboxState, body: unknown, id: string, token: string): ApplicationObject {
+  const now = stamp(state);
   const number = String(at(body, 'business.company_number')).toUpperCase();
   return {
     id,
     status: 'created',
     amount_pence: Number(at(body, 'amount_pence')),
     term_months: Number(at(body, 'term_months')),
-    handoff_url: `${world.settings.baseUrl}/apply/s/${token}`,
+    handoff_url: `${state.settings.baseUrl}/apply/s/${token}`,
     created_at: now,
-    business: world.companies.businessOf(number),
+    business: state.companies.businessOf(number),
     currency: 'GBP',
     purpose: PURPOSES.find((purpose) => purpose === at(body, 'purpose')) ?? null,
     applicant: applicantOf(body),
-    redirect_uri: world.texts.share(optionalText(body, 'redirect_uri')),
+    redirect_uri: optionalText(body, 'redirect_uri'),
     reference: optionalText(body, 'reference'),
     introduction_id: optionalText(body, 'introduction_id'),
     metadata: metadataOf(body),
@@ -145,45 +163,102 @@ export function metadataOf(body: unknown): Metadata {
   return entries.length === 0 ? NO_METADATA : Object.fromEntries(entries.map(([key, member]) => [key, String(member)]));
 }
 
-function list(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, LIST, APPLICATION_QUERY);
+function list(state: SandboxState, call: Call): Answer {
+  const page = readPage(call.search, state.seed, LIST, APPLICATION_QUERY);
   const status = call.search.get('status');
   const since = call.search.get('created_after');
   // A day is its first instant, 00:00 UTC; inclusive (partner-api.md#read-list-submit-and-withdraw-applications).
   const after = since === null ? -Infinity : Date.parse(since);
   const accept = ({ resource }: ApplicationKept): boolean =>
     (status === null || resource.status === status) && Date.parse(resource.created_at) >= after;
-  const records = world.applications.list(projectOf(call));
+  const records = state.applications.list(projectOf(call));
   const filtered = status !== null || since !== null;
   return json(
     200,
-    cutPage(records, page, world.seed, LIST, ({ resource }) => resource, filtered ? accept : undefined),
+    cutPage(records, page, state.seed, LIST, ({ resource }) => resource, filtered ? accept : undefined),
   );
 }
 
 /** @throws Refusal 404 */
-function findApplication(world: World, call: Call, id = call.params['id'] ?? ''): ApplicationKept {
-  const kept = world.applications.of(projectOf(call), id);
+function findApplication(state: SandboxState, call: Call, id = call.params['id'] ?? ''): ApplicationKept {
+  const kept = state.applications.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such application: ${id.slice(0, 64)}.`, 'id');
   call.resourceIds = [kept.resource.id];
   return kept;
 }
 
-function submitted(world: World, call: Call): Answer {
-  const kept = findApplication(world, call);
+function submitted(state: SandboxState, call: Call): Answer {
+  const kept = findApplication(state, call);
   if (kept.resource.status !== 'created') throw conflict(kept, 'submitted');
-  submit(world, kept);
+  submit(state, kept);
   return json(200, kept.resource);
 }
 
-function withdrawn(world: World, call: Call): Answer {
-  const kept = findApplication(world, call);
+function withdrawn(state: SandboxState, call: Call): Answer {
+  const kept = findApplication(state, call);
   if (!['created', 'submitted', 'in_review', 'approved'].includes(kept.resource.status))
     throw conflict(kept, 'withdrawn');
-  withdraw(world, kept);
+  withdraw(state, kept);
   return json(200, kept.resource);
 }
 
 function conflict({ resource }: ApplicationKept, act: string): Error {
   return refuse('state_conflict', `The application is ${resource.status} and cannot be ${act}.`);
+}
+
+// The rules of an application's fields (partner-api.md#create-an-application).
+
+/** The two inputs a decision is made on; a refresh takes them too (partner-api.md#decisions). */
+export const AMOUNT_AND_TERM: readonly Field[] = [
+  {
+    path: 'amount_pence',
+    required: true,
+    type: integer,
+    range: integer.check(
+      z.gte(100_000, 'amount_pence is under 100000 (£1,000).'),
+      z.lte(25_000_000, 'amount_pence is over 25000000 (£250,000).'),
+    ),
+    codes: { too_small: 'amount_below_minimum', too_big: 'amount_above_maximum' },
+  },
+  {
+    path: 'term_months',
+    required: true,
+    type: integer,
+    range: within(integer, 3, 60, 'term_months is outside 3 to 60.'),
+    codes: { too_small: 'term_out_of_range', too_big: 'term_out_of_range' },
+  },
+];
+
+const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'];
+
+/** The rows of partner-api.md#create-an-application, in its order. `eligible` judges an upper- or lower-case number. */
+export function applicationFields(eligible: (number: string) => FieldProblem | null): Field[] {
+  const range = companyNumber.check(({ value, issues }) => {
+    const miss = eligible(value);
+    if (miss) issues.push({ code: 'custom', input: value, message: miss.message, params: { code: miss.code } });
+  });
+  return [
+    ...AMOUNT_AND_TERM,
+    { path: 'business.company_number', required: true, type: companyNumber, range },
+    { path: 'purpose', type: oneOf(...PURPOSES) },
+    { path: 'applicant.email', type: email },
+    textField('applicant.first_name', 100),
+    { path: 'redirect_uri', type: returnUri },
+    textField('reference', 128),
+    { path: 'introduction_id', type: text },
+    metadata,
+  ];
+}
+
+/** Why a company cannot apply; null when it can. */
+function companyRange(companies: Companies, number: string): FieldProblem | null {
+  const company = companies.find(number.toUpperCase());
+  if (company?.effect === 'reject_not_eligible') {
+    return { code: 'company_not_eligible', message: 'Applicant must be a UK incorporated company or LLP.' };
+  }
+  if (company !== null && company.effect !== 'reject_not_found') return null;
+  const known = companies.all().map((row) => row.number);
+  const more = known.length > 20 ? ' and more' : '';
+  const message = `The number resolves to no active company. Reserved numbers: ${known.slice(0, 20).join(', ')}${more}.`;
+  return { code: 'company_not_found', message };
 }

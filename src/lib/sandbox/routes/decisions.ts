@@ -1,13 +1,13 @@
 /** Decisions (partner-api.md#decisions): read by decision or application id, and refreshed. */
-import { json, projectOf, type Answer, type Call } from '../exchange.ts';
-import { applicationId, at, judge, judgeQuery, type Field } from '../fields.ts';
-import { decisionOf } from '../lifecycle.ts';
-import type { ApplicationKept, DecisionKept } from '../objects.ts';
-import { WAITS } from '../outcomes.ts';
-import { refuse } from '../refusal.ts';
-import type { Route } from '../router.ts';
-import { plan, save, stamp, type World } from '../world.ts';
-import { AMOUNT_AND_TERM } from './application-fields.ts';
+import { json, projectOf, type Answer, type Call } from '../http/call.ts';
+import { applicationId, at, judge, validateQuery, type Field } from '../http/fields.ts';
+import { decisionOf } from '../lifecycle/application-lifecycle.ts';
+import type { ApplicationKept, DecisionKept } from '../state/objects.ts';
+import { WAITS } from '../state/companies.ts';
+import { refuse } from '../http/refusal.ts';
+import type { Route } from '../requests/router.ts';
+import { plan, save, stamp, type SandboxState } from '../state/state.ts';
+import { AMOUNT_AND_TERM } from './applications.ts';
 
 const LIST = '/partner/v1/decisions';
 
@@ -16,24 +16,24 @@ export const REFRESH_FIELDS = AMOUNT_AND_TERM.map((field) => ({ ...field, requir
 
 export const DECISION_QUERY: readonly Field[] = [{ ...applicationId, path: 'application', required: true }];
 
-export function decisionRoutes(world: World): Route[] {
+export function decisionRoutes(state: SandboxState): Route[] {
   return [
-    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => ofApplication(world, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => ofApplication(state, call) },
     {
       method: 'GET',
       path: `${LIST}/:id`,
       plane: 'partner',
-      handle: (call) => json(200, findDecision(world, call).decision.resource),
+      handle: (call) => json(200, findDecision(state, call).decision.resource),
     },
-    { method: 'POST', path: `${LIST}/:id/refresh`, plane: 'partner', handle: (call) => refresh(world, call) },
+    { method: 'POST', path: `${LIST}/:id/refresh`, plane: 'partner', handle: (call) => refresh(state, call) },
   ];
 }
 
-function ofApplication(world: World, call: Call): Answer {
-  judgeQuery(call.search, DECISION_QUERY);
+function ofApplication(state: SandboxState, call: Call): Answer {
+  validateQuery(call.search, DECISION_QUERY);
   const id = call.search.get('application') ?? '';
-  const kept = world.applications.of(projectOf(call), id);
-  const decision = kept && decisionOf(world, kept);
+  const kept = state.applications.of(projectOf(call), id);
+  const decision = kept && decisionOf(state, kept);
   call.resourceIds = decision ? [decision.resource.id, id] : [];
   return json(200, { data: decision ? [decision.resource] : [], has_more: false, next_cursor: null });
 }
@@ -44,15 +44,15 @@ interface Found {
 }
 
 /** Either id kind. @throws Refusal 404, or 409 `decision_not_ready` */
-function findDecision(world: World, call: Call): Found {
+function findDecision(state: SandboxState, call: Call): Found {
   const id = call.params['id'] ?? '';
   const project = projectOf(call);
-  const direct = world.decisions.of(project, id);
-  const application = world.applications.of(project, direct?.resource.application_id ?? id);
+  const direct = state.decisions.of(project, id);
+  const application = state.applications.of(project, direct?.resource.application_id ?? id);
   if (application === undefined) {
     throw refuse('resource_missing', `No such decision or application: ${id.slice(0, 64)}.`, 'id');
   }
-  const decision = direct ?? decisionOf(world, application);
+  const decision = direct ?? decisionOf(state, application);
   call.resourceIds = [...(decision ? [decision.resource.id] : []), application.resource.id];
   if (decision === undefined) {
     throw refuse('decision_not_ready', `The application is ${application.resource.status}; no decision yet.`);
@@ -60,8 +60,8 @@ function findDecision(world: World, call: Call): Found {
   return { decision, application };
 }
 
-function refresh(world: World, call: Call): Answer {
-  const { decision, application } = findDecision(world, call);
+function refresh(state: SandboxState, call: Call): Answer {
+  const { decision, application } = findDecision(state, call);
   judge(call.body, REFRESH_FIELDS);
   const { status, id } = application.resource;
   if (status === 'funded' || status === 'withdrawn') {
@@ -73,12 +73,12 @@ function refresh(world: World, call: Call): Answer {
     amount_pence: Number(at(call.body, 'amount_pence') ?? decision.resource.amount_pence),
     term_months: Number(at(call.body, 'term_months') ?? decision.resource.term_months),
   };
-  save(world, 'applications', application);
-  plan(world, 'refresh', id, WAITS.refresh);
+  save(state, 'applications', application);
+  plan(state, 'refresh', id, WAITS.refresh);
   return json(202, {
     id: decision.resource.id,
     application_id: id,
     refresh_status: 'queued',
-    requested_at: stamp(world),
+    requested_at: stamp(state),
   });
 }

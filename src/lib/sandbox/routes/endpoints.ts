@@ -4,33 +4,33 @@ import { isLoopback } from '../../contract/environments.ts';
 import { DEFAULT_API_VERSION, isEventPattern } from '../../contract/events.ts';
 import type { ProblemDetail } from '../../contract/problem.ts';
 import { isoSeconds } from '../../contract/time.ts';
-import { cutPage, readPage } from '../cursors.ts';
-import { abandonAll, holdAll, release } from '../deliveries.ts';
-import { empty, json, projectOf, type Answer, type Call } from '../exchange.ts';
+import { cutPage, readPage } from '../state/cursors.ts';
+import { abandonAll, holdAll, release } from '../deliveries/deliveries.ts';
+import { empty, json, projectOf, type Answer, type Call } from '../http/call.ts';
 import {
   at,
-  judgeRanges,
-  judgeTypes,
+  validateRanges,
+  validateTypes,
   list,
   metadata,
   oneOf,
-  said,
+  described,
   textField,
   unknownMembers,
   upTo,
   type Field,
-} from '../fields.ts';
-import type { EndpointKept } from '../objects.ts';
-import { refuse } from '../refusal.ts';
-import type { Route } from '../router.ts';
-import { newId, save, stamp, type World } from '../world.ts';
+} from '../http/fields.ts';
+import type { EndpointKept } from '../state/objects.ts';
+import { refuse } from '../http/refusal.ts';
+import type { Route } from '../requests/router.ts';
+import { newId, save, stamp, type SandboxState } from '../state/state.ts';
 import { metadataOf, optionalText } from './applications.ts';
 
 const LIST = '/partner/v1/webhook_endpoints';
 const MOST = 20;
 const OVERLAP_MS = 86_400_000;
 
-const target = said(
+const target = described(
   upTo(z.stringFormat('uri', isTarget), 2048),
   'an https URL (http for loopback only) without user info and fragment',
 );
@@ -48,19 +48,19 @@ export const ENDPOINT_FIELDS: readonly Field[] = [
   { path: 'enabled_events', type: list },
   { path: 'events', type: list },
   textField('description', 500),
-  { path: 'api_version', type: said(z.stringFormat('date', /^\d{4}-\d{2}-\d{2}$/), 'a date as YYYY-MM-DD') },
+  { path: 'api_version', type: described(z.stringFormat('date', /^\d{4}-\d{2}-\d{2}$/), 'a date as YYYY-MM-DD') },
   metadata,
 ];
 
-export function endpointRoutes(world: World): Route[] {
+export function endpointRoutes(state: SandboxState): Route[] {
   const one = `${LIST}/:id`;
   return [
-    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, call) },
-    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => page(world, call) },
-    { method: 'GET', path: one, plane: 'partner', handle: (call) => json(200, find(world, call).resource) },
-    { method: 'PATCH', path: one, plane: 'partner', handle: (call) => update(world, call) },
-    { method: 'DELETE', path: one, plane: 'partner', handle: (call) => remove(world, call) },
-    { method: 'POST', path: `${one}/rotate_secret`, plane: 'partner', handle: (call) => rotate(world, call) },
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => page(state, call) },
+    { method: 'GET', path: one, plane: 'partner', handle: (call) => json(200, find(state, call).resource) },
+    { method: 'PATCH', path: one, plane: 'partner', handle: (call) => update(state, call) },
+    { method: 'DELETE', path: one, plane: 'partner', handle: (call) => remove(state, call) },
+    { method: 'POST', path: `${one}/rotate_secret`, plane: 'partner', handle: (call) => rotate(state, call) },
   ];
 }
 
@@ -72,38 +72,38 @@ function isTarget(value: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 }
 
-function create(world: World, call: Call): Answer {
+function create(state: SandboxState, call: Call): Answer {
   const { body } = call;
   const enabled = at(body, 'enabled_events') ?? at(body, 'events');
-  judgeTypes(body, ENDPOINT_FIELDS, eventMistakes(body, enabled, true));
-  judgeRanges(body, ENDPOINT_FIELDS);
+  validateTypes(body, ENDPOINT_FIELDS, eventMistakes(body, enabled, true));
+  validateRanges(body, ENDPOINT_FIELDS);
   const project = projectOf(call);
-  if (world.webhook_endpoints.list(project).length >= MOST) {
+  if (state.webhook_endpoints.list(project).length >= MOST) {
     throw refuse('endpoint_limit_reached', `An account has at most ${MOST} webhook endpoints.`);
   }
   for (const name of unknownMembers(body, ENDPOINT_FIELDS))
     call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
   const kept: EndpointKept = {
-    n: world.webhook_endpoints.nextNumber(),
+    n: state.webhook_endpoints.nextNumber(),
     project,
     resource: {
-      id: newId(world, 'webhook_endpoints'),
+      id: newId(state, 'webhook_endpoints'),
       url: String(at(body, 'url')),
       enabled_events: textsOf(enabled),
       status: 'enabled',
       description: optionalText(body, 'description'),
       api_version: optionalText(body, 'api_version') ?? DEFAULT_API_VERSION,
       metadata: metadataOf(body),
-      created: stamp(world),
+      created: stamp(state),
       disabled_reason: null,
       previous_secret_expires_at: null,
     },
-    secret: world.ids.next('whsec_'),
+    secret: state.ids.next('whsec_'),
     previous: null,
     failingSince: null,
   };
-  world.webhook_endpoints.add(kept);
-  save(world, 'webhook_endpoints', kept);
+  state.webhook_endpoints.add(kept);
+  save(state, 'webhook_endpoints', kept);
   call.resourceIds = [kept.resource.id];
   call.secretive = true;
   return json(201, { ...kept.resource, secret: kept.secret });
@@ -135,29 +135,29 @@ function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [];
 }
 
-function page(world: World, call: Call): Answer {
-  const request = readPage(call.search, world.seed, LIST);
-  const records = world.webhook_endpoints.list(projectOf(call));
+function page(state: SandboxState, call: Call): Answer {
+  const request = readPage(call.search, state.seed, LIST);
+  const records = state.webhook_endpoints.list(projectOf(call));
   return json(
     200,
-    cutPage(records, request, world.seed, LIST, ({ resource }) => resource),
+    cutPage(records, request, state.seed, LIST, ({ resource }) => resource),
   );
 }
 
 /** @throws Refusal 404 */
-function find(world: World, call: Call): EndpointKept {
+function find(state: SandboxState, call: Call): EndpointKept {
   const id = call.params['id'] ?? '';
-  const kept = world.webhook_endpoints.of(projectOf(call), id);
+  const kept = state.webhook_endpoints.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such webhook endpoint: ${id.slice(0, 64)}.`, 'id');
   call.resourceIds = [id];
   return kept;
 }
 
-function update(world: World, call: Call): Answer {
-  const kept = find(world, call);
+function update(state: SandboxState, call: Call): Answer {
+  const kept = find(state, call);
   const { body } = call;
-  judgeTypes(body, PATCH_FIELDS, eventMistakes(body, at(body, 'enabled_events'), false));
-  judgeRanges(body, PATCH_FIELDS);
+  validateTypes(body, PATCH_FIELDS, eventMistakes(body, at(body, 'enabled_events'), false));
+  validateRanges(body, PATCH_FIELDS);
   for (const name of unknownMembers(body, PATCH_FIELDS)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
   const { resource } = kept;
   const enabled = at(body, 'enabled_events');
@@ -165,42 +165,42 @@ function update(world: World, call: Call): Answer {
   if (enabled !== undefined) resource.enabled_events = textsOf(enabled);
   resource.description = optionalText(body, 'description') ?? resource.description;
   if (at(body, 'metadata') !== undefined) resource.metadata = metadataOf(body);
-  turn(world, kept, optionalText(body, 'status'));
-  save(world, 'webhook_endpoints', kept);
+  turn(state, kept, optionalText(body, 'status'));
+  save(state, 'webhook_endpoints', kept);
   return json(200, resource);
 }
 
 /** On or off by hand; what was held goes out again, what is still to go is held. */
-function turn(world: World, kept: EndpointKept, status: string | null): void {
+function turn(state: SandboxState, kept: EndpointKept, status: string | null): void {
   const { resource } = kept;
   if (status === 'disabled' && resource.status === 'enabled') {
     resource.status = 'disabled';
-    holdAll(world, resource.id);
+    holdAll(state, resource.id);
   }
   if (status === 'enabled' && resource.status === 'disabled') {
     resource.status = 'enabled';
     resource.disabled_reason = null;
     kept.failingSince = null;
-    release(world, kept);
+    release(state, kept);
   }
 }
 
-function remove(world: World, call: Call): Answer {
-  const kept = find(world, call);
-  world.webhook_endpoints.remove(kept);
-  world.ledger.remove('webhook_endpoints', kept.resource.id);
-  abandonAll(world, kept.resource.id);
+function remove(state: SandboxState, call: Call): Answer {
+  const kept = find(state, call);
+  state.webhook_endpoints.remove(kept);
+  state.persistence.remove('webhook_endpoints', kept.resource.id);
+  abandonAll(state, kept.resource.id);
   return empty(204);
 }
 
 /** The old secret signs beside the new one for 24 h; a second rotation drops the oldest (webhooks.md#secret-rotation). */
-function rotate(world: World, call: Call): Answer {
-  const kept = find(world, call);
-  const until = world.clock.now() + OVERLAP_MS;
+function rotate(state: SandboxState, call: Call): Answer {
+  const kept = find(state, call);
+  const until = state.clock.now() + OVERLAP_MS;
   kept.previous = { secret: kept.secret, until };
-  kept.secret = world.ids.next('whsec_');
+  kept.secret = state.ids.next('whsec_');
   kept.resource.previous_secret_expires_at = isoSeconds(until);
-  save(world, 'webhook_endpoints', kept);
+  save(state, 'webhook_endpoints', kept);
   call.secretive = true;
   return json(200, { ...kept.resource, secret: kept.secret });
 }

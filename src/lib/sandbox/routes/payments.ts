@@ -1,29 +1,34 @@
 /** Payments (partner-api.md#create-a-payment). */
 import * as z from 'zod/mini';
-import { cutPage, PAGE_QUERY, readPage } from '../cursors.ts';
-import { json, projectOf, type Answer, type Call } from '../exchange.ts';
+import { isoSeconds } from '../../contract/time.ts';
+import { type Answer, type Call, json, projectOf } from '../http/call.ts';
 import {
   applicationId as ofApplication,
   at,
+  described,
+  email,
+  type Field,
+  instant,
   integer,
-  judgeRanges,
-  judgeTypes,
+  judge,
   metadata,
   oneOf,
-  said,
+  returnUri,
   text,
-  unknownMembers,
   textField,
+  unknownMembers,
+  validateRanges,
+  validateTypes,
   within,
-  type Field,
-} from '../fields.ts';
-import { decisionOf } from '../lifecycle.ts';
-import type { PaymentKept } from '../objects.ts';
-import { WAITS } from '../outcomes.ts';
-import { openPayment } from '../payments.ts';
-import { refuse } from '../refusal.ts';
-import type { Route } from '../router.ts';
-import { plan, type World } from '../world.ts';
+} from '../http/fields.ts';
+import { refuse } from '../http/refusal.ts';
+import { decisionOf } from '../lifecycle/application-lifecycle.ts';
+import { openPayment } from '../lifecycle/payment-lifecycle.ts';
+import type { Route } from '../requests/router.ts';
+import { WAITS } from '../state/companies.ts';
+import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
+import type { PaymentKept, PaymentLinkKept, PaymentLinkObject } from '../state/objects.ts';
+import { newId, plan, planAt, type SandboxState, save } from '../state/state.ts';
 import { metadataOf, optionalText } from './applications.ts';
 
 const LIST = '/partner/v1/payments';
@@ -34,26 +39,26 @@ export const PAYMENT_QUERY: readonly Field[] = [
   ...PAGE_QUERY,
 ];
 
-export function paymentRoutes(world: World): Route[] {
+export function paymentRoutes(state: SandboxState): Route[] {
   return [
-    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(world, call) },
-    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(world, call) },
-    { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => json(200, find(world, call).resource) },
+    { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, call) },
+    { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(state, call) },
+    { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => json(200, find(state, call).resource) },
   ];
 }
 
 /** Pence. */
-export const AMOUNT: Field = {
+const AMOUNT: Field = {
   path: 'amount',
   required: true,
   type: integer,
   range: within(integer, 1, 25_000_000, 'amount must be 1 to 25000000 pence.'),
 };
 
-export const CURRENCY: Field = {
+const CURRENCY: Field = {
   path: 'currency',
   type: text,
-  range: said(z.literal('GBP', 'currency must be GBP.'), 'a string'),
+  range: described(z.literal('GBP', 'currency must be GBP.'), 'a string'),
 };
 
 /** The rows of partner-api.md#create-a-payment. */
@@ -67,18 +72,18 @@ export const PAYMENT_FIELDS: readonly Field[] = [
   metadata,
 ];
 
-function create(world: World, call: Call): Answer {
+function create(state: SandboxState, call: Call): Answer {
   const { body } = call;
   const debit = at(body, 'scheme') === 'direct_debit';
   const fields = debit ? PAYMENT_FIELDS.map(mandateRequired) : PAYMENT_FIELDS;
-  judgeTypes(body, fields);
-  judgeRanges(body, fields);
+  validateTypes(body, fields);
+  validateRanges(body, fields);
   for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
-  if (debit) judgeMandate(optionalText(body, 'mandate_id'));
+  if (debit) checkMandate(optionalText(body, 'mandate_id'));
   const amount = Number(at(body, 'amount'));
   const applicationId = optionalText(body, 'application_id');
-  if (applicationId !== null) judgeDrawdown(world, call, applicationId, amount);
-  const kept = openPayment(world, {
+  if (applicationId !== null) checkDrawdown(state, call, applicationId, amount);
+  const kept = openPayment(state, {
     project: projectOf(call),
     amount,
     scheme: String(at(body, 'scheme')),
@@ -88,8 +93,8 @@ function create(world: World, call: Call): Answer {
     metadata: metadataOf(body),
   });
   call.resourceIds = [kept.resource.id, ...(applicationId === null ? [] : [applicationId])];
-  // A drawdown waits for the funding gate: no partner call releases money (partner-api.md#create-a-payment).
-  if (applicationId === null) plan(world, 'payment', kept.resource.id, WAITS.payment);
+  // A drawdown waits for the person who releases money: no partner call releases money (partner-api.md#create-a-payment).
+  if (applicationId === null) plan(state, 'payment', kept.resource.id, WAITS.payment);
   return json(202, kept.resource);
 }
 
@@ -98,7 +103,7 @@ function mandateRequired(field: Field): Field {
 }
 
 /** sandbox.md#amounts-and-test-values. @throws Refusal 404, 409 */
-function judgeMandate(id: string | null): void {
+function checkMandate(id: string | null): void {
   if (id === 'mnd_sbx_active') return;
   if (id === 'mnd_sbx_pending' || id === 'mnd_sbx_revoked') {
     throw refuse('mandate_not_active', `The mandate is ${id.slice('mnd_sbx_'.length)}.`, 'mandate_id');
@@ -107,35 +112,130 @@ function judgeMandate(id: string | null): void {
 }
 
 /** @throws Refusal 404, 409, 422 */
-function judgeDrawdown(world: World, call: Call, id: string, amount: number): void {
-  const application = world.applications.of(projectOf(call), id);
+function checkDrawdown(state: SandboxState, call: Call, id: string, amount: number): void {
+  const application = state.applications.of(projectOf(call), id);
   if (application === undefined) throw refuse('resource_missing', 'No such application.', 'application_id');
   const { status } = application.resource;
   if (status !== 'approved') {
     throw refuse('state_conflict', `The application is ${status}; a drawdown needs an approved one.`, 'application_id');
   }
-  const offer = decisionOf(world, application)?.resource.offer;
+  const offer = decisionOf(state, application)?.resource.offer;
   if (amount > (offer?.amount_pence ?? 0)) throw refuse('amount_above_maximum', 'amount is over the offer.', 'amount');
 }
 
-function list(world: World, call: Call): Answer {
-  const page = readPage(call.search, world.seed, LIST, PAYMENT_QUERY);
+function list(state: SandboxState, call: Call): Answer {
+  const page = readPage(call.search, state.seed, LIST, PAYMENT_QUERY);
   const status = call.search.get('status');
   const application = call.search.get('application_id');
   const accept = ({ resource }: PaymentKept): boolean =>
     (status === null || resource.status === status) &&
     (application === null || resource.application_id === application);
-  const records = world.payments.list(projectOf(call));
+  const records = state.payments.list(projectOf(call));
   return json(
     200,
-    cutPage(records, page, world.seed, LIST, ({ resource }) => resource, accept),
+    cutPage(records, page, state.seed, LIST, ({ resource }) => resource, accept),
   );
 }
 
-function find(world: World, call: Call): PaymentKept {
+function find(state: SandboxState, call: Call): PaymentKept {
   const id = call.params['id'] ?? '';
-  const kept = world.payments.of(projectOf(call), id);
+  const kept = state.payments.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such payment: ${id.slice(0, 64)}.`, 'id');
+  call.resourceIds = [id];
+  return kept;
+}
+
+// Payment links (partner-api.md#create-a-payment-link).
+
+const LINKS = '/partner/v1/payments/links';
+const LIFE_MS = 7 * 86_400_000;
+
+/** Before the routes of payments: `links` is never a payment id. */
+export function linkRoutes(state: SandboxState): Route[] {
+  const fields = linkFields(() => state.clock.now());
+  return [
+    { method: 'POST', path: LINKS, plane: 'partner', handle: (call) => createLink(state, fields, call) },
+    {
+      method: 'GET',
+      path: `${LINKS}/:id`,
+      plane: 'partner',
+      handle: (call) => json(200, findLink(state, call).resource),
+    },
+  ];
+}
+
+/** Pence; the rows of partner-api.md#create-a-payment-link. `now` in sandbox milliseconds. */
+export function linkFields(now: () => number): Field[] {
+  const future = instant.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must lie in the future.'));
+  return [
+    AMOUNT,
+    CURRENCY,
+    { ...textField('reference', 64, 1), required: true },
+    textField('payer.name', 200),
+    { path: 'payer.email', type: email },
+    { path: 'application_id', type: text },
+    { path: 'redirect_uri', type: returnUri },
+    { path: 'expires_at', type: instant, range: future },
+    metadata,
+  ];
+}
+
+function createLink(state: SandboxState, fields: readonly Field[], call: Call): Answer {
+  const { body } = call;
+  judge(body, fields);
+  for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
+  const project = projectOf(call);
+  const applicationId = optionalText(body, 'application_id');
+  if (applicationId !== null && state.applications.of(project, applicationId) === undefined) {
+    throw refuse('resource_missing', 'No such application.', 'application_id');
+  }
+  const id = newId(state, 'payment_links');
+  const token = state.ids.bare('link');
+  const expires = optionalText(body, 'expires_at');
+  const now = state.clock.now();
+  const until = expires === null ? now + LIFE_MS : Date.parse(expires);
+  const resource = composeLink(state, body, { id, token, until, now });
+  const kept: PaymentLinkKept = { n: state.payment_links.nextNumber(), project, resource, token };
+  state.payment_links.add(kept);
+  save(state, 'payment_links', kept);
+  planAt(state, 'expire_link', id, until);
+  call.resourceIds = [id, ...(applicationId === null ? [] : [applicationId])];
+  return json(201, resource);
+}
+
+/** Members in the order of the published example. */
+function composeLink(
+  state: SandboxState,
+  body: unknown,
+  facts: { id: string; token: string; until: number; now: number },
+): PaymentLinkObject {
+  return {
+    id: facts.id,
+    status: 'open',
+    url: `${state.settings.baseUrl}/pay/${facts.token}`,
+    amount: Number(at(body, 'amount')),
+    currency: 'GBP',
+    reference: String(at(body, 'reference')),
+    payer: payerOf(body),
+    application_id: optionalText(body, 'application_id'),
+    redirect_uri: optionalText(body, 'redirect_uri'),
+    expires_at: isoSeconds(facts.until),
+    created_at: isoSeconds(facts.now),
+    metadata: metadataOf(body),
+  };
+}
+
+function payerOf(body: unknown): PaymentLinkObject['payer'] {
+  const name = optionalText(body, 'payer.name');
+  const address = optionalText(body, 'payer.email');
+  if (name === null && address === null) return null;
+  return { ...(name === null ? {} : { name }), ...(address === null ? {} : { email: address }) };
+}
+
+function findLink(state: SandboxState, call: Call): PaymentLinkKept {
+  const id = call.params['id'] ?? '';
+  const kept = state.payment_links.of(projectOf(call), id);
+  if (kept === undefined) throw refuse('resource_missing', `No such payment link: ${id.slice(0, 64)}.`, 'id');
   call.resourceIds = [id];
   return kept;
 }

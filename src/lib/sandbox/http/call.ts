@@ -1,0 +1,135 @@
+/** One exchange with the sandbox as plain data, independent of how it came in: by the fetch value or by the port. */
+import type { Scope } from '../../contract/scopes.ts';
+import type { EventSink } from '../../http-server/server-events.ts';
+
+/** A sandbox holds three projects, each with credentials and records of its own (sandbox.md#start-up). */
+export type ProjectName = 'local' | 'launch' | 'scale';
+
+export interface Incoming {
+  method: string;
+  /** As sent, percent-encoding untouched. */
+  path: string;
+  /** Without the question mark. */
+  query: string;
+  /** Lower-case names; those that carry credentials are left out, so that no log can hold them. */
+  headers: Readonly<Record<string, string>>;
+  authorization: string | undefined;
+  /** null when there was none, and once it was logged; `too_large` when it went over the cap and was not read. */
+  body: Uint8Array | null | 'too_large';
+  /** Address of the other end. */
+  peer: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** How the same body is rendered again at any time: an idempotent answer need not be kept as text then. */
+  again?: Again;
+  /** Bytes that follow the headers over time, instead of `body`. */
+  stream?: Stream;
+}
+
+/** `render` gives the same text for this resource whenever it is asked. */
+export interface Again {
+  resource: object;
+  render(resource: object): string;
+}
+
+/** Writes until it returns; `closed` is aborted when the reader went away. */
+export type Stream = (sink: EventSink, closed: AbortSignal) => void;
+
+/** The connection is closed without an answer (sandbox.md#fault-injection). */
+export const DROPPED = 'dropped';
+
+export type Outgoing = Answer | typeof DROPPED;
+
+export interface Credential {
+  project: ProjectName;
+  /** What the log shows: a prefix. */
+  shown: string;
+  scopes: ReadonlySet<Scope>;
+}
+
+/** What a handler is given. It notes down what the request log should say. */
+export interface Call {
+  readonly request: Incoming;
+  readonly requestId: string;
+  /** Segments of the path that stand for ids, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly search: URLSearchParams;
+  /** Set once the credential was accepted. */
+  credential: Credential | null;
+  /** The JSON body of a partner or admin request; undefined when there was none. */
+  body: unknown;
+  readonly notes: string[];
+  resourceIds: string[];
+  scope: Scope | null;
+  idempotencyKey: string | null;
+  replayed: boolean;
+  faultId: string | null;
+  errorType: string | null;
+  errorCode: string | null;
+  errorParam: string | null;
+  /** The bodies hold a secret that was asked for: they are redacted before they are kept. */
+  secretive: boolean;
+  /** Figures for the headers; null shows those of project `local`, nothing taken. */
+  rate: RateFigures | null;
+}
+
+/** Headers that are never kept (sandbox.md#request-log-and-stream). */
+export const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie']);
+
+export interface RateFigures {
+  limit: number;
+  remaining: number;
+  /** Whole seconds until the bucket is full. */
+  reset: number;
+}
+
+/** Compact JSON, members in the order of the value (sandbox.md#determinism). */
+export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
+  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) };
+}
+
+export function empty(status: number, headers: Record<string, string> = {}): Answer {
+  return { status, headers, body: '' };
+}
+
+/** The project of an authenticated call. @throws Error when the route did not ask for a credential: a bug */
+export function projectOf(call: Call): ProjectName {
+  if (call.credential === null) throw new Error('a partner route was reached without a credential');
+  return call.credential.project;
+}
+
+// One request on its way through the sandbox, and what is learnt about it.
+
+export class OpenCall implements Call {
+  readonly request: Incoming;
+  readonly requestId: string;
+  readonly params: Readonly<Record<string, string>>;
+  credential: Credential | null = null;
+  body: unknown = undefined;
+  readonly notes: string[] = [];
+  resourceIds: string[] = [];
+  scope: Scope | null = null;
+  idempotencyKey: string | null = null;
+  replayed = false;
+  faultId: string | null = null;
+  errorType: string | null = null;
+  errorCode: string | null = null;
+  errorParam: string | null = null;
+  secretive = false;
+  rate: RateFigures | null = null;
+  #search: URLSearchParams | null = null;
+
+  constructor(request: Incoming, requestId: string, params: Readonly<Record<string, string>>) {
+    this.request = request;
+    this.requestId = requestId;
+    this.params = params;
+  }
+
+  get search(): URLSearchParams {
+    return (this.#search ??= new URLSearchParams(this.request.query));
+  }
+}

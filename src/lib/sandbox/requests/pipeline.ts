@@ -1,0 +1,234 @@
+/**
+ * What every request goes through, in the order of partner-api.md#requests-and-responses: route, credential, rate limit, scope, idempotency, JSON syntax,
+ * then the handler, which judges fields and state. Refusals become envelopes here, and every answer gets its request-id headers.
+ */
+import { isUtf8 } from 'node:buffer';
+import { problem } from '../../contract/problem.ts';
+import { bearsToken, hasForeignOrigin, isForeignPage, isLocalCaller } from '../../http-server/access.ts';
+import { type Answer, type Call, DROPPED, type Incoming, json, OpenCall, type Outgoing } from '../http/call.ts';
+import { andFinally, andThen, type MaybePromise } from '../http/maybe-promise.ts';
+import { Refusal, refusalAnswer, refuse } from '../http/refusal.ts';
+import {
+  answerInstead,
+  applyAfterAnswer,
+  delayOf,
+  type Fault,
+  faultFor,
+  type Faults,
+} from '../state/fault-injection.ts';
+import { bodyOf, nameOf, readKey } from '../state/idempotent-answers.ts';
+import type { KeptAnswer } from '../state/objects.ts';
+import { type Limits, rateHeaders } from '../state/rate-limits.ts';
+import { flush, type SandboxState } from '../state/state.ts';
+import type { RequestLog } from './request-log.ts';
+import type { Found, PlacedRoute, RouteTable } from './router.ts';
+
+export interface PipelineParts {
+  state: SandboxState;
+  routes: RouteTable;
+  limits: Limits;
+  faults: Faults;
+  log: RequestLog;
+}
+
+export type Pipeline = (request: Incoming) => MaybePromise<Outgoing>;
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  const { state, routes } = parts;
+  return (request) => {
+    const startedAt = state.settings.now();
+    const found = routes.find(request.method, request.path);
+    const call = openCall(state, request, found);
+    return andThen(answer(parts, call, found), (given) => {
+      const trouble = flush(state);
+      const outgoing = trouble === null ? given : refusalAnswer(call, unwritten(trouble));
+      if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
+      const isAdmin = 'route' in found && found.route?.plane === 'admin';
+      if (!isAdmin) parts.log.write(call, outgoing, startedAt);
+      return outgoing;
+    });
+  };
+}
+
+function openCall(state: SandboxState, request: Incoming, found: Found): Call {
+  const requestId = hasOwnCounter(request.path) ? state.ids.adminRequest() : state.ids.next('req_');
+  return new OpenCall(request, requestId, 'params' in found ? found.params : NO_PARAMS);
+}
+
+const NO_PARAMS = {};
+
+/** The envelope for what was no readable request. */
+export function unreadable(state: SandboxState, limits: Limits, status: number, message: string): Answer {
+  const requestId = state.ids.adminRequest();
+  const { body } = problem('invalid_request', { message, status, requestId, environment: 'sandbox' });
+  const ids = { 'Credicorp-Request-Id': requestId, 'x-credicorp-request-id': requestId };
+  return json(status, body, { ...ids, ...rateHeaders(limits.show('local')) });
+}
+
+/** Pages and admin routes draw their request ids from a counter of their own (sandbox.md#determinism). */
+function hasOwnCounter(path: string): boolean {
+  if (path.startsWith('/partner/')) return false;
+  return path === '/' || /^\/(?:_sandbox|apply|pay|docs|openapi\.json)(?:\/|$)/.test(path);
+}
+
+function finishHeaders(limits: Limits, call: Call, { headers }: Answer): void {
+  headers['Credicorp-Request-Id'] = call.requestId;
+  headers['x-credicorp-request-id'] = call.requestId;
+  if (headers['RateLimit-Limit'] === undefined) {
+    call.rate ??= limits.show('local');
+    Object.assign(headers, rateHeaders(call.rate));
+  }
+}
+
+function answer(parts: PipelineParts, call: Call, found: Found): MaybePromise<Outgoing> {
+  try {
+    parts.state.clock.settle();
+    if (!('params' in found)) throw unrouted(call, found.allow);
+    const outgoing = pass(parts, call, found.route);
+    return outgoing instanceof Promise ? outgoing.catch((error: unknown) => refusalAnswer(call, error)) : outgoing;
+  } catch (error) {
+    return refusalAnswer(call, error);
+  }
+}
+
+function unrouted({ request }: Call, allow: string | undefined): Refusal {
+  if (allow === undefined) {
+    return refuse('invalid_request', `There is no route ${request.path.slice(0, 200)}.`, undefined, { status: 404 });
+  }
+  return refuse('invalid_request', `${request.method} is not allowed here. Allowed: ${allow}.`, undefined, {
+    status: 405,
+    headers: { Allow: allow },
+  });
+}
+
+function pass(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromise<Outgoing> {
+  if (route.plane === 'admin') return admit(parts, call, route);
+  refuseForeignPage(parts.state, call);
+  const fault = faultFor(parts.faults, call);
+  const instead = fault && answerInstead(call, fault);
+  if (instead) return instead;
+  if (route.plane === 'partner') return passPartner(parts, call, route, fault);
+  if (route.plane === 'public') call.rate = parts.limits.visit(call.request.peer, route.path);
+  if (route.plane === 'page') refuseForeignForm(parts.state, call);
+  if (call.request.body === 'too_large') throw tooLarge();
+  return andThen(
+    andThen(delayOf(fault), () => route.handle(call)),
+    (given) => applyAfterAnswer(fault, given),
+  );
+}
+
+function passPartner(
+  parts: PipelineParts,
+  call: Call,
+  route: PlacedRoute,
+  fault: Fault | null,
+): MaybePromise<Outgoing> {
+  const { state, limits } = parts;
+  const credential = state.authenticator.admit(call.request.authorization, state.clock.now());
+  const { project } = credential;
+  call.credential = credential;
+  call.scope = route.scope;
+  call.rate = limits.take(project, route.sub);
+  limits.enter(project);
+  return andFinally(
+    () => {
+      if (route.scope !== null && !credential.scopes.has(route.scope)) throw lacking(route.scope);
+      return execute(parts, call, route, fault);
+    },
+    () => limits.leave(project),
+  );
+}
+
+/** Idempotency, then the body, then the handler; the answer is kept before anything spoils it. */
+function execute(parts: PipelineParts, call: Call, route: PlacedRoute, fault: Fault | null): MaybePromise<Outgoing> {
+  const { body } = call.request;
+  if (body === 'too_large') throw tooLarge();
+  const perform = (): MaybePromise<Outgoing> => andThen(delayOf(fault), () => performed(call, route, body));
+  call.idempotencyKey = route.method === 'GET' ? null : readKey(call);
+  if (call.idempotencyKey === null) return andThen(perform(), (given) => applyAfterAnswer(fault, given));
+  const turn = claimKey(parts.state, call, call.idempotencyKey, body);
+  if ('kept' in turn) return applyAfterAnswer(fault, replay(call, turn.kept));
+  const settle = (given: Outgoing | null): void =>
+    turn.claim.settle(given === DROPPED ? null : given, call.resourceIds);
+  return andThen(andFinally(perform, settle), (given) => applyAfterAnswer(fault, given));
+}
+
+function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): MaybePromise<Outgoing> {
+  try {
+    if (route.method === 'POST' || route.method === 'PATCH') call.body = parseBody(body);
+    return route.handle(call);
+  } catch (error) {
+    return refusalAnswer(call, error);
+  }
+}
+
+function claimKey(
+  state: SandboxState,
+  call: Call,
+  key: string,
+  body: Uint8Array | null,
+): ReturnType<SandboxState['keys']['claim']> {
+  const { method, path } = call.request;
+  return state.keys.claim(nameOf(call.credential?.project ?? 'local', method, path, key), body, state.clock.now());
+}
+
+function replay(call: Call, kept: KeptAnswer): Answer {
+  call.replayed = true;
+  call.resourceIds = kept.resourceIds === '' ? [] : kept.resourceIds.split(' ');
+  const body = bodyOf(kept);
+  const type = body === '' ? {} : { 'Content-Type': 'application/json' };
+  return { status: kept.status, headers: { ...type, 'Idempotency-Replayed': 'true' }, body };
+}
+
+/** Judged as JSON whatever `Content-Type` says (partner-api.md#requests-and-responses). Undefined for no body. @throws Refusal 400 */
+function parseBody(body: Uint8Array | null | 'too_large'): unknown {
+  if (body === 'too_large') throw tooLarge();
+  if (body === null || body.length === 0) return undefined;
+  try {
+    if (!isUtf8(body)) throw new SyntaxError('not UTF-8');
+    const value: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    throw refuse('invalid_request', 'The body is not valid JSON.');
+  }
+  throw refuse('invalid_request', 'The body must be a JSON object.');
+}
+
+/** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox.md#admin-routes). */
+function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromise<Outgoing> {
+  const { request } = call;
+  const isLog = route.path.startsWith('/_sandbox/requests');
+  if (!isLocalCaller(request) && !(isLog && bearsToken(request.authorization, parts.state.settings.logToken))) {
+    throw refuse('loopback_only', 'Admin routes answer on the machine of the sandbox only, called by a loopback name.');
+  }
+  if (route.method === 'POST') call.body = parseBody(request.body);
+  return route.handle(call);
+}
+
+/** A sandbox for this machine is not for web pages of elsewhere, rebound names included. */
+function refuseForeignPage({ settings }: SandboxState, { request }: Call): void {
+  if (settings.anyName || !isForeignPage(request, settings.baseUrl)) return;
+  throw refuse(
+    'loopback_only',
+    'This sandbox listens for its own machine, and the Host or Origin is of elsewhere. Call it as 127.0.0.1, or start it with --host.',
+  );
+}
+
+function refuseForeignForm(state: SandboxState, call: Call): void {
+  if (call.request.method === 'POST' && hasForeignOrigin(call.request, state.settings.baseUrl)) {
+    throw refuse('invalid_request', 'A page of another origin cannot act here.', undefined, { status: 403 });
+  }
+}
+
+/** Nothing is acknowledged that is not on disk (sandbox.md#persistence). */
+function unwritten(trouble: string): Refusal {
+  return refuse('service_unavailable', `The data file of the sandbox could not be written: ${trouble}.`);
+}
+
+function lacking(scope: string): Refusal {
+  return refuse('insufficient_scope', `This route needs the scope ${scope}.`);
+}
+
+function tooLarge(): Refusal {
+  return refuse('payload_too_large', 'The body is over 64 KiB.');
+}

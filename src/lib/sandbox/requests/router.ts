@@ -1,0 +1,93 @@
+/** Which route a request is for: hono's router over one table, so that an unknown method is told from an unknown path. */
+import { PatternRouter } from 'hono/router/pattern-router';
+import { partnerRoute, type Scope } from '../../contract/scopes.ts';
+import type { Call, Outgoing } from '../http/call.ts';
+import type { SubLimit } from '../state/rate-limits.ts';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/**
+ * Who is let in and how refusals look: `partner` asks for a bearer, `token` for client authentication, `open` and `public` for
+ * nothing, `page` is for people, `admin` for this machine only.
+ */
+export type Plane = 'partner' | 'token' | 'open' | 'public' | 'page' | 'admin';
+
+export type Handle = (call: Call) => Outgoing | Promise<Outgoing>;
+
+export interface Route {
+  method: Method;
+  /** `:id` stands for one segment. */
+  path: string;
+  plane: Plane;
+  handle: Handle;
+}
+
+export interface PlacedRoute extends Route {
+  scope: Scope | null;
+  /** The limit of this route alone, where it has one (partner-api.md#endpoint-inventory). */
+  sub: SubLimit | undefined;
+}
+
+export type Found =
+  { route: PlacedRoute; params: Record<string, string> } | { allow: string } | { route: null; allow?: undefined };
+
+export interface RouteTable {
+  find(method: string, path: string): Found;
+}
+
+/** Fixed paths are looked up before patterns, and earlier patterns win where two fit. */
+export function createRouter(routes: readonly Route[]): RouteTable {
+  const fixed = new Map<string, Methods>();
+  const patterns = new Map<string, Methods>();
+  for (const route of routes) {
+    const paths = route.path.includes(':') ? patterns : fixed;
+    const methods = paths.get(route.path) ?? new Map<string, PlacedRoute>();
+    methods.set(route.method, place(route));
+    paths.set(route.path, methods);
+  }
+  const router = new PatternRouter<Methods>();
+  for (const [path, methods] of patterns) router.add('ALL', path, methods);
+  return {
+    find(method, path) {
+      const exact = fixed.get(path);
+      if (exact) return choose(exact, method, {});
+      // A path with a slash at its end is another path.
+      const [first] = path.endsWith('/') ? [] : router.match('ALL', path)[0];
+      return first === undefined ? { route: null } : choose(first[0], method, first[1]);
+    },
+  };
+}
+
+type Methods = Map<string, PlacedRoute>;
+
+function choose(methods: Methods, method: string, found: Readonly<Record<string, string | number>>): Found {
+  // HEAD answers as GET without a body (sandbox.md#start-up).
+  const route = methods.get(method === 'HEAD' ? 'GET' : method);
+  if (route === undefined) return { allow: allowed(methods) };
+  const params: Record<string, string> = {};
+  for (const name in found) params[name] = decoded(String(found[name]));
+  return { route, params };
+}
+
+function place(route: Route): PlacedRoute {
+  if (route.plane !== 'partner') return { ...route, scope: null, sub: undefined };
+  const row = partnerRoute(route.method, route.path);
+  if (row === null) throw new Error(`${route.method} ${route.path} is not in the inventory of partner routes`);
+  const { scope, perSecond } = row;
+  const sub = perSecond === undefined ? undefined : { route: `${route.method} ${route.path}`, perSecond };
+  return { ...route, scope, sub };
+}
+
+function allowed(methods: Methods): string {
+  return [...methods.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+}
+
+/** A segment that is not properly encoded stands for itself: it names nothing anyway. */
+function decoded(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,202 @@
+/** The sandbox as a value with `fetch` (sandbox.md#start-up): the partner API, its webhooks, its clock and its faults, without a port. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WriteDown } from '../contract/exchange.ts';
+import type { TierName } from '../contract/tiers.ts';
+import { Dispatcher } from './deliveries/dispatcher.ts';
+import { createSender, type Post } from './deliveries/sender.ts';
+import { answerOf, incomingOf } from './fetch.ts';
+import { type Answer, DROPPED, type Incoming, type Outgoing } from './http/call.ts';
+import type { MaybePromise } from './http/maybe-promise.ts';
+import { createStepRunner } from './lifecycle/steps.ts';
+import { createPipeline, type Pipeline, unreadable } from './requests/pipeline.ts';
+import { createRequestLog, type RequestLog } from './requests/request-log.ts';
+import { createRouter } from './requests/router.ts';
+import { routesOf } from './route-table.ts';
+import { withoutCredicorpHeaders } from './routes/acountpay.ts';
+import { Companies } from './state/companies.ts';
+import { createFaults } from './state/fault-injection.ts';
+import type { ReservedCompany } from './state/objects.ts';
+import { openDataFile } from './state/persistence.ts';
+import { Limits } from './state/rate-limits.ts';
+import reserved from './state/reserved-companies.json' with { type: 'json' };
+import { clockAndCounters, restore } from './state/saved-state.ts';
+import { createState, flush, resetState, type SandboxState, type Settings } from './state/state.ts';
+
+export interface Peer {
+  /** Address of the other end; a loopback address opens the admin routes. */
+  address: string;
+}
+
+export interface Sandbox {
+  /** Answers one request. A connection dropped on purpose rejects with a TypeError, as a lost connection does for `fetch`. */
+  fetch(request: Request, peer: Peer): Promise<Response>;
+  /** The same as plain data, for an adapter that has no use for Request and Response. */
+  handle(request: Incoming): MaybePromise<Outgoing>;
+  /** The answer to what was no readable request. */
+  unreadable(status: number, message: string): Answer;
+  /** The seed in force: a data file brings its own. */
+  readonly seed: string;
+  /** What the user should be told about the start. */
+  readonly notices: readonly string[];
+  /** Lets the clock run: from here on things happen between requests. */
+  start(): void;
+  /**
+   * Ends what runs of itself, waits a little for attempts under way, and until nothing is being answered any more: what is answered
+   * later would not be kept. @throws Failure when the data file cannot be written
+   */
+  stop(quiet?: Promise<void>): Promise<void>;
+}
+
+/** Real milliseconds deliveries under way get at the end. */
+const FINISH_MS = 1500;
+
+/** @throws Failure `unavailable` when the data file cannot be used */
+export function createSandbox(options: SandboxOptions): Sandbox {
+  const settings = settle(options);
+  const state = createState(
+    settings,
+    new Companies(reserved as readonly ReservedCompany[], options.companies ?? [], settings.lenient),
+  );
+  const notices = options.data === undefined ? [] : keepIn(state, options.data);
+  const sender = options.post ? { post: options.post, close: () => {} } : createSender();
+  const { handle, log, limits } = assemble(state, options, sender.post);
+  return {
+    handle,
+    async fetch(request, peer) {
+      const outgoing = await handle(await incomingOf(request, peer.address));
+      if (outgoing === DROPPED) throw new TypeError('the connection was dropped by a fault');
+      return answerOf(outgoing, request.method);
+    },
+    unreadable: (status, message) => unreadable(state, limits, status, message),
+    get seed() {
+      return state.seed;
+    },
+    notices,
+    start: () => state.clock.start(),
+    async stop(quiet) {
+      log.close();
+      await Promise.all([quiet, Promise.race([state.clock.stop(), sleep(FINISH_MS, undefined, { ref: false })])]);
+      sender.close();
+      state.persistence.close();
+    },
+  };
+}
+
+/** Puts the parts round a state together. */
+function assemble(
+  state: SandboxState,
+  options: SandboxOptions,
+  post: Post,
+): { handle: Pipeline; log: RequestLog; limits: Limits } {
+  const faults = createFaults({
+    newId: (prefix) => state.ids.next(prefix),
+    draw: () => state.ids.draw(),
+    now: () => state.clock.now(),
+  });
+  const limits = new Limits(state.settings.now, state.settings);
+  const log = createRequestLog(state, options.record);
+  const dispatcher = new Dispatcher(state, { post, faults, written: log.writeAttempt });
+  state.clock.onDue(createStepRunner(state, faults, (step) => dispatcher.run(step)));
+  state.clock.onSettled = () => void flush(state);
+  const reset = (seed: string | null, keepEndpoints: boolean): void => {
+    resetState(state, seed, keepEndpoints);
+    faults.remove(null);
+    dispatcher.forget();
+    limits.reset();
+    log.clear();
+  };
+  const routes = createRouter(routesOf(state, { limits, faults, log, reset }));
+  const pipeline = createPipeline({ state, routes, limits, faults, log });
+  return {
+    handle: state.settings.provider === 'acountpay' ? withoutCredicorpHeaders(pipeline) : pipeline,
+    log,
+    limits,
+  };
+}
+
+/** Takes up the state of a data file, and writes to it from now on. @throws Failure */
+function keepIn(state: SandboxState, path: string): readonly string[] {
+  const asked = state.seed;
+  const file = openDataFile({ path, now: state.settings.now(), clockAndCounters: () => clockAndCounters(state) });
+  const isNew = file.read('state').length === 0;
+  restore(state, file);
+  state.persistence = file;
+  if (state.settings.jwtAlg === 'RS256') file.put('state', 'keys', (state.keyring.current(), state.keyring.save()));
+  const went = isNew ? [] : ownStory(state, asked);
+  file.flush();
+  return [...file.notices, ...went];
+}
+
+/** What a file that was used before decides instead of the options. */
+function ownStory(state: SandboxState, asked: string): string[] {
+  return [
+    ...(state.seed === asked ? [] : [`the seed of the data file is in force: ${state.seed}`]),
+    ...(state.settings.clock.start === undefined
+      ? []
+      : [`the clock of the data file goes on from ${state.clock.stamp()}`]),
+  ];
+}
+
+// How a sandbox was started (sandbox.md#start-up), with every default filled in.
+
+export interface SandboxOptions {
+  /** Origin without a final slash, `http://127.0.0.1:4010`. */
+  baseUrl: string;
+  /** Of the program; told by the health route. */
+  version: string;
+  /** The same seed tells the same story (sandbox.md#determinism). */
+  seed: string;
+  /** Whose API it imitates; the admin routes, the clock and the faults are the same. Default `credicorp`. */
+  provider?: 'credicorp' | 'acountpay';
+  /** Of project `local`. Default `build`. */
+  tier?: TierName;
+  /** false keeps the headers and never refuses. */
+  rateLimit?: boolean;
+  /** `start` in epoch milliseconds; `speed` is a factor above 0. */
+  clock?: { start?: number; speed?: number; frozen?: boolean };
+  /** false: the applicant is not imitated. */
+  autoSubmit?: boolean;
+  /** Unknown companies are approved. */
+  lenient?: boolean;
+  /** The documented rule on e-mail or return URL is enforced. */
+  strict?: boolean;
+  /** More rows for the table of companies; a row with a known number replaces it. */
+  companies?: readonly ReservedCompany[];
+  jwtAlg?: 'ES256' | 'RS256';
+  v1Order?: 'new-first' | 'old-first';
+  webhookDebugHeaders?: boolean;
+  /** Opens the request log to another host that sends it as bearer (sandbox.md#admin-routes). */
+  logToken?: string;
+  /** Answers under any name: it listens for other machines. Default: only for this one, and for no web page of elsewhere. */
+  anyName?: boolean;
+  /** Path of the file that keeps the state. */
+  data?: string;
+  /** Real milliseconds since the epoch. */
+  now(): number;
+  /** Sends one webhook delivery; the network by default. */
+  post?: Post;
+  /** Writes each exchange into the user's journal. */
+  record?: WriteDown;
+}
+
+function settle(options: SandboxOptions): Settings {
+  const { clock = {} } = options;
+  return {
+    baseUrl: options.baseUrl.replace(/\/+$/, ''),
+    version: options.version,
+    seed: options.seed,
+    provider: options.provider ?? 'credicorp',
+    tier: options.tier ?? 'build',
+    rateLimit: options.rateLimit ?? true,
+    clock: { start: clock.start, speed: clock.speed ?? 1, frozen: clock.frozen ?? false },
+    autoSubmit: options.autoSubmit ?? true,
+    lenient: options.lenient ?? false,
+    strict: options.strict ?? false,
+    jwtAlg: options.jwtAlg ?? 'ES256',
+    v1Order: options.v1Order ?? 'new-first',
+    webhookDebugHeaders: options.webhookDebugHeaders ?? false,
+    logToken: options.logToken,
+    anyName: options.anyName ?? false,
+    now: options.now,
+  };
+}

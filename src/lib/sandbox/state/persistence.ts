@@ -1,0 +1,188 @@
+import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { DatabaseSync } from 'node:sqlite';
+import { Failure } from '../../failure.ts';
+
+/** Where changes are noted so that they outlive the process (sandbox.md#persistence). Without a data file nothing is noted. */
+
+export interface Persistence {
+  /** Notes the present value of a record; it is read when the note is written out. */
+  put(kind: string, key: string, value: object): void;
+  remove(kind: string, key: string): void;
+  /** Writes out what was noted, before an answer leaves. */
+  flush(): void;
+  /** Drops everything, on reset. */
+  clear(): void;
+  close(): void;
+}
+
+export const noPersistence: Persistence = {
+  put: () => {},
+  remove: () => {},
+  flush: () => {},
+  clear: () => {},
+  close: () => {},
+};
+
+// The state on disk (sandbox.md#persistence): one SQLite file that belongs to one process. What was noted is written in one transaction before the answer leaves, so a killed process loses nothing it acknowledged.
+
+/** Changes with the shape of the records. */
+const FORMAT = 1;
+/** `cred` in ASCII: tells our files from other people's databases. */
+const APPLICATION_ID = 0x63726564;
+
+export interface SavedRow {
+  key: string;
+  value: unknown;
+}
+
+export interface DataFile extends Persistence {
+  /** Every record of a kind. */
+  read(kind: string): SavedRow[];
+  /** What the user should be told about the file. */
+  readonly notices: readonly string[];
+}
+
+export interface DataFileFacts {
+  path: string;
+  /** Real milliseconds, for the name of a file that is set aside. */
+  now: number;
+  /** State that is written beside every change: counters, clock. */
+  clockAndCounters(): Record<string, object>;
+}
+
+/** @throws Failure `unavailable` when another process has the file or the place cannot be written */
+export function openDataFile(facts: DataFileFacts): DataFile {
+  const notices: string[] = [];
+  let db = tryOpen(facts.path);
+  if (typeof db === 'string') {
+    const aside = `${facts.path}.unreadable-${facts.now}`;
+    for (const suffix of ['', '-wal', '-shm']) {
+      if (existsSync(facts.path + suffix)) renameSync(facts.path + suffix, aside + suffix);
+    }
+    notices.push(`the data file ${facts.path} ${db}; it was set aside as ${aside}`);
+    db = tryOpen(facts.path);
+  }
+  if (typeof db === 'string') throw new Failure('unavailable', `the data file ${facts.path} ${db}`);
+  return persistenceOn(db, facts, notices);
+}
+
+function persistenceOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly string[]): DataFile {
+  const put = db.prepare(
+    'INSERT INTO records (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  );
+  const remove = db.prepare('DELETE FROM records WHERE kind = ? AND key = ?');
+  const read = db.prepare('SELECT key, value FROM records WHERE kind = ?');
+  const noted = new Map<string, { kind: string; key: string; value: object | null }>();
+  const places = ['', '-wal'].map((suffix) => placeOf(facts.path + suffix));
+  let emptied = false;
+  const write = (): void => {
+    if (places.some((inPlace) => !inPlace())) throw new Error('it was moved or removed while in use');
+    db.exec('BEGIN');
+    try {
+      if (emptied) db.exec('DELETE FROM records');
+      for (const { kind, key, value } of noted.values()) {
+        if (value === null) remove.run(kind, key);
+        else put.run(kind, key, JSON.stringify(value));
+      }
+      for (const [key, value] of Object.entries(facts.clockAndCounters())) put.run('state', key, JSON.stringify(value));
+      db.exec('COMMIT');
+      noted.clear();
+      emptied = false;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  };
+  return {
+    notices,
+    put: (kind, key, value) => void noted.set(`${kind} ${key}`, { kind, key, value }),
+    remove: (kind, key) => void noted.set(`${kind} ${key}`, { kind, key, value: null }),
+    flush: () => (noted.size > 0 ? write() : undefined),
+    clear() {
+      noted.clear();
+      emptied = true;
+    },
+    close() {
+      if (!db.isOpen) return;
+      try {
+        write();
+      } catch (error) {
+        const described = error instanceof Error ? error.message : String(error);
+        const next =
+          'the file, wherever it is now, holds what was answered for; what happened of itself since then is lost';
+        const message = `the data file ${facts.path} could not be written at the end: ${described}`;
+        throw new Failure('unavailable', message, { code: 'data_unusable', next }, error);
+      } finally {
+        db.close();
+      }
+    },
+    read: (kind) => read.all(kind).map((row) => ({ key: String(row['key']), value: JSON.parse(String(row['value'])) })),
+  };
+}
+
+/** Whether a file is still the one that was opened: a removed one takes every write and keeps none. */
+function placeOf(path: string): () => boolean {
+  const { ino } = statSync(path);
+  return () => statSync(path, { throwIfNoEntry: false })?.ino === ino;
+}
+
+/** The database, or in words why it is none of ours. @throws Failure */
+function tryOpen(path: string): DatabaseSync | string {
+  makePrivate(path);
+  // Loaded only where a data file is asked for: it is experimental in the oldest Node we support, and says so when loaded.
+  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite');
+  const db = new DatabaseSync(path);
+  try {
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    db.exec('BEGIN EXCLUSIVE');
+    const version = numberOf(db, 'user_version');
+    const owner = numberOf(db, 'application_id');
+    const tables = numberOf(db, 'schema_version');
+    if (tables !== 0 && (owner !== APPLICATION_ID || version !== FORMAT)) {
+      db.exec('ROLLBACK');
+      db.close();
+      return owner === APPLICATION_ID ? `has the unknown version ${version}` : 'is not one of this program';
+    }
+    db.exec(
+      'CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID',
+    );
+    db.exec(`PRAGMA user_version = ${FORMAT}; PRAGMA application_id = ${APPLICATION_ID}`);
+    db.exec('COMMIT');
+    db.prepare('SELECT count(*) FROM records').get();
+    return db;
+  } catch (error) {
+    db.close();
+    return judge(path, error);
+  }
+}
+
+/** SQLite's result codes (sqlite.org/rescode.html): 5 busy, 11 corrupt, 26 not a database. */
+function judge(path: string, error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+  if (code === 5 || code === 6) {
+    const next = 'stop the other sandbox, or name another file with --data';
+    throw new Failure(
+      'unavailable',
+      `another process uses the data file ${path}`,
+      { code: 'data_in_use', next },
+      error,
+    );
+  }
+  if (code === 11 || code === 26) return 'cannot be read';
+  throw new Failure('unavailable', `the data file ${path} cannot be used`, { code: 'data_unusable' }, error);
+}
+
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+  } catch (error) {
+    const next = 'name a file in a directory you may write to';
+    throw new Failure('unavailable', `the data file ${path} cannot be written`, { code: 'data_unusable', next }, error);
+  }
+}
+
+function numberOf(db: DatabaseSync, pragma: string): number {
+  return Number(db.prepare(`PRAGMA ${pragma}`).get()?.[pragma] ?? 0);
+}
