@@ -15,7 +15,7 @@ import { decisionRoutes } from './routes/decisions.ts';
 import { endpointRoutes } from './routes/endpoints.ts';
 import { identityRoutes } from './routes/identity-checks.ts';
 import { linkRoutes, paymentRoutes } from './routes/payments.ts';
-import { tokenRoutes } from './routes/token-endpoint.ts';
+import { tokenRoutes } from './routes/oauth.ts';
 import type { Faults } from './state/fault-injection.ts';
 import type { Limits } from './state/rate-limits.ts';
 import type { SandboxState } from './state/state.ts';

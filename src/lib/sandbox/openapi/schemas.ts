@@ -22,7 +22,7 @@ import { ENDPOINT_FIELDS, PATCH_FIELDS } from '../routes/endpoints.ts';
 import { IDENTITY_FIELDS } from '../routes/identity-checks.ts';
 import { linkFields } from '../routes/payments.ts';
 import { PAYMENT_FIELDS } from '../routes/payments.ts';
-import { INTROSPECTION_FIELDS, TOKEN_FIELDS } from '../routes/token-endpoint.ts';
+import { INTROSPECTION_FIELDS, TOKEN_FIELDS } from '../routes/oauth.ts';
 
 export type Schema = Record<string, unknown>;
 
