@@ -45,7 +45,7 @@ export default class Status extends BaseCommand<typeof Status> {
   /** Up is whatever is not down. */
   private async waitUp(home: ApiHost, limitMs: number): Promise<Platform> {
     const { ticks, signal } = this.context;
-    const { sleep } = await import('../lib/api/sleep.ts');
+    const { sleep } = await import('../lib/api/retry.ts');
     const end = ticks() + limitMs;
     const spinner = startSpinner(this.context, `waiting for ${new URL(home.base).host}`);
     try {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { z } from 'zod';
-import { type Answer, judge } from '../../src/lib/api/answers.ts';
-import type { TransportAnswer } from '../../src/lib/api/transport-answer.ts';
+import { type Answer, parseAnswer } from '../../src/lib/api/answers.ts';
+import type { TransportAnswer } from '../../src/lib/api/transport.ts';
 import { PROBLEMS } from '../../src/lib/contract/problem.ts';
 import { writeJson } from '../../src/lib/contract/json.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../../src/lib/failure.ts';
@@ -23,7 +23,7 @@ function answer(
 function failureOf(given: TransportAnswer, more: object = {}): Failure {
   let failure: unknown;
   assert.throws(
-    () => judge(given, { ...asked, ...more }),
+    () => parseAnswer(given, { ...asked, ...more }),
     (error) => {
       failure = error;
       return true;
@@ -33,7 +33,7 @@ function failureOf(given: TransportAnswer, more: object = {}): Failure {
   return failure;
 }
 
-describe('judge, each code of the table', () => {
+describe('parseAnswer, each code of the table', () => {
   for (const [code, entry] of Object.entries(PROBLEMS)) {
     for (const status of entry.status) {
       it(`${status} ${code}`, () => {
@@ -50,7 +50,7 @@ describe('judge, each code of the table', () => {
   }
 });
 
-describe('judge, each shape of an error', () => {
+describe('parseAnswer, each shape of an error', () => {
   const id = 'req_8Hn2Lp0Wd4Xc';
   const rows: [what: string, given: TransportAnswer, kind: FailureKind, facts: FailureFacts, message?: RegExp][] = [
     [
@@ -211,7 +211,7 @@ describe('judge, each shape of an error', () => {
   });
 });
 
-describe('judge, routes that no document states', () => {
+describe('parseAnswer, routes that no document states', () => {
   const rows: [what: string, given: TransportAnswer, assumed: boolean, code: string | undefined][] = [
     ['405', answer(405, ''), true, 'not_offered'],
     ['404 of a proxy', answer(404, '<html>'), true, 'not_offered'],
@@ -232,12 +232,12 @@ describe('judge, routes that no document states', () => {
   }
 });
 
-describe('judge, successes', () => {
+describe('parseAnswer, successes', () => {
   const schema = z.looseObject({ id: z.string() });
 
   it('gives the document as it was written, and its judged twin', () => {
     const text = '{"id":"app_1","amount_pence":9007199254740993,"rate":1.0,"new_member":[null]}';
-    const judged: Answer<{ id: string }> = judge(answer(200, text, { 'x-credicorp-request-id': 'req_1' }), {
+    const judged: Answer<{ id: string }> = parseAnswer(answer(200, text, { 'x-credicorp-request-id': 'req_1' }), {
       ...asked,
       schema,
     });
@@ -248,7 +248,7 @@ describe('judge, successes', () => {
   });
 
   it('takes an empty body as null', () => {
-    assert.equal(judge(answer(204, ''), asked).json, null);
+    assert.equal(parseAnswer(answer(204, ''), asked).json, null);
   });
 
   const rows: [what: string, given: TransportAnswer, words: RegExp][] = [

@@ -1,7 +1,7 @@
 /** What is sent to the token plane is repeated: nothing but a token comes of a grant. */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { createPlainSend } from '../../src/lib/api/plain-send.ts';
+import { createPlainSend } from '../../src/lib/api/client.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { Failure } from '../../src/lib/failure.ts';
@@ -28,7 +28,8 @@ function setUp() {
     random: () => 0.5,
     sleep: async (ms) => void (skipped += ms),
     signal: new AbortController().signal,
-    limits: { maxRetries: 3, totalMs: 60_000, maxWaitMs: 60_000 },
+    maxRetries: 3,
+    timeoutMs: 15_000,
     record: (record) => records.push(record),
     environment: 'local',
     onWait: ({ reason, ms }) => waits.push(`${reason} ${ms}`),

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, type ClientOptions, createClient } from '../../src/lib/api/client.ts';
-import { operate } from '../../src/lib/api/operate.ts';
+import { createRateLimiter } from '../../src/lib/api/rate-limit.ts';
 import { pages } from '../../src/lib/api/pages.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import { lookAtDecision, waitForDecision } from '../../src/lib/api/wait.ts';
@@ -54,6 +54,8 @@ function clientOf(key: string, more: Partial<ClientOptions> = {}): Client {
     sleep,
     random: Math.random,
     environment: 'local',
+    rateLimiter: createRateLimiter({ now, sleep }),
+    record: () => undefined,
     ...more,
   });
 }
@@ -61,7 +63,7 @@ const launch = (more: Partial<ClientOptions> = {}): Client => clientOf('sk_test_
 const scale = (more: Partial<ClientOptions> = {}): Client => clientOf('sk_test_scale', more);
 
 const apply = (client: Client, company: string) =>
-  operate(client, 'applications.create', {
+  client.call('applications.create', {
     body: { amount_pence: 2500000, term_months: 12, business: { company_number: company } },
   });
 const failed = (promise: Promise<unknown>): Promise<Failure> =>
@@ -87,9 +89,9 @@ describe('client and sandbox', () => {
     assert.equal(decision.data.outcome, 'approved');
     assert.equal(decision.data.application_id, created.data.id);
     assert.ok(states.length > 0 && states.every((state) => state === 'pending'));
-    const link = await operate(client, 'links.create', { body: { amount: 45000, reference: 'INV-5512' } });
+    const link = await client.call('links.create', { body: { amount: 45000, reference: 'INV-5512' } });
     assert.equal(link.data.amount, 45000);
-    const again = await operate(client, 'links.get', { id: link.data.id ?? '' });
+    const again = await client.call('links.get', { id: link.data.id ?? '' });
     assert.equal(again.text, link.text);
   });
 
@@ -117,12 +119,12 @@ describe('client and sandbox', () => {
     const client = launch();
     const rows: [call: () => Promise<unknown>, failure: string][] = [
       [() => apply(client, '00000410'), 'refused company_not_eligible'],
-      [() => operate(client, 'applications.create', { body: { term_months: 12 } }), 'refused parameter_missing'],
-      [() => operate(client, 'applications.get', { id: 'app_none' }), 'not_found resource_missing'],
-      [() => operate(clientOf('sk_test_wrong'), 'applications.list'), 'auth unauthorized'],
-      [() => operate(client, 'applications.list', { query: { cursor: 'made-up' } }), 'refused parameter_invalid'],
-      [() => client.call({ method: 'GET', path: '/partner/v1/mandates', assumed: true }), 'not_found not_offered'],
-      [() => client.call({ method: 'PUT', path: '/partner/v1/applications', assumed: true }), 'refused not_offered'],
+      [() => client.call('applications.create', { body: { term_months: 12 } }), 'refused parameter_missing'],
+      [() => client.call('applications.get', { id: 'app_none' }), 'not_found resource_missing'],
+      [() => clientOf('sk_test_wrong').call('applications.list'), 'auth unauthorized'],
+      [() => client.call('applications.list', { query: { cursor: 'made-up' } }), 'refused parameter_invalid'],
+      [() => client.request({ method: 'GET', path: '/partner/v1/mandates', assumed: true }), 'not_found not_offered'],
+      [() => client.request({ method: 'PUT', path: '/partner/v1/applications', assumed: true }), 'refused not_offered'],
     ];
     for (const [call, expected] of rows) {
       const failure = await failed(call());
@@ -134,12 +136,12 @@ describe('client and sandbox', () => {
   it('the same key twice is one application', async () => {
     const client = launch();
     const body = { amount_pence: 100000, term_months: 3, business: { company_number: '00000403' } };
-    const first = await operate(client, 'applications.create', { body, idempotencyKey: 'one-key' });
-    const second = await operate(client, 'applications.create', { body, idempotencyKey: 'one-key' });
+    const first = await client.call('applications.create', { body, idempotencyKey: 'one-key' });
+    const second = await client.call('applications.create', { body, idempotencyKey: 'one-key' });
     assert.equal(second.text, first.text);
     assert.equal(second.headers['idempotency-replayed'], 'true');
     const other = await failed(
-      operate(client, 'applications.create', { body: { ...body, term_months: 4 }, idempotencyKey: 'one-key' }),
+      client.call('applications.create', { body: { ...body, term_months: 4 }, idempotencyKey: 'one-key' }),
     );
     assert.equal(other.facts.code, 'idempotency_conflict');
   });
@@ -203,7 +205,7 @@ describe('client and sandbox', () => {
     const worker = async (): Promise<void> => {
       while (next < 200) {
         next += 1;
-        await operate(client, 'links.create', { body: { amount: 100 + next, reference: `INV-${next}` } });
+        await client.call('links.create', { body: { amount: 100 + next, reference: `INV-${next}` } });
       }
     };
     await Promise.all(Array.from({ length: 4 }, worker));

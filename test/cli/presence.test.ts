@@ -6,6 +6,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { createClient } from '../../src/lib/api/client.ts';
+import { createRateLimiter } from '../../src/lib/api/rate-limit.ts';
+import { sleep } from '../../src/lib/api/retry.ts';
 import { createTransport } from '../../src/lib/api/transport.ts';
 import { createPresence, presenceEvery } from '../../src/lib/cli/webhooks/presence.ts';
 import { Failure } from '../../src/lib/failure.ts';
@@ -41,7 +43,13 @@ async function openApi(environment: string, answers: Answer[]) {
       timeoutMs: 2000,
       maxRetries: 0,
     },
-    ...{ token: async () => 'token', now: Date.now, random: () => 0, record: () => undefined },
+    ...{
+      token: async () => 'token',
+      now: Date.now,
+      random: () => 0,
+      record: () => undefined,
+      rateLimiter: createRateLimiter({ now: Date.now, sleep }),
+    },
   });
   const asking = {
     identity: { environment: { value: environment }, base: { value: base } },

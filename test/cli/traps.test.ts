@@ -172,7 +172,7 @@ test('8: what is heavy is imported only where it is used', async () => {
     );
   }
   assert.ok(
-    (await staticImports(join(repository, 'src/lib/api/schemas.ts'))).has('zod/mini'),
+    (await staticImports(join(repository, 'src/lib/contract/resources.ts'))).has('zod/mini'),
     'the walk sees what is there',
   );
 });

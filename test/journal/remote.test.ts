@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { sleep } from '../../src/lib/api/sleep.ts';
+import { sleep } from '../../src/lib/api/retry.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import type { JournalItem } from '../../src/lib/journal/follow.ts';

@@ -67,7 +67,7 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     const { id } = created.data;
     const unfinished = ['created', 'submitted', 'in_review'];
     const awaited = await this.awaited(`application ${id}`, id, flags.wait);
-    const decided = await waitForStatus(awaited, unfinished, () => this.callOnly('applications.get', { id }));
+    const decided = await waitForStatus(awaited, unfinished, () => this.call('applications.get', { id }));
     return object(decided.json);
   }
 

@@ -45,7 +45,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     if (!id) throw new Failure('unavailable', 'the check came without an id, so it cannot be waited for');
     const awaited = await this.awaited(`identity check ${id}`, id, flags.wait);
     const { waitForStatus } = await import('../../lib/cli/wait-for-status.ts');
-    const finished = await waitForStatus(awaited, ['pending'], () => this.callOnly('identity.get', { id }));
+    const finished = await waitForStatus(awaited, ['pending'], () => this.call('identity.get', { id }));
     return object(finished.json);
   }
 

@@ -6,7 +6,7 @@ import { isRecord, parseJson } from '../contract/json.ts';
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { type ReadProblem, readProblem, requestIdOf, retryAfterMs } from '../contract/error-answer.ts';
-import type { TransportAnswer } from './transport-answer.ts';
+import type { TransportAnswer } from './transport.ts';
 
 /** The part of a zod schema that is used here; unknown members are the schema's business to keep. */
 export interface Schema<T> {
@@ -24,7 +24,7 @@ export interface Answer<T> {
   text: string;
   /** The document as the server wrote it, numbers untouched; null for an empty body. */
   json: unknown;
-  /** The same document, judged by the schema. */
+  /** The same document, checked against the schema. */
   data: T;
 }
 
@@ -43,7 +43,7 @@ export interface Asked<T> {
 }
 
 /** @throws Failure of the kind that the status stands for; `unavailable` when a success cannot be read. */
-export function judge<T>(answer: TransportAnswer, asked: Asked<T>): Answer<T> {
+export function parseAnswer<T>(answer: TransportAnswer, asked: Asked<T>): Answer<T> {
   if (answer.status < 200 || answer.status > 299) throw failureOf(answer, asked);
   const unreadable = (why: string): Failure => {
     const requestId = requestIdOf(answer);
@@ -60,9 +60,9 @@ export function judge<T>(answer: TransportAnswer, asked: Asked<T>): Answer<T> {
   const requestId = requestIdOf(answer, isRecord(json) ? json : {});
   // Without a schema the caller takes the document as it is.
   if (!asked.schema) return { status, headers, requestId, text, json, data: json as T };
-  const judged = asked.schema.safeParse(json);
-  if (!judged.success) throw unreadable(misfit(judged.error.issues));
-  return { status, headers, requestId, text, json, data: judged.data };
+  const parsed = asked.schema.safeParse(json);
+  if (!parsed.success) throw unreadable(misfit(parsed.error.issues));
+  return { status, headers, requestId, text, json, data: parsed.data };
 }
 
 function documentOf(answer: TransportAnswer, unreadable: (why: string) => Failure): unknown {

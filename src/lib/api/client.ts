@@ -1,56 +1,62 @@
 /**
- * The client: one call in, one judged answer or one `Failure` out. What every call has in common stands in `chainOf`, and nowhere
- * else. The client never learns where a token comes from or where its records go.
+ * The API client: calls an endpoint by its name, or any path below the base, and gives the parsed answer or throws one `Failure`.
+ * Every call carries an idempotency key and a credential, keeps to the rate limits, is retried where that is safe, and each try is
+ * recorded. Where a token comes from and where records go is up to the caller.
  */
-import type { ExchangeRecord, HttpRequest, WriteDown } from '../contract/exchange.ts';
+import { readProblem } from '../contract/error-answer.ts';
+import type { HttpRequest, Send, WriteDown } from '../contract/exchange.ts';
 import { writeJson } from '../contract/json.ts';
-import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
-import { usage } from '../failure.ts';
-import { type Answer, judge, type Schema } from './answers.ts';
-import { authorise, type LendToken, present } from './authorise.ts';
-import { type Call, compose, type Interceptor, type Step } from './chain.ts';
-import { idempotency } from './idempotency.ts';
-import { createPace, pace, type Pace } from './pace.ts';
-import { retry, type RetryOptions } from './retry.ts';
-import { sleep as realSleep } from './sleep.ts';
-import { trace } from './trace.ts';
-import type { TransportAnswer } from './transport-answer.ts';
+import { type Failure, usage } from '../failure.ts';
+import { type Answer, parseAnswer, type Schema } from './answers.ts';
+import { type Endpoint, type EndpointName, ENDPOINTS, type Yield } from './endpoints.ts';
+import type { RateLimiter } from './rate-limit.ts';
+import { recorded } from './recording.ts';
+import { type Call, type RetryOptions, sleep, withRetries } from './retry.ts';
+import type { Transport, TransportAnswer } from './transport.ts';
 
-export interface ClientOptions {
+/** Gives a token. `refused` is one the server just refused; null asks for any. The same again means that there is no newer one. */
+export type GetToken = (ask: { refused: string | null }) => Promise<string>;
+
+/** What the client and the token plane send with. */
+interface SendOptions {
+  send: Transport['send'];
+  /** Limit of one try, in milliseconds. */
+  timeoutMs: number;
+  maxRetries: number;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** 0 ≤ n < 1. */
+  random: () => number;
+  /** The real one unless given. */
+  sleep?: RetryOptions['sleep'];
+  environment: string | null;
+  signal?: AbortSignal;
+  /** Gets each try with its secrets; whoever keeps it redacts. */
+  record: WriteDown;
+  onWait?: RetryOptions['onWait'];
+}
+
+export interface ClientOptions extends SendOptions {
   /** Scheme, host, port and perhaps a path, without `/partner/v1`. */
   base: string;
   userAgent: string;
   /** null: calls go out without a bearer. */
-  token: LendToken | null;
-  /** Credentials that travel as headers of their own, for an API without tokens. */
+  token: GetToken | null;
+  /** Credentials that travel as headers of their own, for an API without tokens. A refusal of them is final. */
   credentials?: () => Promise<Record<string, string>>;
   /** False where the API knows no idempotency keys: a write is then sent once, whatever happens to it. Default true. */
   keys?: boolean;
-  send: (request: HttpRequest) => Promise<TransportAnswer>;
   /** A fresh UUID v4. */
   newKey: () => string;
-  /** Limit of one try, in milliseconds. */
-  timeoutMs: number;
-  maxRetries: number;
-  now: () => number;
-  random: () => number;
-  sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
-  environment: string | null;
   /** See `Client.foreign`. */
   foreign?: string;
-  signal?: AbortSignal;
-  /** Shared by all clients of one project; without it the client keeps its own. */
-  pace?: Pace;
-  /** Gets each try with its secrets; whoever keeps it redacts. */
-  record?: WriteDown;
-  /** Gets each try without its secrets, for `--debug`. */
-  onTrace?: WriteDown;
-  onWait?: RetryOptions['onWait'];
-  /** Live secret values, for `onTrace` and for messages of failures. */
+  /** Shared by all clients of one project. */
+  rateLimiter: RateLimiter;
+  /** Live secret values, to be kept out of messages. */
   secrets?: () => readonly string[];
 }
 
-export interface ClientCall<T = unknown> {
+export interface ClientRequest<T = unknown> {
   method: string;
   /** Below the base: `/partner/v1/…`. */
   path: string;
@@ -69,60 +75,140 @@ export interface ClientCall<T = unknown> {
   signal?: AbortSignal;
 }
 
-export interface Client {
-  /** Whose API it is, where that is not the partner API: no endpoint of the list is one of theirs. */
-  readonly foreign?: string;
-  /** @throws Failure */
-  call<T = unknown>(call: ClientCall<T>): Promise<Answer<T>>;
+/** The variable parts of a call to an endpoint. */
+export interface Operation extends Pick<ClientRequest, 'query' | 'body' | 'headers' | 'idempotencyKey' | 'signal'> {
+  /** For paths with `{id}`. */
+  id?: string;
 }
 
-/** A wait longer than this is not made: the user is told instead (partner-api.md#rate-limits). */
+export interface Client {
+  /** Whose API it is, where that is not the partner API: it has none of the endpoints. */
+  readonly foreign?: string;
+  /** Calls an endpoint of the list, and checks the answer against its schema. @throws Failure */
+  call<N extends EndpointName>(name: N, operation?: Operation): Promise<Answer<Yield<N>>>;
+  /** Any request to the base. @throws Failure */
+  request<T = unknown>(request: ClientRequest<T>): Promise<Answer<T>>;
+}
+
+/** No single wait is longer: the user is told instead (partner-api.md#rate-limits). */
 const MAX_WAIT_MS = 60_000;
-const TRACE_CHARACTERS = 16 * 1024;
 
 export function createClient(options: ClientOptions): Client {
-  const step = chainOf(options);
+  const { foreign } = options;
+  const request = async <T>(asked: ClientRequest<T>): Promise<Answer<T>> => {
+    const answer = await authorised(options, requestOf(options, asked));
+    return parseAnswer(answer, { ...asked, now: options.now(), known: options.secrets?.() ?? [] });
+  };
   return {
-    ...(options.foreign === undefined ? {} : { foreign: options.foreign }),
-    async call(asked) {
-      const call: Call = { request: requestOf(options, asked), attempt: 0, startedAt: null };
-      const answer = await step(call);
-      return judge(answer, {
-        method: asked.method,
-        path: asked.path,
-        now: options.now(),
-        known: options.secrets?.() ?? [],
-        ...(asked.assumed === undefined ? {} : { assumed: asked.assumed }),
-        ...(asked.schema === undefined ? {} : { schema: asked.schema }),
-        ...(asked.anyBody === undefined ? {} : { anyBody: asked.anyBody }),
-      });
+    ...(foreign === undefined ? {} : { foreign }),
+    request,
+    async call<N extends EndpointName>(name: N, { id, ...operation }: Operation = {}) {
+      if (foreign !== undefined) throw notPartnerApi(foreign);
+      const endpoint: Endpoint = ENDPOINTS[name];
+      const path = pathOf(endpoint, id);
+      const schema = (await schemaOf(endpoint)) as Schema<Yield<N>>;
+      return request({ ...operation, method: endpoint.method, path, assumed: endpoint.assumed ?? false, schema });
     },
   };
 }
 
-/** From the outside in. Retry stands within authorise, so that a call mints at most once; pace and trace see every try. */
-function chainOf(options: ClientOptions): Step {
-  const { now, random, environment } = options;
-  const waiting = { now, sleep: options.sleep ?? realSleep };
-  const limits = {
-    maxRetries: options.maxRetries,
-    // Time for every try, and a minute for all the waits between them.
-    totalMs: options.timeoutMs * (options.maxRetries + 1) + MAX_WAIT_MS,
-    maxWaitMs: MAX_WAIT_MS,
-  };
-  const send: Step = (call) => options.send(call.request);
-  const interceptors: Interceptor[] = [
-    ...(options.keys === false ? [] : [idempotency(options.newKey)]),
-    ...(options.credentials ? [present(options.credentials)] : []),
-    ...(options.token ? [authorise(options.token)] : []),
-    retry({ limits, random, ...waiting, onWait: options.onWait }),
-    pace(options.pace ?? createPace(waiting)),
-    trace({ environment, now, record: (record) => writeDown(options, record) }),
-  ];
-  return compose(send, ...interceptors);
+/**
+ * Sends to the token plane: without a bearer or a key, and with retries, because a grant that was lost on the way is simply asked for
+ * again (RFC 6749 §4.4: nothing but a token comes of it).
+ */
+export function createPlainSend(options: SendOptions): Send {
+  const { signal } = options;
+  return (request: HttpRequest) =>
+    sendWithRetries(options, {
+      request: signal ? { signal, ...request } : request,
+      attempt: 0,
+      startedAt: null,
+      repeatable: true,
+    });
 }
 
-function requestOf(options: ClientOptions, asked: ClientCall<unknown>): HttpRequest {
+/** A call of the partner API is refused for the host of anybody else. @param title whose API it is */
+export function notPartnerApi(title: string): Failure {
+  return usage(`this command is for the partner API of Credicorp; ${title} has a different API`, {
+    code: 'provider_mismatch',
+    next: 'call its API with credicorp api METHOD PATH, or choose another profile with --profile',
+  });
+}
+
+/** The endpoint's path from the root of the host. @throws Failure `usage` when an id is missing or cannot be one. */
+export function pathOf(endpoint: Endpoint, id?: string): string {
+  if (!endpoint.path.includes('{id}')) return `/partner/v1${endpoint.path}`;
+  // Ids are opaque, but none leads to another path (partner-api.md#conventions).
+  if (id === undefined || id === '' || /^\.{1,2}$/.test(id))
+    throw usage('an id is needed', { param: 'id', code: 'bad_id' });
+  return `/partner/v1${endpoint.path.replace('{id}', () => encodeURIComponent(id))}`;
+}
+
+/** The schemas, and the library they are written in, are loaded with the first call to an endpoint. */
+async function schemaOf({ holds, list }: Endpoint): Promise<Schema<unknown> | undefined> {
+  if (holds === null) return undefined;
+  const resources = await import('../contract/resources.ts');
+  if (list !== true) return resources[holds];
+  const page = resources.pageOf(resources[holds]);
+  return { safeParse: (json) => page.safeParse(asPage(json)) };
+}
+
+/** `GET /decisions` may answer a page, an array or a single object (partner-api.md#decisions); the document itself stays as it came. */
+function asPage(json: unknown): unknown {
+  if (Array.isArray(json)) return { data: json, has_more: false };
+  if (typeof json !== 'object' || json === null || 'data' in json || !('id' in json)) return json;
+  return { data: [json], has_more: false };
+}
+
+/** Adds the credential. On a 401 that a newer token could cure, one is asked for, once (partner-api.md#oauth-tokens). */
+async function authorised(options: ClientOptions, request: HttpRequest): Promise<TransportAnswer> {
+  const { credentials, token } = options;
+  if (credentials) request.headers = { ...request.headers, ...(await credentials()) };
+  const call: Call = { request, attempt: 0, startedAt: null };
+  if (token === null) return sendWithRetries(options, call);
+  const bearer = await token({ refused: null });
+  request.headers['authorization'] = `Bearer ${bearer}`;
+  const answer = await sendWithRetries(options, call);
+  if (!isStale(answer)) return answer;
+  const fresh = await token({ refused: bearer });
+  if (fresh === bearer) return answer;
+  call.request = { ...request, headers: { ...request.headers, authorization: `Bearer ${fresh}` } };
+  return sendWithRetries(options, call);
+}
+
+/** 403 never; `token_revoked` and `audience_mismatch` a new token of the same client would not cure. */
+function isStale(answer: TransportAnswer): boolean {
+  if (answer.status !== 401) return false;
+  const { code } = readProblem(answer);
+  return code === 'token_expired' || code === 'unauthorized' || code === 'invalid_token';
+}
+
+/** Each try waits for the rate limits, where there are some to keep, and is recorded. */
+function sendWithRetries(options: SendOptions & { rateLimiter?: RateLimiter }, call: Call): Promise<TransportAnswer> {
+  const { send, environment, rateLimiter, maxRetries, timeoutMs, now } = options;
+  const limits = {
+    maxRetries,
+    // Time for every try, and a minute for all the waits between them.
+    totalMs: timeoutMs * (maxRetries + 1) + MAX_WAIT_MS,
+    maxWaitMs: MAX_WAIT_MS,
+  };
+  const attempt = async (): Promise<TransportAnswer> => {
+    const { request } = call;
+    const leave = await rateLimiter?.enter(request.method, new URL(request.url).pathname, request.signal);
+    let answer: TransportAnswer | null = null;
+    try {
+      call.attempt += 1;
+      call.startedAt ??= now();
+      answer = await recorded(request, { attempt: call.attempt, environment }, options, () => send(request));
+      return answer;
+    } finally {
+      leave?.(answer);
+    }
+  };
+  return withRetries(call, attempt, { ...options, limits, sleep: options.sleep ?? sleep });
+}
+
+function requestOf(options: ClientOptions, asked: ClientRequest<unknown>): HttpRequest {
   const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
   for (const [name, value] of Object.entries(asked.headers ?? {})) headers[name.toLowerCase()] = value;
   if (asked.idempotencyKey !== undefined) headers['idempotency-key'] = asked.idempotencyKey;
@@ -132,6 +218,7 @@ function requestOf(options: ClientOptions, asked: ClientCall<unknown>): HttpRequ
     headers,
     timeoutMs: options.timeoutMs,
   };
+  if (options.keys !== false) addIdempotencyKey(request, options.newKey);
   const signal = asked.signal ?? options.signal;
   if (signal) request.signal = signal;
   if (asked.rawBody !== undefined) request.body = asked.rawBody;
@@ -142,8 +229,19 @@ function requestOf(options: ClientOptions, asked: ClientCall<unknown>): HttpRequ
   return request;
 }
 
+/** Every write carries a key, one for each call, the same for all its tries (partner-api.md#idempotency). */
+function addIdempotencyKey({ method, headers }: HttpRequest, newKey: () => string): void {
+  if (/^(?:GET|HEAD|OPTIONS)$/.test(method)) return;
+  headers['idempotency-key'] ??= newKey();
+  if (/^[\x21-\x7e]{1,255}$/.test(headers['idempotency-key'])) return;
+  throw usage('an idempotency key is 1 to 255 printable characters without spaces', {
+    param: '--idempotency-key',
+    code: 'bad_idempotency_key',
+  });
+}
+
 /** Only paths below the base on its own host: a credential never follows a path to somewhere else. */
-function urlOf(base: string, path: string, query: NonNullable<ClientCall['query']>): string {
+function urlOf(base: string, path: string, query: NonNullable<ClientRequest['query']>): string {
   const own = new URL(base);
   const root = own.pathname.replace(/\/+$/, '');
   const text = own.origin + root + path;
@@ -158,31 +256,3 @@ function urlOf(base: string, path: string, query: NonNullable<ClientCall['query'
   url.hash = '';
   return url.href;
 }
-
-function writeDown(options: ClientOptions, record: ExchangeRecord): void {
-  options.record?.(record);
-  options.onTrace?.(withoutSecrets(record, options.secrets?.() ?? []));
-}
-
-function withoutSecrets(record: ExchangeRecord, known: readonly string[]): ExchangeRecord {
-  const clean = { ...record };
-  const text = (value: string | null): string | null =>
-    value === null ? null : redactBody(value, TRACE_CHARACTERS, known);
-  clean.path = redactText(record.path, known);
-  clean.requestHeaders = redactHeaders(record.requestHeaders, known);
-  clean.responseHeaders = redactHeaders(record.responseHeaders, known);
-  for (const member of OUTSIDE_TEXT) clean[member] = text(record[member]);
-  return clean;
-}
-
-/** Members that repeat what the user or the server wrote. */
-const OUTSIDE_TEXT = [
-  'requestBody',
-  'responseBody',
-  'idempotencyKey',
-  'resourceId',
-  'requestId',
-  'errorType',
-  'errorCode',
-  'errorParam',
-] as const satisfies readonly (keyof ExchangeRecord)[];

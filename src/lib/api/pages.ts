@@ -2,9 +2,8 @@
 import type { Page } from '../contract/resources.ts';
 import { Failure } from '../failure.ts';
 import type { Answer } from './answers.ts';
-import type { Client } from './client.ts';
 import type { ItemOf, ListName } from './endpoints.ts';
-import { operate, type Operation } from './operate.ts';
+import type { Client, Operation } from './client.ts';
 
 export interface Walk extends Pick<Operation, 'headers' | 'signal'> {
   query?: Operation['query'];
@@ -29,7 +28,7 @@ export async function* pages<N extends ListName>(
   const { query, limit, cursor: first, ...rest } = walk;
   let cursor = first;
   for (let count = 0; count < MOST_PAGES; count += 1) {
-    const read = () => operate(client, name, { ...rest, query: { ...query, limit, cursor } });
+    const read = () => client.call(name, { ...rest, query: { ...query, limit, cursor } });
     const answer = (await from(cursor, read)) as Answer<Page<ItemOf<N>>>;
     yield answer;
     const { has_more: more, next_cursor: next } = answer.data;

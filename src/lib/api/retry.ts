@@ -1,12 +1,64 @@
 /**
- * Whether and when to try again, as a pure function (partner-api.md#requests-and-responses, partner-api.md#errors, partner-api.md#rate-limits), and the interceptor that obeys it. A write is
- * repeated only under its idempotency key, so that it happens once however often it is sent.
+ * Whether and when to try again, as a pure function (partner-api.md#requests-and-responses, partner-api.md#errors,
+ * partner-api.md#rate-limits), and the loop that follows it. A write is repeated only under its idempotency key, so that it happens
+ * once however often it is sent.
  */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { HttpRequest } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
-import type { Interceptor } from './chain.ts';
-import { HOPELESS } from './network-trouble.ts';
+import { NOT_RETRIED } from './network-errors.ts';
 import { readProblem, retryAfterMs } from '../contract/error-answer.ts';
-import type { TransportAnswer } from './transport-answer.ts';
+import type { TransportAnswer } from './transport.ts';
+
+/** One logical call; it may take several tries. */
+export interface Call {
+  request: HttpRequest;
+  /** Tries sent so far; 1 while the first is under way. */
+  attempt: number;
+  /** When the first try was sent; null before. Milliseconds since the epoch. */
+  startedAt: number | null;
+  /** Sending it twice does no harm although the method is not safe: a grant, an introspection. */
+  repeatable?: boolean;
+}
+
+export interface RetryOptions {
+  limits: RetryLimits;
+  now: () => number;
+  random: () => number;
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Called before each wait. */
+  onWait?: ((wait: { reason: string; ms: number; attempt: number }) => void) | undefined;
+}
+
+/** Tries again as long as `decideRetry` allows it. The last answer or failure is the result. */
+export async function withRetries(
+  call: Call,
+  attempt: () => Promise<TransportAnswer>,
+  options: RetryOptions,
+): Promise<TransportAnswer> {
+  for (;;) {
+    const ended = await attempt().then(
+      (answer) => ({ answer, outcome: outcomeOf(answer) }),
+      (error: unknown) => ({ error, outcome: troubleOf(error) }),
+    );
+    const verdict = decideRetry({
+      attempt: call.attempt,
+      method: call.request.method,
+      keyed: call.repeatable === true || call.request.headers['idempotency-key'] !== undefined,
+      outcome: ended.outcome,
+      now: options.now(),
+      startedAt: call.startedAt ?? options.now(),
+      random: options.random(),
+      limits: options.limits,
+    });
+    if ('stop' in verdict) {
+      if ('answer' in ended) return ended.answer;
+      throw ended.error;
+    }
+    options.onWait?.({ reason: verdict.reason, ms: verdict.wait, attempt: call.attempt });
+    await options.sleep(verdict.wait, call.request.signal);
+  }
+}
 
 export interface RetryLimits {
   /** Tries after the first. */
@@ -53,7 +105,7 @@ export function decideRetry(tried: Try): RetryVerdict {
 }
 
 function reasonToRetry(outcome: Outcome): string | null {
-  if ('trouble' in outcome) return HOPELESS.has(outcome.trouble) ? null : outcome.trouble;
+  if ('trouble' in outcome) return NOT_RETRIED.has(outcome.trouble) ? null : outcome.trouble;
   if (outcome.status === 409 && outcome.code === 'idempotency_key_in_progress') return outcome.code;
   return [429, 500, 502, 503, 504].includes(outcome.status) ? String(outcome.status) : null;
 }
@@ -73,43 +125,6 @@ function waitFor(tried: Try): number {
 
 const SPREAD_MS = 250;
 
-export interface RetryOptions {
-  limits: RetryLimits;
-  now: () => number;
-  random: () => number;
-  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
-  /** Told before each wait. */
-  onWait?: ((wait: { reason: string; ms: number; attempt: number }) => void) | undefined;
-}
-
-/** Repeats what `decideRetry` lets be repeated. The last answer or failure is the result. */
-export function retry(options: RetryOptions): Interceptor {
-  return (next) => async (call) => {
-    for (;;) {
-      const ended = await next(call).then(
-        (answer) => ({ answer, outcome: outcomeOf(answer) }),
-        (error: unknown) => ({ error, outcome: troubleOf(error) }),
-      );
-      const verdict = decideRetry({
-        attempt: call.attempt,
-        method: call.request.method,
-        keyed: call.repeatable === true || call.request.headers['idempotency-key'] !== undefined,
-        outcome: ended.outcome,
-        now: options.now(),
-        startedAt: call.startedAt ?? options.now(),
-        random: options.random(),
-        limits: options.limits,
-      });
-      if ('stop' in verdict) {
-        if ('answer' in ended) return ended.answer;
-        throw ended.error;
-      }
-      options.onWait?.({ reason: verdict.reason, ms: verdict.wait, attempt: call.attempt });
-      await options.sleep(verdict.wait, call.request.signal);
-    }
-  };
-}
-
 /** A success whose body did not arrive whole is trouble on the wire; an error whose body did not is still that error. */
 function outcomeOf(answer: TransportAnswer): Outcome {
   if (answer.broken && answer.status < 300 && !UNCHANGING.has(answer.broken.code))
@@ -125,4 +140,13 @@ function troubleOf(error: unknown): Outcome {
   if (error instanceof Failure && error.kind === 'unavailable') return { trouble: error.facts.code ?? 'network' };
   // Interrupted, or a bug: a status that nothing repeats.
   return { status: 0, code: null, headers: {} };
+}
+
+/** A wait that ends early when the program is asked to stop. @param ms milliseconds @throws Failure `interrupted` */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await wait(ms, undefined, signal ? { signal } : {});
+  } catch {
+    throw new Failure('interrupted', 'stopped while waiting');
+  }
 }

@@ -5,11 +5,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
-import type { HttpRequest } from '../contract/exchange.ts';
-import { exchange } from './exchange.ts';
-import type { TransportAnswer } from './transport-answer.ts';
-import { badProxy } from './network-trouble.ts';
-import { openStream, type StreamAnswer } from './stream.ts';
+import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
+import { Failure } from '../failure.ts';
+import { badProxy, type NetworkError, networkErrorOf, networkFailure } from './network-errors.ts';
 
 export interface TransportOptions {
   /** Limit of an exchange that names none itself, in milliseconds. */
@@ -21,6 +19,21 @@ export interface TransportOptions {
   userAgent?: string;
   /** `HTTPS_PROXY` and `NO_PROXY`. Plain http goes to loopback only and never through a proxy. */
   proxy?: { https: string | undefined; none: string | undefined };
+}
+
+/**
+ * An answer whose status and headers came. `broken` says why the body cannot be relied on; `text` then holds what came of it
+ * as far as it is known.
+ */
+export interface TransportAnswer extends HttpAnswer {
+  broken?: NetworkError;
+}
+
+export interface StreamAnswer {
+  status: number;
+  headers: Record<string, string>;
+  /** Ends with the answer. Leaving it early cuts the connection. @throws Failure `unavailable`, `interrupted` */
+  body: AsyncIterable<Uint8Array>;
 }
 
 export interface Transport {
@@ -92,3 +105,262 @@ async function proxyAgent(settings: object, https: string, none: string | undefi
     throw badProxy();
   }
 }
+
+/** null: the answer is complete. `interrupted`: the signal was aborted. `left`: nobody reads on. */
+type ExchangeEnd = NetworkError | 'interrupted' | 'left' | null;
+
+abstract class Dispatched implements Dispatcher.DispatchHandler {
+  protected readonly url: URL;
+  protected controller: Dispatcher.DispatchController | null = null;
+  readonly #request: HttpRequest;
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+
+  constructor(request: HttpRequest) {
+    this.#request = request;
+    this.url = new URL(request.url);
+  }
+
+  start(dispatcher: Dispatcher): void {
+    const { signal, method, headers, body = null } = this.#request;
+    if (signal?.aborted) return this.#interrupt();
+    signal?.addEventListener('abort', this.#interrupt);
+    const { origin, pathname, search } = this.url;
+    dispatcher.dispatch({ origin, path: pathname + search, method, headers, body }, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.#over) controller.abort(new Error('the exchange is over'));
+  }
+
+  onResponseEnd(): void {
+    this.end(null);
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    this.end(networkErrorOf(error, this.url));
+  }
+
+  /** Told once. */
+  protected abstract ended(why: ExchangeEnd): void;
+
+  protected end(why: ExchangeEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#request.signal?.removeEventListener('abort', this.#interrupt);
+    if (why !== null) this.controller?.abort(new Error(typeof why === 'string' ? why : why.message));
+    this.ended(why);
+  }
+
+  /** From now on; takes the place of the former limit. */
+  protected limit(ms: number, message: string): void {
+    clearTimeout(this.#timer);
+    if (!this.#over) this.#timer = setTimeout(() => this.end({ code: 'timeout', message }), ms);
+  }
+
+  readonly #interrupt = (): void => this.end('interrupted');
+}
+
+/** Names in lower case, values that came several times as one. */
+function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) plain[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return plain;
+}
+
+interface ExchangeLimits {
+  /** For the whole exchange, in milliseconds. */
+  timeoutMs: number;
+  /** Of the body, compressed and decompressed. */
+  maxBytes: number;
+}
+
+/** @throws Failure `unavailable` before the status line came, `interrupted` when the signal is aborted. */
+function exchange(dispatcher: Dispatcher, request: HttpRequest, limits: ExchangeLimits): Promise<TransportAnswer> {
+  return new Promise((resolve, reject) => {
+    new Exchange(request, limits, { resolve, reject }).start(dispatcher);
+  });
+}
+
+interface Settle {
+  resolve(answer: Promise<TransportAnswer>): void;
+  reject(failure: Failure): void;
+}
+
+class Exchange extends Dispatched {
+  readonly #maxBytes: number;
+  readonly #settle: Settle;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #head: { status: number; headers: Record<string, string> } | null = null;
+
+  constructor(request: HttpRequest, { timeoutMs, maxBytes }: ExchangeLimits, settle: Settle) {
+    super(request);
+    this.#maxBytes = maxBytes;
+    this.#settle = settle;
+    this.limit(timeoutMs, `no complete answer within ${timeoutMs} ms`);
+  }
+
+  onResponseStart(_: unknown, status: number, headers: NodeJS.Dict<string | string[]>): void {
+    // Informational answers come before the answer (RFC 9110 §15.2).
+    if (status >= 200) this.#head = { status, headers: plainHeaders(headers) };
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    this.#size += chunk.length;
+    const message = `it is larger than ${this.#maxBytes} bytes`;
+    if (this.#size > this.#maxBytes) this.end({ code: 'too_large', message });
+    else this.#chunks.push(chunk);
+  }
+
+  protected ended(why: ExchangeEnd): void {
+    if (typeof why === 'string') {
+      this.#settle.reject(new Failure('interrupted', 'stopped before the answer was complete'));
+    } else if (this.#head !== null) {
+      this.#settle.resolve(readBody(this.#head, this.#chunks, this.#maxBytes, why));
+    } else {
+      this.#settle.reject(networkFailure(why ?? networkErrorOf(null, this.url), this.url));
+    }
+  }
+}
+
+interface Body {
+  text: string;
+  broken?: NetworkError;
+}
+
+/** @param trouble what ended the exchange early; the text then is what had come until then. */
+async function readBody(
+  head: Pick<HttpAnswer, 'status' | 'headers'>,
+  chunks: readonly Uint8Array[],
+  maxBytes: number,
+  trouble: NetworkError | null,
+): Promise<HttpAnswer & Body> {
+  const bytes = Buffer.concat(chunks);
+  const encoding = (head.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  const body = encoding === 'identity' || bytes.length === 0 ? decode(bytes) : await unpack(bytes, encoding, maxBytes);
+  return trouble === null ? { ...head, ...body } : { ...head, text: body.text, broken: trouble };
+}
+
+async function unpack(bytes: Buffer, encoding: string, maxBytes: number): Promise<Body> {
+  // Loaded when something is compressed; the API answers are mostly too small for that.
+  const zlib = await import('node:zlib');
+  const known: Record<string, typeof zlib.gunzip | undefined> = {
+    gzip: zlib.gunzip,
+    'x-gzip': zlib.gunzip,
+    deflate: zlib.inflate,
+    br: zlib.brotliDecompress,
+  };
+  const decompress = Object.hasOwn(known, encoding) ? known[encoding] : undefined;
+  if (!decompress) return { text: '', broken: { code: 'encoding', message: 'its compression is not known' } };
+  return new Promise((resolve) => {
+    decompress(bytes, { maxOutputLength: maxBytes }, (error, plain) => {
+      if (error === null) resolve(decode(plain));
+      else if (error instanceof RangeError) {
+        resolve({ text: '', broken: { code: 'too_large', message: `it is larger than ${maxBytes} bytes` } });
+      } else resolve({ text: '', broken: { code: 'encoding', message: 'its compression is damaged' } });
+    });
+  });
+}
+
+/** JSON is UTF-8 (RFC 8259 §8.1); a byte order mark is dropped. */
+function decode(bytes: Uint8Array): Body {
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return {
+      text: new TextDecoder('utf-8').decode(bytes),
+      broken: { code: 'not_utf8', message: 'its text is not UTF-8' },
+    };
+  }
+}
+
+interface StreamLimits {
+  /** Until the headers, in milliseconds. */
+  timeoutMs: number;
+  /** Between two pieces of the body, in milliseconds. */
+  idleMs: number;
+}
+
+/** Beyond this many bytes unread the other end is made to wait. */
+const MOST_UNREAD = 256 * 1024;
+
+/** @throws Failure `unavailable`, `interrupted` */
+function openStream(dispatcher: Dispatcher, request: HttpRequest, limits: StreamLimits): Promise<StreamAnswer> {
+  return new Promise((resolve, reject) => new Incoming(request, limits, { resolve, reject }).start(dispatcher));
+}
+
+interface StreamSettle {
+  resolve(answer: StreamAnswer): void;
+  reject(failure: Failure): void;
+}
+
+class Incoming extends Dispatched {
+  readonly #idleMs: number;
+  readonly #settle: StreamSettle;
+  #unread: Uint8Array[] = [];
+  #unreadBytes = 0;
+  #over: { failure: Failure | null } | null = null;
+  #wake: () => void = () => undefined;
+
+  constructor(request: HttpRequest, { timeoutMs, idleMs }: StreamLimits, settle: StreamSettle) {
+    super(request);
+    this.#idleMs = idleMs;
+    this.#settle = settle;
+    this.#limitSilence(timeoutMs);
+  }
+
+  onResponseStart(_: unknown, status: number, headers: NodeJS.Dict<string | string[]>): void {
+    if (status < 200) return;
+    this.#limitSilence(this.#idleMs);
+    this.#settle.resolve({ status, headers: plainHeaders(headers), body: this.#read() });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#limitSilence(this.#idleMs);
+    this.#unread.push(chunk);
+    this.#unreadBytes += chunk.length;
+    if (this.#unreadBytes > MOST_UNREAD) controller.pause();
+    this.#wake();
+  }
+
+  async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (;;) {
+        const pieces = this.#unread;
+        this.#unread = [];
+        this.#unreadBytes = 0;
+        this.controller?.resume();
+        yield* pieces;
+        if (this.#unread.length > 0) continue;
+        if (this.#over?.failure) throw this.#over.failure;
+        if (this.#over) return;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      this.end('left');
+    }
+  }
+
+  protected ended(why: ExchangeEnd): void {
+    const failure = typeof why === 'string' ? new Failure('interrupted', WORDS[why]) : this.#failureOf(why);
+    this.#over = { failure };
+    // Of no effect once the headers have come.
+    this.#settle.reject(failure ?? networkFailure(networkErrorOf(null, this.url), this.url));
+    this.#wake();
+  }
+
+  #failureOf(trouble: NetworkError | null): Failure | null {
+    return trouble === null ? null : networkFailure(trouble, this.url);
+  }
+
+  #limitSilence(ms: number): void {
+    this.limit(ms, `nothing came for ${ms} ms`);
+  }
+}
+
+const WORDS = { interrupted: 'stopped before the stream ended', left: 'the stream was left' } as const;

@@ -3,8 +3,7 @@ import type { Decision } from '../contract/resources.ts';
 import { Failure } from '../failure.ts';
 import type { Answer } from './answers.ts';
 import type { Client } from './client.ts';
-import { operate } from './operate.ts';
-import { sleep as realSleep } from './sleep.ts';
+import { sleep as realSleep } from './retry.ts';
 
 export interface WaitOptions {
   /** For the whole wait, in milliseconds. */
@@ -84,13 +83,13 @@ function stillPending(what: string, { state, last }: { state: string; last: unkn
 export async function lookAtDecision(client: Client, id: string, signal?: AbortSignal): Promise<Look<Decision>> {
   const read = signal ? { id, signal } : { id };
   try {
-    return decided(await operate(client, 'decisions.get', read));
+    return decided(await client.call('decisions.get', read));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.facts.status === 409) return { state: 'pending', last: null };
     if (error.kind !== 'not_found' || !id.startsWith('app_')) throw error;
     const query = { application: id };
-    const found = await operate(client, 'decisions.list', signal ? { query, signal } : { query });
+    const found = await client.call('decisions.list', signal ? { query, signal } : { query });
     const [decision] = found.data.data;
     if (decision === undefined) throw error;
     const json = firstOf(found.json);

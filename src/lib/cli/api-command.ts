@@ -3,15 +3,13 @@ import type { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
 import type { Answer } from '../api/answers.ts';
-import type { Client } from '../api/client.ts';
+import type { Client, Operation } from '../api/client.ts';
 import type { EndpointName, Yield } from '../api/endpoints.ts';
-import type { Operation } from '../api/operate.ts';
 import { usage } from '../failure.ts';
 import type { Columns, RowRequest } from './bulk/row-requests.ts';
 import type { BulkOptions } from './bulk/bulk-flags.ts';
 import { BaseCommand } from './command.ts';
 import type { PromptContext } from './ask/prompt.ts';
-import { withSpinner } from './output/status-line.ts';
 import { type Column, object, type Result, stream } from './result.ts';
 import type { Awaited } from './wait-for-status.ts';
 
@@ -21,22 +19,17 @@ export const DEFAULT_WAIT = '2m';
 export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T> {
   #client: Promise<Client> | undefined;
 
-  /** One client for all calls of a command: its pace is shared. */
+  /** One client for all calls of a command. */
   protected client(): Promise<Client> {
     this.#client ??= this.session().then((session) => session.client());
     return this.#client;
   }
 
-  /** One call, with a spinner when it takes long. @throws Failure */
-  protected call<N extends EndpointName>(name: N, operation: Operation = {}): Promise<Answer<Yield<N>>> {
-    return withSpinner(this.context, 'waiting for the API', this.callOnly(name, operation));
-  }
-
-  /** One call among many, whose progress is shown otherwise. @throws Failure */
-  protected async callOnly<N extends EndpointName>(name: N, operation: Operation): Promise<Answer<Yield<N>>> {
-    const [client, { operate }] = await Promise.all([this.client(), import('../api/operate.ts')]);
+  /** One call to an endpoint. @throws Failure */
+  protected async call<N extends EndpointName>(name: N, operation: Operation = {}): Promise<Answer<Yield<N>>> {
+    const client = await this.client();
     await this.markLive();
-    return operate(client, name, { ...operation, signal: this.context.signal });
+    return client.call(name, { ...operation, signal: this.context.signal });
   }
 
   /**
@@ -121,7 +114,8 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     summary: string,
   ): Promise<Answer<Yield<N>>> {
     await this.confirmLive(summary, operation.body);
-    return this.call(name, this.keyed(operation));
+    const key = this.writeFlags['idempotency-key'];
+    return this.call(name, key === undefined ? operation : { ...operation, idempotencyKey: key });
   }
 
   /** The result of `--dry-run`; null when the request is to be sent. */
@@ -172,14 +166,9 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
       dryRun: this.writeFlags['dry-run']
         ? (request) => plannedDocument(session.identity, name, operation(request))
         : null,
-      send: (request) => this.callOnly(name, operation(request)),
+      send: (request) => this.call(name, operation(request)),
       endWith: (status) => this.endWith(status),
     });
-  }
-
-  protected keyed(operation: Operation): Operation {
-    const key = this.writeFlags['idempotency-key'];
-    return key === undefined ? operation : { ...operation, idempotencyKey: key };
   }
 
   private get writeFlags(): Interfaces.InferredFlags<(typeof WriteCommand)['baseFlags']> {

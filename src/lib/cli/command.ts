@@ -80,8 +80,8 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   override async catch(error: Error): Promise<never> {
     const session = 'errcode' in error ? await this.#session : undefined;
     if (session === undefined) throw error;
-    const { withDamageTold } = await import('./records.ts');
-    throw withDamageTold(error, () => session.store());
+    const { explainDamage } = await import('./local-store.ts');
+    throw explainDamage(error, () => session.store());
   }
 
   protected get context(): Context {

@@ -2,7 +2,7 @@
 import type { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type { ListName } from '../api/endpoints.ts';
-import type { Operation } from '../api/operate.ts';
+import type { Operation } from '../api/client.ts';
 import { ApiCommand } from './api-command.ts';
 import { count } from './flags.ts';
 import { startSpinner } from './output/status-line.ts';

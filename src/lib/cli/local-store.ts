@@ -1,6 +1,10 @@
-/** The store of this user, with what the rooms above it keep there. */
+/** This user's local store and journal: opened when first needed, and opened anew when the file turns out to be damaged. */
 import { join } from 'node:path';
+import type { WriteDown } from '../contract/exchange.ts';
+import { Failure } from '../failure.ts';
 import { JOURNAL } from '../journal/entries.ts';
+import { createJournal, type Journal } from '../journal/record.ts';
+import { isDamage } from '../store/damage.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { inboxTables } from '../webhooks/inbox-tables.ts';
 import type { Context } from './context.ts';
@@ -17,4 +21,60 @@ export function openLocalStore(context: Context): Store {
     note(context, `warning: ${aside}`);
   }
   return store;
+}
+
+/** The store and the journal of a session. */
+export class LocalRecords {
+  readonly #context: Context;
+  readonly #secrets: () => readonly string[];
+  #store: Store | undefined;
+  /** Files that were replaced; a reader may still use them. */
+  readonly #stale: Store[] = [];
+  #journal: Journal | undefined;
+
+  /** @param secrets live secret values, asked for with each record */
+  constructor(context: Context, secrets: () => readonly string[]) {
+    this.#context = context;
+    this.#secrets = secrets;
+  }
+
+  /** Opened anew when the file was set aside or taken away meanwhile. @throws Failure `usage` when the state folder cannot be used */
+  store(): Store {
+    if (this.#store?.isStale()) {
+      this.#stale.push(this.#store);
+      this.#store = undefined;
+    }
+    this.#store ??= openLocalStore(this.#context);
+    return this.#store;
+  }
+
+  writeDown(): WriteDown {
+    this.#journal ??= createJournal({
+      open: () => this.store(),
+      now: this.#context.now,
+      secrets: this.#secrets,
+      onTrouble: (error) => {
+        const words = error instanceof Error ? error.message : 'unknown';
+        note(this.#context, `warning: the journal cannot be written: ${words}`);
+      },
+    });
+    return this.#journal.write;
+  }
+
+  close(): void {
+    this.#journal?.close();
+    for (const store of [...this.#stale, this.#store]) store?.close();
+  }
+}
+
+/** The same error, or a plain one where a reader met a damaged file, which is then set aside when it is opened next. */
+export function explainDamage(error: unknown, store: () => Store): unknown {
+  if (!isDamage(error)) return error;
+  store().condemn();
+  return new Failure(
+    'unavailable',
+    'the local store is damaged',
+    { code: 'state_damaged', next: 'run the command again: the damaged file is set aside then, and a new one begun' },
+    error,
+  );
 }

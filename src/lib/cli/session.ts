@@ -16,15 +16,15 @@ import { type TokenSource, tokenSource } from '../auth/token.ts';
 import { type Vault } from '../auth/vault.ts';
 import { openVault, vaultPath } from '../auth/open-vault.ts';
 import type { Send, WriteDown } from '../contract/exchange.ts';
-import { usage } from '../failure.ts';
+import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
-import { secretsOf, watched } from './known-secrets.ts';
 import { note } from './output/write.ts';
-import { Records } from './records.ts';
+import { LocalRecords } from './local-store.ts';
 import { runningSandbox } from './sandbox/running-sandbox.ts';
 import { traceLines } from './output/format.ts';
-import { Wire } from './wire.ts';
+import { withSpinner } from './output/status-line.ts';
+import { HttpStack } from './http-stack.ts';
 
 /** What the global flags say about a session. */
 export interface SessionFlags extends Flags {
@@ -41,8 +41,8 @@ export interface Session {
   client(options?: { signal: AbortSignal }): Promise<Client>;
   /** A valid token; `refused` is one the server turned down. */
   token(ask: { refused: string | null }): Promise<string>;
-  /** For calls outside the client. Adds nothing, repeats nothing; writes down, but for looks that come again and again. */
-  transport(options?: { unwritten: true }): Promise<Transport>;
+  /** For calls outside the client: adds nothing, retries nothing. Recorded, but for polls. */
+  transport(options?: { unrecorded: true }): Promise<Transport>;
   /** Sends without a credential of its own, repeats what may be repeated, and writes down: for the token plane. */
   plainSend(environment: string): Promise<Send>;
   /** The token with its end, minted if need be; null where there are no tokens. */
@@ -79,8 +79,8 @@ class OpenSession implements Session {
   readonly #hidden: string[] = [];
   #identity: Identity | undefined;
   readonly #vaults = new Map<VaultKind, Vault>();
-  readonly #records: Records;
-  readonly #wire: Wire;
+  readonly #records: LocalRecords;
+  readonly #http: HttpStack;
   #source: TokenSource | undefined;
 
   constructor(context: Context, flags: SessionFlags, version: string, running: string | null, identity?: Identity) {
@@ -88,9 +88,9 @@ class OpenSession implements Session {
     this.#flags = flags;
     this.#running = running;
     this.#identity = identity;
-    this.#records = new Records(context, () => this.#hidden);
+    this.#records = new LocalRecords(context, () => this.#hidden);
     this.userAgent = `credicorp-cli/${version}`;
-    this.#wire = new Wire(context, flags, this.userAgent);
+    this.#http = new HttpStack(context, flags, this.userAgent);
   }
 
   get identity(): Identity {
@@ -110,33 +110,18 @@ class OpenSession implements Session {
 
   async client(options?: { signal: AbortSignal }): Promise<Client> {
     const { identity } = this;
-    // The keychain's helper starts while undici loads.
+    // The keychain is read while undici loads.
     if (identity.mode !== 'headers') this.#tokens().prefetch();
-    const [{ createClient }, transport, pace] = await Promise.all([
-      import('../api/client.ts'),
-      this.#wire.transport(),
-      this.#wire.pace(),
-    ]);
-    const { now, random, uuid, signal } = this.#context;
-    return createClient({
+    return this.#http.client({
       base: identity.base.value,
-      userAgent: this.userAgent,
+      environment: identity.environment.value,
       ...(identity.mode === 'headers'
         ? { token: null, credentials: () => this.#headerCredentials() }
         : { token: (ask) => this.token(ask) }),
       keys: identity.provider.idempotency,
-      send: transport.send,
-      newKey: uuid,
-      timeoutMs: this.#flags.timeoutMs,
-      maxRetries: this.#flags.maxRetries,
-      now,
-      random,
-      environment: identity.environment.value,
       ...(identity.provider.partnerApi ? {} : { foreign: identity.provider.title }),
-      signal: options?.signal ?? signal,
-      pace,
+      ...(options === undefined ? {} : { signal: options.signal }),
       record: this.writeDown(),
-      onWait: this.#wire.tellWait,
       secrets: () => this.#hidden,
     });
   }
@@ -154,14 +139,17 @@ class OpenSession implements Session {
     return token;
   }
 
-  async transport(options?: { unwritten: true }): Promise<Transport> {
-    if (options?.unwritten === true) return this.#wire.transport();
-    const [transport, { writtenDown }] = await Promise.all([this.#wire.transport(), import('./written-down.ts')]);
-    return writtenDown(transport, this.writeDown(), this.#context.now);
+  async transport(options?: { unrecorded: true }): Promise<Transport> {
+    if (options?.unrecorded === true) return this.#http.transport();
+    const [transport, { recordingTransport }] = await Promise.all([
+      this.#http.transport(),
+      import('../api/recording.ts'),
+    ]);
+    return recordingTransport(transport, { record: this.writeDown(), now: this.#context.now });
   }
 
   plainSend(environment: string): Promise<Send> {
-    return this.#wire.plainSend(environment, this.writeDown());
+    return this.#http.plainSend(environment, this.writeDown());
   }
 
   async currentToken(): Promise<TokenEntry | null> {
@@ -180,7 +168,7 @@ class OpenSession implements Session {
     const keychain = { command, env };
     const places = { keychain, folder: paths.config, passphrase: () => this.#passphrase() };
     const hide = (secret: string): void => this.hide(secret);
-    const open = this.#vaults.get(kind) ?? watched(openVault(kind, places), this.#context, hide);
+    const open = this.#vaults.get(kind) ?? withHiding(openVault(kind, places), this.#context, hide);
     this.#vaults.set(kind, open);
     return open;
   }
@@ -245,6 +233,53 @@ class OpenSession implements Session {
 
   async close(): Promise<void> {
     this.#records.close();
-    await this.#wire.close();
+    await this.#http.close();
   }
+}
+
+/** The secrets in the identity itself. Those in a vault are hidden when they are read (`withHiding`). */
+function secretsOf({ secret, webhookSecret }: Identity): string[] {
+  const own = secret.where === 'vault' ? [] : [secret.secret.reveal()];
+  return webhookSecret === null ? own : [...own, webhookSecret.secret.reveal()];
+}
+
+/**
+ * The same vault; `hide` gets every secret that is read from it or written to it, so that no output shows it. While the keychain is
+ * asked there is a spinner, and Ctrl-C ends the wait.
+ */
+export function withHiding(
+  vault: Vault,
+  context: Pick<Context, 'stderr' | 'env' | 'signal'>,
+  hide: (secret: string) => void,
+): Vault {
+  const shown = <T>(work: Promise<T>): Promise<T> =>
+    vault.kind === 'os' ? withSpinner(context, 'waiting for the keychain', unlessStopped(work, context.signal)) : work;
+  // A token is stored in a JSON document; whoever parses that hides the token.
+  const conceal = (value: string): void => {
+    if (!value.startsWith('{')) hide(value);
+  };
+  return {
+    kind: vault.kind,
+    prefetch: (accounts) => vault.prefetch(accounts),
+    get: async (account, options) => {
+      const value = await shown(vault.get(account, options));
+      if (value !== null) conceal(value);
+      return value;
+    },
+    set: (account, secret) => {
+      conceal(secret);
+      return shown(vault.set(account, secret));
+    },
+    remove: (account) => shown(vault.remove(account)),
+    removeUnder: (prefix) => shown(vault.removeUnder(prefix)),
+  };
+}
+
+/** Work that begins after the stop is cleaning up, and is done. */
+function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(new Failure('interrupted', 'stopped while the keychain was asked'));
+  signal.addEventListener('abort', stop, { once: true });
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', stop));
 }

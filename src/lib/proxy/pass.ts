@@ -7,7 +7,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { type NetworkTrouble, networkTrouble } from '../api/network-trouble.ts';
+import { type NetworkError, networkErrorOf } from '../api/network-errors.ts';
 import { asRecord, passedOn, valuesOf } from './headers.ts';
 import { KeptBody } from './kept-body.ts';
 
@@ -31,7 +31,7 @@ export interface Passed {
   responseHeaders: Record<string, string>;
   responseBody: string | null;
   /** Why it did not come to its end. */
-  trouble: NetworkTrouble | null;
+  trouble: NetworkError | null;
   /** 2 where it was sent once more. */
   tries: number;
 }
@@ -174,7 +174,7 @@ class Passage {
   /** No answer: said as a gateway says it (RFC 9110 §15.6.3, §15.6.5). Half an answer: cut, as the host cut it. */
   #fail(error: unknown): void {
     if (this.#over) return;
-    const trouble = networkTrouble(error, this.#road.target);
+    const trouble = networkErrorOf(error, this.#road.target);
     if (this.#response.headersSent) this.#response.destroy();
     else
       sayNo(
@@ -185,7 +185,7 @@ class Passage {
     this.#end(trouble);
   }
 
-  #end(trouble: NetworkTrouble | null): void {
+  #end(trouble: NetworkError | null): void {
     if (this.#over) return;
     this.#over = true;
     if (this.#patience) clearTimeout(this.#patience);

@@ -4,8 +4,8 @@
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { badProxy, networkFailure } from '../api/network-trouble.ts';
-import { recordOf } from '../api/trace.ts';
+import { badProxy, networkFailure } from '../api/network-errors.ts';
+import { recordOf } from '../api/recording.ts';
 import type { WriteDown } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { type RefusedCaller, refusedCaller } from '../http-server/access.ts';

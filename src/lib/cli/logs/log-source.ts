@@ -42,7 +42,7 @@ export async function remoteMoments(
 ): Promise<Moments> {
   const [{ followRemote, readRemote }, { sleep }, transport] = await Promise.all([
     import('../../journal/remote.ts'),
-    import('../../api/sleep.ts'),
+    import('../../api/retry.ts'),
     session.transport(),
   ]);
   const token = context.env['CREDICORP_SANDBOX_LOG_TOKEN'];

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Answer } from '../../api/answers.ts';
-import type { Client, ClientCall } from '../../api/client.ts';
+import type { Client, ClientRequest } from '../../api/client.ts';
 import type { Provider } from '../../auth/providers/shape.ts';
 import { isRecord, parseJson, writeJson } from '../../contract/json.ts';
 import { carriesSecret } from '../../contract/secrets.ts';
@@ -28,7 +28,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const LARGEST = 32 * 1024 * 1024;
 
 /** @throws Failure `usage`; nothing was sent */
-export async function apiCall(context: Context, given: ApiInput, provider: Provider): Promise<ClientCall> {
+export async function apiCall(context: Context, given: ApiInput, provider: Provider): Promise<ClientRequest> {
   const method = given.method.toUpperCase();
   if (!METHODS.includes(method))
     throw usage(`${JSON.stringify(given.method)} is not an HTTP method`, { next: `use ${METHODS.join(', ')}` });
@@ -232,9 +232,13 @@ export function apiResult(answer: Answer<unknown>, include: boolean): Result {
 }
 
 /** One call; a route that a second provider does not document is told in its own given. */
-export async function callOnce(client: Client, call: ClientCall, { name, title }: Provider): Promise<Answer<unknown>> {
+export async function callOnce(
+  client: Client,
+  call: ClientRequest,
+  { name, title }: Provider,
+): Promise<Answer<unknown>> {
   try {
-    return await client.call(call);
+    return await client.request(call);
   } catch (error) {
     if (error instanceof Failure && error.facts.code === 'not_offered' && name !== 'credicorp')
       error.facts.next = `check the path in the documentation of ${title}, and the base: credicorp whoami`;
@@ -249,7 +253,7 @@ const MAX_PAGES = 10_000;
  * The items of every page of a list whose shape is not known, by `next_cursor` (partner-api.md#pagination).
  * @throws Failure `usage` when the answer is not a page; any failure carries the cursor it can be resumed from.
  */
-export async function* everyItem(client: Client, call: ClientCall): AsyncGenerator<unknown> {
+export async function* everyItem(client: Client, call: ClientRequest): AsyncGenerator<unknown> {
   let cursor: string | null = null;
   for (let count = 0; count < MAX_PAGES; count += 1) {
     const answer: Answer<unknown> = await pageFrom(client, call, cursor);
@@ -267,9 +271,9 @@ export async function* everyItem(client: Client, call: ClientCall): AsyncGenerat
   throw endless(cursor, `the list has more than ${MAX_PAGES} pages`);
 }
 
-async function pageFrom(client: Client, call: ClientCall, cursor: string | null): Promise<Answer<unknown>> {
+async function pageFrom(client: Client, call: ClientRequest, cursor: string | null): Promise<Answer<unknown>> {
   try {
-    return await client.call(cursor === null ? call : { ...call, query: { ...call.query, cursor } });
+    return await client.request(cursor === null ? call : { ...call, query: { ...call.query, cursor } });
   } catch (error) {
     if (error instanceof Failure && cursor !== null) error.facts.cursor = cursor;
     throw error;

@@ -53,7 +53,7 @@ function localBase(session: Session): string | null {
 
 /** One call to an admin route. @throws Failure */
 export async function askSandbox(context: Context, session: Session, base: string, call: AdminCall): Promise<unknown> {
-  const [{ judge }, transport] = await Promise.all([import('../../api/answers.ts'), session.transport()]);
+  const [{ parseAnswer }, transport] = await Promise.all([import('../../api/answers.ts'), session.transport()]);
   const path = `/_sandbox${call.path}`;
   const content =
     call.body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) };
@@ -64,5 +64,5 @@ export async function askSandbox(context: Context, session: Session, base: strin
     ...content,
     signal: context.signal,
   });
-  return judge(answer, { method: call.method, path, now: context.now() }).json;
+  return parseAnswer(answer, { method: call.method, path, now: context.now() }).json;
 }

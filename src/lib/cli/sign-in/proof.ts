@@ -28,7 +28,7 @@ export async function proveNow(session: Session): Promise<{ by: ProvenBy; token:
 export async function proveByRead(session: Session, path: string): Promise<void> {
   const client = await session.client();
   try {
-    await client.call({ method: 'GET', path, anyBody: true });
+    await client.request({ method: 'GET', path, anyBody: true });
   } catch (error) {
     if (!(error instanceof Failure && error.facts.code === 'insufficient_scope')) throw error;
   }
@@ -39,7 +39,7 @@ export async function serverNow(session: Session, now: number): Promise<number> 
   const { base, environment } = session.identity;
   if (environment.value !== 'local') return now;
   try {
-    const { send } = await session.transport({ unwritten: true });
+    const { send } = await session.transport({ unrecorded: true });
     const url = `${base.value}/_sandbox/health`;
     const answer = await send({ method: 'GET', url, headers: { accept: 'application/json' }, timeoutMs: 2000 });
     const health = parseJson(answer.text);

@@ -1,5 +1,4 @@
 /** Endpoint objects of the API, their secrets, and what crashed listeners left of them. */
-import { operate } from '../../api/operate.ts';
 import type { Client } from '../../api/client.ts';
 import { isRecord } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
@@ -78,7 +77,7 @@ export function lookout(context: Context, session: Session): EnrolOptions {
 
 /** @throws Failure */
 export async function removeEndpoint(context: Context, session: Session, client: Client, id: string): Promise<void> {
-  await operate(client, 'webhooks.delete', { id });
+  await client.call('webhooks.delete', { id });
   await forgetSecret(context, session, id);
 }
 

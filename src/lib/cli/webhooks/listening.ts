@@ -1,5 +1,4 @@
 /** What a listener needs of the API and the vault: register, unregister, recall the secret, point an endpoint elsewhere. */
-import { operate } from '../../api/operate.ts';
 import { Failure } from '../../failure.ts';
 import type { EndpointActs } from '../../webhooks/endpoint.ts';
 import type { Context } from '../context.ts';
@@ -33,7 +32,7 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
     async register({ url, events }) {
       const client = await session.client();
       const body = { url, enabled_events: events, description: 'credicorp webhooks listen' };
-      const { data } = await operate(client, 'webhooks.create', { body });
+      const { data } = await client.call('webhooks.create', { body });
       const { id, secret } = data;
       if (!secret) throw new Failure('unavailable', 'the API made an endpoint without telling its secret');
       await kept(id, secret, async () => {
@@ -47,14 +46,14 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
     async unregister(id) {
       // The way out must not be stopped by the signal that led to it.
       const client = await session.client({ signal: AbortSignal.timeout(3000) });
-      await operate(client, 'webhooks.delete', { id }).catch(ignoreAbsent);
+      await client.call('webhooks.delete', { id }).catch(ignoreAbsent);
       await forgetSecret(context, session, id);
     },
     present: createPresence(session, (line) => note(context, line)),
     recall: (id) => secretOf(session, id),
     async update(id, { url, events }) {
       const client = await session.client();
-      await operate(client, 'webhooks.update', { id, body: { url, enabled_events: events, status: 'enabled' } });
+      await client.call('webhooks.update', { id, body: { url, enabled_events: events, status: 'enabled' } });
       const secret = await secretOf(session, id);
       if (secret !== null && secrets.endpoint === null) {
         await kept(id, secret, () => keepLastSecret(context, session, secret));

@@ -1,5 +1,4 @@
 /** Whether a listener's endpoint is still there, asked of each kind of API in the way that costs it least. */
-import { operate } from '../../api/operate.ts';
 import { isRecord, parseJson } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
 import type { EndpointActs } from '../../webhooks/endpoint.ts';
@@ -37,7 +36,7 @@ export function createPresence(session: Asking, tell: (line: string) => void): N
       if (same || count === null) return true;
     }
     try {
-      const { data } = await operate(await session.client({ signal: limited }), 'webhooks.get', { id });
+      const { data } = await (await session.client({ signal: limited })).call('webhooks.get', { id });
       if (data.status === 'disabled' && status !== 'disabled') tell(disabled(id));
       status = data.status;
       seenId = id;
@@ -57,7 +56,7 @@ function disabled(id: string): string {
 }
 
 async function endpointCount(session: Asking): Promise<unknown> {
-  const { send } = await session.transport({ unwritten: true });
+  const { send } = await session.transport({ unrecorded: true });
   const url = `${session.identity.base.value}/_sandbox/health`;
   const { status, text } = await send({ method: 'GET', url, headers: {}, timeoutMs: 2000 });
   const health: unknown = status === 200 ? parseJson(text) : null;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createPace, type Pace } from '../../src/lib/api/pace.ts';
+import { createRateLimiter, type RateLimiter } from '../../src/lib/api/rate-limit.ts';
 import { TIERS, type Tier } from '../../src/lib/contract/tiers.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
@@ -91,7 +91,7 @@ interface Load {
   latency: (n: number) => number;
 }
 
-async function run(time: VirtualTime, shared: Pace, project: Project, load: Load): Promise<number> {
+async function run(time: VirtualTime, shared: RateLimiter, project: Project, load: Load): Promise<number> {
   const start = time.now();
   let started = 0;
   const worker = async (): Promise<void> => {
@@ -136,7 +136,7 @@ describe('pace', () => {
     it(`${what}: no 429, at least ${rate} a second`, async () => {
       const time = new VirtualTime();
       const project = new Project(time, load.tier);
-      const seconds = await run(time, createPace(time), project, load);
+      const seconds = await run(time, createRateLimiter(time), project, load);
       assert.equal(project.refused, 0);
       assert.equal(project.served, load.count);
       assert.ok(load.count / seconds >= rate, `${(load.count / seconds).toFixed(2)} a second`);
@@ -149,7 +149,7 @@ describe('pace', () => {
     await time.run(Promise.all(Array.from({ length: 45 }, () => project.serve('/x', null, 0))));
     project.refused = 0;
     project.served = 0;
-    await run(time, createPace(time), project, {
+    await run(time, createRateLimiter(time), project, {
       ...reads,
       count: 40,
       workers: 1,
@@ -161,7 +161,7 @@ describe('pace', () => {
 
   it('holds everybody back after a 429, for as long as it says', async () => {
     const time = new VirtualTime();
-    const shared = createPace(time);
+    const shared = createRateLimiter(time);
     (await shared.enter('GET', '/x'))({ status: 429, headers: { 'retry-after': '7' } });
     const start = time.now();
     await time.run(Promise.all([shared.enter('GET', '/x'), shared.enter('POST', '/y')]));
@@ -170,7 +170,7 @@ describe('pace', () => {
 
   it('does not hold back other routes after a 429 of a sub-limit', async () => {
     const time = new VirtualTime();
-    const shared = createPace(time);
+    const shared = createRateLimiter(time);
     const leave = await shared.enter(refresh.method, refresh.path);
     leave({ status: 429, headers: { 'ratelimit-limit': '1', 'ratelimit-remaining': '0', 'retry-after': '9' } });
     const start = time.now();
@@ -182,7 +182,7 @@ describe('pace', () => {
 
   it('does not pace a server that does not count', async () => {
     const time = new VirtualTime();
-    const shared = createPace(time);
+    const shared = createRateLimiter(time);
     const start = time.now();
     for (let n = 0; n < 500; n += 1) (await shared.enter(links.method, links.path))({ status: 200, headers: {} });
     const all = Array.from({ length: 100 }, () => shared.enter(links.method, links.path));
@@ -192,7 +192,7 @@ describe('pace', () => {
 
   it('lets go of who is interrupted, in the queue and at the door', async () => {
     const time = new VirtualTime();
-    const shared = createPace(time);
+    const shared = createRateLimiter(time);
     const controller = new AbortController();
     const leaves = [];
     for (let n = 0; n < TIERS.build.concurrent; n += 1) leaves.push(await shared.enter('GET', '/x'));
@@ -203,7 +203,7 @@ describe('pace', () => {
     leaves[0]?.(null);
     (await last)(null);
 
-    const held = createPace(time);
+    const held = createRateLimiter(time);
     (await held.enter('GET', '/x'))({ status: 429, headers: { 'retry-after': '5' } });
     await assert.rejects(held.enter('GET', '/x', AbortSignal.abort()), { kind: 'interrupted' });
     await time.run(held.enter('GET', '/x'));

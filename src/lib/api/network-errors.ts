@@ -2,7 +2,7 @@
 import { isLoopback } from '../contract/environments.ts';
 import { Failure } from '../failure.ts';
 
-export interface NetworkTrouble {
+export interface NetworkError {
   /** Machine-readable; ends up in `Failure.facts.code`. */
   code: string;
   /** Words that follow `no answer from HOST:`. */
@@ -10,7 +10,7 @@ export interface NetworkTrouble {
 }
 
 /** Trouble that another try cannot cure: the request is wrong, or the other end is, or nobody listens on this machine. */
-export const HOPELESS: ReadonlySet<string> = new Set([
+export const NOT_RETRIED: ReadonlySet<string> = new Set([
   'nothing_listening',
   'unknown_host',
   'tls',
@@ -19,7 +19,7 @@ export const HOPELESS: ReadonlySet<string> = new Set([
   'proxy',
 ]);
 
-const WORDS: Record<string, NetworkTrouble> = {
+const WORDS: Record<string, NetworkError> = {
   ENOTFOUND: { code: 'unknown_host', message: 'there is no host of that name' },
   EAI_AGAIN: { code: 'dns', message: 'the name could not be looked up; is there a network?' },
   ETIMEDOUT: { code: 'timeout', message: 'no connection in time' },
@@ -40,7 +40,7 @@ const WORDS: Record<string, NetworkTrouble> = {
   UND_ERR_PRX_TLS: { code: 'proxy', message: 'the proxy cannot be reached over TLS' },
 };
 
-export function networkTrouble(error: unknown, url: URL): NetworkTrouble {
+export function networkErrorOf(error: unknown, url: URL): NetworkError {
   const code = codeOf(error);
   if (code === 'ECONNREFUSED') {
     const code = isLoopback(url.hostname) ? 'nothing_listening' : 'connection_refused';
@@ -60,7 +60,7 @@ export function networkTrouble(error: unknown, url: URL): NetworkTrouble {
 }
 
 /** @returns `unavailable`, or `usage` when the request itself cannot be sent. */
-export function networkFailure(trouble: NetworkTrouble, url: URL): Failure {
+export function networkFailure(trouble: NetworkError, url: URL): Failure {
   if (trouble.code === 'bad_request') {
     return new Failure('usage', `the request cannot be sent: ${trouble.message}`, { code: trouble.code });
   }

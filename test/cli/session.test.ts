@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryVault } from '../../src/lib/auth/memory-vault.ts';
 import type { Vault } from '../../src/lib/auth/vault.ts';
-import { watched } from '../../src/lib/cli/known-secrets.ts';
+import { withHiding } from '../../src/lib/cli/session.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
 test('what is read from a vault or written to it is known before anybody can use it', async () => {
   const known: string[] = [];
   const inner = memoryVault();
   await inner.set('live/client_secret', 'csk_live_1');
-  const vault = watched(
+  const vault = withHiding(
     inner,
     { stderr: process.stderr, env: {}, signal: new AbortController().signal },
     (secret) => void known.push(secret),
@@ -26,11 +26,11 @@ test('what is read from a vault or written to it is known before anybody can use
 test('a keychain that does not answer keeps nobody who wants to stop', async () => {
   const controller = new AbortController();
   const silent: Vault = { ...memoryVault(), kind: 'os', get: () => new Promise(() => undefined) };
-  const vault = watched(silent, { stderr: process.stderr, env: {}, signal: controller.signal }, () => undefined);
+  const vault = withHiding(silent, { stderr: process.stderr, env: {}, signal: controller.signal }, () => undefined);
   const asked = vault.get('live/client_secret');
   controller.abort('SIGINT');
   await assert.rejects(asked, (error: unknown) => error instanceof Failure && error.kind === 'interrupted');
-  const tidying = watched(
+  const tidying = withHiding(
     { ...silent, remove: async () => true },
     { stderr: process.stderr, env: {}, signal: controller.signal },
     () => undefined,

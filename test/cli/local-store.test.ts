@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Records, withDamageTold } from '../../src/lib/cli/records.ts';
+import { LocalRecords, explainDamage } from '../../src/lib/cli/local-store.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshHome } from '../support/spawn.ts';
@@ -17,7 +17,7 @@ const record = (at: number): ExchangeRecord => ({
 });
 
 /** What a failing disk does: rubbish where the pages were. */
-function ruin(records: Records, path: string): void {
+function ruin(records: LocalRecords, path: string): void {
   const { db } = records.store();
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   writeFileSync(path, Buffer.alloc(200_000, 7));
@@ -28,7 +28,7 @@ test('the journal goes on in a new file without losing an entry, and the damaged
   using home = freshHome();
   const { context, said } = worldOf({ home: home.path });
   const path = join(context.paths.state, 'store.db');
-  const records = new Records(context, () => []);
+  const records = new LocalRecords(context, () => []);
   const write = records.writeDown();
   const kept = (): unknown => records.store().db.prepare('SELECT count(*) AS n FROM journal').get()?.['n'];
   // As many as are written at once.
@@ -49,13 +49,13 @@ test('the journal goes on in a new file without losing an entry, and the damaged
 test('a file that was set aside or taken away by another is not written to any more', () => {
   using home = freshHome();
   const { context, said } = worldOf({ home: home.path });
-  const records = new Records(context, () => []);
+  const records = new LocalRecords(context, () => []);
   const write = records.writeDown();
   const more = (): void => Array.from({ length: 200 }, () => record(Date.now())).forEach(write);
   more();
   rmSync(context.paths.state, { recursive: true });
   more();
-  const another = new Records(context, () => []);
+  const another = new LocalRecords(context, () => []);
   const read = (): unknown => another.store().db.prepare('SELECT count(*) AS n FROM journal').get()?.['n'];
   assert.equal(read(), 200);
   // Another process met damage: everybody moves on to the same new file.
@@ -72,16 +72,16 @@ test('damage that is met in reading is told in words, and the next run has a new
   using home = freshHome();
   const { context } = worldOf({ home: home.path });
   const path = join(context.paths.state, 'store.db');
-  const records = new Records(context, () => []);
+  const records = new LocalRecords(context, () => []);
   Array.from({ length: 200 }, () => record(Date.now())).forEach(records.writeDown());
   ruin(records, path);
   const error = thrownBy(() => records.store().db.prepare('SELECT * FROM journal').all());
-  const judged = withDamageTold(error, () => records.store());
+  const judged = explainDamage(error, () => records.store());
   assert.ok(judged instanceof Failure && judged.facts.code === 'state_damaged');
   assert.equal(records.store().db.prepare('SELECT * FROM journal').all().length, 0);
   const other = new Error('another');
   assert.equal(
-    withDamageTold(other, () => assert.fail('opened')),
+    explainDamage(other, () => assert.fail('opened')),
     other,
   );
   records.close();

@@ -1,34 +1,46 @@
-/** Writes down each try as one record. Counts the tries, because it is the last to see a call before the wire. */
-import type { ExchangeRecord, HttpRequest, WriteDown } from '../contract/exchange.ts';
+/** Records each try of a call for the journal: request, answer or failure, and how long it took. */
+import { environmentOfHost } from '../contract/environments.ts';
+import type { ExchangeRecord, HttpAnswer, HttpRequest, WriteDown } from '../contract/exchange.ts';
 import { partnerRoute } from '../contract/scopes.ts';
 import { Failure } from '../failure.ts';
-import type { Interceptor } from './chain.ts';
 import { readProblem, requestIdOf } from '../contract/error-answer.ts';
-import type { TransportAnswer } from './transport-answer.ts';
+import type { Transport, TransportAnswer } from './transport.ts';
 
-export interface TraceOptions {
-  environment: string | null;
-  now: () => number;
+interface Recorder {
   /** Gets records with their secrets in them. */
   record: WriteDown;
+  /** Milliseconds since the epoch. */
+  now: () => number;
 }
 
-export function trace(options: TraceOptions): Interceptor {
-  return (next) => async (call) => {
-    const at = options.now();
-    call.attempt += 1;
-    call.startedAt ??= at;
-    const seen = { at, attempt: call.attempt, environment: options.environment };
-    const write = (ended: TransportAnswer | Failure): void =>
-      options.record(recordOf(call.request, ended, { ...seen, latencyMs: options.now() - at }));
-    try {
-      const answer = await next(call);
-      write(answer);
-      return answer;
-    } catch (error) {
-      if (error instanceof Failure) write(error);
-      throw error;
-    }
+/** Runs one try and records how it ended. The body of a stream is not kept. */
+export async function recorded<A extends Pick<HttpAnswer, 'status' | 'headers'>>(
+  request: HttpRequest,
+  seen: Pick<ExchangeRecord, 'attempt' | 'environment'>,
+  { record, now }: Recorder,
+  run: () => Promise<A>,
+): Promise<A> {
+  const at = now();
+  const write = (ended: TransportAnswer | Failure): void =>
+    record(recordOf(request, ended, { ...seen, at, latencyMs: now() - at }));
+  try {
+    const answer = await run();
+    write({ text: '', ...answer });
+    return answer;
+  } catch (error) {
+    if (error instanceof Failure) write(error);
+    throw error;
+  }
+}
+
+/** A transport for calls outside the client: each call is recorded as the client's are. */
+export function recordingTransport(transport: Transport, recorder: Recorder): Transport {
+  const first = (url: string) => ({ attempt: 1, environment: environmentOfHost(url) });
+  return {
+    ...transport,
+    send: (request) => recorded(request, first(request.url), recorder, () => transport.send(request)),
+    stream: (request, idleMs) =>
+      recorded(request, first(request.url), recorder, () => transport.stream(request, idleMs)),
   };
 }
 
