@@ -30,18 +30,18 @@ export interface Peer {
 export interface Sandbox {
   /** Answers one request. A connection dropped on purpose rejects with a TypeError, as a lost connection does for `fetch`. */
   fetch(request: Request, peer: Peer): Promise<Response>;
-  /** The same as plain data, for an adapter that has no use for Request and Response. */
+  /** The same as plain data, for the server, which does not use Request and Response. */
   handle(request: Incoming): MaybePromise<Outgoing>;
-  /** The answer to what was no readable request. */
+  /** The answer to bytes that are no readable request. */
   unreadable(status: number, message: string): Answer;
-  /** The seed in force: a data file brings its own. */
+  /** The seed in use: a data file brings its own. */
   readonly seed: string;
-  /** What the user should be told about the start. */
+  /** Notices for the user about the start. */
   readonly notices: readonly string[];
-  /** Lets the clock run: from here on things happen between requests. */
+  /** Starts the clock: from here on, steps run between requests. */
   start(): void;
   /**
-   * Ends what runs of itself, waits a little for attempts under way, and until nothing is being answered any more: what is answered
+   * Stops the clock, waits a little for delivery attempts under way, and until no request is being answered: what is answered
    * later would not be kept. @throws Failure when the data file cannot be written
    */
   stop(quiet?: Promise<void>): Promise<void>;
@@ -82,7 +82,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   };
 }
 
-/** Puts the parts round a state together. */
+/** Builds the routes, the pipeline and the dispatcher around a state. */
 function assemble(
   state: SandboxState,
   options: SandboxOptions,
@@ -114,7 +114,7 @@ function assemble(
   };
 }
 
-/** Takes up the state of a data file, and writes to it from now on. @throws Failure */
+/** Loads the state from a data file, and writes to it from now on. @throws Failure */
 function keepIn(state: SandboxState, path: string): readonly string[] {
   const asked = state.seed;
   const file = openDataFile({ path, now: state.settings.now(), clockAndCounters: () => clockAndCounters(state) });
@@ -144,7 +144,7 @@ export interface SandboxOptions {
   baseUrl: string;
   /** Of the program; told by the health route. */
   version: string;
-  /** The same seed tells the same story (sandbox.md#determinism). */
+  /** The same seed gives the same ids and bodies (sandbox.md#determinism). */
   seed: string;
   /** Whose API it imitates; the admin routes, the clock and the faults are the same. Default `credicorp`. */
   provider?: 'credicorp' | 'acountpay';
@@ -154,7 +154,7 @@ export interface SandboxOptions {
   rateLimit?: boolean;
   /** `start` in epoch milliseconds; `speed` is a factor above 0. */
   clock?: { start?: number; speed?: number; frozen?: boolean };
-  /** false: the applicant is not imitated. */
+  /** false: applications wait for the applicant's form or `submit`. */
   autoSubmit?: boolean;
   /** Unknown companies are approved. */
   lenient?: boolean;
@@ -167,7 +167,7 @@ export interface SandboxOptions {
   webhookDebugHeaders?: boolean;
   /** Opens the request log to another host that sends it as bearer (sandbox.md#admin-routes). */
   logToken?: string;
-  /** Answers under any name: it listens for other machines. Default: only for this one, and for no web page of elsewhere. */
+  /** Accepts every `Host` and `Origin`, because it listens for other machines. Default: this machine only, and no web page of another site. */
   anyName?: boolean;
   /** Path of the file that keeps the state. */
   data?: string;

@@ -72,7 +72,7 @@ function limits(patienceMs: number): ServerOptions {
   };
 }
 
-/** Answers what comes; returns a way to wait until nothing is under way. */
+/** Answers requests; returns a function that waits until none is under way. */
 function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
   let running = 0;
   let idle = (): void => {};
@@ -110,7 +110,7 @@ function attach(server: Server, sandbox: Sandbox): () => Promise<void> {
   return () => (running === 0 ? Promise.resolve() : new Promise((resolve) => (idle = resolve)));
 }
 
-/** Errors of a socket that went away concern nobody. */
+/** Ignores the errors of a socket whose client went away. */
 function ignore(): void {}
 
 const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
@@ -118,7 +118,7 @@ const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.'],
 };
 
-/** For a request that never became one: the answer is written by hand. */
+/** For bytes that are not HTTP: the answer is written by hand. */
 function writeRaw(socket: Duplex, answer: Answer): void {
   const lines = Object.entries({
     ...answer.headers,
@@ -177,7 +177,7 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array | 'too_lar
   return 'too_large';
 }
 
-/** Writes an answer; a dropped one closes the connection without a word. */
+/** Writes an answer; a dropped one closes the connection without an answer. */
 export function writeOutgoing(request: IncomingMessage, response: ServerResponse, outgoing: Outgoing): void {
   if (outgoing === DROPPED) {
     request.socket.destroy();

@@ -58,7 +58,7 @@ export function open(state: SandboxState, event: EventKept, endpoint: EndpointKe
   return delivery;
 }
 
-/** Moves the next attempt to another instant. */
+/** Reschedules the next attempt. */
 export function postpone(state: SandboxState, delivery: DeliveryKept, due: number): void {
   delivery.resource.next_attempt_at = isoSeconds(due);
   schedule(state, delivery, due);
@@ -111,7 +111,7 @@ export interface AttemptFacts {
   v1Count: number;
 }
 
-/** Writes an attempt down and decides what follows it. */
+/** Records an attempt and decides what follows: delivered, another attempt, held or abandoned. */
 export function conclude(
   state: SandboxState,
   delivery: DeliveryKept,
@@ -163,18 +163,18 @@ export function hold(state: SandboxState, delivery: DeliveryKept): void {
   schedule(state, delivery, delivery.eventCreated + EVENT_LIFE_MS);
 }
 
-/** An endpoint that was disabled by hand gets no attempts from now on. */
+/** Holds everything that waits for an endpoint which was disabled by hand. */
 export function holdAll(state: SandboxState, endpointId: string): void {
   for (const delivery of waitingFor(state, endpointId))
     if (delivery.resource.status === 'pending') hold(state, delivery);
 }
 
-/** What waits for an endpoint that was deleted is given up (sandbox.md#webhook-delivery). */
+/** Gives up everything that waits for an endpoint which was deleted (sandbox.md#webhook-delivery). */
 export function abandonAll(state: SandboxState, endpointId: string): void {
   for (const delivery of waitingFor(state, endpointId)) finish(state, delivery, 'abandoned');
 }
 
-/** What was held for an endpoint that is enabled again goes out, if it is still young (webhooks.md#webhook-endpoints). */
+/** Sends what was held for an endpoint that is enabled again, if it is not too old (webhooks.md#webhook-endpoints). */
 export function release(state: SandboxState, endpoint: EndpointKept): void {
   const now = state.clock.now();
   for (const delivery of waitingFor(state, endpoint.resource.id)) {

@@ -1,5 +1,5 @@
 /**
- * Carries deliveries to their endpoints (webhooks.md#delivery): first attempts in event order, at most 10 under way per endpoint, a
+ * The dispatcher: sends deliveries to their endpoints (webhooks.md#delivery): first attempts in event order, at most 10 under way per endpoint, a
  * failing one never blocks the next. Faults ordered for webhooks act here (sandbox.md#fault-injection).
  */
 import { createHmac } from 'node:crypto';
@@ -45,7 +45,7 @@ const DURING: ReadonlySet<FaultKind> = new Set([
   'webhook_stale',
   'webhook_body_only',
 ]);
-/** A key that belongs to nobody. */
+/** A secret that belongs to no endpoint. */
 const NOBODYS_KEY = 'whsec_belongs_to_nobody';
 /** Seconds a stale signature lies in the past. */
 const STALE_SECONDS = 600;
@@ -64,7 +64,7 @@ export class Dispatcher {
     this.#tools = tools;
   }
 
-  /** After a reset: what was held back belonged to an earlier life. */
+  /** After a reset: forgets the deliveries that were held back. */
   forget(): void {
     this.#heldBack.clear();
   }
@@ -93,7 +93,7 @@ export class Dispatcher {
     this.#releaseHeldBack(delivery);
   }
 
-  /** No step waits for it any more: the file says so too, and after a crash it is due at once. */
+  /** Takes the delivery off the schedule, in the data file too. After a crash it is due at once. */
   #markUnscheduled(delivery: DeliveryKept): void {
     delivery.due = null;
     save(this.#state, 'deliveries', delivery);
@@ -114,7 +114,7 @@ export class Dispatcher {
     return true;
   }
 
-  /** The one held back goes after the one that followed it. */
+  /** Sends the delivery that was held back, after the one that followed it. */
   #releaseHeldBack(delivery: DeliveryKept): void {
     const back = this.#heldBack.get(delivery.resource.endpoint_id);
     if (back === undefined) return;
@@ -137,7 +137,7 @@ async function attempt(
   const headers = attemptHeaders(state, delivery, secrets, t);
   if (fault?.kind === 'webhook_body_only') headers['Credicorp-Signature'] = signBodyOnly(secrets, t, delivery.body);
   const number = delivery.resource.attempts.length + 1;
-  // Before it leaves: after a crash its ids would be given out again, and a receiver that goes by event ids would drop the new one.
+  // Written to the data file before it is sent: otherwise its ids would be given out again after a crash, and a receiver that dedupes on event ids would drop the new event.
   const lost = flush(state) !== null;
   const result: DeliveryResult = lost
     ? { status: null, error: 'socket' }
@@ -175,7 +175,7 @@ function signBodyOnly(secrets: readonly string[], t: number, body: string): stri
   return [`t=${t}`, ...secrets.map((secret) => `v1=${createHmac('sha256', secret).update(body).digest('hex')}`)].join();
 }
 
-/** At most so many things at once, the rest in order of arrival. */
+/** A semaphore: runs at most this many tasks at once, the rest in order of arrival. */
 
 export class Semaphore {
   readonly #width: number;
@@ -197,7 +197,7 @@ export class Semaphore {
       await act();
     } finally {
       const next = this.#waiting.shift();
-      // The place is handed on, so that nobody slips in between.
+      // The place goes straight to the next in line, so that no newcomer takes it.
       if (next) next();
       else this.#underWay -= 1;
     }

@@ -1,4 +1,4 @@
-/** What happened, told to every endpoint that asked for it (webhooks.md#event-envelope, webhooks.md#event-catalogue). */
+/** Emits events: records each one and opens a delivery to every endpoint that subscribes to it (webhooks.md#event-envelope, webhooks.md#event-catalogue). */
 import { DEFAULT_API_VERSION, type EventEnvelope, eventMatches, type EventType } from '../../contract/events.ts';
 import type { ProjectName } from '../http/call.ts';
 import {
@@ -14,12 +14,12 @@ import {
 import { newId, type SandboxState, save } from '../state/state.ts';
 import { open } from './deliveries.ts';
 
-/** So many of the newest events and deliveries are kept in any case, older ones only while something waits. */
+/** How many of the newest events and deliveries are always kept; older ones stay only while a delivery waits. */
 const KEPT = 2000;
-/** What is over goes each time so many more have come. */
+/** Old ones are removed each time this many have been added. */
 const TIDIED_EACH = 1000;
 
-/** Records an event about a recordEvent of a project and opens its deliveries. */
+/** Records an event about an object of a project and opens its deliveries. */
 export function emit(
   state: SandboxState,
   project: ProjectName,
@@ -36,7 +36,7 @@ export function emit(
   });
 }
 
-/** Records a whole envelope, its id drawn before. */
+/** Records a complete envelope that already has its id. */
 export function recordEvent(
   state: SandboxState,
   project: ProjectName,
@@ -58,14 +58,14 @@ export function recordEvent(
   return event;
 }
 
-/** The endpoints of its project that asked for it. */
+/** The endpoints of its project that subscribe to its type. */
 export function subscribersOf(state: SandboxState, { project, resource: { type } }: EventKept): EndpointKept[] {
   return state.webhook_endpoints
     .list(project)
     .filter(({ resource }) => resource.enabled_events.some((pattern) => eventMatches(pattern, type)));
 }
 
-/** Old deliveries that are over go, and old events nothing of which still waits: a resend finds the rest. */
+/** Removes old finished deliveries, and old events without a waiting delivery. What is removed cannot be sent again. */
 function prune(state: SandboxState): void {
   const over = state.deliveries.removeOldest(KEPT, (delivery) => !isWaiting(delivery));
   for (const delivery of over) state.persistence.remove('deliveries', delivery.resource.id);

@@ -46,7 +46,7 @@ export function createSender(): { post: Post; close(): void } {
   };
 }
 
-/** Both families, whatever the hosts file says (RFC 6761 §6.3): the receiver may listen on either. */
+/** Both address families of `localhost`, whatever the hosts file says (RFC 6761 §6.3): the receiver may listen on either. */
 const lookUpLocalhost: LookupFunction = (_hostname, _options, found) => {
   found(null, [
     { address: '127.0.0.1', family: 4 },
@@ -84,7 +84,7 @@ function send(
 
 function resultOf(response: IncomingMessage): DeliveryResult {
   const status = response.statusCode ?? 0;
-  // The body says nothing (webhooks.md#delivery); a long one is not waited for.
+  // The body is ignored (webhooks.md#delivery); a long one is not waited for.
   let seen = 0;
   response.on('data', (chunk: Buffer) => {
     seen += chunk.length;

@@ -1,4 +1,4 @@
-/** One exchange with the sandbox as plain data, independent of how it came in: by the fetch value or by the port. */
+/** One request to the sandbox and its answer as plain data, whether it came through `fetch` or a port. */
 import type { Scope } from '../../contract/scopes.ts';
 import type { EventSink } from '../../http-server/server-events.ts';
 
@@ -16,7 +16,7 @@ export interface Incoming {
   authorization: string | undefined;
   /** null when there was none, and once it was logged; `too_large` when it went over the cap and was not read. */
   body: Uint8Array | null | 'too_large';
-  /** Address of the other end. */
+  /** Address of the caller. */
   peer: string;
 }
 
@@ -51,7 +51,7 @@ export interface Credential {
   scopes: ReadonlySet<Scope>;
 }
 
-/** What a handler is given. It notes down what the request log should say. */
+/** What a handler gets. Handlers add what the request log should show. */
 export interface Call {
   readonly request: Incoming;
   readonly requestId: string;

@@ -1,5 +1,5 @@
 /**
- * Judging a JSON body by rows of zod schemas (partner-api.md#requests-and-responses, partner-api.md#create-an-application): one full pass for presence and type (400), then one for range
+ * Checks a JSON body against rows of zod schemas (partner-api.md#requests-and-responses, partner-api.md#create-an-application): one full pass for presence and type (400), then one for range
  * and eligibility (422). Each pass names every failing field, the first one as `param`. The OpenAPI document is made of the same rows.
  */
 import * as z from 'zod/mini';
@@ -24,7 +24,7 @@ export interface FieldProblem {
   message: string;
 }
 
-/** Says what a schema asks for, in words for messages and documents. */
+/** Describes what a schema asks for, in words for messages and the OpenAPI document. */
 export function described<T extends z.ZodMiniType>(schema: T, description: string): T {
   z.globalRegistry.add(schema, { description });
   return schema;
@@ -85,7 +85,7 @@ export function textField(path: string, most: number, least = 0): Field {
   return { path, type: text, range: least > 0 ? short.check(z.minLength(least, message)) : short };
 }
 
-/** Strings by name. A record of zod would pass over a member named `__proto__`, here it is a name like any other. */
+/** Strings by name. A record of zod would pass over a member named `__proto__`, here it is allowed like any other name. */
 const pairs = z
   .custom<Record<string, string>>(
     (value) => isObject(value) && Object.values(value).every((one) => typeof one === 'string'),

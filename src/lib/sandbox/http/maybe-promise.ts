@@ -1,4 +1,4 @@
-/** What is there at once or comes later. Most answers are there at once, and a promise for each step would cost more than the step. */
+/** A value or a promise of it. Most answers need no waiting, and a promise for each step would cost more than the step. */
 
 export type MaybePromise<T> = T | Promise<T>;
 
@@ -6,7 +6,7 @@ export function andThen<T, R>(value: MaybePromise<T>, continueWith: (value: T) =
   return value instanceof Promise ? value.then(continueWith) : continueWith(value);
 }
 
-/** Does `act`, then `after` whichever way it ended: with its value, or with null when it threw. */
+/** Runs `act`, then `after` however it ended: with its value, or with null when it threw. */
 export function andFinally<T>(act: () => MaybePromise<T>, after: (value: T | null) => void): MaybePromise<T> {
   let value: MaybePromise<T>;
   try {

@@ -29,7 +29,7 @@ export function refuse(code: ProblemCode, message: string, param?: string, facts
 
 // A refusal as the error envelope of partner-api.md#errors.
 
-/** Anything but a refusal that was thrown is a fault of ours: 500, and its trace goes to the notes of the log. */
+/** Any other thrown value is a bug of the sandbox: 500, and its trace goes to the notes of the log. */
 export function refusalAnswer(call: Call, error: unknown): Answer {
   const known = error instanceof Refusal ? error : new Refusal('internal_error', 'The sandbox failed on this request.');
   if (known !== error)

@@ -11,7 +11,7 @@ import type {
 } from '../state/objects.ts';
 import { newId, plan, type SandboxState, save, stamp } from '../state/state.ts';
 
-/** Changes members of an application and says so. `tellFirst` names the event that stands before `application.updated`. */
+/** Changes members of an application and emits `application.updated`; `tellFirst` names an event to emit before it. */
 function change(state: SandboxState, kept: ApplicationKept, to: Partial<ApplicationObject>): Record<string, unknown> {
   const before = { ...kept.resource };
   Object.assign(kept.resource, to, { updated_at: stamp(state) });
@@ -121,7 +121,7 @@ function settle(
   resource.updated_at = stamp(state);
 }
 
-/** Tells the outcome, then moves the application where it moves: never back (partner-api.md#application-lifecycle). */
+/** Emits the outcome, then changes the application's status where it changes: never backwards (partner-api.md#application-lifecycle). */
 function conclude(state: SandboxState, kept: ApplicationKept, decision: DecisionKept, before?: DecisionObject): void {
   save(state, 'decisions', decision);
   const { outcome, id } = decision.resource;

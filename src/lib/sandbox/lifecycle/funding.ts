@@ -15,7 +15,7 @@ export interface Funded {
   account: AccountKept;
 }
 
-/** The person who releases money. The caller has checked that the application is approved. */
+/** Releases the money of an application, as a person at Credicorp does. The caller has checked that it is approved. */
 export function fund(state: SandboxState, application: ApplicationKept): Funded {
   const payment = drawdownOf(state, application);
   const paid = closePayment(state, payment, { status: 'settled' });

@@ -45,12 +45,12 @@ export function openPayment(state: SandboxState, facts: NewPayment): PaymentKept
 
 export type PaymentOutcome = { status: 'settled' } | { status: 'failed'; failureCode: string };
 
-/** Ends a payment and says so. */
+/** Ends a payment and emits the event. */
 export function endPayment(state: SandboxState, kept: PaymentKept, outcome: PaymentOutcome): void {
   emitPaymentEnd(state, kept, closePayment(state, kept, outcome));
 }
 
-/** Ends a payment without a word; returns the members that changed. */
+/** Ends a payment without an event; returns the members that changed. */
 export function closePayment(state: SandboxState, kept: PaymentKept, outcome: PaymentOutcome): Record<string, unknown> {
   const before: PaymentObject = { ...kept.resource };
   kept.resource.status = outcome.status;
@@ -59,13 +59,13 @@ export function closePayment(state: SandboxState, kept: PaymentKept, outcome: Pa
   return changes(before, kept.resource);
 }
 
-/** Says how a payment ended. */
+/** Emits the event of how a payment ended. */
 export function emitPaymentEnd(state: SandboxState, kept: PaymentKept, previous: Record<string, unknown>): void {
   const type = kept.resource.status === 'failed' ? 'payment.failed' : 'payment.settled';
   emit(state, kept.project, type, paymentData(kept, previous));
 }
 
-/** The kind that keeps a payment from settling. */
+/** The fault that keeps a payment from settling. */
 export const PAYMENT_FAIL: ReadonlySet<FaultKind> = new Set(['payment_fail']);
 
 /** What becomes of a payment: the rule of its amount, or a fault where it would settle. Null: it stays under way. */

@@ -1,4 +1,4 @@
-/** A payer at a payment link (sandbox.md#payment-page-and-links): each try is a payment of its own, and a settled one closes the link. */
+/** Pays a payment link (sandbox.md#payment-page-and-links): each try is a payment of its own, and a settled one closes the link. */
 import type { Faults } from '../state/fault-injection.ts';
 import type { PaymentKept, PaymentLinkKept } from '../state/objects.ts';
 import type { SandboxState } from '../state/state.ts';

@@ -1,4 +1,4 @@
-/** Which hand does which step (sandbox.md#lifecycle-timings). */
+/** Runs a step that is due, by its kind (sandbox.md#lifecycle-timings). */
 import { changes, emit, identityData } from '../deliveries/emitted-events.ts';
 import type { RunStep, Step } from '../state/clock.ts';
 import type { Faults } from '../state/fault-injection.ts';
@@ -8,7 +8,7 @@ import { runApplicationStep } from './application-lifecycle.ts';
 import { endCollection, runCollection } from './funding.ts';
 import { endPayment, expireLink, outcomeOf } from './payment-lifecycle.ts';
 
-/** `deliver` takes the steps that involve the network. */
+/** `deliver` runs the steps that use the network. */
 export function createStepRunner(state: SandboxState, faults: Faults, deliver: RunStep): RunStep {
   return (step) => {
     state.persistence.remove('steps', String(step.order));

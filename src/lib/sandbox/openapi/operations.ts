@@ -1,4 +1,4 @@
-/** What the OpenAPI document says of each partner route beyond scope and limit, with an example that works on a fresh sandbox. */
+/** What the OpenAPI document says about each partner route beyond scope and limit, with an example that works on a fresh sandbox. */
 import { PAGE_QUERY } from '../state/cursors.ts';
 import type { Field } from '../http/fields.ts';
 import { ACCOUNT_QUERY } from '../routes/accounts.ts';
@@ -16,7 +16,7 @@ export interface OperationRow {
   tag: string;
   body?: { name: BodyName; example: object; required: boolean };
   answer: { status: number; schema?: AnswerName | `${PagedName}Page` };
-  /** By which the route judges its query. */
+  /** The rows that the route checks its query with. */
   query?: readonly Field[];
   /** Statuses of refusals beyond those every route has. */
   refusals?: readonly number[];

@@ -1,4 +1,4 @@
-/** A page to read the reference by (sandbox.md#start-up), made of the OpenAPI document's own parts. */
+/** The reference page at `/docs` (sandbox.md#start-up), made of the OpenAPI document's own parts. */
 import { partnerRoute } from '../../contract/scopes.ts';
 import type { Answer } from '../http/call.ts';
 import { at, type Field } from '../http/fields.ts';

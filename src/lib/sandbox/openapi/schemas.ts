@@ -1,4 +1,4 @@
-/** Component schemas: answers from the zod schemas the client judges by, bodies from those the sandbox judges by. */
+/** Component schemas: answers from the zod schemas that the client checks with, bodies from those that the sandbox checks with. */
 import * as z from 'zod/mini';
 import { OAuthProblemBody, ProblemBody } from '../../contract/problem-shape.ts';
 import {
@@ -71,7 +71,7 @@ export function componentSchemas(): Record<string, Schema> {
   return schemas;
 }
 
-/** One schema as the document says it. */
+/** One schema as it stands in the document. */
 export function jsonSchema(schema: z.core.$ZodType): Schema {
   const made = z.toJSONSchema(schema, {
     unrepresentable: 'any',

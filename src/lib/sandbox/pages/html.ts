@@ -1,4 +1,4 @@
-/** Small real pages: no script, no outside resource, every value escaped (sandbox.md#journey-page). */
+/** HTML pages: no script, no outside resource, every value escaped (sandbox.md#journey-page). */
 import type { Answer } from '../http/call.ts';
 
 /** Markup that is safe to put into a page as it is. */
@@ -45,7 +45,7 @@ export interface PageFacts {
 
 /**
  * Under `no-referrer` a browser sends `Origin: null` with a page's own forms (Fetch §3.2), and the guard against other origins would
- * refuse them. This overrules the header within the sandbox only: nothing is told to where a form ends up.
+ * refuse them. This overrules the header within the sandbox only: the address that a form leads to learns nothing.
  */
 const OWN_FORMS = new Markup('<meta name="referrer" content="same-origin" />');
 

@@ -34,7 +34,7 @@ export function journeyRoutes(state: SandboxState): Route[] {
   ];
 }
 
-/** The record a token opens. Nobody looks often, and a table of tokens would be held for every application. */
+/** The record a token opens. A search is fast enough for a page, and a table of tokens would cost memory for every application. */
 export function openedBy<T extends { token: string }>(records: readonly T[], call: Call): T | undefined {
   return records.find(({ token }) => token === call.params['token']);
 }

@@ -74,7 +74,7 @@ function show(state: SandboxState, status: number, kept: PaymentLinkKept): Answe
   });
 }
 
-/** A payer who comes back to an open link is told what became of the last try. */
+/** Shows a payer who comes back to an open link how the last try ended. */
 function lastTry(state: SandboxState, { project, resource }: PaymentLinkKept): [string, string][] {
   const last = state.payments.list(project).findLast((payment) => payment.resource.payment_link_id === resource.id);
   if (last === undefined || resource.status !== 'open') return [];

@@ -57,7 +57,7 @@ function openCall(state: SandboxState, request: Incoming, found: Found): Call {
 
 const NO_PARAMS = {};
 
-/** The envelope for what was no readable request. */
+/** The error answer to bytes that are no readable request. */
 export function unreadable(state: SandboxState, limits: Limits, status: number, message: string): Answer {
   const requestId = state.ids.adminRequest();
   const { body } = problem('invalid_request', { message, status, requestId, environment: 'sandbox' });
@@ -139,7 +139,7 @@ function passPartner(
   );
 }
 
-/** Idempotency, then the body, then the handler; the answer is kept before anything spoils it. */
+/** Idempotency, then the body, then the handler; the answer is stored before a fault changes it. */
 function execute(parts: PipelineParts, call: Call, route: PlacedRoute, fault: Fault | null): MaybePromise<Outgoing> {
   const { body } = call.request;
   if (body === 'too_large') throw tooLarge();
@@ -180,7 +180,7 @@ function replay(call: Call, kept: KeptAnswer): Answer {
   return { status: kept.status, headers: { ...type, 'Idempotency-Replayed': 'true' }, body };
 }
 
-/** Judged as JSON whatever `Content-Type` says (partner-api.md#requests-and-responses). Undefined for no body. @throws Refusal 400 */
+/** Parsed as JSON whatever `Content-Type` says (partner-api.md#requests-and-responses). Undefined for no body. @throws Refusal 400 */
 function parseBody(body: Uint8Array | null | 'too_large'): unknown {
   if (body === 'too_large') throw tooLarge();
   if (body === null || body.length === 0) return undefined;
@@ -205,7 +205,7 @@ function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromi
   return route.handle(call);
 }
 
-/** A sandbox for this machine is not for web pages of elsewhere, rebound names included. */
+/** Refuses calls by web pages of other sites (DNS rebinding included), unless the sandbox listens for other machines. */
 function refuseForeignPage({ settings }: SandboxState, { request }: Call): void {
   if (settings.anyName || !isForeignPage(request, settings.baseUrl)) return;
   throw refuse(

@@ -1,5 +1,5 @@
 /**
- * The request log (sandbox.md#request-log-and-stream): the last 1000 requests, and a feed of what happens for those who watch.
+ * The request log (sandbox.md#request-log-and-stream): the last 1000 requests, and a stream of messages for subscribers.
  */
 import { BLANK_RECORD, type ExchangeRecord, type WriteDown } from '../../contract/exchange.ts';
 import { redactBody, redactHeaders, redactText } from '../../contract/secrets.ts';
@@ -24,18 +24,18 @@ export interface RequestLog {
   writeAttempt(attempt: Attempted): void;
   /** Oldest first. */
   entries(): readonly LoggedExchange[];
-  /** Says something to those who watch. */
+  /** Publishes a message to the subscribers. */
   say(kind: MessageKind, text: () => string): void;
-  /** Messages the ring still holds, oldest first. */
+  /** Messages that are still kept, oldest first. */
   messages(): readonly Message[];
   /** The number of the last message. */
   last(): number;
-  /** Whose numbers these are: another one counts anew. */
+  /** Identifies this log: another one begins its numbers again. */
   readonly instance: string;
   /** Told of each message as it is published, and null at the end; returns the way to stop. */
   watch(hear: (message: Message | null) => void): () => void;
   clear(): void;
-  /** Sends those who watch away. */
+  /** Ends all subscriptions. */
   close(): void;
 }
 
@@ -82,7 +82,7 @@ export function createRequestLog(state: SandboxState, record: WriteDown | undefi
   };
 }
 
-/** The last so many of something. */
+/** A ring buffer: the last entries, up to a number. */
 class Ring<T> {
   readonly #size: number;
   #items: T[] = [];
@@ -112,7 +112,7 @@ class Ring<T> {
   }
 }
 
-// One entry of the request log (sandbox.md#request-log-and-stream): what is kept of an exchange, and what of that is shown.
+// One entry of the request log (sandbox.md#request-log-and-stream): what is kept of a request and its answer, and what of that is shown.
 
 const BODY_LIMIT = 16_384;
 
@@ -151,7 +151,7 @@ export interface ExchangeFacts {
   durationMs: number;
 }
 
-/** An exchange as it is kept: nothing is formatted or searched for secrets before somebody asks to see it. */
+/** A request and its answer as kept: formatted and searched for secrets only when somebody reads the log. */
 export class LoggedExchange {
   readonly kind = 'request';
   readonly id: number;
@@ -236,7 +236,7 @@ function maskQuery(query: string): string {
   return redactText(query.replace(/(^|&)(token|[^=&]*secret)=[^&]*/gi, '$1$2=[redacted]'));
 }
 
-// Exchanges and delivery attempts as the user's journal takes them.
+// Requests and delivery attempts as records of the user's journal.
 
 /** `startedAt` in real milliseconds. */
 function exchangeRecord(baseUrl: string, entry: LoggedExchange, startedAt: number): ExchangeRecord {

@@ -7,7 +7,7 @@ import type { SubLimit } from '../state/rate-limits.ts';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /**
- * Who is let in and how refusals look: `partner` asks for a bearer, `token` for client authentication, `open` and `public` for
+ * Who may call a route and what its errors look like: `partner` asks for a bearer, `token` for client authentication, `open` and `public` for
  * nothing, `page` is for people, `admin` for this machine only.
  */
 export type Plane = 'partner' | 'token' | 'open' | 'public' | 'page' | 'admin';

@@ -1,4 +1,4 @@
-/** AcountPay's payments, generation 1: made for a merchant, in major units, and ended by the clock. */
+/** AcountPay's payments, generation 1: created for a merchant, in major units, and ended by the sandbox clock. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isKeptNumber, isRecord, parseJson, scalarText } from '../../contract/json.ts';
 import { type Answer, type Call, DROPPED, type Incoming, json, type Outgoing } from '../http/call.ts';
@@ -20,7 +20,7 @@ interface Payment {
 const USUAL_MS = 300;
 const SLOW_MS = 30_000;
 const MOCK_DELAY_MS = 10_000;
-/** The oldest make room: nothing here is kept beyond the run. */
+/** The oldest are dropped; nothing is kept after the sandbox ends. */
 const MOST = 10_000;
 
 export function acountpayRoutes(state: SandboxState, limits: Limits): Route[] {
@@ -77,7 +77,7 @@ function read(state: SandboxState, payments: Payments, call: Call): Answer {
   return json(200, { id, status: state.clock.now() >= endsAt ? end : 'pending', amount, referenceNumber });
 }
 
-/** The test merchants and the header that plays the same parts decide the end. */
+/** How and when a payment ends: decided by test merchant or `X-Mock-Payment` header. */
 function courseOf(merchant: string, mock: string | undefined): { after: number; end: Payment['end'] } {
   if (mock === 'delay') return { after: MOCK_DELAY_MS, end: 'completed' };
   const end = mock === 'fail' || merchant === 'test_merchant_fail' ? 'failed' : 'completed';
@@ -137,7 +137,7 @@ const CLIENT = { id: 'partner_local', secret: 'partner_secret_local' };
 const SCOPE = 'payments:create payments:read';
 const LIFE_S = 3600;
 
-/** The body is the short form `{"error":"code"}`; no wait is told with a 429. */
+/** The body is the short form `{"error":"code"}`; a 429 has no `Retry-After`. */
 function refusal(call: Call, status: number, error: string): Answer {
   call.errorCode = error;
   return json(status, { error });
@@ -166,7 +166,7 @@ function mintToken(state: SandboxState, limits: Limits, call: Call): Answer {
   return json(200, answer, { 'Cache-Control': 'no-store' });
 }
 
-/** True for a bearer of ours whose time is not over. */
+/** True for a bearer that this sandbox issued and that has not expired. */
 function admits(state: SandboxState, call: Call): boolean {
   const token = /^bearer +(\S+)$/i.exec(call.request.authorization ?? '')?.[1] ?? '';
   const [header = '', claims = '', signature = ''] = token.split('.');

@@ -46,7 +46,7 @@ function add(state: SandboxState, faults: Faults, call: Call): Answer {
   if (kind === 'latency' && facts.delay_ms > LONGEST_DELAY_MS) {
     throw refuse('validation_error', `delay_ms must be 0 to ${LONGEST_DELAY_MS}.`, 'delay_ms');
   }
-  // Done at once, nothing stays in force.
+  // Done at once: it does not stay active.
   if (kind === 'rotate_keys') {
     state.keyring.rotate(state.clock.now());
     state.persistence.put('state', 'keys', state.keyring.save());

@@ -17,7 +17,7 @@ import { openJwt } from '../token/keyring.ts';
 
 export interface AdminTools {
   log: RequestLog;
-  /** Begins anew, with another seed where one is given; `keepEndpoints` leaves the webhook endpoints. */
+  /** Empties the state; with another seed if one is given, and without removing webhook endpoints if `keepEndpoints`. */
   reset(seed: string | null, keepEndpoints: boolean): void;
 }
 
@@ -72,7 +72,7 @@ const ADVANCE_FIELDS: readonly Field[] = [
   { path: 'to', type: instant },
 ];
 
-/** Runs what becomes due on the way, each thing at its instant (sandbox.md#virtual-clock). */
+/** Advances the clock and runs what becomes due, each step at its instant (sandbox.md#virtual-clock). */
 async function advance(state: SandboxState, log: RequestLog, call: Call): Promise<Answer> {
   const { body } = call;
   validateTypes(body, ADVANCE_FIELDS);
@@ -114,7 +114,7 @@ function reset(state: SandboxState, tools: AdminTools, call: Call): Answer {
   return json(200, health(state));
 }
 
-// Admin routes that stand for people: who releases money, who pays, who revokes a credential (sandbox.md#funding, sandbox.md#admin-routes).
+// Admin routes that act for people: releasing money, paying a link, revoking a credential (sandbox.md#funding, sandbox.md#admin-routes).
 
 export function actRoutes(state: SandboxState, faults: Faults): Route[] {
   return [

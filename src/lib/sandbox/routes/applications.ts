@@ -76,7 +76,7 @@ function create(state: SandboxState, fields: readonly Field[], call: Call): Answ
   return { ...json(201, kept.resource), again: { resource: kept.resource, render: renderCreated } };
 }
 
-/** As it was when it was created: what the applicant asked for never changes, the rest began empty. */
+/** The resource as it was at creation: what was requested never changes, the other members began empty. */
 function renderCreated(resource: object): string {
   const { created_at } = resource as ApplicationObject;
   return JSON.stringify({ ...resource, ...BEGINNING, updated_at: created_at });
@@ -149,7 +149,7 @@ function applicantOf(body: unknown): ApplicationObject['applicant'] {
   return { ...(address === null ? {} : { email: address }), ...(name === null ? {} : { first_name: name }) };
 }
 
-/** A judged optional text member; null when absent. */
+/** An optional text member that was checked; null when absent. */
 export function optionalText(body: unknown, path: string): string | null {
   const value = at(body, path);
   return typeof value === 'string' ? value : null;
@@ -157,7 +157,7 @@ export function optionalText(body: unknown, path: string): string | null {
 
 const NO_METADATA: Metadata = {};
 
-/** Judged metadata as it was sent. */
+/** Metadata that was checked, as it was sent. */
 export function metadataOf(body: unknown): Metadata {
   const entries = Object.entries(at(body, 'metadata') ?? {});
   return entries.length === 0 ? NO_METADATA : Object.fromEntries(entries.map(([key, member]) => [key, String(member)]));
@@ -231,7 +231,7 @@ export const AMOUNT_AND_TERM: readonly Field[] = [
 
 const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'];
 
-/** The rows of partner-api.md#create-an-application, in its order. `eligible` judges an upper- or lower-case number. */
+/** The rows of partner-api.md#create-an-application, in its order. `eligible` checks a number in upper or lower case. */
 export function applicationFields(eligible: (number: string) => FieldProblem | null): Field[] {
   const range = companyNumber.check(({ value, issues }) => {
     const miss = eligible(value);

@@ -64,7 +64,7 @@ export function endpointRoutes(state: SandboxState): Route[] {
   ];
 }
 
-/** `https`, or `http` to loopback; nothing that would be lost or leak on the way (webhooks.md#webhook-endpoints). */
+/** `https`, or `http` to loopback; without fragment or user info, which would be lost or leak (webhooks.md#webhook-endpoints). */
 function isTarget(value: string): boolean {
   if (!URL.canParse(value) || value.includes('#')) return false;
   const { protocol, hostname, username, password } = new URL(value);
@@ -170,7 +170,7 @@ function update(state: SandboxState, call: Call): Answer {
   return json(200, resource);
 }
 
-/** On or off by hand; what was held goes out again, what is still to go is held. */
+/** Enables an endpoint and sends what was held, or disables it and holds what is waiting. */
 function turn(state: SandboxState, kept: EndpointKept, status: string | null): void {
   const { resource } = kept;
   if (status === 'disabled' && resource.status === 'enabled') {

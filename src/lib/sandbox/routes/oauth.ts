@@ -125,7 +125,7 @@ function introspection(state: SandboxState, call: Call): Answer {
 }
 
 interface FormField extends Field {
-  /** What a value is refused as; an absent one is always `invalid_request`. */
+  /** The error code for a wrong value; an absent one is always `invalid_request`. */
   refusal?: OAuthProblemCode;
 }
 
@@ -198,7 +198,7 @@ function authenticate(state: SandboxState, call: Call, form: URLSearchParams): P
   return project;
 }
 
-/** Null when another scheme or none was used. */
+/** Null when `Authorization` has another scheme or is absent. */
 function readBasic(authorization: string | undefined): { id: string; secret: string } | null {
   const encoded = /^basic +([A-Za-z0-9+/=_-]+) *$/i.exec(authorization ?? '')?.[1];
   if (encoded === undefined) return null;

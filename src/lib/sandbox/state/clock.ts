@@ -58,7 +58,7 @@ export class Clock {
   #order = 0;
   #second = Number.NaN;
   #stamp = '';
-  /** Grows with each restart: an advance of an earlier life ends there. */
+  /** Incremented by each restart, so that an advance which began before it stops. */
   #life = 0;
   #run: RunStep = () => {};
   #timer: NodeJS.Timeout | null = null;
@@ -87,7 +87,7 @@ export class Clock {
     this.#run = run;
   }
 
-  /** Begins anew with nothing waiting, at the configured start or at `at` (sandbox milliseconds). */
+  /** Restarts without waiting steps, at the configured start or at `at` (sandbox milliseconds). */
   restart(at = this.#settings.start, order = 0): void {
     this.#realOrigin = this.#real();
     this.#origin = at ?? this.#realOrigin;
@@ -123,7 +123,7 @@ export class Clock {
     return planned;
   }
 
-  /** Starts running steps of themselves as they become due. */
+  /** Starts a timer that runs steps as they become due. */
   start(): void {
     this.#ticking = true;
     this.#wake();

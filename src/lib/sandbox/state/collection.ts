@@ -56,7 +56,7 @@ export class Collection<T extends Kept<{ id: string }>> {
     drop(this.#byProject.get(record.project) ?? [], record);
   }
 
-  /** Takes out those that may go of all but the newest `keep`; returns them. */
+  /** Removes, except among the newest `keep`, the records that may be removed; returns them. */
   removeOldest(keep: number, mayGo: (record: T) => boolean): T[] {
     const going = new Set(this.#all.slice(0, Math.max(0, this.#all.length - keep)).filter(mayGo));
     if (going.size === 0) return [];

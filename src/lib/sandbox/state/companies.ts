@@ -1,4 +1,4 @@
-/** Who gets what, and at which price (sandbox.md#companies, sandbox.md#amounts-and-test-values; partner-api.md#decisions). Fictional figures, whole pence. */
+/** Decides outcomes by company and amount, and computes offers (sandbox.md#companies, sandbox.md#amounts-and-test-values; partner-api.md#decisions). Fictional figures, whole pence. */
 import { isoSeconds } from '../../contract/time.ts';
 import type { DecisionObject, Effect, Offer, Outcome, ReservedCompany } from './objects.ts';
 
@@ -93,7 +93,7 @@ export class Companies {
     return this.#rows.get(number) ?? (this.#lenient ? lenientCompany(number) : null);
   }
 
-  /** The company of an application that stands: saved state may name one that has left the table since. */
+  /** The company of an existing application: saved state may name one that is no longer in the table. */
   ofApplication(number: string): ReservedCompany {
     return this.#rows.get(number) ?? lenientCompany(number);
   }

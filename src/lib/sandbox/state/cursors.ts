@@ -1,4 +1,4 @@
-/** Pages (partner-api.md#pagination): newest first, stable under inserts, and a cursor nobody can make up (sandbox.md#determinism). */
+/** Pages (partner-api.md#pagination): newest first, stable under inserts, and a cursor that cannot be made up (sandbox.md#determinism). */
 import { createHmac } from 'node:crypto';
 import * as z from 'zod/mini';
 import { described, type Field, validateQuery } from '../http/fields.ts';
@@ -22,7 +22,7 @@ export const PAGE_QUERY: readonly Field[] = [
   { path: 'cursor', type: described(z.string(), 'the next_cursor of the page before') },
 ];
 
-/** Judges the query by its rows, and reads `limit` and `cursor`. @throws Refusal 400 `parameter_invalid` */
+/** Checks the query against its rows, and reads `limit` and `cursor`. @throws Refusal 400 `parameter_invalid` */
 export function readPage(
   search: URLSearchParams,
   seed: string,
@@ -44,7 +44,7 @@ export interface PageBody<R> {
   next_cursor: string | null;
 }
 
-/** Cuts one page out of an ascending list, walking backwards, so that its cost is the page and not the list. */
+/** Takes one page from an ascending list, from its end backwards, so that the cost depends on the page and not on the list. */
 export function cutPage<T extends { n: number }, R>(
   list: readonly T[],
   page: PageRequest,

@@ -1,4 +1,4 @@
-/** Faults ordered by the user (sandbox.md#fault-injection): the first one that matches applies, in order of creation. */
+/** Fault injection (sandbox.md#fault-injection): holds the faults that the user added; of those that match, the oldest applies. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, type Call, DROPPED, type Outgoing } from '../http/call.ts';
 import { Refusal, refusalAnswer } from '../http/refusal.ts';
@@ -57,7 +57,7 @@ interface KeptFault {
   until: number;
 }
 
-/** What a fault is held against; members a kind does not look at may be absent. */
+/** What a fault is compared with; members that a kind does not use may be absent. */
 export interface FaultTarget {
   method?: string;
   path?: string;
@@ -68,7 +68,7 @@ export interface FaultTarget {
 
 export interface Faults {
   add(fault: Omit<Fault, 'id' | 'remaining'>): Fault;
-  /** Those still in force, oldest first. */
+  /** The active ones, oldest first. */
   list(): { n: number; fault: Fault }[];
   /** One, or all of them. */
   remove(id: string | null): void;
@@ -167,7 +167,7 @@ function withSkipped(signs: readonly string[], places: readonly number[]): Set<n
   return all;
 }
 
-// Faults of HTTP exchanges in action (sandbox.md#fault-injection).
+// Applies faults to HTTP requests and answers (sandbox.md#fault-injection).
 
 const HTTP_KINDS: ReadonlySet<FaultKind> = new Set([
   'error',
@@ -220,7 +220,7 @@ export function delayOf(fault: Fault | null): void | Promise<void> {
   return fault?.kind === 'latency' && fault.delay_ms > 0 ? sleep(fault.delay_ms) : undefined;
 }
 
-/** What becomes of an answer that was executed and kept. */
+/** Changes the answer of a request that was executed and stored: drops it, or cuts it in half. */
 export function applyAfterAnswer(fault: Fault | null, answer: Outgoing): Outgoing {
   if (answer === DROPPED || fault === null) return answer;
   if (fault.kind === 'drop_after') return DROPPED;

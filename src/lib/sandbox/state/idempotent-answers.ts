@@ -8,7 +8,7 @@ import type { KeptAnswer } from './objects.ts';
 
 const RETENTION = 86_400_000;
 const HEADER = 'Idempotency-Key';
-/** A payload up to this length is kept as it is, a longer one as a digest. */
+/** A payload up to this length is stored as it is, a longer one as a digest. */
 const SHORT = 48;
 
 export interface Claim {
@@ -56,7 +56,7 @@ export class Idempotency {
   }
 
   /**
-   * Claims the key of a write. Returns the kept answer of an earlier call, or the claim to settle with this one's.
+   * Claims the key of a write. Returns the stored answer of an earlier call, or a claim to be settled with the answer of this one.
    * @throws Refusal 409 `idempotency_conflict`, `idempotency_key_in_progress`
    */
   claim(name: string, body: Uint8Array | null, now: number): { kept: KeptAnswer } | { claim: Claim } {
@@ -118,7 +118,7 @@ function isKept(status: number): boolean {
   return status < 500 && status !== 401 && status !== 403 && status !== 429;
 }
 
-/** What stands for a payload: the text itself, or the digest of its meaning. */
+/** What is stored of a payload: the text itself, or the digest of its canonical form. */
 function short(body: Uint8Array | null): string {
   const text = textOf(body);
   return text.length <= SHORT ? text : digest(canonical(text));

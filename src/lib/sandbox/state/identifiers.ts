@@ -1,4 +1,4 @@
-/** Seeded ids (sandbox.md#determinism): the same seed tells the same ids in the same order. */
+/** Seeded ids (sandbox.md#determinism): the same seed gives the same ids in the same order. */
 import { hash } from 'node:crypto';
 
 const ALPHABET = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
@@ -20,7 +20,7 @@ export type IdPrefix =
   | 'loan_'
   | 'con_';
 
-/** Bare tokens, named for what they open. */
+/** Tokens without a prefix, by what they open. */
 export type BareToken = 'journey' | 'link' | 'jti';
 
 const LENGTHS: Readonly<Record<string, number>> = { req_: 12, req_admin: 12, journey: 24, link: 24, whsec_: 32 };
@@ -30,7 +30,7 @@ export interface Identifiers {
   next(prefix: IdPrefix, taken?: (id: string) => boolean): string;
   /** A token without prefix. */
   bare(kind: BareToken): string;
-  /** Page and admin requests count for themselves, so that polling does not shift the ids of the others. */
+  /** Page and admin requests have a counter of their own, so that polling does not shift the ids of the others. */
   adminRequest(): string;
   /** A number in [0, 1) from the seed, for draws of `probability`. */
   draw(): number;
@@ -84,8 +84,8 @@ function createStock(make: (n: number) => string): (n: number) => string {
 }
 
 /**
- * HMAC-SHA256 (RFC 2104 §2) of short texts under one key: two plain hashes over prepared pads, which spares an object with a
- * life of its own for each id.
+ * HMAC-SHA256 (RFC 2104 §2) of short texts under one key: two plain hashes over prepared pads, which avoids creating an
+ * HMAC object for each id.
  */
 function createMac(key: string): (text: string) => Buffer {
   const bytes = Buffer.byteLength(key) > BLOCK ? hash('sha256', key, 'buffer') : Buffer.from(key);

@@ -1,5 +1,5 @@
 /**
- * What the sandbox keeps: each record is the resource as the API shows it, members in documented order, beside what only the
+ * The records that the sandbox keeps: each record is the resource as the API shows it, members in documented order, beside what only the
  * sandbox knows. `n` counts creations of one kind and is the order of lists.
  */
 import type { EventEnvelope } from '../../contract/events.ts';
@@ -225,7 +225,7 @@ export interface DeliveryObject {
 export interface DeliveryKept extends Kept<DeliveryObject> {
   /** Sandbox milliseconds. */
   eventCreated: number;
-  /** When the next attempt, or the giving up of a held one, is due; null when it is over. */
+  /** When the next attempt is due, or a held delivery is given up; null when it is finished. */
   due: number | null;
   /** The exact bytes. */
   body: string;
@@ -241,7 +241,7 @@ export function isWaiting({ resource: { status } }: DeliveryKept): boolean {
 
 /** An idempotent result (partner-api.md#idempotency). */
 export interface KeptAnswer {
-  /** Equality of payloads is judged by this text. */
+  /** Payloads are compared by this text. */
   payload: string;
   status: number;
   /** The text, or the resource that `render` makes it from again. */

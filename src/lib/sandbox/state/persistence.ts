@@ -121,13 +121,13 @@ function persistenceOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly
   };
 }
 
-/** Whether a file is still the one that was opened: a removed one takes every write and keeps none. */
+/** Whether a file is still the one that was opened: a removed one accepts every write and keeps none. */
 function placeOf(path: string): () => boolean {
   const { ino } = statSync(path);
   return () => statSync(path, { throwIfNoEntry: false })?.ino === ino;
 }
 
-/** The database, or in words why it is none of ours. @throws Failure */
+/** The database, or a sentence saying why it cannot be used. @throws Failure */
 function tryOpen(path: string): DatabaseSync | string {
   makePrivate(path);
   // Loaded only where a data file is asked for: it is experimental in the oldest Node we support, and says so when loaded.

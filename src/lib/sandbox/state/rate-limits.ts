@@ -54,7 +54,7 @@ export interface SubLimit {
   perSecond: number;
 }
 
-/** Addresses of keyless callers that are remembered at most. */
+/** How many addresses of callers without a credential are remembered. */
 const VISITORS = 1000;
 
 export class Limits {
@@ -90,7 +90,7 @@ export class Limits {
     return whole.figures(at);
   }
 
-  /** One token mint, from a bucket of its own. `wait` is in seconds, null when one was there. */
+  /** Takes one token request from the bucket of the token routes. `wait` is in seconds, null when the request is allowed. */
   mint(project: ProjectName): { figures: RateFigures; wait: number | null } {
     const at = this.#now();
     const { perSecond, burst } = this.#tier(project);

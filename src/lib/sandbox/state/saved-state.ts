@@ -1,4 +1,4 @@
-/** From a data file back into the state, and what is written beside every change (sandbox.md#persistence). */
+/** Restores the state from a data file, and gives what is written beside every change (sandbox.md#persistence). */
 import { createKeyring, type SavedKey } from '../token/keyring.ts';
 import type { Step } from './clock.ts';
 import { createIdentifiers } from './identifiers.ts';
@@ -23,7 +23,7 @@ export function clockAndCounters(state: SandboxState): Record<string, object> {
   };
 }
 
-/** Fills an empty state. The file's seed wins: ids and cursors hang on it. */
+/** Fills an empty state. The file's seed is used: ids and cursors depend on it. */
 export function restore(state: SandboxState, file: DataFile): void {
   const saved = new Map(file.read('state').map(({ key, value }) => [key, value]));
   const seed = saved.get('seed') as { seed: string } | undefined;
@@ -47,7 +47,7 @@ function restoreKeys(state: SandboxState, saved: SavedKey[] | undefined): void {
   state.keyring = createKeyring(state.seed, jwtAlg, own);
 }
 
-/** Time went on while nobody looked, unless the clock is frozen. */
+/** Adds the time that passed while the sandbox was not running, unless the clock is frozen. */
 function restoreClock(state: SandboxState, saved: SavedClock | undefined): void {
   if (saved === undefined) return;
   const { frozen, speed } = state.settings.clock;
@@ -55,7 +55,7 @@ function restoreClock(state: SandboxState, saved: SavedClock | undefined): void 
   state.clock.restart(saved.now + elapsed, saved.order);
 }
 
-/** What a collection is here: something that takes records of its kind. */
+/** What is needed of a collection here: it takes records of its kind. */
 interface Fillable {
   add(record: Kept<{ id: string }>): unknown;
 }

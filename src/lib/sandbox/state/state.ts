@@ -1,4 +1,4 @@
-/** Everything a sandbox holds, in one value that is handed to those who act on it. */
+/** The whole state of a sandbox in one value, which is passed to everything that reads or changes it. */
 import type { TierName } from '../../contract/tiers.ts';
 import { Authenticator, type Revocations } from '../token/authenticator.ts';
 import { createKeyring, type Keyring } from '../token/keyring.ts';
@@ -80,7 +80,7 @@ export interface SandboxState extends Collections {
   keyring: Keyring;
   revoked: Revocations;
   persistence: Persistence;
-  /** Told of each event once it stands, and of each delivery after an attempt. */
+  /** Called with each event once it is recorded, and with each delivery after an attempt. */
   readonly watchers: Set<Watcher>;
 }
 
@@ -154,8 +154,8 @@ export function save<K extends RecordKind>(state: SandboxState, kind: K, record:
 }
 
 /**
- * Writes out what was noted, before an answer leaves. Returns why that failed, else null: what was noted stays noted then, and is
- * tried again with the next request.
+ * Writes out what was noted, before an answer leaves. Returns why that failed, else null: the changes stay noted then, and are
+ * written with the next request.
  */
 export function flush(state: SandboxState): string | null {
   try {
@@ -177,9 +177,9 @@ export function planAt(state: SandboxState, kind: Step['kind'], id: string, due:
   state.persistence.put('steps', String(step.order), step);
 }
 
-// Begins anew (sandbox.md#admin-routes): everything goes but, if asked, the webhook endpoints.
+// Resets the state (sandbox.md#admin-routes): removes everything except, if asked, the webhook endpoints.
 
-/** The same seed tells the same story again; another one is given by name. */
+/** The same seed begins its ids again; another one can be given. */
 export function resetState(state: SandboxState, seed: string | null, keepEndpoints: boolean): void {
   const endpoints = keepEndpoints ? [...state.webhook_endpoints.all()] : [];
   state.persistence.clear();

@@ -1,4 +1,4 @@
-/** The three projects and what opens them (sandbox.md#start-up), and the judging of a bearer (partner-api.md#oauth-tokens, partner-api.md#errors). */
+/** The authenticator: the three projects and their credentials (sandbox.md#start-up), and the check of a bearer (partner-api.md#oauth-tokens, partner-api.md#errors). */
 import { canonicalScope, type Scope, SCOPES } from '../../contract/scopes.ts';
 import type { TierName } from '../../contract/tiers.ts';
 import type { Credential, ProjectName } from '../http/call.ts';
@@ -19,7 +19,7 @@ export const PROJECTS: readonly Project[] = (['local', 'launch', 'scale'] as con
   secretKey: `sk_test_${name}`,
 }));
 
-/** `--tier` concerns project `local`; the others bear the name of theirs. */
+/** `--tier` is for project `local`; the others are named after their tier. */
 export function tierOf(project: ProjectName, localTier: TierName): TierName {
   return project === 'local' ? localTier : project;
 }
@@ -37,7 +37,7 @@ export const TOKEN_LIFE_SECONDS = 3600;
 const EVERY_SCOPE: ReadonlySet<Scope> = new Set(SCOPES);
 const LIVE_MARK = /^(?:sk_live_|pk_live_|cid_live_|csk_live_)/;
 
-/** True for a credential that bears the mark of the live environment (partner-api.md#credential-kinds). */
+/** True for a credential that is marked for the live environment (partner-api.md#credential-kinds). */
 export function isLive(credential: string): boolean {
   return LIVE_MARK.test(credential);
 }
@@ -108,14 +108,14 @@ export class Authenticator {
     this.#audience = audienceOf(facts.issuer);
   }
 
-  /** The claims of a token that is good now; null otherwise. */
+  /** The claims of a token that is valid now; null otherwise. */
   introspect(token: string, now: number): Claims | null {
     const claims = this.#open(token, now)?.claims;
     if (!claims || claims.aud !== this.#audience || claims.exp * 1000 <= now || this.#isRevoked(claims)) return null;
     return claims;
   }
 
-  /** Judges an `Authorization` header. @throws Refusal 401 */
+  /** Checks an `Authorization` header. @throws Refusal 401 */
   admit(authorization: string | undefined, now: number): Credential {
     const bearer = bearerOf(authorization);
     const byKey = PROJECTS.find((project) => project.secretKey === bearer);
@@ -161,7 +161,7 @@ function bearerOf(authorization: string | undefined): string {
   if (authorization === undefined || authorization.trim() === '') {
     throw challenge('missing_api_key', 'No credential was sent: use the header Authorization: Bearer.');
   }
-  // The spelling nearly everybody uses needs no pattern.
+  // The usual spelling needs no regular expression.
   if (authorization.startsWith('Bearer ') && !authorization.includes(' ', 7) && authorization.length > 7) {
     return authorization.slice(7);
   }

@@ -1,4 +1,4 @@
-/** Signing keys of the token plane (sandbox.md#determinism). They protect nothing: an ES256 key can be computed from the seed. */
+/** Signing keys of access tokens (sandbox.md#determinism). They protect nothing: an ES256 key can be computed from the seed. */
 import {
   createECDH,
   createHmac,
@@ -85,7 +85,7 @@ export function signJwt(key: SigningKey, claims: Record<string, unknown>): strin
   return `${signed}.${signature.toString('base64url')}`;
 }
 
-/** The claims of a token one of our keys signed; null for anything else. Only the ring's own algorithm is accepted. */
+/** The claims of a token one of our keys signed; null for anything else. Only the sandbox's own algorithm is accepted. */
 export function openJwt(ring: Keyring, token: string, now: number): Record<string, unknown> | null {
   const [head, body, signature, ...rest] = token.split('.');
   if (head === undefined || body === undefined || signature === undefined || rest.length > 0) return null;
