@@ -1,6 +1,5 @@
 /** The offline page of an error code: what it means, whether to repeat the call, what to change, which command helps. */
-import type { ProblemRetry } from './problem-table.ts';
-import { OAUTH_PROBLEMS, problemEntry, PROBLEMS } from './problem.ts';
+import { OAUTH_PROBLEMS, problemEntry, type ProblemRetry, PROBLEMS } from './problem.ts';
 
 export interface ProblemPage {
   code: string;
@@ -33,7 +32,7 @@ const RETRY: Readonly<Record<ProblemRetry, string>> = {
 /** Every code that has a page. */
 export const EXPLAINED: readonly string[] = [...new Set([...Object.keys(PROBLEMS), ...Object.keys(OAUTH_PROBLEMS)])];
 
-/** null for a code no page knows; its type, else its status, says how to treat it (partner-api.md#errors). */
+/** null for an unknown code; its type, else its status, says how to treat it (partner-api.md#errors). */
 export function problemPage(code: string): ProblemPage | null {
   const entry = problemEntry(code);
   const token = tokenEntry(code);

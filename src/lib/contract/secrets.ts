@@ -1,13 +1,12 @@
 /**
- * What a secret looks like, and how it is taken out of anything that is shown, written down or thrown (partner-api.md#credential-kinds).
+ * Redaction: takes secrets out of everything that is shown, recorded or thrown (partner-api.md#credential-kinds).
  *
- * There is one function, `redactText`; the others hand their text to it. It reads text, not structures, because secrets turn up
- * in half a body, in a quoted string inside JSON, in a stack trace. What stays of a secret is at most its public prefix.
- * Request ids, event ids and resource ids are left alone: support needs them, and they open nothing.
+ * All of it is one function, `redactText`. It reads text, not structures, because secrets turn up in half a body, in a quoted string
+ * inside JSON, in a stack trace. At most the public prefix of a secret stays. Request, event and resource ids stay as they are: support
+ * needs them, and they grant no access.
  */
 
-import { maskKnown } from './secrets-known.ts';
-import { CUTS, mask, maskSignature, TRIGGERS } from './secrets-shapes.ts';
+import { CUTS, mask, maskSignature, TRIGGERS } from './secret-shapes.ts';
 
 /**
  * The text without its secrets. `known` are live secret values to remove wherever they stand: as they are, percent-encoded,
@@ -78,4 +77,65 @@ function dropTail(text: string, least: number): string {
   let end = Math.max(0, text.length - least);
   while (end > 0 && !/[\s,;&{}[\]<>]/.test(text.charAt(end - 1))) end -= 1;
   return text.slice(0, end);
+}
+
+/** Shorter values would take ordinary words with them; no credential of the API is this short. */
+const SHORTEST = 6;
+
+interface Needle {
+  text: string;
+  put: string;
+}
+
+/** Needles by the list they came from: a client hands the same list over for every line it writes. */
+const remembered = new WeakMap<readonly string[], { of: string[]; needles: Needle[] }>();
+
+/** Removes secrets we hold by value: the text with each of them, in every spelling, replaced by its mask. */
+function maskKnown(text: string, known: readonly string[]): string {
+  if (known.length === 0) return text;
+  let clean = text;
+  for (const needle of needlesOf(known)) {
+    if (clean.includes(needle.text)) clean = clean.replaceAll(needle.text, () => needle.put);
+  }
+  return clean;
+}
+
+function needlesOf(known: readonly string[]): Needle[] {
+  const kept = remembered.get(known);
+  if (kept && kept.of.length === known.length && kept.of.every((secret, index) => secret === known[index])) {
+    return kept.needles;
+  }
+  const puts = new Map<string, string>();
+  for (const secret of known) {
+    if (secret.length < SHORTEST) continue;
+    for (const spelling of spellings(secret)) if (!puts.has(spelling)) puts.set(spelling, mask(secret));
+  }
+  // The longest first: a secret that contains another goes whole.
+  const needles = [...puts].map(([text, put]) => ({ text, put })).sort((a, b) => b.text.length - a.text.length);
+  remembered.set(known, { of: [...known], needles });
+  return needles;
+}
+
+function spellings(secret: string): string[] {
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const inUrl = encodeURIComponent(secret.toWellFormed());
+  const inForm = new URLSearchParams({ v: secret }).toString().slice(2);
+  return [secret, inJson, JSON.stringify(inJson).slice(1, -1), inUrl, inForm, ...inBase64(secret)];
+}
+
+/**
+ * The characters of base64 that a secret fixes, whatever stands before and after it: three alignments, both alphabets
+ * (RFC 4648 §4, §5). This finds it inside a Basic credential too, behind a client id of any length.
+ */
+function inBase64(secret: string): string[] {
+  const bytes = Buffer.from(secret, 'utf8');
+  const found: string[] = [];
+  for (const before of [0, 1, 2]) {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64url');
+    const first = Math.ceil((before * 8) / 6);
+    const inner = encoded.slice(first, Math.floor(((before + bytes.length) * 8) / 6));
+    if (inner.length < SHORTEST) continue;
+    found.push(inner, inner.replaceAll('-', '+').replaceAll('_', '/'));
+  }
+  return found;
 }

@@ -136,7 +136,7 @@ const WORDS: Readonly<Record<string, () => Promise<string[]>>> = {
   'webhooks:endpoints:create --events': eventTypes,
   'webhooks:endpoints:update --events': eventTypes,
   'events:list --type': eventTypes,
-  'errors:explain code': async () => Object.keys((await import('../../contract/problem-table.ts')).PROBLEMS),
+  'errors:explain code': async () => Object.keys((await import('../../contract/problem.ts')).PROBLEMS),
 };
 
 /** Which ids a command takes: the longest beginning counts. */
