@@ -11,7 +11,7 @@ if (supported(process.versions.node)) {
       program.main({
         root,
         script: fileURLToPath(import.meta.url),
-        helper: fileURLToPath(new URL('../src/lib/auth/keychain-helper.ts', import.meta.url)),
+        helper: fileURLToPath(new URL('../src/lib/auth/keychain/keychain-helper.ts', import.meta.url)),
         fromSource: true,
       }),
     );

@@ -44,7 +44,7 @@ const { metafile } = await build({
   entryPoints: [
     ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
     { in: 'src/lib/cli/program.ts', out: 'main' },
-    { in: 'src/lib/auth/keychain-helper.ts', out: 'keychain-helper' },
+    { in: 'src/lib/auth/keychain/keychain-helper.ts', out: 'keychain-helper' },
   ],
   outdir: 'dist',
   bundle: true,

@@ -36,7 +36,7 @@ const MIRRORED_NAMES: Readonly<Record<string, string>> = {};
 /** Files that may touch the process, the clock, chance and the real places of files, with the reason. */
 const EDGE: Readonly<Record<string, string>> = {
   'src/lib/cli/context.ts': 'the one place that reads the outside world for everybody else',
-  'src/lib/auth/keychain-helper.ts': 'a program of its own, started by the keychain',
+  'src/lib/auth/keychain/keychain-helper.ts': 'a program of its own, started by the keychain',
 };
 
 /**
@@ -57,9 +57,7 @@ const EDGE_TO_EMPTY = words(`
 src/commands/demo.ts
 src/commands/sandbox/start.ts
 src/commands/webhooks/test.ts
-src/lib/auth/file-vault.ts
-src/lib/auth/keychain.ts
-src/lib/auth/token.ts
+src/lib/auth/vaults/file-vault.ts
 src/lib/cli/system/user-commands.ts
 src/lib/cli/webhooks/delivering.ts
 src/lib/cli/webhooks/inspecting.ts

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import { findProfile, readConfig } from '../lib/auth/profiles.ts';
+import { findProfile, readConfig } from '../lib/auth/credentials/profiles.ts';
 import { ApiCommand } from '../lib/cli/api-command.ts';
-import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { secretWords, sourceWords, vaultWords } from '../lib/cli/output/credential-sources.ts';
+import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Session } from '../lib/cli/session.ts';
 

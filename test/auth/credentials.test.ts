@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { resolveIdentity } from '../../src/lib/auth/credentials.ts';
-import type { Identity, Source, Sources } from '../../src/lib/auth/identity.ts';
+import type { Identity, Source, Sources } from '../../src/lib/auth/credentials/client-identity.ts';
+import { resolveIdentity } from '../../src/lib/auth/credentials/resolve-identity.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { profile, sources } from './sources.ts';
 

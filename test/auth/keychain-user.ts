@@ -1,11 +1,10 @@
 /** A program that uses the keychain as a command does, and ends when nothing is left to do. Started by the keyring tests. */
-
 import { setTimeout as pause } from 'node:timers/promises';
-import { osVault } from '../../src/lib/auth/os-vault.ts';
+import { osVault } from '../../src/lib/auth/vaults/os-vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
 const [act, ...args] = process.argv.slice(2);
-const helper = new URL('../../src/lib/auth/keychain-helper.ts', import.meta.url).pathname;
+const helper = new URL('../../src/lib/auth/keychain/keychain-helper.ts', import.meta.url).pathname;
 const vault = osVault({ command: [process.execPath, helper], env: process.env });
 
 try {

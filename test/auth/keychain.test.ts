@@ -1,13 +1,12 @@
 /** The caller's side of the helper: whatever the helper does, an answer comes within the limit. */
-
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { askKeychain } from '../../src/lib/auth/keychain.ts';
-import { osVault } from '../../src/lib/auth/os-vault.ts';
+import { askKeychain } from '../../src/lib/auth/keychain/keychain.ts';
+import { osVault } from '../../src/lib/auth/vaults/os-vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';
 

@@ -1,16 +1,16 @@
 /** The keychain against real keyrings: an open one, none, a locked one, and one that never answers. */
-
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as pause } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { osVault } from '../../src/lib/auth/os-vault.ts';
-import type { Vault } from '../../src/lib/auth/vault.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { osVault } from '../../src/lib/auth/vaults/os-vault.ts';
+import type { Vault } from '../../src/lib/auth/vaults/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
+import { freshFolder } from '../support/folder.ts';
 import {
   baseEnvironment,
   keyringMissing,
@@ -19,7 +19,6 @@ import {
   startSession,
   startSilentService,
 } from '../support/keyring.ts';
-import { freshFolder } from '../support/folder.ts';
 
 interface Said {
   result?: unknown;
@@ -28,7 +27,7 @@ interface Said {
   facts?: { code?: string; next?: string };
 }
 
-const HELPER = join(import.meta.dirname, '../../src/lib/auth/keychain-helper.ts');
+const HELPER = join(import.meta.dirname, '../../src/lib/auth/keychain/keychain-helper.ts');
 
 /** A vault of this process; only its helpers live in the session. */
 function vaultIn(env: Record<string, string>, helper = HELPER): Vault {
@@ -162,7 +161,7 @@ describe('no keychain', { skip: missing ?? false }, () => {
     // Beside these copies there is no node_modules, so the library cannot be loaded.
     const auth = join(import.meta.dirname, '../../src/lib/auth');
     cpSync(auth, join(session.home, 'auth'), { recursive: true });
-    const vault = vaultIn(session.env, join(session.home, 'auth', 'keychain-helper.ts'));
+    const vault = vaultIn(session.env, join(session.home, 'auth', 'keychain', 'keychain-helper.ts'));
     const said = await saidBy(vault.get('a/client_secret'));
     assertFailure(said, 'keychain_missing', /libsecret/);
     await keyring.stop();

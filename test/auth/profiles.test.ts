@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { findPin, writePin } from '../../src/lib/auth/pin.ts';
+import { findPin, writePin } from '../../src/lib/auth/credentials/directory-pin.ts';
 import {
   configPath,
   findProfile,
@@ -20,10 +20,10 @@ import {
   withActive,
   withoutProfile,
   withProfile,
-} from '../../src/lib/auth/profiles.ts';
+} from '../../src/lib/auth/credentials/profiles.ts';
 import { Failure } from '../../src/lib/failure.ts';
-import { profile } from './sources.ts';
 import { freshFolder } from '../support/folder.ts';
+import { profile } from './sources.ts';
 
 const folder = freshFolder;
 const usageWith =

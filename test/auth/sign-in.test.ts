@@ -2,27 +2,33 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { localProfile } from '../../src/lib/auth/choose-profile.ts';
-import { resolveIdentity } from '../../src/lib/auth/credentials.ts';
-import { introspect } from '../../src/lib/auth/introspect.ts';
-import { memoryVault } from '../../src/lib/auth/memory-vault.ts';
-import { configPath, findProfile, type Profile, readConfig, type Store } from '../../src/lib/auth/profiles.ts';
+import { localProfile } from '../../src/lib/auth/credentials/choose-credential.ts';
+import {
+  configPath,
+  findProfile,
+  type Profile,
+  readConfig,
+  type SecretStore,
+} from '../../src/lib/auth/credentials/profiles.ts';
+import { resolveIdentity } from '../../src/lib/auth/credentials/resolve-identity.ts';
 import { findProvider } from '../../src/lib/auth/providers/provider.ts';
 import { signIn, type SignInOptions, signOut } from '../../src/lib/auth/sign-in.ts';
-import { tokenSource } from '../../src/lib/auth/token.ts';
-import type { Vault } from '../../src/lib/auth/vault.ts';
+import { tokenSource } from '../../src/lib/auth/token/access-token.ts';
+import { introspect } from '../../src/lib/auth/token/introspect.ts';
+import { memoryVault } from '../../src/lib/auth/vaults/open-vault.ts';
+import type { Vault } from '../../src/lib/auth/vaults/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { serve } from '../../src/lib/sandbox/server.ts';
+import { freshFolder } from '../support/folder.ts';
 import { profile, sources } from './sources.ts';
 import { grant, say, send, tokenPlane } from './token-plane.ts';
-import { freshFolder } from '../support/folder.ts';
 
 const newFolder = freshFolder;
 const failure = (kind: string, code: string) => (error: unknown) =>
   error instanceof Failure && error.kind === kind && error.facts.code === code;
 
 interface Desk extends SignInOptions {
-  vaults: Record<Store, Vault>;
+  vaults: Record<SecretStore, Vault>;
 }
 
 function desk(said: Partial<SignInOptions> & { profile: Profile }): Desk {
@@ -66,7 +72,7 @@ describe('signing in', () => {
       lockFolder: newFolder(),
       notice: () => undefined,
     };
-    assert.equal(await tokenSource({ identity, vault: options.vaults.os, ...rest }).lend({ refused: null }), 'token-1');
+    assert.equal(await tokenSource({ identity, vault: options.vaults.os, ...rest }).get({ refused: null }), 'token-1');
   });
 
   it('stores nothing when the credential is rejected', async (t) => {

@@ -1,6 +1,6 @@
 /** Sources of an identity for tests: nothing said, plus what a test says. */
-import type { Sources } from '../../src/lib/auth/identity.ts';
-import type { Profile } from '../../src/lib/auth/profiles.ts';
+import type { Sources } from '../../src/lib/auth/credentials/client-identity.ts';
+import type { Profile } from '../../src/lib/auth/credentials/profiles.ts';
 import { findProvider } from '../../src/lib/auth/providers/provider.ts';
 
 export function sources(said: Partial<Sources> = {}): Sources {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { readTokenAnswer } from '../../src/lib/auth/token-answer.ts';
+import { readTokenAnswer } from '../../src/lib/auth/token/mint.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
 const URL_ = 'https://sandbox.credicorp.co.uk/partner/v1/oauth/token';

@@ -1,8 +1,7 @@
 /** A process that needs a token, as each command does. Started many times by the token tests. */
-
-import { openVault } from '../../src/lib/auth/open-vault.ts';
-import { resolveIdentity } from '../../src/lib/auth/credentials.ts';
-import { tokenSource } from '../../src/lib/auth/token.ts';
+import { resolveIdentity } from '../../src/lib/auth/credentials/resolve-identity.ts';
+import { tokenSource } from '../../src/lib/auth/token/access-token.ts';
+import { openVault } from '../../src/lib/auth/vaults/open-vault.ts';
 import { sources } from './sources.ts';
 import { send } from './token-plane.ts';
 
@@ -14,4 +13,4 @@ const vault = openVault(identity.vault, {
   passphrase: async () => '',
 });
 const source = tokenSource({ identity, vault, send, now: Date.now, lockFolder: folder, notice: () => undefined });
-process.stdout.write(await source.lend({ refused: refused ?? null }));
+process.stdout.write(await source.get({ refused: refused ?? null }));

@@ -5,16 +5,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
-import { resolveIdentity } from '../../src/lib/auth/credentials.ts';
-import type { Sources } from '../../src/lib/auth/identity.ts';
-import { memoryVault } from '../../src/lib/auth/memory-vault.ts';
-import { type TokenOptions, tokenSource } from '../../src/lib/auth/token.ts';
-import { tokenAccount } from '../../src/lib/auth/token-entry.ts';
-import type { Vault } from '../../src/lib/auth/vault.ts';
+import type { Sources } from '../../src/lib/auth/credentials/client-identity.ts';
+import { resolveIdentity } from '../../src/lib/auth/credentials/resolve-identity.ts';
+import { type TokenOptions, tokenSource, tokenAccount } from '../../src/lib/auth/token/access-token.ts';
+import { memoryVault } from '../../src/lib/auth/vaults/open-vault.ts';
+import type { Vault } from '../../src/lib/auth/vaults/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
+import { freshFolder } from '../support/folder.ts';
 import { profile, sources } from './sources.ts';
 import { type Asked, grant, say, send, type TokenPlane, tokenPlane } from './token-plane.ts';
-import { freshFolder } from '../support/folder.ts';
 
 const newFolder = freshFolder;
 
@@ -50,7 +49,7 @@ const BOTH = { token_endpoint_auth_methods_supported: ['client_secret_basic', 'c
 describe('minting', () => {
   it('sends a form with the credentials and no scope', async (t) => {
     const server = await plane(t);
-    assert.equal(await tokenSource(await options(server.base)).lend(ANY), 'token-1');
+    assert.equal(await tokenSource(await options(server.base)).get(ANY), 'token-1');
     const [asked] = server.asked as [Asked];
     assert.equal(`${asked.method} ${asked.path}`, 'POST /partner/v1/oauth/token');
     assert.equal(asked.headers['content-type'], 'application/x-www-form-urlencoded');
@@ -65,13 +64,13 @@ describe('minting', () => {
   it('sends scopes only when the user narrowed them', async (t) => {
     const server = await plane(t);
     const narrowed = await options(server.base, { flags: { scopes: ['decisions:read', 'applications:write'] } });
-    await tokenSource(narrowed).lend(ANY);
+    await tokenSource(narrowed).get(ANY);
     assert.equal(server.asked[0]?.form['scope'], 'decisions:read applications:write');
   });
 
   it('goes where discovery says, on the same origin', async (t) => {
     const server = await plane(t, grant(), (base) => ({ token_endpoint: `${base}/oauth2/token` }));
-    await tokenSource(await options(server.base)).lend(ANY);
+    await tokenSource(await options(server.base)).get(ANY);
     assert.equal(server.asked[0]?.path, '/oauth2/token');
   });
 
@@ -81,7 +80,7 @@ describe('minting', () => {
       token_endpoint_auth_methods_supported: ['client_secret_basic'],
     }));
     const all = await options(server.base, { env: { CC_CLIENT_ID: 'cid_sbx_a:b', CC_CLIENT_SECRET: 'csk_sbx_ü %' } });
-    await tokenSource(all).lend(ANY);
+    await tokenSource(all).get(ANY);
     const [asked] = server.asked as [Asked];
     assert.equal(
       Buffer.from(asked.headers.authorization?.slice(6) ?? '', 'base64').toString(),
@@ -95,7 +94,7 @@ describe('minting', () => {
       token_endpoint: `${base}/t`,
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     }));
-    await tokenSource(await options(server.base)).lend(ANY);
+    await tokenSource(await options(server.base)).get(ANY);
     assert.equal(server.asked[0]?.form['client_secret'], 'csk_sbx_mine');
   });
 
@@ -109,7 +108,7 @@ describe('minting', () => {
   for (const [what, document, basic] of explicit) {
     it(`keeps to the explicit token URL where discovery of its host ${what}`, async (t) => {
       const server = await plane(t, grant(), document);
-      await tokenSource(await options(server.base, { flags: { tokenUrl: `${server.base}/mine` } })).lend(ANY);
+      await tokenSource(await options(server.base, { flags: { tokenUrl: `${server.base}/mine` } })).get(ANY);
       const [asked] = server.asked as [Asked];
       assert.deepEqual([asked.path, asked.headers.authorization !== undefined], ['/mine', basic]);
       assert.equal(asked.form['client_secret'] === undefined, basic);
@@ -122,7 +121,7 @@ describe('minting', () => {
       await plane(t, grant(), () => asked.push('api')),
       await plane(t, grant(), () => asked.push('sso')),
     ];
-    await tokenSource(await options(api.base, { flags: { tokenUrl: `${sso.base}/t` } })).lend(ANY);
+    await tokenSource(await options(api.base, { flags: { tokenUrl: `${sso.base}/t` } })).get(ANY);
     assert.deepEqual([asked, sso.asked.length, api.asked.length], [['sso'], 1, 0]);
   });
 
@@ -143,7 +142,7 @@ describe('minting', () => {
       const server = await plane(t, grant(), document);
       const notices: string[] = [];
       const source = tokenSource(await options(server.base, {}, { notice: (line) => notices.push(line) }));
-      assert.equal(await source.lend(ANY), 'token-1');
+      assert.equal(await source.get(ANY), 'token-1');
       assert.equal(server.asked[0]?.path, '/partner/v1/oauth/token');
       assert.equal(notices.length, told ? 1 : 0);
     });
@@ -155,16 +154,16 @@ describe('keeping', () => {
     const server = await plane(t);
     const all = await options(server.base);
     const source = tokenSource(all);
-    const tokens = await Promise.all(Array.from({ length: 30 }, () => source.lend(ANY)));
+    const tokens = await Promise.all(Array.from({ length: 30 }, () => source.get(ANY)));
     assert.deepEqual(new Set(tokens), new Set(['token-1']));
-    assert.equal(await tokenSource(all).lend(ANY), 'token-1');
+    assert.equal(await tokenSource(all).get(ANY), 'token-1');
     assert.equal(server.asked.length, 1);
   });
 
   it('mints once for many calls in memory too', async (t) => {
     const server = await plane(t);
     const source = tokenSource(await options(server.base, {}, { vault: memoryVault() }));
-    await Promise.all(Array.from({ length: 30 }, () => source.lend(ANY)));
+    await Promise.all(Array.from({ length: 30 }, () => source.get(ANY)));
     assert.equal(server.asked.length, 1);
   });
 
@@ -179,7 +178,7 @@ describe('keeping', () => {
       const server = await plane(t, grant(answer));
       let now = 1_800_000_000_000;
       const all = await options(server.base, {}, { now: () => now });
-      const lend = () => tokenSource(all).lend(ANY);
+      const lend = () => tokenSource(all).get(ANY);
       await lend();
       now += usedFor * 1000 - 1;
       assert.equal(await lend(), 'token-1');
@@ -192,16 +191,16 @@ describe('keeping', () => {
     const server = await plane(t);
     let now = 1_800_000_000_000;
     const all = await options(server.base, {}, { now: () => now });
-    await tokenSource(all).lend(ANY);
+    await tokenSource(all).get(ANY);
     now -= 86_400_000;
-    assert.equal(await tokenSource(all).lend(ANY), 'token-2');
+    assert.equal(await tokenSource(all).get(ANY), 'token-2');
   });
 
   it('keeps tokens apart by scopes, client, base and token URL', async (t) => {
     const [one, two] = [await plane(t), await plane(t)];
     const vault = sharedVault();
     const lend = async (base: string, said: Partial<Sources> = {}) =>
-      tokenSource(await options(base, said, { vault })).lend(ANY);
+      tokenSource(await options(base, said, { vault })).get(ANY);
     await lend(one.base);
     await lend(one.base, { flags: { scopes: ['a'] } });
     await lend(one.base, { flags: { scopes: ['b', 'a'] } });
@@ -227,7 +226,7 @@ describe('keeping', () => {
     const notices: string[] = [];
     const env = { CC_CLIENT_ID: 'cid_sbx_x', CC_CLIENT_SECRET: 'csk_sbx_x', CREDICORP_KEYCHAIN: 'os' };
     const all = await options(server.base, { env }, { vault, notice: (line) => notices.push(line) });
-    assert.equal(await tokenSource(all).lend(ANY), 'token-1');
+    assert.equal(await tokenSource(all).get(ANY), 'token-1');
     assert.match(notices.join(), /not kept/);
   });
 
@@ -236,8 +235,8 @@ describe('keeping', () => {
     const file = join(newFolder(), 'a-file');
     writeFileSync(file, '');
     const all = await options(server.base, {}, { lockFolder: join(file, 'state') });
-    assert.equal(await tokenSource(all).lend(ANY), 'token-1');
-    assert.equal(await tokenSource(all).lend(ANY), 'token-1', 'kept all the same');
+    assert.equal(await tokenSource(all).get(ANY), 'token-1');
+    assert.equal(await tokenSource(all).get(ANY), 'token-1', 'kept all the same');
   });
 
   it('stops at a vault that cannot be opened when the secret is in it', async (t) => {
@@ -251,7 +250,7 @@ describe('keeping', () => {
         throw new Failure('auth', 'the keychain did not answer in 3 s', { code: 'keychain_timeout' });
       },
     };
-    await assert.rejects(tokenSource({ ...all, vault }).lend(ANY), /did not answer/);
+    await assert.rejects(tokenSource({ ...all, vault }).get(ANY), /did not answer/);
     assert.equal(looks, 1);
   });
 
@@ -260,7 +259,7 @@ describe('keeping', () => {
     const all = await options(server.base);
     await all.vault.remove('p/client_secret');
     await assert.rejects(
-      tokenSource(all).lend(ANY),
+      tokenSource(all).get(ANY),
       (error: unknown) =>
         error instanceof Failure &&
         error.facts.code === 'nothing_stored' &&
@@ -275,8 +274,8 @@ describe('a refused token', () => {
     const server = await plane(t);
     const all = await options(server.base);
     const source = tokenSource(all);
-    const first = await source.lend(ANY);
-    const again = await Promise.all(Array.from({ length: 10 }, () => source.lend({ refused: first })));
+    const first = await source.get(ANY);
+    const again = await Promise.all(Array.from({ length: 10 }, () => source.get({ refused: first })));
     assert.deepEqual(new Set(again), new Set(['token-2']));
     assert.equal(server.asked.length, 2);
   });
@@ -285,9 +284,9 @@ describe('a refused token', () => {
     const server = await plane(t);
     const all = await options(server.base);
     const [mine, other] = [tokenSource(all), tokenSource(all)];
-    const first = await mine.lend(ANY);
-    await other.lend({ refused: first });
-    assert.equal(await mine.lend({ refused: first }), 'token-2');
+    const first = await mine.get(ANY);
+    await other.get({ refused: first });
+    assert.equal(await mine.get({ refused: first }), 'token-2');
     assert.equal(server.asked.length, 2);
   });
 
@@ -295,8 +294,8 @@ describe('a refused token', () => {
     const server = await plane(t);
     const all = await options(server.base, { env: { CC_SECRET_KEY: 'sk_test_mine' } });
     const source = tokenSource(all);
-    assert.equal(await source.lend(ANY), 'sk_test_mine');
-    assert.equal(await source.lend({ refused: 'sk_test_mine' }), 'sk_test_mine');
+    assert.equal(await source.get(ANY), 'sk_test_mine');
+    assert.equal(await source.get({ refused: 'sk_test_mine' }), 'sk_test_mine');
     assert.equal(await source.current(), null);
     assert.equal(server.asked.length, 0);
   });
@@ -318,8 +317,8 @@ it('a token that somebody minted after the vault was read ahead is found, not mi
   const all = await options(server.base);
   const early = tokenSource({ ...all, vault: fetchingAhead(all.vault) });
   early.prefetch();
-  assert.equal(await tokenSource(all).lend(ANY), 'token-1');
-  assert.equal(await early.lend(ANY), 'token-1');
+  assert.equal(await tokenSource(all).get(ANY), 'token-1');
+  assert.equal(await early.get(ANY), 'token-1');
   assert.equal(server.asked.length, 1);
 });
 
@@ -378,7 +377,7 @@ describe('the clock', () => {
       );
       const notices: string[] = [];
       const all = await options(server.base, {}, { now: () => at + offset, notice: (line) => notices.push(line) });
-      await tokenSource(all).lend(ANY);
+      await tokenSource(all).get(ANY);
       if (words === null) assert.deepEqual(notices, []);
       else assert.match(notices.join(), words);
     });
@@ -396,12 +395,12 @@ describe('a second provider', () => {
       clientId: 'partner_x',
     });
     const all = await options(server.base, { config: { active: 'pay', profiles: [own] } }, { now: () => now });
-    await tokenSource(all).lend(ANY);
+    await tokenSource(all).get(ANY);
     assert.equal(server.asked[0]?.path, '/oauth/token');
     now += 3299_999;
-    assert.equal(await tokenSource(all).lend(ANY), 'token-1');
+    assert.equal(await tokenSource(all).get(ANY), 'token-1');
     now += 1;
-    assert.equal(await tokenSource(all).lend(ANY), 'token-2');
+    assert.equal(await tokenSource(all).get(ANY), 'token-2');
   });
 
   it('half the life of a short token', async (t) => {
@@ -414,11 +413,11 @@ describe('a second provider', () => {
       clientId: 'partner_x',
     });
     const all = await options(server.base, { config: { active: 'pay', profiles: [own] } }, { now: () => now });
-    await tokenSource(all).lend(ANY);
+    await tokenSource(all).get(ANY);
     now += 199_999;
-    assert.equal(await tokenSource(all).lend(ANY), 'token-1');
+    assert.equal(await tokenSource(all).get(ANY), 'token-1');
     now += 1;
-    assert.equal(await tokenSource(all).lend(ANY), 'token-2');
+    assert.equal(await tokenSource(all).get(ANY), 'token-2');
   });
 });
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileVault } from '../../src/lib/auth/file-vault.ts';
-import type { VaultKind } from '../../src/lib/auth/identity.ts';
-import { type Vault } from '../../src/lib/auth/vault.ts';
-import { openVault, vaultPath } from '../../src/lib/auth/open-vault.ts';
+import type { VaultKind } from '../../src/lib/auth/credentials/client-identity.ts';
+import { fileVault } from '../../src/lib/auth/vaults/file-vault.ts';
+import { openVault, vaultPath } from '../../src/lib/auth/vaults/open-vault.ts';
+import type { Vault } from '../../src/lib/auth/vaults/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';
 

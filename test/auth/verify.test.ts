@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { resolveIdentity } from '../../src/lib/auth/credentials.ts';
-import { decodeToken } from '../../src/lib/auth/decode.ts';
-import { type TokenVerdict, tokenVerifier } from '../../src/lib/auth/verify.ts';
+import { resolveIdentity } from '../../src/lib/auth/credentials/resolve-identity.ts';
+import { decodeToken } from '../../src/lib/auth/token/introspect.ts';
+import { type TokenVerdict, tokenVerifier } from '../../src/lib/auth/token/verify-token.ts';
 import type { HttpAnswer, Send } from '../../src/lib/contract/exchange.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { profile, sources } from './sources.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoryVault } from '../../src/lib/auth/memory-vault.ts';
-import type { Vault } from '../../src/lib/auth/vault.ts';
+import { memoryVault } from '../../src/lib/auth/vaults/open-vault.ts';
+import type { Vault } from '../../src/lib/auth/vaults/vault.ts';
 import { withHiding } from '../../src/lib/cli/session.ts';
 import { Failure } from '../../src/lib/failure.ts';
 

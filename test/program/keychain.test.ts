@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { osVault } from '../../src/lib/auth/os-vault.ts';
+import { osVault } from '../../src/lib/auth/vaults/os-vault.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { type Served, serve } from '../../src/lib/sandbox/server.ts';
 import {

@@ -2,14 +2,13 @@
  * Keyrings to test against: a private D-Bus session in a temporary home, a real gnome-keyring-daemon in it, or a secret service that
  * never answers. Nothing of the user's own session is touched.
  */
-
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Bus, connectBus } from '../../src/lib/auth/dbus.ts';
+import { type Bus, connectBus } from '../../src/lib/auth/keychain/linux/dbus.ts';
 import { freshFolder } from './folder.ts';
 import { cache } from './spawn.ts';
 

@@ -68,7 +68,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     root: world.root ?? root,
     fromSource: true,
     program: [process.execPath, join(root, 'bin', 'dev.js')],
-    keychainHelper: [process.execPath, join(root, 'src', 'lib', 'auth', 'keychain-helper.ts')],
+    keychainHelper: [process.execPath, join(root, 'src', 'lib', 'auth', 'keychain', 'keychain-helper.ts')],
   };
   return { context, said: () => ({ stdout: stdout.text, stderr: stderr.text }) };
 }

@@ -1,4 +1,4 @@
-import { readConfig } from '../../lib/auth/profiles.ts';
+import { readConfig } from '../../lib/auth/credentials/profiles.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { vaultWords } from '../../lib/cli/output/credential-sources.ts';
 import { page, type Result } from '../../lib/cli/result.ts';

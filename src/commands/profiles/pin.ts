@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import { writePin } from '../../lib/auth/pin.ts';
-import { findProfile, readConfig, unknownProfile } from '../../lib/auth/profiles.ts';
+import { writePin } from '../../lib/auth/credentials/directory-pin.ts';
+import { findProfile, readConfig, unknownProfile } from '../../lib/auth/credentials/profiles.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { parseBase, parseTokenUrl } from '../../lib/contract/environments.ts';

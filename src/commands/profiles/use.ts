@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
-import { findPin } from '../../lib/auth/pin.ts';
-import { updateConfig, withActive } from '../../lib/auth/profiles.ts';
+import { findPin } from '../../lib/auth/credentials/directory-pin.ts';
+import { updateConfig, withActive } from '../../lib/auth/credentials/profiles.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { introspect } from '../../lib/auth/introspect.ts';
+import { introspect } from '../../lib/auth/token/introspect.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { decodeToken } from '../../lib/auth/decode.ts';
+import { decodeToken } from '../../lib/auth/token/introspect.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
-import { serverNow } from '../../lib/cli/sign-in/proof.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
+import { serverNow } from '../../lib/cli/sign-in/proof.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
 
 export default class TokenVerify extends ApiCommand<typeof TokenVerify> {
@@ -19,7 +19,7 @@ genuine but not valid (expired, or for another API).`;
     const { identity } = session;
     const token = await tokenFromStdinOrSession(this.context, session, this.flags['token-stdin']);
     // Loads jose, which only this needs.
-    const { tokenVerifier, verdictFailure } = await import('../../lib/auth/verify.ts');
+    const { tokenVerifier, verdictFailure } = await import('../../lib/auth/token/verify-token.ts');
     const verifier = tokenVerifier({
       identity,
       send: await session.plainSend(identity.environment.value),

@@ -25,7 +25,7 @@ export type ResourceName =
   | 'Account'
   | 'WebhookEndpoint';
 
-/** What each resource name stands for, once judged. */
+/** What each resource name stands for, once parsed. */
 export interface ResourceTypes {
   Application: Resources.Application;
   Decision: Resources.Decision;

@@ -1,25 +1,23 @@
 /** Signing in and out: a credential is proved before it is stored, and what is forgotten is gone. */
-
 import { assertCredentialFits, environmentOfBase, environmentOfCredential } from '../contract/environments.ts';
 import type { Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
-import type { Identity } from './identity.ts';
-import { isLocalCredential } from './local-client.ts';
-import { mint } from './mint.ts';
+import { type Identity, Secret } from './credentials/client-identity.ts';
 import {
+  isLocalCredential,
   assertProfileName,
   findProfile,
   type Profile,
   readConfig,
-  type Store,
+  type SecretStore,
   updateConfig,
   withoutProfile,
   withProfile,
-} from './profiles.ts';
-import type { Provider } from './providers/shape.ts';
-import { Secret } from './secret.ts';
-import { tokenAccount, type TokenEntry, writeEntry } from './token-entry.ts';
-import type { Vault } from './vault.ts';
+} from './credentials/profiles.ts';
+import type { Provider } from './providers/provider.ts';
+import { tokenAccount, type TokenEntry, writeEntry } from './token/access-token.ts';
+import { mint } from './token/mint.ts';
+import type { Vault } from './vaults/vault.ts';
 
 export interface SignInOptions {
   /** What shall be stored. Base and token URL as `parseBase` and `parseTokenUrl` gave them. */
@@ -27,7 +25,7 @@ export interface SignInOptions {
   secret: string;
   provider: Provider;
   configFolder: string;
-  vault: (store: Store) => Vault;
+  vault: (store: SecretStore) => Vault;
   send: Send;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -49,7 +47,7 @@ export interface SignedIn {
   /** False for the embedded sandbox's public credential, which is known by heart. */
   secretStored: boolean;
   /** The store the profile moved from, and whether its copy there is gone; null when it did not move. */
-  former: { store: Store; removed: boolean } | null;
+  former: { store: SecretStore; removed: boolean } | null;
 }
 
 /**
@@ -79,7 +77,7 @@ export async function signIn(options: SignInOptions): Promise<SignedIn> {
  */
 export async function signOut(
   profile: Profile,
-  options: { vault: (store: Store) => Vault; configFolder: string; keepProfile?: boolean },
+  options: { vault: (store: SecretStore) => Vault; configFolder: string; keepProfile?: boolean },
 ): Promise<number> {
   let removed = 0;
   for (const store of new Set([profile.store, ...(profile.keptIn ?? [])])) {

@@ -1,5 +1,5 @@
 /** Who is signed in and which API is meant, for commands that work without a credential too. */
-import type { Identity } from '../auth/identity.ts';
+import type { Identity } from '../auth/credentials/client-identity.ts';
 import { DEFAULT_BASES, type Environment, environmentOfHost, parseBase } from '../contract/environments.ts';
 import { Failure } from '../failure.ts';
 import type { Session } from './session.ts';

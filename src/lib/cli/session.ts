@@ -5,26 +5,24 @@
 import { existsSync } from 'node:fs';
 import type { Client } from '../api/client.ts';
 import type { Transport } from '../api/transport.ts';
-import { resolveIdentity } from '../auth/credentials.ts';
-import type { Flags, Identity, VaultKind } from '../auth/identity.ts';
-import { findPin } from '../auth/pin.ts';
-import { readConfig } from '../auth/profiles.ts';
+import type { Flags, Identity, VaultKind } from '../auth/credentials/client-identity.ts';
+import { findPin } from '../auth/credentials/directory-pin.ts';
+import { readConfig } from '../auth/credentials/profiles.ts';
+import { resolveIdentity } from '../auth/credentials/resolve-identity.ts';
 import { findProvider } from '../auth/providers/provider.ts';
-import { secretOf } from '../auth/stored-secret.ts';
-import type { TokenEntry } from '../auth/token-entry.ts';
-import { type TokenSource, tokenSource } from '../auth/token.ts';
-import { type Vault } from '../auth/vault.ts';
-import { openVault, vaultPath } from '../auth/open-vault.ts';
+import { readClientSecret, type TokenEntry, type TokenSource, tokenSource } from '../auth/token/access-token.ts';
+import { openVault, vaultPath } from '../auth/vaults/open-vault.ts';
+import type { Vault } from '../auth/vaults/vault.ts';
 import type { Send, WriteDown } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
-import { note } from './output/write.ts';
+import { HttpStack } from './http-stack.ts';
 import { LocalRecords } from './local-store.ts';
-import { runningSandbox } from './sandbox/running-sandbox.ts';
 import { traceLines } from './output/format.ts';
 import { withSpinner } from './output/status-line.ts';
-import { HttpStack } from './http-stack.ts';
+import { note } from './output/write.ts';
+import { runningSandbox } from './sandbox/running-sandbox.ts';
 
 /** What the global flags say about a session. */
 export interface SessionFlags extends Flags {
@@ -134,7 +132,7 @@ class OpenSession implements Session {
         next: 'use credicorp api METHOD PATH, which sends them',
       });
     }
-    const token = await this.#tokens().lend(ask);
+    const token = await this.#tokens().get(ask);
     this.hide(token);
     return token;
   }
@@ -176,7 +174,7 @@ class OpenSession implements Session {
   async secret(): Promise<string> {
     const { secret: place } = this.identity;
     const vault = place.where === 'vault' ? this.vaultOfKind(place.store) : this.vault();
-    const secret = await secretOf(this.identity, vault);
+    const secret = await readClientSecret(this.identity, vault);
     this.hide(secret);
     return secret;
   }

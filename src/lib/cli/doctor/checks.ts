@@ -3,10 +3,10 @@ import { lookup } from 'node:dns/promises';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Identity, VaultKind } from '../../auth/identity.ts';
-import { mint, type Minted } from '../../auth/mint.ts';
-import { findPin } from '../../auth/pin.ts';
-import { configPath, findProfile, readConfig } from '../../auth/profiles.ts';
+import type { Identity, VaultKind } from '../../auth/credentials/client-identity.ts';
+import { findPin } from '../../auth/credentials/directory-pin.ts';
+import { configPath, findProfile, readConfig } from '../../auth/credentials/profiles.ts';
+import { mint, type Minted } from '../../auth/token/mint.ts';
 import { isLoopback } from '../../contract/environments.ts';
 import type { HttpAnswer, Send } from '../../contract/exchange.ts';
 import { Failure } from '../../failure.ts';
@@ -335,7 +335,7 @@ async function keysCheck(context: Context, session: Session, send: Send, minted:
   if (identity.provider.token?.jwksPath === undefined || identity.provider.token.jwksPath === null)
     return skipped('keys', `${identity.provider.title} publishes no keys`);
   if (minted === null) return skipped('keys', 'no token to verify');
-  const { tokenVerifier } = await import('../../auth/verify.ts');
+  const { tokenVerifier } = await import('../../auth/token/verify-token.ts');
   const now = await serverNow(session, context.now());
   const verdict = await tokenVerifier({ identity, send, now, notice: () => undefined }).verify(minted.token);
   if (verdict.valid) return ok('keys', `the token verifies against ${verdict.keysFrom}`);

@@ -1,6 +1,6 @@
 /** Where values came from and where secrets live, in words for people. */
-import type { Identity, Source, VaultKind } from '../../auth/identity.ts';
-import { vaultPath } from '../../auth/open-vault.ts';
+import type { Identity, Source, VaultKind } from '../../auth/credentials/client-identity.ts';
+import { vaultPath } from '../../auth/vaults/open-vault.ts';
 
 /** @param folder configuration folder */
 export function vaultWords(kind: VaultKind, folder: string): string {

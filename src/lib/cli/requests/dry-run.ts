@@ -1,7 +1,7 @@
 /** `--dry-run`: what a write would send, as a document and as a curl command. The credential in it is a command, never a value. */
-import { type Endpoint, type EndpointName, ENDPOINTS } from '../../api/endpoints.ts';
 import { notPartnerApi, type Operation, pathOf } from '../../api/client.ts';
-import type { Identity } from '../../auth/identity.ts';
+import { type Endpoint, type EndpointName, ENDPOINTS } from '../../api/endpoints.ts';
+import type { Identity } from '../../auth/credentials/client-identity.ts';
 import { isRecord, parseJson, writeJson } from '../../contract/json.ts';
 import { redactHeaders, redactText } from '../../contract/secrets.ts';
 import { object, type Result } from '../result.ts';

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Answer } from '../../api/answers.ts';
 import type { Client, ClientRequest } from '../../api/client.ts';
-import type { Provider } from '../../auth/providers/shape.ts';
+import type { Provider } from '../../auth/providers/provider.ts';
 import { isRecord, parseJson, writeJson } from '../../contract/json.ts';
 import { carriesSecret } from '../../contract/secrets.ts';
 import { Failure, usage } from '../../failure.ts';

@@ -1,10 +1,9 @@
 /** From the flags of `sandbox start` to a listening sandbox that the other commands find. */
-import * as Flags from '@oclif/core/flags';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { localProfile } from '../../auth/choose-profile.ts';
-import { LOCAL_CLIENT } from '../../auth/local-client.ts';
-import { findProfile, updateConfig, withProfile } from '../../auth/profiles.ts';
+import * as Flags from '@oclif/core/flags';
+import { localProfile } from '../../auth/credentials/choose-credential.ts';
+import { LOCAL_CLIENT, findProfile, updateConfig, withProfile } from '../../auth/credentials/profiles.ts';
 import { findProvider } from '../../auth/providers/provider.ts';
 import { isLoopback } from '../../contract/environments.ts';
 import type { WriteDown } from '../../contract/exchange.ts';

@@ -1,17 +1,21 @@
 /** `login` and `logout`: what has to be known is taken from flags, stdin and variables or asked for; `auth/sign-in` proves and stores it. */
-import { isLocalCredential } from '../../auth/local-client.ts';
-import { findProfile, readConfig, type Profile, type Store } from '../../auth/profiles.ts';
-import { findProvider } from '../../auth/providers/provider.ts';
-import type { Provider } from '../../auth/providers/shape.ts';
+import { readVariables, type Variables } from '../../auth/credentials/environment-variables.ts';
+import {
+  isLocalCredential,
+  findProfile,
+  readConfig,
+  type Profile,
+  type SecretStore,
+} from '../../auth/credentials/profiles.ts';
+import { findProvider, type Provider } from '../../auth/providers/provider.ts';
 import { provingIdentity, signIn, signOut } from '../../auth/sign-in.ts';
-import { discover } from '../../auth/token-endpoint.ts';
-import { readVariables, type Variables } from '../../auth/variables.ts';
+import { discover } from '../../auth/token/mint.ts';
 import { type Environment, environmentOfCredential, parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
+import { note } from '../output/write.ts';
 import { runningSandbox } from '../sandbox/running-sandbox.ts';
 import { openSession, type Session, type SessionFlags } from '../session.ts';
-import { note } from '../output/write.ts';
 import { proveByRead } from './proof.ts';
 
 export interface LoginResult {
@@ -24,7 +28,7 @@ export interface LoginResult {
   granted: string | null;
   secret_in: string;
   /** Where the profile's secrets were before, and whether they are gone from there. */
-  moved_from: { store: Store; removed: boolean } | null;
+  moved_from: { store: SecretStore; removed: boolean } | null;
 }
 
 /** @throws Failure; nothing is stored unless the API took the credential. */
@@ -84,7 +88,7 @@ export async function logout(
       ? config.profiles.map(({ name }) => name)
       : [which ?? config.active].filter((name) => name !== null);
   const forgotten: { profile: string; secrets: number }[] = [];
-  const vault = (store: Store) => session.vaultOfKind(store);
+  const vault = (store: SecretStore) => session.vaultOfKind(store);
   for (const name of names) {
     const profile = findProfile(config, name);
     if (profile === null)
@@ -99,7 +103,7 @@ export async function logout(
 }
 
 /** What a store is, in words for people. */
-const STORE_NAMES: Readonly<Record<Store, string>> = {
+const STORE_NAMES: Readonly<Record<SecretStore, string>> = {
   os: 'the keychain of this system, under credicorp-cli',
   file: 'an encrypted file, protected by your passphrase and nothing else',
   local: "built in: the embedded sandbox's own, known to everybody",

@@ -1,5 +1,5 @@
 /** Proving a credential now, and finding out what the server takes for the present. */
-import type { TokenEntry } from '../../auth/token-entry.ts';
+import type { TokenEntry } from '../../auth/token/access-token.ts';
 import { isRecord, parseJson } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
 import type { Session } from '../session.ts';

@@ -1,9 +1,9 @@
 /** The local inbox as commands show it. */
-import type { Identity } from '../../auth/identity.ts';
+import type { Identity } from '../../auth/credentials/client-identity.ts';
 import { parseJson } from '../../contract/json.ts';
+import type { InboxEntry } from '../../contract/listener-events.ts';
 import { Failure } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
-import type { InboxEntry } from '../../contract/listener-events.ts';
 import { findEntry } from '../../webhooks/inbox-read.ts';
 
 /** Deliveries of different profiles and environments do not mix. */

@@ -1,7 +1,6 @@
 /** A signature's verdict as a person reads it and as a script does. */
 import * as Flags from '@oclif/core/flags';
-import { findProvider } from '../../auth/providers/provider.ts';
-import type { Provider } from '../../auth/providers/shape.ts';
+import { findProvider, type Provider } from '../../auth/providers/provider.ts';
 import { SIGNATURE_ADVICE, type SignatureAdvice } from '../../contract/signature-advice.ts';
 import {
   type GenuineSignature,

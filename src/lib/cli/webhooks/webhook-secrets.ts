@@ -3,11 +3,11 @@
  * holds no secret, says for which endpoints there is one, so that a signature made with another one can be explained.
  */
 import { join } from 'node:path';
-import type { VaultKind } from '../../auth/identity.ts';
-import { withLock } from '../../files/lock.ts';
-import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import type { VaultKind } from '../../auth/credentials/client-identity.ts';
 import { isRecord } from '../../contract/json.ts';
+import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
+import { withLock } from '../../files/lock.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
 

@@ -1,11 +1,9 @@
-/** Who the program acts as, and what that was decided from. Shapes only. */
-
-import type { Environment } from '../contract/environments.ts';
-import type { Pin } from './pin.ts';
-import type { Config, Store } from './profiles.ts';
-import type { Provider } from './providers/shape.ts';
-import type { Secret } from './secret.ts';
-import type { Environ } from './variables.ts';
+/** Who the program acts as, and what that was decided from: the types, and the wrapper that keeps a secret out of every output. */
+import { inspect } from 'node:util';
+import type { Environment } from '../../contract/environments.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { Pin } from './directory-pin.ts';
+import type { Config, SecretStore } from './profiles.ts';
 
 /** Where a value came from. `name` is the flag, the variable, the pin's path or the profile; empty where there is nothing to name. */
 export interface Source {
@@ -31,7 +29,7 @@ export interface Flags {
 /** Everything that may say who I am. */
 export interface Sources {
   flags: Flags;
-  env: Environ;
+  env: Readonly<Record<string, string | undefined>>;
   pin: Pin | null;
   config: Config;
   /** The embedded sandbox that runs now. */
@@ -45,7 +43,7 @@ export type SecretPlace =
   | { where: 'vault'; store: VaultKind; account: string }
   | { where: 'built_in'; secret: Secret };
 
-export type VaultKind = Store | 'memory';
+export type VaultKind = SecretStore | 'memory';
 
 export interface Identity {
   /** The profile in use, null when the environment variables say everything. */
@@ -69,4 +67,31 @@ export interface Identity {
   account: string;
   /** From a variable; a profile's own webhook secrets are in its vault. */
   webhookSecret: { name: string; secret: Secret } | null;
+}
+
+const REDACTED = '[redacted]';
+
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The secret itself, at the one place that needs it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
 }

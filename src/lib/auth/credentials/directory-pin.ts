@@ -2,14 +2,13 @@
  * The directory pin: `.credicorp.json`, searched upwards. It holds a profile name and hosts, never a secret. It may come with a
  * repository somebody else wrote, so it is read with suspicion; what its hosts may do is decided in `credentials`.
  */
-
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { parseBase, parseTokenUrl } from '../contract/environments.ts';
-import { carriesSecret } from '../contract/secrets.ts';
-import { Failure, usage } from '../failure.ts';
-import { isProfileName } from './profiles.ts';
-import { replaceFile } from '../files/atomic-write.ts';
+import { parseBase, parseTokenUrl } from '../../contract/environments.ts';
+import { carriesSecret } from '../../contract/secrets.ts';
+import { Failure, usage } from '../../failure.ts';
+import { replaceFile } from '../../files/atomic-write.ts';
+import { isSimpleName } from '../providers/provider.ts';
 
 const PIN_NAME = '.credicorp.json';
 
@@ -35,7 +34,7 @@ export function findPin(folder: string, home: string): Pin | null {
   for (let steps = 0; steps <= 4096; steps += 1) {
     const path = join(here, PIN_NAME);
     const text = readPin(path);
-    if (text !== null) return judgePin(path, text);
+    if (text !== null) return parsePin(path, text);
     const above = dirname(here);
     if (here === top || above === here) return null;
     here = above;
@@ -68,7 +67,7 @@ function readPin(path: string): string | null {
   }
 }
 
-function judgePin(path: string, text: string): Pin {
+function parsePin(path: string, text: string): Pin {
   if (carriesSecret(text)) throw secretFound(path);
   let document: unknown;
   try {
@@ -88,7 +87,7 @@ function judgePin(path: string, text: string): Pin {
   const profile = textOf(path, members, 'profile');
   const base = textOf(path, members, 'base');
   const tokenUrl = textOf(path, members, 'token_url');
-  if (profile !== undefined && !isProfileName(profile)) throw refused(path, '"profile" is not a profile name');
+  if (profile !== undefined && !isSimpleName(profile)) throw refused(path, '"profile" is not a profile name');
   return {
     path,
     ...(profile === undefined ? {} : { profile }),

@@ -3,15 +3,9 @@
  * busy for ever, and not even `process.exit` ends it then; so this process is made to be killed, and the one that matters never
  * loads the keychain library.
  */
-
 import { createRequire } from 'node:module';
-import {
-  type KeychainOperation,
-  type KeychainReply,
-  type KeychainRequest,
-  type KeychainResult,
-} from './keychain-wire.ts';
-import { secretServiceState } from './secret-service.ts';
+import type { KeychainOperation, KeychainReply, KeychainRequest, KeychainResult } from './keychain.ts';
+import { secretServiceState } from './linux/secret-service.ts';
 
 /** Longer than any caller waits for an answer, or for the next request: only a helper whose caller cannot kill it any more gets this old. */
 const OLDEST_MS = 15_000;

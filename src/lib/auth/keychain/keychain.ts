@@ -2,17 +2,9 @@
  * The OS keychain at arm's length: requests go to a helper process that is killed when the keychain does not answer in time.
  * Secrets travel over the helper's pipes, never in arguments or environment.
  */
-
-import { redactText } from '../contract/secrets.ts';
-import { Failure } from '../failure.ts';
-import { type Helper, type HelperShelf, startHelper } from './keychain-start.ts';
-import {
-  type KeychainOperation,
-  type KeychainReply,
-  type KeychainRequest,
-  type KeychainResult,
-  type KeychainTrouble,
-} from './keychain-wire.ts';
+import { redactText } from '../../contract/secrets.ts';
+import { Failure } from '../../failure.ts';
+import { type Helper, type HelperPool, startHelper } from './helper-pool.ts';
 
 export interface KeychainOptions {
   /** How to start the helper: interpreter, its flags, the helper's file. */
@@ -20,7 +12,7 @@ export interface KeychainOptions {
   /** The environment the helper finds its keychain by. Credentials and Node's own options are not passed on. */
   env: Readonly<Record<string, string | undefined>>;
   /** Where a helper is to be had that is there already, and goes back to. Without it each request has one of its own. */
-  shelf?: HelperShelf;
+  pool?: HelperPool;
   /** How long the keychain may take, in milliseconds. */
   limitMs?: number;
   /** How long the helper may take before that, to start and to take the request: on a busy machine that says nothing of the keychain. */
@@ -41,7 +33,7 @@ const START_MS = 7000;
 
 /** Sets a helper to these operations and returns at once. They are done in order; the first that fails ends the request. */
 export function askKeychain(operations: readonly KeychainOperation[], options: KeychainOptions): KeychainAnswer {
-  const child = options.shelf?.take() ?? startHelper(options.command, options.env);
+  const child = options.pool?.take() ?? startHelper(options.command, options.env);
   const request: KeychainRequest = { service: options.service ?? SERVICE, operations };
   return new Exchange(child, request, options);
 }
@@ -51,7 +43,6 @@ class Exchange implements KeychainAnswer {
   readonly #child: Helper;
   readonly #options: KeychainOptions;
   readonly #reply = Promise.withResolvers<readonly KeychainResult[]>();
-  readonly #askedAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #awaited = false;
   #over = false;
@@ -79,34 +70,27 @@ class Exchange implements KeychainAnswer {
     for (let end = this.#text.indexOf('\n'); end >= 0 && !this.#over; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);
-      // An empty line: it has the request, and turns to the keychain.
-      if (line === '') this.#started();
-      else this.#judge(readReply(line));
+      // An empty line: it has the request, and asks the keychain now.
+      if (line === '') this.#limit('timeout', this.#options.limitMs ?? LIMIT_MS);
+      else this.#readAnswer(readReply(line));
     }
   };
   readonly #unstarted = (): void => this.#fail('failed', 'its helper could not be started');
   readonly #ended = (): void => this.#fail('failed', 'its helper ended without an answer');
 
-  /** A start that went quickly counts against the limit; one that took long says nothing of the keychain. */
-  #started(): void {
-    const limitMs = this.#options.limitMs ?? LIMIT_MS;
-    const took = performance.now() - this.#askedAt;
-    this.#limit('timeout', limitMs, took < limitMs / 4 ? took : 0);
-  }
-
-  #judge(reply: KeychainReply | null): void {
+  #readAnswer(reply: KeychainReply | null): void {
     if (reply === null) return this.#fail('failed', 'its helper gave an answer that is none');
     if ('trouble' in reply) return this.#fail(reply.trouble, reply.detail);
     this.#end();
-    if (this.#options.shelf) this.#options.shelf.put(this.#child);
+    if (this.#options.pool) this.#options.pool.put(this.#child);
     else this.#child.kill('SIGKILL');
     this.#reply.resolve(reply.results);
   }
 
   /** The timers come first in the event loop: an answer that lies in the pipe already is read before time is called. */
-  #limit(trouble: 'timeout' | 'not_started', ms: number, gone = 0): void {
+  #limit(trouble: 'timeout' | 'not_started', ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => setImmediate(() => this.#fail(trouble, '', ms)), ms - gone);
+    this.#timer = setTimeout(() => setImmediate(() => this.#fail(trouble, '', ms)), ms);
     if (!this.#awaited) this.#timer.unref();
   }
 
@@ -184,3 +168,26 @@ function missing(why: string, cure: string): Failure {
     next: `${cure}; or ${WITHOUT}`,
   });
 }
+
+export type KeychainOperation =
+  | { do: 'get'; account: string }
+  | { do: 'set'; account: string; secret: string }
+  | { do: 'remove'; account: string }
+  /** Every account that starts with `prefix`. */
+  | { do: 'remove_under'; prefix: string };
+
+/** `get`: the secret or null. `set`: true. `remove`: whether there was one. `remove_under`: how many there were. */
+export type KeychainResult = string | number | boolean | null;
+
+export interface KeychainRequest {
+  service: string;
+  operations: readonly KeychainOperation[];
+}
+
+/** Why the keychain could not be used, as the helper sees it. */
+export type KeychainTrouble = 'no_library' | 'no_bus' | 'no_service' | 'no_keyring' | 'locked' | 'failed';
+
+export type KeychainReply =
+  | { results: readonly KeychainResult[] }
+  /** `detail` is the library's own message. */
+  | { trouble: KeychainTrouble; detail: string };

@@ -2,19 +2,16 @@
  * The life of an access token: taken from the vault while it is good, else minted by client credentials (RFC 6749 §4.4), one process
  * at a time, and kept for the next. Cached per token URL, client and scopes (partner-api.md#oauth-tokens).
  */
-
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Send } from '../contract/exchange.ts';
-import { Failure } from '../failure.ts';
-import type { Identity } from './identity.ts';
-import { withLock } from '../files/lock.ts';
+import type { Send } from '../../contract/exchange.ts';
+import { Failure } from '../../failure.ts';
+import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
+import { withLock } from '../../files/lock.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
+import type { Identity } from '../credentials/client-identity.ts';
+import type { Vault } from '../vaults/vault.ts';
 import { mint, type Minted } from './mint.ts';
-import { readPrivate, writePrivate } from '../files/atomic-write.ts';
-import { makePrivateFolder } from '../files/private-folder.ts';
-import { secretOf } from './stored-secret.ts';
-import { isGood, readEntry, tokenAccount, type TokenEntry, writeEntry } from './token-entry.ts';
-import type { Vault } from './vault.ts';
 
 export interface TokenOptions {
   identity: Identity;
@@ -35,8 +32,8 @@ export interface TokenSource {
    * A bearer. `refused` is one the server just turned down: then a newer one, or the same again when there is none to be had (a
    * secret key). @throws Failure `auth`, `rate_limited`, `unavailable`, `interrupted`.
    */
-  lend(ask: { refused: string | null }): Promise<string>;
-  /** The token and its end, as `lend` would give it, minted if need be; null with a secret key. */
+  get(ask: { refused: string | null }): Promise<string>;
+  /** The token and its end, as `get` would give it, minted if need be; null with a secret key. */
   current(): Promise<TokenEntry | null>;
   /** Begins to fetch token and secret from the vault, both in one request. */
   prefetch(): void;
@@ -54,8 +51,8 @@ export function tokenSource(options: TokenOptions): TokenSource {
   }
   const holder = new Holder(options);
   return {
-    lend: async ({ refused }) =>
-      identity.mode === 'secret_key' ? secretOf(identity, options.vault) : (await holder.have(refused)).token,
+    get: async ({ refused }) =>
+      identity.mode === 'secret_key' ? readClientSecret(identity, options.vault) : (await holder.have(refused)).token,
     current: async () => (identity.mode === 'secret_key' ? null : holder.have(null)),
     prefetch: () => {
       const { secret } = identity;
@@ -121,13 +118,13 @@ class Holder {
   async #mintKept(): Promise<TokenEntry> {
     const entry = await this.#mint();
     const kept = await this.#store(entry);
-    if (kept && this.#options.vault.kind !== 'memory') this.#putStamp();
+    if (kept && this.#options.vault.kind !== 'memory') this.#putStamp(entry);
     return entry;
   }
 
   async #mint(): Promise<TokenEntry> {
     const { identity, vault, now } = this.#options;
-    const secret = await secretOf(identity, vault);
+    const secret = await readClientSecret(identity, vault);
     const minted: Minted = await mint({ ...this.#options, secret });
     this.#held = {
       ...minted,
@@ -168,8 +165,9 @@ class Holder {
     return ifItCan(() => readPrivate(`${this.#lockName()}.stamp`)) ?? '';
   }
 
-  #putStamp(): void {
-    ifItCan(() => writePrivate(`${this.#lockName()}.stamp`, randomBytes(12).toString('hex')));
+  #putStamp({ token, mintedAt }: TokenEntry): void {
+    const stamp = createHash('sha256').update(`${mintedAt}\n${token}`).digest('hex').slice(0, 24);
+    ifItCan(() => writePrivate(`${this.#lockName()}.stamp`, stamp));
   }
 
   #lockName(): string {
@@ -190,4 +188,77 @@ function ifItCan<T>(touch: () => T): T | undefined {
     if (error instanceof Failure) return undefined;
     throw error;
   }
+}
+
+export interface TokenEntry extends Minted {
+  base: string;
+  clientId: string;
+  /** What was asked for; empty for whatever the client is granted. */
+  scopes: string[];
+  /** Milliseconds since the epoch, by this machine's clock. */
+  mintedAt: number;
+}
+
+/** The account a token is kept under: one for the plain set of scopes, one for each narrowed set. */
+export function tokenAccount(identity: Identity): string {
+  const scopes = [...identity.scopes.value].sort();
+  if (scopes.length === 0) return `${identity.account}/access_token`;
+  return `${identity.account}/access_token/${createHash('sha256').update(scopes.join(' ')).digest('hex').slice(0, 12)}`;
+}
+
+/** True while the entry may be used for this identity: same base, same client, same scopes, no other token URL, not near its end. */
+function isGood(entry: TokenEntry, identity: Identity, now: number): boolean {
+  return (
+    entry.base === identity.base.value &&
+    entry.clientId === identity.clientId?.value &&
+    [...entry.scopes].sort().join(' ') === [...identity.scopes.value].sort().join(' ') &&
+    (identity.tokenUrl === null || identity.tokenUrl.value === entry.tokenUrl) &&
+    now < entry.useUntil &&
+    // A clock that was set back would otherwise keep a dead token alive.
+    now >= entry.mintedAt - 60_000
+  );
+}
+
+/** One line for the vault. */
+export function writeEntry(entry: TokenEntry): string {
+  return JSON.stringify(entry);
+}
+
+/** Reads what `writeEntry` wrote; anything else counts as nothing. */
+function readEntry(text: string | null): TokenEntry | null {
+  if (text === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return isEntry(value) ? value : null;
+}
+
+function isEntry(value: unknown): value is TokenEntry {
+  if (typeof value !== 'object' || value === null) return false;
+  const entry = value as Partial<Record<keyof TokenEntry, unknown>>;
+  const { token, tokenUrl, base, clientId, scopes, granted, mintedAt, useUntil, expiresAt } = entry;
+  return (
+    [token, tokenUrl, base, clientId].every((text) => typeof text === 'string') &&
+    Array.isArray(scopes) &&
+    scopes.every((scope) => typeof scope === 'string') &&
+    (granted === null || typeof granted === 'string') &&
+    [mintedAt, useUntil, expiresAt].every((time) => Number.isFinite(time))
+  );
+}
+
+/** @throws Failure `auth`: `nothing_stored`, or why the vault could not be opened. */
+export async function readClientSecret(identity: Identity, vault: Vault): Promise<string> {
+  const { secret } = identity;
+  if (secret.where !== 'vault') return secret.secret.reveal();
+  const found = await vault.get(secret.account);
+  if (found !== null) return found;
+  const profile = identity.profile?.value ?? identity.account;
+  const where = { os: 'the keychain', file: 'the encrypted file', local: 'the file of the sandbox', memory: 'memory' };
+  throw new Failure('auth', `nothing is stored in ${where[vault.kind]} for profile ${profile}`, {
+    code: 'nothing_stored',
+    next: `sign in again: credicorp login --profile ${profile}`,
+  });
 }

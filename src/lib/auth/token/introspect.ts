@@ -1,12 +1,9 @@
-/** Asks the server what it thinks of a token (RFC 7662, partner-api.md#oauth-tokens). */
-
-import type { Send } from '../contract/exchange.ts';
-import { isRecord, parseJson } from '../contract/json.ts';
-import { Failure } from '../failure.ts';
-import type { Identity } from './identity.ts';
-import { clientRequest } from './mint.ts';
-import { tokenFailure } from './token-answer.ts';
-import { clientMethod, discover, trusted } from './token-endpoint.ts';
+/** What is known of a token: asked of the server (RFC 7662, partner-api.md#oauth-tokens), or decoded here without a check. */
+import type { Send } from '../../contract/exchange.ts';
+import { isRecord, parseJson } from '../../contract/json.ts';
+import { Failure, usage } from '../../failure.ts';
+import type { Identity } from '../credentials/client-identity.ts';
+import { clientRequest, tokenFailure, clientMethod, discover, trusted } from './mint.ts';
 
 export interface IntrospectOptions {
   identity: Identity;
@@ -53,6 +50,32 @@ function read(text: string): Record<string, unknown> | null {
   try {
     const body = parseJson(text);
     return isRecord(body) ? body : null;
+  } catch {
+    return null;
+  }
+}
+
+export interface DecodedToken {
+  header: Record<string, unknown>;
+  claims: Record<string, unknown>;
+}
+
+/** Splits a JWT (RFC 7519 §3). @throws Failure `usage` (`not_a_jwt`) for an opaque token. */
+export function decodeToken(token: string): DecodedToken {
+  const parts = token.trim().split('.');
+  const [header, claims] = [readPart(parts[0]), readPart(parts[1])];
+  if (parts.length === 3 && header !== null && claims !== null) return { header, claims };
+  throw usage('the token is opaque: only its server can read it', {
+    code: 'not_a_jwt',
+    next: 'ask the server: credicorp token introspect',
+  });
+}
+
+function readPart(part: string | undefined): Record<string, unknown> | null {
+  if (part === undefined || !/^[\w-]+$/.test(part)) return null;
+  try {
+    const value = parseJson(Buffer.from(part, 'base64url').toString('utf8'));
+    return isRecord(value) ? value : null;
   } catch {
     return null;
   }

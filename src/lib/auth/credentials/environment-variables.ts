@@ -1,10 +1,9 @@
 /** The environment variables that carry credentials and hosts, each with its twin (partner-api.md#credential-kinds, command-line.md#profiles-credentials-and-precedence). */
+import { parseBase, parseTokenUrl } from '../../contract/environments.ts';
+import { Failure, usage } from '../../failure.ts';
+import { Secret } from './client-identity.ts';
 
-import { parseBase, parseTokenUrl } from '../contract/environments.ts';
-import { Failure, usage } from '../failure.ts';
-import { Secret } from './secret.ts';
-
-export type Environ = Readonly<Record<string, string | undefined>>;
+type Environ = Readonly<Record<string, string | undefined>>;
 
 /** A value and the variable it came from. */
 export interface Variable<T> {

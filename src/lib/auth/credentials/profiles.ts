@@ -1,17 +1,18 @@
 /**
- * The accounts a user has: `config.json` in the configuration folder. It holds names, hosts and client ids, never a secret.
- * Every command reads it, so it is judged by hand and loads nothing heavy.
+ * The profiles of a user: `config.json` in the configuration folder. It holds names, hosts and client ids, never a secret. Beside them
+ * the credentials of the embedded sandbox, which are public. Every command reads the file, so it is checked by hand and loads nothing
+ * heavy.
  */
-
 import { join } from 'node:path';
-import { type Environment, isEnvironment, parseBase, parseTokenUrl } from '../contract/environments.ts';
-import { Failure, usage } from '../failure.ts';
-import { withLock } from '../files/lock.ts';
-import { readPrivate, writePrivate } from '../files/atomic-write.ts';
-import { makePrivateFolder } from '../files/private-folder.ts';
+import { type Environment, isEnvironment, parseBase, parseTokenUrl } from '../../contract/environments.ts';
+import { Failure, usage } from '../../failure.ts';
+import { isSimpleName } from '../providers/provider.ts';
+import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
+import { withLock } from '../../files/lock.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
 
 /** Where a profile's secret rests: the keychain, an encrypted file, or (embedded sandbox only) a plain file. */
-export type Store = 'os' | 'file' | 'local';
+export type SecretStore = 'os' | 'file' | 'local';
 
 export interface Profile {
   name: string;
@@ -26,9 +27,9 @@ export interface Profile {
   clientId?: string;
   /** Set only when the user narrowed them (partner-api.md#scopes). */
   scopes?: string[];
-  store: Store;
+  store: SecretStore;
   /** Other stores that hold a copy, kept on purpose when the profile moved. */
-  keptIn?: Store[];
+  keptIn?: SecretStore[];
 }
 
 export interface Config {
@@ -59,7 +60,7 @@ export function readConfig(folder: string): Config {
   } catch {
     throw corrupt(path, 'it is not JSON');
   }
-  return judgeConfig(path, document);
+  return parseConfig(path, document);
 }
 
 /**
@@ -110,20 +111,15 @@ export function withActive(config: Config, name: string): Config {
 /** The failure for a name nobody has; says which names there are. */
 export function unknownProfile(config: Config, name: string, because: string): Failure {
   const names = config.profiles.map((profile) => profile.name).join(', ');
-  return usage(`${because} ${isProfileName(name) ? name : 'of that name'}`, {
+  return usage(`${because} ${isSimpleName(name) ? name : 'of that name'}`, {
     code: 'unknown_profile',
     next: names === '' ? 'make one: credicorp login' : `use one of: ${names}`,
   });
 }
 
-/** Names go into keychain accounts and file names: letters, digits, `.`, `_`, `-`, at most 64, not starting with a mark. */
-export function isProfileName(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
-}
-
 /** @throws Failure `usage` (`bad_profile_name`) */
 export function assertProfileName(text: string): void {
-  if (isProfileName(text)) return;
+  if (isSimpleName(text)) return;
   throw usage(
     'a profile name has letters, digits, dots, dashes and underscores, at most 64, and starts with a letter or digit',
     {
@@ -133,7 +129,7 @@ export function assertProfileName(text: string): void {
   );
 }
 
-function judgeConfig(path: string, document: unknown): Config {
+function parseConfig(path: string, document: unknown): Config {
   if (!isObject(document)) throw corrupt(path, 'it is not an object');
   if (typeof document['version'] === 'number' && document['version'] > VERSION) {
     throw usage(`${path} was written by a newer version of this program`, {
@@ -144,17 +140,17 @@ function judgeConfig(path: string, document: unknown): Config {
   const { active = null, profiles } = document;
   if (active !== null && typeof active !== 'string') throw corrupt(path, '"active" is not a name');
   if (!Array.isArray(profiles)) throw corrupt(path, '"profiles" is not a list');
-  const judged = profiles.map((profile: unknown, index) => judgeProfile(path, profile, index));
-  if (new Set(judged.map(({ name }) => name)).size < judged.length) throw corrupt(path, 'two profiles have one name');
-  return { active, profiles: judged };
+  const parsed = profiles.map((profile: unknown, index) => parseProfile(path, profile, index));
+  if (new Set(parsed.map(({ name }) => name)).size < parsed.length) throw corrupt(path, 'two profiles have one name');
+  return { active, profiles: parsed };
 }
 
-function judgeProfile(path: string, value: unknown, index: number): Profile {
+function parseProfile(path: string, value: unknown, index: number): Profile {
   const bad = (member: string) => corrupt(path, `"${member}" of profile number ${index + 1} is wrong`);
   if (!isObject(value)) throw bad('profile');
   const { name, provider, environment, base, tokenUrl, mode, clientId, scopes, store, keptIn } = value;
-  if (typeof name !== 'string' || !isProfileName(name)) throw bad('name');
-  if (typeof provider !== 'string' || !isProfileName(provider)) throw bad('provider');
+  if (typeof name !== 'string' || !isSimpleName(name)) throw bad('name');
+  if (typeof provider !== 'string' || !isSimpleName(provider)) throw bad('provider');
   if (!isEnvironment(environment)) throw bad('environment');
   if (mode !== 'oauth' && mode !== 'secret_key') throw bad('mode');
   if (!isStore(store)) throw bad('store');
@@ -177,7 +173,7 @@ function judgeProfile(path: string, value: unknown, index: number): Profile {
   };
 }
 
-function isStore(value: unknown): value is Store {
+function isStore(value: unknown): value is SecretStore {
   return value === 'os' || value === 'file' || value === 'local';
 }
 
@@ -203,4 +199,29 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isTextList(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+const SECRETS: Readonly<Record<string, string>> = {
+  cid_sbx_local: 'csk_sbx_local',
+  cid_sbx_launch: 'csk_sbx_launch',
+  cid_sbx_scale: 'csk_sbx_scale',
+  partner_local: 'partner_secret_local',
+};
+
+const SECRET_KEYS = new Set(['sk_test_local', 'sk_test_launch', 'sk_test_scale']);
+
+/** The profile `sandbox start` makes, and the one meant when nothing else is said while a sandbox runs. */
+export const LOCAL_PROFILE = 'local';
+
+/** The client the profile `local` uses. */
+export const LOCAL_CLIENT = { id: 'cid_sbx_local', secret: 'csk_sbx_local' } as const;
+
+/** The public secret of one of the embedded sandbox's clients; null for any other client. */
+export function localSecretOf(clientId: string): string | null {
+  return Object.hasOwn(SECRETS, clientId) ? (SECRETS[clientId] ?? null) : null;
+}
+
+/** True for a client id, client secret or secret key that only the embedded sandbox knows. */
+export function isLocalCredential(text: string): boolean {
+  return Object.hasOwn(SECRETS, text) || Object.values(SECRETS).includes(text) || SECRET_KEYS.has(text);
 }

@@ -1,7 +1,6 @@
 /**
  * Starts keychain helpers, and keeps one that has answered for the next request of the same command.
  */
-
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
@@ -29,12 +28,12 @@ export function startHelper([program, ...args]: readonly [string, ...string[]], 
 const IDLE_MS = 5000;
 
 /** Where a helper that has answered waits for the next request of the same command: a mint reads and then writes. */
-export interface HelperShelf {
+export interface HelperPool {
   take(): Helper | null;
   put(helper: Helper): void;
 }
 
-export function helperShelf(): HelperShelf {
+export function createHelperPool(): HelperPool {
   let idle: Helper | null = null;
   let timer: NodeJS.Timeout | undefined;
   return {

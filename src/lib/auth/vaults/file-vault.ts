@@ -3,14 +3,13 @@
  * sealed as a whole by AES-256-GCM, so that not even account names are readable and any change to it is noticed. What protects
  * it is the passphrase and nothing else: whoever has both has the secrets.
  */
-
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Failure, usage } from '../failure.ts';
-import { withLock } from '../files/lock.ts';
-import { readPrivate, writePrivate } from '../files/atomic-write.ts';
-import { makePrivateFolder } from '../files/private-folder.ts';
+import { Failure, usage } from '../../failure.ts';
+import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
+import { withLock } from '../../files/lock.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
 import type { Vault } from './vault.ts';
 
 /** What guessing a passphrase costs (RFC 7914 §2). */
@@ -45,7 +44,7 @@ export function fileVault(path: string, passphrase: () => Promise<string>, cost:
   const open = async (): Promise<{ kdf: Kdf; secrets: Map<string, string> }> => {
     const text = readPrivate(path);
     if (text === null) return { kdf: { ...cost, salt: randomBytes(16).toString('base64') }, secrets: new Map() };
-    const sealed = judge(path, text);
+    const sealed = parseSealed(path, text);
     return { kdf: sealed.kdf, secrets: unseal(path, sealed, await keys(sealed.kdf)) };
   };
   const change = async <T>(act: (secrets: Map<string, string>) => T): Promise<T> => {
@@ -145,7 +144,7 @@ function sealedWith({ N, r, p, salt }: Kdf): Buffer {
   return Buffer.from(`credicorp-cli secrets 1 scrypt ${N} ${r} ${p} ${salt}`);
 }
 
-function judge(path: string, text: string): Sealed {
+function parseSealed(path: string, text: string): Sealed {
   const corrupt = () =>
     usage(`${path} is damaged`, {
       code: 'store_corrupt',

@@ -2,14 +2,13 @@
  * A plain file, mode 0600, for what everybody may know: tokens and webhook secrets of the embedded sandbox, which open nothing but a
  * server on this machine. It takes no other client secret or key: nothing is stored in the clear silently.
  */
-
 import { existsSync, renameSync } from 'node:fs';
-import { Failure } from '../failure.ts';
-import { isLocalCredential } from './local-client.ts';
-import { withLock } from '../files/lock.ts';
-import { readPrivate, writePrivate } from '../files/atomic-write.ts';
-import { makePrivateFolder } from '../files/private-folder.ts';
 import { dirname } from 'node:path';
+import { Failure } from '../../failure.ts';
+import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
+import { withLock } from '../../files/lock.ts';
+import { makePrivateFolder } from '../../files/private-folder.ts';
+import { isLocalCredential } from '../credentials/profiles.ts';
 import type { Vault } from './vault.ts';
 
 /** Methods throw Failure `usage` when the file cannot be read or written. */

@@ -1,12 +1,75 @@
-/** Which credential counts: the pair or key in the environment, else what the profile stored. An id and a secret stay together. */
+/** Which profile and which credential are used (command-line.md#profiles-credentials-and-precedence). An id and a secret stay together. */
+import { type Environment, environmentOfCredential } from '../../contract/environments.ts';
+import { usage, Failure } from '../../failure.ts';
+import { type Sourced, type Sources, type SecretPlace, type VaultKind, Secret } from './client-identity.ts';
+import type { Variables } from './environment-variables.ts';
+import {
+  LOCAL_CLIENT,
+  LOCAL_PROFILE,
+  findProfile,
+  type Profile,
+  unknownProfile,
+  isLocalCredential,
+  localSecretOf,
+} from './profiles.ts';
 
-import { type Environment, environmentOfCredential } from '../contract/environments.ts';
-import { Failure, usage } from '../failure.ts';
-import type { SecretPlace, Sourced, Sources, VaultKind } from './identity.ts';
-import { isLocalCredential, localSecretOf } from './local-client.ts';
-import type { Profile } from './profiles.ts';
-import { Secret } from './secret.ts';
-import type { Variables } from './variables.ts';
+/**
+ * The profile in use; null when nobody names one and no sandbox runs.
+ * @throws Failure `usage` (`unknown_profile`) for a name without a profile.
+ */
+export function chooseProfile(sources: Sources, variables: Variables): Sourced<Profile> | null {
+  const { flags, pin, config, runningSandbox } = sources;
+  if (flags.profile !== undefined) {
+    return named(sources, flags.profile, { from: 'flag', name: '--profile' }, 'there is no profile');
+  }
+  if (variables.profile !== null) {
+    const { name, value } = variables.profile;
+    return named(sources, value, { from: 'variable', name }, `${name} names a profile that does not exist:`);
+  }
+  if (pin?.profile !== undefined) {
+    return named(
+      sources,
+      pin.profile,
+      { from: 'pin', name: pin.path },
+      `${pin.path} names a profile that does not exist:`,
+    );
+  }
+  if (config.active !== null) {
+    return named(
+      sources,
+      config.active,
+      { from: 'profile', name: config.active },
+      'the active profile does not exist:',
+    );
+  }
+  if (runningSandbox === null) return null;
+  return { value: localProfile(runningSandbox.base), source: { from: 'sandbox', name: '' } };
+}
+
+/** The profile of the embedded sandbox at that base; `sandbox start` saves the same. */
+export function localProfile(base: string): Profile {
+  return {
+    name: LOCAL_PROFILE,
+    provider: 'credicorp',
+    environment: 'local',
+    base,
+    mode: 'oauth',
+    clientId: LOCAL_CLIENT.id,
+    store: 'local',
+  };
+}
+
+function named(sources: Sources, name: string, source: Sourced<Profile>['source'], because: string): Sourced<Profile> {
+  const { config, runningSandbox, provider } = sources;
+  const found = findProfile(config, name);
+  if (found !== null) return { value: found, source };
+  if (name !== LOCAL_PROFILE) throw unknownProfile(config, name, because);
+  // `local` needs no sign-in: its credential is known to everybody.
+  const base = runningSandbox?.base ?? provider('credicorp').bases.local;
+  if (base === undefined)
+    throw usage('the embedded sandbox has no address', { next: 'start it: credicorp sandbox start' });
+  return { value: localProfile(base), source };
+}
 
 export interface Credential {
   from: 'variable' | 'profile';

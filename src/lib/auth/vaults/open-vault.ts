@@ -1,10 +1,9 @@
-/** Which vault is which: the one place that knows all four. */
+/** Opens the vault of a kind: the OS keychain, the encrypted file, the plain file of the embedded sandbox, or memory. */
 import { join } from 'node:path';
+import type { VaultKind } from '../credentials/client-identity.ts';
+import type { KeychainOptions } from '../keychain/keychain.ts';
 import { fileVault } from './file-vault.ts';
-import type { VaultKind } from './identity.ts';
 import { localVault } from './local-vault.ts';
-import { memoryVault } from './memory-vault.ts';
-import type { KeychainOptions } from './keychain.ts';
 import { osVault } from './os-vault.ts';
 import type { Vault } from './vault.ts';
 
@@ -33,4 +32,18 @@ export function openVault(kind: VaultKind, places: VaultPlaces): Vault {
 /** Where a vault that is a file lies, for `whoami` to say. */
 export function vaultPath(kind: 'file' | 'local', folder: string): string {
   return join(folder, kind === 'file' ? 'secrets.enc.json' : 'local-sandbox.json');
+}
+
+export function memoryVault(): Vault {
+  const secrets = new Map<string, string>();
+  return {
+    kind: 'memory',
+    prefetch: () => undefined,
+    get: async (account) => secrets.get(account) ?? null,
+    set: async (account, secret) => void secrets.set(account, secret),
+    remove: async (account) => secrets.delete(account),
+    removeUnder: async (prefix) =>
+      [...secrets.keys()].filter((account) => account.startsWith(prefix)).map((account) => secrets.delete(account))
+        .length,
+  };
 }

@@ -1,12 +1,16 @@
 /** Secrets in the OS keychain. Every method throws the failures of `askKeychain`. */
-
-import { askKeychain, type KeychainAnswer, type KeychainOptions } from './keychain.ts';
-import { helperShelf } from './keychain-start.ts';
-import type { KeychainOperation, KeychainResult } from './keychain-wire.ts';
+import { createHelperPool } from '../keychain/helper-pool.ts';
+import {
+  askKeychain,
+  type KeychainAnswer,
+  type KeychainOptions,
+  type KeychainOperation,
+  type KeychainResult,
+} from '../keychain/keychain.ts';
 import type { Vault } from './vault.ts';
 
 export function osVault(keychain: KeychainOptions): Vault {
-  const options: KeychainOptions = { ...keychain, shelf: helperShelf() };
+  const options: KeychainOptions = { ...keychain, pool: createHelperPool() };
   /** Per account, the request that fetches it and its place in the answer. */
   const fetched = new Map<string, { answer: KeychainAnswer; index: number }>();
   const one = async (operation: KeychainOperation): Promise<KeychainResult> => {

@@ -2,10 +2,8 @@
  * Is there a keyring, and is it open? Asked of the freedesktop secret service directly, because the keychain library cannot tell: for
  * a locked keyring it answers "nothing stored", or crashes when asked for a list.
  */
-
 import { existsSync } from 'node:fs';
-import { type Bus, connectBus } from './dbus.ts';
-import type { BusReply } from './dbus-message.ts';
+import { type Bus, connectBus, type BusReply } from './dbus.ts';
 
 /** `unknown`: it could not be asked this way; the keychain library may still get through. */
 export type ServiceState = 'open' | 'locked' | 'no_bus' | 'no_service' | 'no_keyring' | 'unknown';

@@ -2,7 +2,6 @@
  * Is this token genuine, and for us? Checked on this machine against the server's published keys (RFC 7517, RFC 7519). ES256 and
  * RS256 only; `none` and every HS* are refused (partner-api.md#oauth-tokens). Loads `jose`, so only who verifies pays for it.
  */
-
 import {
   createLocalJWKSet,
   errors,
@@ -11,10 +10,10 @@ import {
   jwtVerify,
   type ProtectedHeaderParameters,
 } from 'jose';
-import type { Send } from '../contract/exchange.ts';
-import { Failure } from '../failure.ts';
-import type { Identity } from './identity.ts';
-import { discover, trusted } from './token-endpoint.ts';
+import type { Send } from '../../contract/exchange.ts';
+import { Failure } from '../../failure.ts';
+import type { Identity } from '../credentials/client-identity.ts';
+import { discover, trusted } from './mint.ts';
 
 export type VerifyCause =
   | 'malformed'
@@ -69,10 +68,10 @@ export function tokenVerifier(options: VerifyOptions): TokenVerifier {
   return {
     async verify(token) {
       const first = await (keys ??= fetchKeys(options, fallback));
-      const verdict = await judge(token, first, audience, now);
+      const verdict = await check(token, first, audience, now);
       if (verdict.valid || verdict.cause !== 'unknown_key') return verdict;
       keys = fetchKeys(options, fallback);
-      return judge(token, await keys, audience, now);
+      return check(token, await keys, audience, now);
     },
   };
 }
@@ -83,7 +82,7 @@ interface Keys {
   issuer: string | null;
 }
 
-async function judge(token: string, keys: Keys, audience: string | null, now: number): Promise<TokenVerdict> {
+async function check(token: string, keys: Keys, audience: string | null, now: number): Promise<TokenVerdict> {
   try {
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keys.set), {
       algorithms: ALGORITHMS,

@@ -1,0 +1,267 @@
+/**
+ * Which credentials, host and token URL are used (command-line.md#profiles-credentials-and-precedence): flag, then `CC_*`, then its
+ * `CREDICORP_*` twin, then the directory pin, then the active profile, then `local` while an embedded sandbox runs. Pure: the same
+ * sources give the same answer, each value with the place it came from, so that `whoami` can explain it.
+ */
+import { createHash } from 'node:crypto';
+import {
+  assertCredentialFits,
+  environmentOfHost,
+  type Environment,
+  environmentOfBase,
+  originOf,
+  parseBase,
+  parseTokenUrl,
+} from '../../contract/environments.ts';
+import { usage, type Failure } from '../../failure.ts';
+import type { Provider } from '../providers/provider.ts';
+import { chooseCredential, type Credential, vaultOf, chooseProfile } from './choose-credential.ts';
+import type { Identity, Sourced, Sources, VaultKind } from './client-identity.ts';
+import type { Pin } from './directory-pin.ts';
+import { readVariables, type Variables } from './environment-variables.ts';
+import type { Profile } from './profiles.ts';
+
+/**
+ * Decides who the program acts as. Nothing is sent and no secret is fetched.
+ * @throws Failure `usage` for contradictions and for a credential that does not fit the host; `auth` (`not_signed_in`).
+ */
+export function resolveIdentity(sources: Sources): Identity {
+  const all = readVariables(sources.env);
+  const chosen = chooseProfile(sources, all);
+  const variables = chosen?.source.from === 'flag' ? behindFlag(all, sources, chosen.value) : all;
+  const credential = chooseCredential(sources, variables, chosen);
+  // A sandbox that happens to run says nothing about a credential that is not its own.
+  const foreign = chosen?.source.from === 'sandbox' && credential.from === 'variable' && !credential.local;
+  const profile = foreign ? null : chosen;
+  const provider = sources.provider(profile?.value.provider ?? 'credicorp');
+  assertProviders(credential, provider);
+  const hosts = chooseHosts({ sources, variables, profile, provider, credential });
+  assertHosts(credential, hosts, provider);
+  return {
+    profile: profile === null ? null : { value: profile.value.name, source: profile.source },
+    provider,
+    ...hosts,
+    mode: provider.authentication === 'headers' ? 'headers' : credential.mode,
+    clientId: credential.clientId,
+    scopes: chooseScopes(sources, profile, credential),
+    secret: credential.secret,
+    credentialEnvironment: credential.environment,
+    ...chooseVault(credential, hosts, profile, variables),
+    webhookSecret:
+      variables.webhookSecret === null
+        ? null
+        : { name: variables.webhookSecret.name, secret: variables.webhookSecret.value },
+  };
+}
+
+/**
+ * What is left of the environment when the profile was named by a flag, which comes first: whoever types `--profile` means that
+ * account on its host. Only a secret for this very client (a pipeline's, say) still counts.
+ */
+function behindFlag(variables: Variables, { flags }: Sources, profile: Profile): Variables {
+  const { clientId } = variables;
+  const same = profile.mode === 'oauth' && (clientId === null || clientId.value === profile.clientId);
+  return {
+    ...variables,
+    base: null,
+    tokenUrl: null,
+    secretKey: null,
+    clientId: same ? clientId : null,
+    clientSecret: same || flags.clientId !== undefined ? variables.clientSecret : null,
+  };
+}
+
+/** A credential with one provider's marker is not shown to another provider. */
+function assertProviders(credential: Credential, provider: Provider): void {
+  if (credential.mode === 'secret_key' && !provider.secretKeys) {
+    throw usage(`${provider.title} has no secret keys`, {
+      code: 'provider_mismatch',
+      next: 'use a client id and secret, or another profile with --profile',
+    });
+  }
+  if (credential.from === 'variable' && credential.marker !== null && !provider.marked) {
+    throw usage(`the credential in the environment is not one of ${provider.title}`, {
+      code: 'provider_mismatch',
+      next: 'unset it, or choose the profile it belongs to with --profile',
+    });
+  }
+}
+
+/** The guard for both places the secret or its token go to (partner-api.md#hosts-and-environments). */
+function assertHosts(credential: Credential, hosts: Hosts, provider: Provider): void {
+  const { environment, tokenUrl } = hosts;
+  if (environment.value === 'local' && tokenUrl !== null && environmentOfHost(tokenUrl.value) !== 'local') {
+    throw usage(`the environment is local, and ${new URL(tokenUrl.value).host} is not on this machine`, {
+      code: 'environment_mismatch',
+      next: 'leave out the token URL, or choose a profile of the sandbox or of live with --profile',
+    });
+  }
+  const environments = new Set([credential.environment, credential.marker]);
+  // The embedded sandbox's credentials are marked for the sandbox; only their home counts.
+  if (credential.local) environments.delete(credential.marker);
+  for (const environment of environments) {
+    assertCredentialFits(environment, hosts.base.value, hosts.environment.value, provider.hosts);
+    // An authorisation server of its own (partner-api.md#hosts-and-environments) is known to no environment and serves the one of the base.
+    if (hosts.tokenUrl !== null) {
+      assertCredentialFits(environment, hosts.tokenUrl.value, hosts.environment.value, provider.hosts);
+    }
+  }
+}
+
+function chooseScopes(
+  { flags }: Sources,
+  profile: Sourced<Profile> | null,
+  credential: Credential,
+): Sourced<readonly string[]> {
+  if (flags.scopes !== undefined) return { value: flags.scopes, source: { from: 'flag', name: '--scopes' } };
+  const own = credential.from === 'profile' ? profile?.value.scopes : undefined;
+  if (own !== undefined && profile !== null)
+    return { value: own, source: { from: 'profile', name: profile.value.name } };
+  return { value: [], source: { from: 'default', name: '' } };
+}
+
+/**
+ * Where the token rests. A profile's stays with its secret. One minted from environment variables alone is kept in memory, unless it
+ * is the embedded sandbox's: a keychain nobody asked for must not make a pipeline wait.
+ */
+function chooseVault(
+  credential: Credential,
+  hosts: Hosts,
+  profile: Sourced<Profile> | null,
+  variables: Variables,
+): { vault: VaultKind; account: string } {
+  const keychain = variables.keychain?.value ?? null;
+  const own = profile?.value;
+  if (own !== undefined && credential.from === 'profile') {
+    return { vault: credential.local ? 'local' : vaultOf(own, keychain), account: own.name };
+  }
+  const text = credential.clientId?.value ?? (credential.secret.where === 'variable' ? credential.secret.name : '');
+  const account = `~${createHash('sha256').update(`${hosts.base.value}\n${text}`).digest('hex').slice(0, 16)}`;
+  if (credential.local) return { vault: 'local', account };
+  const same = own !== undefined && own.mode === 'oauth' && own.clientId === credential.clientId?.value;
+  return { vault: keychain ?? (same ? vaultOf(own, keychain) : 'memory'), account };
+}
+
+export interface Hosts {
+  base: Sourced<string>;
+  tokenUrl: Sourced<string> | null;
+  environment: Sourced<Environment>;
+}
+
+interface Known {
+  sources: Sources;
+  variables: Variables;
+  profile: Sourced<Profile> | null;
+  provider: Provider;
+  credential: Credential;
+}
+
+/** @throws Failure `usage` when no host follows from what is known, or a pin asks for one it may not have. */
+function chooseHosts(known: Known): Hosts {
+  const base = chooseBase(known);
+  return { base, tokenUrl: chooseTokenUrl(known, base.value), environment: chooseEnvironment(known, base) };
+}
+
+function chooseBase(known: Known): Sourced<string> {
+  const { sources, variables, profile, credential } = known;
+  const { flags } = sources;
+  if (flags.base !== undefined) return { value: parseBase(flags.base), source: { from: 'flag', name: '--api-base' } };
+  if (variables.base !== null) {
+    return { value: variables.base.value, source: { from: 'variable', name: variables.base.name } };
+  }
+  const pin = pinThatCounts(known);
+  if (pin?.base !== undefined) {
+    assertPinnedBase(known, pin, pin.base);
+    return { value: pin.base, source: { from: 'pin', name: pin.path } };
+  }
+  if (profile !== null && profile.source.from !== 'sandbox' && !isStranger(credential, profile.value)) {
+    return { value: profile.value.base, source: { from: 'profile', name: profile.value.name } };
+  }
+  return baseOfCredential(known);
+}
+
+/**
+ * A credential out of the environment that is not the embedded sandbox's own: the profile of that sandbox, which `sandbox start` made
+ * and nobody chose for it, does not say where it goes. Whatever listens on that port now would get it.
+ */
+function isStranger(credential: Credential, profile: Profile): boolean {
+  return credential.from === 'variable' && !credential.local && profile.store === 'local';
+}
+
+/** Nobody named a host: the credential's own marker decides (partner-api.md#conflicts), and the sandbox's credential means the sandbox. */
+function baseOfCredential({ sources, provider, credential }: Known): Sourced<string> {
+  const source = { from: 'default', name: '' } as const;
+  const running = sources.runningSandbox;
+  if (running !== null && (credential.from !== 'variable' || credential.local)) {
+    return { value: running.base, source: { from: 'sandbox', name: '' } };
+  }
+  const environment = sources.flags.environment ?? (credential.local ? 'local' : credential.marker);
+  const value = environment === null ? undefined : provider.bases[environment];
+  if (value !== undefined) return { value, source };
+  throw usage('the credential does not say which environment it is for, and no host is given', {
+    code: 'no_environment',
+    next: 'set CC_BASE, or save it as a profile: credicorp login --env sandbox',
+  });
+}
+
+function chooseEnvironment({ sources, profile, provider }: Known, base: Sourced<string>): Sourced<Environment> {
+  const { environment } = sources.flags;
+  if (environment !== undefined) {
+    const value = environmentOfBase(base.value, environment, provider.hosts);
+    return { value, source: { from: 'flag', name: '--env' } };
+  }
+  // What a profile says about its own host does not carry over to another host.
+  const own = profile !== null && originOf(profile.value.base) === originOf(base.value) ? profile.value : null;
+  if (own !== null) {
+    const value = environmentOfBase(base.value, own.environment, provider.hosts);
+    return { value, source: { from: 'profile', name: own.name } };
+  }
+  return { value: environmentOfBase(base.value, null, provider.hosts), source: base.source };
+}
+
+function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
+  const { sources, variables, profile } = known;
+  const { flags } = sources;
+  if (flags.tokenUrl !== undefined) {
+    return { value: parseTokenUrl(flags.tokenUrl), source: { from: 'flag', name: '--token-url' } };
+  }
+  if (variables.tokenUrl !== null) {
+    return { value: variables.tokenUrl.value, source: { from: 'variable', name: variables.tokenUrl.name } };
+  }
+  const pin = pinThatCounts(known);
+  if (pin?.tokenUrl !== undefined) {
+    const already = pin.tokenUrl === profile?.value.tokenUrl || originOf(pin.tokenUrl) === originOf(base);
+    if (!already) throw pinRefused(pin, pin.tokenUrl, profile);
+    return { value: pin.tokenUrl, source: { from: 'pin', name: pin.path } };
+  }
+  const own = profile?.value.tokenUrl;
+  if (profile === null || own === undefined) return null;
+  return { value: own, source: { from: 'profile', name: profile.value.name } };
+}
+
+/** A pin's hosts belong to its profile: whoever chose a profile by flag, or another by variable, left them behind. */
+function pinThatCounts({ sources: { pin }, profile }: Known): Pin | null {
+  if (profile?.source.from === 'flag') return null;
+  return pin?.profile === undefined || pin.profile === profile?.value.name ? pin : null;
+}
+
+/**
+ * A pinned base passes when the secret goes there anyway: it is the profile's own, or the running sandbox's for the sandbox's
+ * public credential, or, for a credential out of the environment, one of the provider's own hosts.
+ */
+function assertPinnedBase({ sources, profile, provider, credential }: Known, pin: Pin, base: string): void {
+  if (profile !== null && base === profile.value.base) return;
+  if (credential.local && base === sources.runningSandbox?.base) return;
+  const known = environmentOfHost(base, provider.hosts);
+  const usual = new URL(base).port === '';
+  if (credential.from === 'variable' && usual && (known === 'sandbox' || known === 'live')) return;
+  throw pinRefused(pin, base, profile);
+}
+
+function pinRefused(pin: Pin, url: string, profile: Sourced<Profile> | null): Failure {
+  const whose = profile === null ? 'the credential' : `the secret of profile ${profile.value.name}`;
+  return usage(`${pin.path} would send ${whose} to ${new URL(url).host}, where it does not belong`, {
+    code: 'pin_refused',
+    next: 'take the host out of the file, or say it yourself with --api-base or --token-url',
+  });
+}
