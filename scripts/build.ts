@@ -4,7 +4,9 @@
  */
 import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
+import { manifestOf } from './manifest.ts';
+import { standIns } from './stand-ins.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -29,13 +31,6 @@ const STAND_INS: readonly (readonly [file: RegExp, contents: string])[] = [
   ],
 ];
 
-const withStandIns: Plugin = {
-  name: 'stand-ins',
-  setup({ onLoad }) {
-    for (const [filter, contents] of STAND_INS) onLoad({ filter }, () => ({ contents, loader: 'js' }));
-  },
-};
-
 await rm(join(root, 'dist'), { recursive: true, force: true });
 await rm(join(root, 'oclif.manifest.json'), { force: true });
 const commands = await Array.fromAsync(glob('src/commands/**/*.ts', { cwd: root }));
@@ -53,7 +48,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node22',
   external: ['keytar'],
-  plugins: [withStandIns],
+  plugins: [standIns(STAND_INS)],
   chunkNames: 'chunks/[name]-[hash]',
   minifyWhitespace: true,
   minifySyntax: true,
@@ -65,20 +60,8 @@ const { metafile } = await build({
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
 });
-await writeManifest();
+await writeFile(join(root, 'oclif.manifest.json'), JSON.stringify(await manifestOf(root)));
 await writeLicences(metafile);
-
-async function writeManifest(): Promise<void> {
-  const oclif = await import('@oclif/core/config');
-  const plugin = new oclif.Plugin({
-    root,
-    ignoreManifest: true,
-    errorOnManifestCreate: true,
-    respectNoCacheDefault: true,
-  });
-  await plugin.load();
-  await writeFile(join(root, 'oclif.manifest.json'), JSON.stringify(plugin.manifest));
-}
 
 /** MIT and its relatives ask for their notice to travel with the code. */
 async function writeLicences(bundled: Metafile): Promise<void> {

@@ -1,170 +1,111 @@
 /**
- * The shape of what each command prints as JSON, seen in a run against a sandbox of its own whose clock stands still. Commands run in this
- * process, one after another; each is followed by what it prints, so a new member, a lost one or another type is a difference.
+ * Records the shape of what each command prints as JSON. The command lines are the commands' own (`recorded` of each class); they run in
+ * this process, one after another, against a sandbox whose clock stands still.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { valuesAt } from '../src/lib/cli/output/format.ts';
+import type { CommandEntry, Recording, RecordingStage } from '../src/lib/cli/manifest.ts';
 import { run } from '../src/lib/cli/program.ts';
 import { freshFolder } from '../test/support/folder.ts';
 import { command, type World, worldOf } from '../test/support/world.ts';
 import { merged, shapeOf } from './shape.ts';
-import { valuesAt } from '../src/lib/cli/output/format.ts';
 
-interface More {
-  /** Where it ends otherwise than with 0. */
-  status?: number | 'any';
-  input?: string;
-  /** Values of the first document, by dotted path, that later lines name as `{name}`. */
-  take?: Readonly<Record<string, string>>;
-}
+const STAGES: readonly RecordingStage[] = ['start', 'usual', 'listening', 'end', 'offline'];
 
-/** In the order of the recorded file. */
-const LINES: readonly [line: string, more?: More][] = [
-  ['sandbox status'],
-  ['login --env local --client-id cid_sbx_local --secret-stdin', { input: 'csk_sbx_local\n' }],
-  ['whoami --check'],
-  ['profiles list'],
-  ['profiles use local'],
-  ['profiles pin local'],
-  ['token'],
-  ['token show'],
-  ['token verify'],
-  ['token introspect'],
-  ['status'],
-  ['open docs'],
-  ['autocomplete bash'],
-  ['errors explain parameter_missing'],
-  ['apps create --company 16093826 --amount 25000 --term 12', { take: { application: 'id' } }],
-  ['apps create --company 16093826 --dry-run'],
-  ['apps create --from rows.csv', { status: 1 }],
-  ['apps list --limit 2'],
-  ['apps list --all'],
-  ['apps get {application}'],
-  ['apps open {application}'],
-  ['apps submit {application}'],
-  ['api GET /partner/v1/applications/{application}'],
-  ['sandbox clock'],
-  ['sandbox clock advance 1m'],
-  ['decisions get {application} --wait'],
-  ['decisions refresh {application} --amount 20000'],
-  ['apps create --company 00000408', { take: { unwanted: 'id' } }],
-  ['apps withdraw {unwanted}'],
-  ['payments create --amount 10', { take: { payment: 'id' } }],
-  ['payments get {payment}'],
-  ['payments link --amount 10 --reference R', { take: { link: 'id' } }],
-  ['payments link --from links.csv'],
-  ['payments links get {link}'],
-  ['payments list'],
-  ['identity check --first-name A --last-name B --date-of-birth 1990-01-01', { take: { check: 'id' } }],
-  ['identity get {check}'],
-  ['api POST /_sandbox/applications/{application}/fund'],
-  ['accounts list', { take: { account: 'data.0.id' } }],
-  ['accounts get {account}'],
-  ['webhooks endpoints create --url {handler}', { take: { endpoint: 'id' } }],
-  ['webhooks endpoints get {endpoint}'],
-  ['webhooks endpoints list'],
-  ['webhooks endpoints update {endpoint} --status disabled'],
-  ['webhooks endpoints rotate {endpoint}'],
-  ['webhooks endpoints delete {endpoint}'],
-  ['webhooks sign body.json --secret-file secret.txt', { take: { header: 'header' } }],
-  ['webhooks verify body.json --header {header} --secret-file secret.txt'],
-  ['webhooks send body.json --forward {handler} --secret-file secret.txt'],
-  ['webhooks test --forward {handler} --secret-file secret.txt', { status: 9 }],
-  ['logs tail --no-follow --source cli --since 1h', { take: { request: 'request_id' } }],
-  ['logs show {request}'],
-  ['logs stats'],
-  ['logs limits'],
-  ['support report {request}'],
-];
-
+/** What recordings may name besides the values of others: files, and the URL of a small app as `{handler}`. */
 const FILES = {
-  'rows.csv': 'company,amount,term\n16093826,25000,12\n00000411,25000,12\n',
-  'links.csv': 'amount,reference\n10,R\n',
   'body.json': '{"id":"evt_1","type":"payment.settled"}',
   'secret.txt': 'whsec_EXAMPLE_alpha\n',
 };
 
-/** While a listener runs. */
-const HEARD: readonly [line: string, more?: More][] = [
-  ['webhooks trigger decision.completed'],
-  ['webhooks expect --type decision.completed', { take: { event: 'event_id' } }],
-  ['webhooks secret'],
-  ['events list'],
-  ['events show {event}'],
-  ['events replay {event} --forward {handler}'],
-];
+interface Line extends Recording {
+  /** As typed, but for `--json`. */
+  words: string;
+  /** The command's name. */
+  name: string;
+}
 
-const LAST: readonly [line: string, more?: More][] = [
-  ['sandbox companies'],
-  ['sandbox faults add error --status 503'],
-  ['sandbox faults list'],
-  ['sandbox faults clear'],
-  ['apps get app_00000000', { status: 3 }],
-  ['apps create --company 1', { status: 2 }],
-  ['sandbox reset'],
-  ['doctor', { status: 'any' }],
-  ['logout'],
-  ['sandbox start --background --port 0'],
-  ['profiles remove local'],
-  ['sandbox stop'],
-  ['demo'],
-];
-
-/** Shapes by command line, as typed but for `--json`. @throws Error where a line ends otherwise than it should */
-export async function documents(): Promise<Record<string, unknown>> {
+/**
+ * Shapes by command line.
+ * @param root folder of the program
+ * @throws Error where a line ends otherwise than it should
+ */
+export async function documents(root: string, commands: readonly CommandEntry[]): Promise<Record<string, unknown>> {
   const home = freshFolder();
   const app = createServer((request, response) => request.resume().on('end', () => response.end('ok')));
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
   const known = new Map([['handler', `http://127.0.0.1:${(app.address() as AddressInfo).port}/hook`]]);
-  const found: Record<string, unknown> = {};
-  const record = async (lines: typeof LINES): Promise<void> => {
-    for (const [line, more] of lines) found[line] = await shapeOfRun({ home }, line, known, more);
-  };
-  for (const [name, text] of Object.entries(FILES)) {
-    known.set(name, join(home, name));
-    writeFileSync(join(home, name), text);
+  const lines = commands.flatMap(linesOf);
+  const files = Object.assign({ ...FILES }, ...lines.map((line) => line.files ?? {})) as Record<string, string>;
+  mkdirSync(join(home, 'files'));
+  for (const [name, text] of Object.entries(files)) {
+    known.set(name, join(home, 'files', name));
+    writeFileSync(join(home, 'files', name), text);
   }
-  const running: Running[] = [];
-  const begun = async (line: string): Promise<Running> => {
-    const one = await begin(home, line);
-    running.push(one);
-    return one;
+  const found: Record<string, unknown> = {};
+  const running: { line: Line; process: Running }[] = [];
+  const stop = async ({ line, process }: (typeof running)[number]): Promise<void> => {
+    const printed = await process.end();
+    found[line.words] = line.byType === true ? shapesByType(printed) : shapeOfAll(printed);
   };
   try {
-    const sandbox = await begun('sandbox start --port 0 --clock-frozen --seed surface');
-    await record(LINES);
-    found['proxy start --port 0'] = shapeOfAll(await (await begun('proxy start --port 0')).end());
-    const listener = await begun('webhooks listen --no-forward');
-    await record(HEARD);
-    found['webhooks listen --no-forward'] = byType(await listener.end());
-    await record(LAST.slice(0, -4));
-    found['sandbox start'] = shapeOfAll(await sandbox.end());
-    await record(LAST.slice(-4));
+    for (const stage of STAGES) {
+      const [long, short] = [inOrder(lines, stage, true), inOrder(lines, stage, false)];
+      for (const line of long) running.push({ line, process: await begin({ home, root }, line.words) });
+      for (const line of short) found[line.words] = await shapeOfRun({ home, root }, line, known);
+      for (const one of running.filter(({ line }) => line.runsUntil === stage)) await stop(one);
+    }
   } finally {
-    for (const one of running) await one.end();
+    for (const one of running) await one.process.end();
     app.close();
   }
-  return found;
+  return Object.fromEntries(Object.entries(found).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function linesOf({ id, recorded = [] }: CommandEntry): Line[] {
+  const name = id.replaceAll(':', ' ');
+  return recorded.map((recording) => ({ ...recording, name, words: `${name} ${recording.args ?? ''}`.trim() }));
+}
+
+/** Those of a stage, each after the ones it needs; otherwise by name. */
+function inOrder(all: readonly Line[], stage: RecordingStage, long: boolean): Line[] {
+  const own = all.filter((line) => (line.stage ?? 'usual') === stage && (line.runsUntil !== undefined) === long);
+  const waiting = own.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const ordered: Line[] = [];
+  while (waiting.length > 0) {
+    const next = waiting.findIndex((line) => !waiting.some((other) => other !== line && needs(line, other)));
+    if (next === -1) throw new Error(`these wait for each other: ${waiting.map(({ words }) => words).join('; ')}`);
+    ordered.push(...waiting.splice(next, 1));
+  }
+  return ordered;
+}
+
+function needs({ words, after }: Line, other: Line): boolean {
+  return after === other.name || Object.keys(other.gives ?? {}).some((name) => words.includes(`{${name}}`));
 }
 
 async function shapeOfRun(
   world: World,
-  line: string,
+  { words, status = 0, stdin = '', gives = {} }: Line,
   known: Map<string, string>,
-  { status = 0, input = '', take = {} }: More = {},
 ): Promise<unknown> {
-  const named = (_all: string, name: string): string => known.get(name) ?? name;
-  const words = line
-    .split(' ')
-    .map((word) => (word in FILES ? (known.get(word) ?? word) : word.replace(/\{(\w+)\}/, named)));
-  const said = await command({ ...world, input }, ...words, '--json');
-  if (status !== 'any' && said.status !== status) throw new Error(`${line} ended with ${said.status}: ${said.stderr}`);
-  const text = said.stdout === '' ? (said.stderr.trim().split('\n').at(-1) ?? '') : said.stdout.trim();
+  const argv = words.split(' ').map((word) => {
+    const name = /\{(\w+)\}/.exec(word)?.[1];
+    if (name !== undefined && !known.has(name)) throw new Error(`${words}: no recording gives {${name}}`);
+    return word.includes('.') && known.has(word)
+      ? (known.get(word) ?? '')
+      : word.replace(/\{(\w+)\}/, () => known.get(name ?? '') ?? '');
+  });
+  const ended = await command({ ...world, input: stdin }, ...argv, '--json');
+  if (status !== 'any' && ended.status !== status)
+    throw new Error(`${words} ended with ${ended.status}: ${ended.stderr}`);
+  const text = ended.stdout === '' ? (ended.stderr.trim().split('\n').at(-1) ?? '') : ended.stdout.trim();
   const [first, ...rest] = text.split('\n').map((one): unknown => JSON.parse(one));
-  for (const [name, path] of Object.entries(take)) known.set(name, String(valuesAt(first, path)[0]));
+  for (const [name, path] of Object.entries(gives)) known.set(name, String(valuesAt(first, path)[0]));
   return shapeOfAll([first, ...rest]);
 }
 
@@ -174,13 +115,13 @@ interface Running {
 }
 
 /** Starts what ends on Ctrl-C, and waits for its first line. */
-async function begin(home: string, line: string): Promise<Running> {
-  const { context, said } = worldOf({ home });
-  const ended = run([...line.split(' '), '--json'], context);
+async function begin(world: World, words: string): Promise<Running> {
+  const { context, said } = worldOf(world);
+  const ended = run([...words.split(' '), '--json'], context);
   let over = false;
   void ended.then(() => (over = true));
   while (!said().stdout.includes('\n')) {
-    if (over) throw new Error(`${line} ended: ${said().stderr}`);
+    if (over) throw new Error(`${words} ended: ${said().stderr}`);
     await turn();
   }
   return {
@@ -197,8 +138,7 @@ function shapeOfAll(documents: readonly unknown[]): unknown {
   return documents.map(shapeOf).reduce(merged);
 }
 
-/** Moments differ by their type. */
-function byType(moments: readonly unknown[]): Record<string, unknown> {
-  const groups = Map.groupBy(moments, (moment) => String(valuesAt(moment, 'type')[0]));
+function shapesByType(documents: readonly unknown[]): Record<string, unknown> {
+  const groups = Map.groupBy(documents, (document) => String(valuesAt(document, 'type')[0]));
   return Object.fromEntries([...groups].map(([type, some]) => [type, shapeOfAll(some)]));
 }

@@ -8,6 +8,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as Resources from '../src/lib/contract/resources.ts';
 import { STATUS } from '../src/lib/cli/explain.ts';
+import { type CommandEntry, type FlagEntry, readManifest } from '../src/lib/cli/manifest.ts';
 import { documents } from './surface-documents.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -28,39 +29,18 @@ export function surfaceFile(): string {
 
 /** Of the built program; what commands print, of its sources. */
 export async function surface(): Promise<Surface> {
+  const all = await readManifest(root);
   return {
-    commands: commands(),
+    commands: commands(all),
     variables: variables(),
     statuses: { ok: 0, ...STATUS },
     resources: resources(),
-    documents: await documents(),
+    documents: await documents(root, Object.values(all)),
   };
 }
 
-interface Flag {
-  char?: string;
-  type: string;
-  options?: string[];
-  default?: unknown;
-  multiple?: boolean;
-  required?: boolean;
-  exclusive?: string[];
-  dependsOn?: string[];
-  helpValue?: string;
-}
-
-interface Entry {
-  summary?: string;
-  hidden?: boolean;
-  flags: Record<string, Flag>;
-  args: Record<string, { required?: boolean; options?: string[] }>;
-}
-
-function commands(): Surface['commands'] {
-  const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as {
-    commands: Record<string, Entry>;
-  };
-  const known = Object.entries(manifest.commands).filter(([, { hidden }]) => hidden !== true);
+function commands(all: Readonly<Record<string, CommandEntry>>): Surface['commands'] {
+  const known = Object.entries(all).filter(([, { hidden }]) => hidden !== true);
   return Object.fromEntries(
     known.sort(byName).map(([id, { summary = '', args, flags }]) => [
       id.replaceAll(':', ' '),
@@ -81,8 +61,8 @@ function commands(): Surface['commands'] {
 }
 
 /** One line for each flag: a change is one line of a difference. */
-function flagText(flag: Flag): string {
-  const value = flag.options ? flag.options.join('|') : (flag.helpValue ?? '<value>');
+function flagText(flag: FlagEntry): string {
+  const value = flag.options ? flag.options.join('|') : String(flag.helpValue ?? '<value>');
   return [
     flag.char === undefined ? '' : `-${flag.char}`,
     flag.type === 'boolean' ? 'switch' : value,

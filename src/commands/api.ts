@@ -6,6 +6,7 @@ import type { View } from '../lib/cli/output/write.ts';
 import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { type Result, stream } from '../lib/cli/result.ts';
 import { usage } from '../lib/failure.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Api extends WriteCommand<typeof Api> {
   static override summary = "call any path of the API with the profile's credentials";
@@ -15,6 +16,10 @@ JSON (numbers, true, false, null, lists, objects). A dot in a key makes a nested
     '<%= config.bin %> api GET /partner/v1/applications -f limit=5',
     `<%= config.bin %> api GET /partner/v1/applications --paginate | jq -r .id`,
     '<%= config.bin %> api POST /partner/v1/payments/links -f reference=INV-5512 -F amount=45000 --json',
+  ];
+  static override recorded: Recording[] = [
+    { args: 'GET /partner/v1/applications/{application}', after: 'apps submit' },
+    { args: 'POST /_sandbox/applications/{application}/fund', after: 'decisions refresh' },
   ];
   static override args = {
     method: Args.string({ ignoreStdin: true, required: true, description: 'GET, HEAD, POST, PUT, PATCH or DELETE' }),

@@ -4,6 +4,7 @@ import type { Check } from '../lib/cli/doctor/checks.ts';
 import { STATUS } from '../lib/cli/explain.ts';
 import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
   static override summary = 'check this machine and the connection to the API, and say how to fix what is broken';
@@ -12,6 +13,8 @@ export default class Doctor extends BaseCommand<typeof Doctor> {
     '<%= config.bin %> doctor',
     `<%= config.bin %> doctor --json | jq -r '.checks[] | select(.state=="broken").next'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ stage: 'end', status: 'any' }];
 
   async run(): Promise<Result> {
     const session = await this.session();

@@ -1,8 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
+import { DOCUMENTED_VALUES } from '../lib/cli/requests/documented-values.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import { login, type LoginRequest } from '../lib/cli/sign-in/login.ts';
 import { readSecretFromStdin } from '../lib/cli/stdin.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
   static override summary = 'sign in: check a credential and store it in the keychain of this system';
@@ -12,6 +14,9 @@ With --store file, secrets go to an encrypted file. Its key comes from your pass
   static override examples = [
     '<%= config.bin %> login',
     'pass show credicorp | <%= config.bin %> login --env sandbox --client-id cid_sbx_4Hd82Kq --secret-stdin',
+  ];
+  static override recorded: Recording[] = [
+    { args: '--env local --client-id cid_sbx_local --secret-stdin', stage: 'start', stdin: 'csk_sbx_local\n' },
   ];
   static override flags = {
     env: Flags.option({
@@ -24,6 +29,7 @@ With --store file, secrets go to an encrypted file. Its key comes from your pass
     'key-stdin': Flags.boolean({ summary: 'read a secret key (sk_…) from stdin; it is sent as the bearer' }),
     scopes: Flags.string({ helpValue: '<a,b>', summary: 'limit the token to these scopes [default: all granted]' }),
     provider: Flags.string({
+      completes: DOCUMENTED_VALUES.provider,
       helpValue: '<name>',
       summary: 'credicorp, acountpay, acountpay-v2 or one of your own [default: credicorp]',
     }),

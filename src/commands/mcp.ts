@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { serve } from '../lib/cli/mcp/server.ts';
+import { addFlagFacts, type CommandEntry } from '../lib/cli/manifest.ts';
 import { argvOf, callTool, toolsOf } from '../lib/cli/mcp/tools.ts';
 import { nothing, type Result } from '../lib/cli/result.ts';
 import { linesOf } from '../lib/cli/stdin.ts';
@@ -17,6 +18,8 @@ or reads your files; on live every write is refused unless you start the server 
     '<%= config.bin %> mcp --profile local < /dev/null',
     `echo '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' | <%= config.bin %> mcp | jq -r '.result.tools[].name'`,
   ];
+  // Its output is the protocol's, not a document of ours.
+  static override recorded = [];
   static override endsOnSignal = true;
   static override flags = {
     yes: Flags.boolean({ char: 'y', summary: 'let tools write on live without asking' }),
@@ -24,7 +27,7 @@ or reads your files; on live every write is refused unless you start the server 
 
   async run(): Promise<Result> {
     const { context } = this;
-    const tools = toolsOf(this.config.commands);
+    const tools = toolsOf(await this.commands());
     const settled = this.settled();
     if (context.stdin.isTTY === true) this.note('waiting for a client on stdin; Ctrl-C ends');
     await serve(linesOf(context.stdin, context.signal), {
@@ -42,6 +45,13 @@ or reads your files; on live every write is refused unless you start the server 
       },
     });
     return nothing;
+  }
+
+  /** From the manifest; from source, oclif's cache lacks what flags say for agents. */
+  private async commands(): Promise<readonly CommandEntry[]> {
+    const { commands } = this.config;
+    if (this.context.fromSource) for (const one of commands) addFlagFacts(one, await one.load());
+    return commands;
   }
 
   /** What was settled when the server was started, for every command it runs. */

@@ -6,6 +6,7 @@ import { suggest } from '../lib/cli/suggest.ts';
 import { type Result, text } from '../lib/cli/result.ts';
 import { EXPLAINED, problemPage } from '../lib/contract/problem-page.ts';
 import { Failure, usage } from '../lib/failure.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 const DOCS = 'https://dev.credicorp.co.uk/';
 const STATUS_PAGE = 'https://status.credicorp.co.uk/';
@@ -18,6 +19,7 @@ export default class Open extends ApiCommand<typeof Open> {
     '<%= config.bin %> open error term_out_of_range',
     '<%= config.bin %> open app app_8Kd2c9Qm --json | jq -r .url',
   ];
+  static override recorded: Recording[] = [{ args: 'docs' }];
   static override args = {
     page: Args.string({
       required: true,

@@ -6,6 +6,7 @@ import { type ApiHost, apiHost } from '../lib/cli/optional-identity.ts';
 import { startSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Platform } from '../lib/api/platform.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 const PAUSES_MS = [500, 1000, 2000, 3000, 5000];
 
@@ -17,6 +18,8 @@ export default class Status extends BaseCommand<typeof Status> {
     '<%= config.bin %> status',
     '<%= config.bin %> status --wait=30s --field status && echo up',
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{}];
   static override bareFlags = { wait: '5m' };
   static override flags = {
     wait: duration({ summary: 'wait until it is up; --wait alone means --wait=5m' }),

@@ -1,5 +1,6 @@
 import { ApiCommand } from '../lib/cli/api-command.ts';
 import { type Result, text } from '../lib/cli/result.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Token extends ApiCommand<typeof Token> {
   static override summary = 'print a valid access token, for curl';
@@ -9,6 +10,7 @@ export default class Token extends ApiCommand<typeof Token> {
     '<%= config.bin %> token',
     'curl -H "Authorization: Bearer $(<%= config.bin %> token)" http://127.0.0.1:4010/partner/v1/applications',
   ];
+  static override recorded: Recording[] = [{}];
 
   async run(): Promise<Result> {
     const session = await this.session();

@@ -5,11 +5,14 @@ import { secretWords, sourceWords, vaultWords } from '../lib/cli/output/credenti
 import { withSpinner } from '../lib/cli/output/status-line.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import type { Session } from '../lib/cli/session.ts';
+import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Whoami extends ApiCommand<typeof Whoami> {
   static override summary = 'show the account in use, where each value came from, and where each secret is stored';
   static override description = 'Reads nothing from the keychain and sends nothing, unless --check is given.';
   static override examples = ['<%= config.bin %> whoami', '<%= config.bin %> whoami --check --field environment'];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: '--check' }];
   static override flags = { check: Flags.boolean({ summary: 'check the credential now with a call to the API' }) };
 
   async run(): Promise<Result> {

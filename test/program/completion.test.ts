@@ -1,11 +1,10 @@
 /** Completion as shells ask for it: from the manifest and the journal alone, and quiet whatever happens. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SCRIPTS } from '../../src/lib/cli/completion/shell-scripts.ts';
-import { KNOWN_VALUES } from '../../src/lib/cli/requests/documented-values.ts';
 import { freshHome, root, runScript } from '../support/spawn.ts';
 import { onTerminal } from '../support/terminal.ts';
 
@@ -167,16 +166,6 @@ test('the PowerShell script: its signs pair up, and the words it sends are under
   assert.equal(ended.stdout, 'working_capital\n');
   const empty = await runScript('bin/run.js', ['__complete', 'powershell', 'decisions', 'get', '='], home.env);
   assert.equal(empty.stdout, `${application}\n`);
-});
-
-test('every flag with known words exists', () => {
-  const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as {
-    commands: Record<string, { flags: Record<string, unknown> }>;
-  };
-  for (const name of Object.keys(KNOWN_VALUES)) {
-    const [id = '', flag = ''] = name.split(' --');
-    assert.ok(manifest.commands[id]?.flags[flag], name);
-  }
 });
 
 test('an unknown flag gets the nearest one offered, and its value is not repeated', async () => {

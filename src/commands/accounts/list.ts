@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { ACCOUNT_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
-import { idFlag } from '../../lib/cli/flags.ts';
+import { applicationFlag } from '../../lib/cli/flags.ts';
 import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class AccountsList extends ListCommand<typeof AccountsList> {
   static override summary = 'list servicing accounts: balance, arrears, next payment';
@@ -11,12 +12,15 @@ export default class AccountsList extends ListCommand<typeof AccountsList> {
     '<%= config.bin %> accounts list --status in_arrears',
     "<%= config.bin %> accounts list --all --json | jq -s 'map(.balance_pence) | add'",
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ after: 'api', gives: { account: 'data.0.id' } }];
   static override flags = {
     status: Flags.string({
+      completes: DOCUMENTED_VALUES.account,
       helpValue: '<status>',
       summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.account)}`,
     }),
-    application: idFlag({ summary: 'only the account of this application' }),
+    application: applicationFlag({ summary: 'only the account of this application' }),
     ...listFlags,
   };
 

@@ -8,6 +8,7 @@ import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented
 import { applicationBody } from '../../lib/cli/requests/request-bodies.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 /** Flags of one application, and columns of many (partner-api.md#create-an-application). */
 const applicationFlags = {
@@ -15,6 +16,7 @@ const applicationFlags = {
   ...Typed.amountFlags,
   term: Typed.count({ helpGroup: 'MONEY', helpValue: '<months>', summary: 'term in months, 3 to 60', max: 1200 }),
   purpose: Flags.string({
+    completes: DOCUMENTED_VALUES.purpose,
     helpGroup: 'BUSINESS',
     helpValue: '<purpose>',
     summary: joinWithOr(DOCUMENTED_VALUES.purpose),
@@ -42,11 +44,23 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     'id=$(<%= config.bin %> apps create --company 16093826 --amount 40000 --term 24 --field id)',
     '<%= config.bin %> apps create --from companies.csv --rejects rejects.csv --json > results.ndjson',
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [
+    { args: '--company 16093826 --amount 25000 --term 12', gives: { application: 'id' } },
+    { args: '--company 00000408', gives: { unwanted: 'id' } },
+    { args: '--company 16093826 --dry-run' },
+    {
+      args: '--from rows.csv',
+      files: { 'rows.csv': 'company,amount,term\n16093826,25000,12\n00000411,25000,12\n' },
+      status: 1,
+    },
+    { args: '--company 1', stage: 'end', status: 2 },
+  ];
   static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
     ...applicationFlags,
     wait: Typed.duration({ summary: `wait for the decision; --wait alone means --wait=${DEFAULT_WAIT}` }),
-    open: Flags.boolean({ summary: "open the applicant's form in a browser" }),
+    open: notForAgents(Flags.boolean({ summary: "open the applicant's form in a browser" })),
     ...bulkFlags,
   };
 

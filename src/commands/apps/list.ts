@@ -5,6 +5,7 @@ import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class AppsList extends ListCommand<typeof AppsList> {
   static override summary = 'list applications, newest first';
@@ -12,8 +13,14 @@ export default class AppsList extends ListCommand<typeof AppsList> {
     '<%= config.bin %> apps list --status approved',
     `<%= config.bin %> apps list --all --json | jq -r 'select(.status=="funded").id'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [
+    { args: '--limit 2', after: 'apps create' },
+    { args: '--all', after: 'apps create' },
+  ];
   static override flags = {
     status: Flags.string({
+      completes: DOCUMENTED_VALUES.application,
       helpValue: '<status>',
       summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.application)}`,
     }),

@@ -3,6 +3,7 @@ import { id } from '../../lib/cli/flags.ts';
 import { openPage } from '../../lib/cli/system/browser.ts';
 import { type Result, text } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class AppsOpen extends ApiCommand<typeof AppsOpen> {
   static override summary = "open an application's form in a browser";
@@ -12,7 +13,8 @@ export default class AppsOpen extends ApiCommand<typeof AppsOpen> {
     '<%= config.bin %> apps open app_8Kd2c9Qm',
     'journey=$(<%= config.bin %> apps open app_8Kd2c9Qm)',
   ];
-  static override args = { id: id({ required: true, description: 'application id' }) };
+  static override recorded: Recording[] = [{ args: '{application}' }];
+  static override args = { id: id({ completes: { ids: ['app_'] }, required: true, description: 'application id' }) };
 
   async run(): Promise<Result> {
     const answer = await this.call('applications.get', { id: this.args.id });

@@ -1,6 +1,7 @@
 import { WriteCommand } from '../../lib/cli/api-command.ts';
 import { id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class AppsSubmit extends WriteCommand<typeof AppsSubmit> {
   static override summary = 'submit an application that is still being filled in';
@@ -10,7 +11,9 @@ Applicants submit the form themselves; this is for sandboxes started with --no-a
     '<%= config.bin %> apps submit app_9Zz3Lw7T',
     '<%= config.bin %> apps submit app_9Zz3Lw7T --dry-run --json | jq -r .url',
   ];
-  static override args = { id: id({ required: true, description: 'application id' }) };
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [{ args: '{application}' }];
+  static override args = { id: id({ completes: { ids: ['app_'] }, required: true, description: 'application id' }) };
 
   async run(): Promise<Result> {
     const { id } = this.args;

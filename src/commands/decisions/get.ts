@@ -7,6 +7,7 @@ import type { Result } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
 import type { Decision } from '../../lib/contract/resources.ts';
 import type { Answer } from '../../lib/api/answers.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 export default class DecisionsGet extends ApiCommand<typeof DecisionsGet> {
   static override summary = 'show the decision on an application';
@@ -17,13 +18,19 @@ With - in place of the id, ids are read from stdin: one per line, or JSON object
     '<%= config.bin %> decisions get app_8Kd2c9Qm --wait',
     'if <%= config.bin %> decisions get app_8Kd2c9Qm --wait=5m --exit-status --quiet; then echo approved; fi',
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: '{application} --wait', after: 'sandbox clock advance' }];
   static override args = {
-    id: id({ required: true, description: 'decision id or application id, or - for ids on stdin' }),
+    id: id({
+      completes: { ids: ['app_', 'dec_'] },
+      required: true,
+      description: 'decision id or application id, or - for ids on stdin',
+    }),
   };
   static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
     wait: duration({ summary: `wait for a final outcome; --wait alone means --wait=${DEFAULT_WAIT}` }),
-    'exit-status': Flags.boolean({ summary: 'end with 9 unless the outcome is approved' }),
+    'exit-status': notForAgents(Flags.boolean({ summary: 'end with 9 unless the outcome is approved' })),
   };
 
   async run(): Promise<Result> {

@@ -2,6 +2,7 @@ import { WriteCommand } from '../../lib/cli/api-command.ts';
 import { withoutUndefined } from '../../lib/cli/requests/request-bodies.ts';
 import { amountFlags, count, id } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class DecisionsRefresh extends WriteCommand<typeof DecisionsRefresh> {
   static override summary = 'ask for a new decision, with another amount or term if you like';
@@ -10,7 +11,11 @@ export default class DecisionsRefresh extends WriteCommand<typeof DecisionsRefre
     '<%= config.bin %> decisions refresh app_8Kd2c9Qm --amount 20,000 --term 24',
     '<%= config.bin %> decisions refresh app_8Kd2c9Qm --quiet && <%= config.bin %> decisions get app_8Kd2c9Qm --wait --field outcome',
   ];
-  static override args = { id: id({ required: true, description: 'decision id or application id' }) };
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [{ args: '{application} --amount 20000', after: 'decisions get' }];
+  static override args = {
+    id: id({ completes: { ids: ['app_', 'dec_'] }, required: true, description: 'decision id or application id' }),
+  };
   static override flags = {
     ...amountFlags,
     term: count({ helpGroup: 'MONEY', helpValue: '<months>', summary: 'term in months, 3 to 60', max: 1200 }),

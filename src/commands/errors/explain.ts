@@ -5,6 +5,7 @@ import { suggest } from '../../lib/cli/suggest.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { EXPLAINED, type ProblemPage, problemPage } from '../../lib/contract/problem-page.ts';
 import { usage } from '../../lib/failure.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
   static override summary = 'explain an error code: what it means, whether to retry, what to change';
@@ -13,8 +14,15 @@ export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
     '<%= config.bin %> errors explain term_out_of_range',
     '<%= config.bin %> errors explain rate_limit_exceeded --field retry',
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: 'parameter_missing' }];
   static override args = {
-    code: Args.string({ required: true, ignoreStdin: true, description: 'error.code of the answer' }),
+    code: Args.string({
+      completes: 'error codes',
+      required: true,
+      ignoreStdin: true,
+      description: 'error.code of the answer',
+    }),
   };
 
   async run(): Promise<Result> {

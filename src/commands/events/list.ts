@@ -3,6 +3,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, instant } from '../../lib/cli/flags.ts';
 import { INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
 import { page, type Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsList extends BaseCommand<typeof EventsList> {
   static override summary = 'list the webhook deliveries in the local inbox, newest first';
@@ -12,8 +13,14 @@ export default class EventsList extends BaseCommand<typeof EventsList> {
     '<%= config.bin %> events list --type decision.completed',
     `<%= config.bin %> events list --state failed --json | jq -r '.data[].event_id'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ stage: 'listening', after: 'webhooks expect' }];
   static override flags = {
-    type: Flags.string({ helpValue: '<type>', summary: 'an event type, or a family: payment.*' }),
+    type: Flags.string({
+      completes: 'event types',
+      helpValue: '<type>',
+      summary: 'an event type, or a family: payment.*',
+    }),
     state: Flags.option({
       options: ['waiting', 'delivered', 'failed', 'duplicate'] as const,
       summary: 'only deliveries in this state',

@@ -7,6 +7,7 @@ import { findDelivery, type Found, inboxScope } from '../../lib/cli/webhooks/inb
 import { editedBody, replayed, targetsOf } from '../../lib/cli/webhooks/replaying.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
   static override summary = 'send deliveries of the local inbox to your app again, with a fresh signature';
@@ -16,8 +17,10 @@ to where they were forwarded before or to --forward.`;
     '<%= config.bin %> events replay evt_7Q2M9XaB --forward localhost:3000/hook',
     `<%= config.bin %> events replay $(<%= config.bin %> events list --state delivered --limit 2 --quiet) --exit-status --field status`,
   ];
+  static override recorded: Recording[] = [{ args: '{event} --forward {handler}', stage: 'listening' }];
   static override args = {
     ids: Args.string({
+      completes: { ids: ['evt_'] },
       ignoreStdin: true,
       multiple: true,
       required: true,

@@ -5,6 +5,7 @@ import { humanFields } from '../../lib/cli/output/format.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { plain } from '../../lib/cli/output/terminal-text.ts';
 import { writeJson } from '../../lib/contract/json.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsShow extends BaseCommand<typeof EventsShow> {
   static override summary = 'show one delivery of the local inbox: headers, event, and what your app answered';
@@ -12,8 +13,11 @@ export default class EventsShow extends BaseCommand<typeof EventsShow> {
     '<%= config.bin %> events show evt_7Q2M9XaB',
     '<%= config.bin %> events show evt_7Q2M9XaB --json | jq .event.data',
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: '{event}', stage: 'listening' }];
   static override args = {
     id: Args.string({
+      completes: { ids: ['evt_'] },
       ignoreStdin: true,
       required: true,
       description: 'event id, delivery id, or number in the inbox',

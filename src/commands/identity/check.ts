@@ -5,6 +5,7 @@ import * as Typed from '../../lib/cli/flags.ts';
 import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 const text = (helpValue: string, summary: string, helpGroup = 'PERSON') =>
   Flags.string({ helpValue, summary, helpGroup });
@@ -17,6 +18,10 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     '<%= config.bin %> identity check --first-name Ada --last-name Sample --date-of-birth 1990-01-31 --wait',
     "test passed = $(<%= config.bin %> identity check --first-name Ada --last-name Sample --address-line1 '1 High Street' --address-postcode 'SW1A 1AA' --wait --field status)",
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [
+    { args: '--first-name A --last-name B --date-of-birth 1990-01-01', gives: { check: 'id' } },
+  ];
   static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
     'first-name': text('<name>', 'first name'),
@@ -28,7 +33,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     'address-postcode': text('<text>', 'postcode', 'ADDRESS'),
     'address-country': text('<text>', 'country', 'ADDRESS'),
     company: Typed.companyNumber({ summary: 'Companies House number of the company the person acts for' }),
-    application: Typed.idFlag({ summary: 'the application this check belongs to' }),
+    application: Typed.applicationFlag({ summary: 'the application this check belongs to' }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference' }),
     ...Typed.metadataFlags,
     wait: Typed.duration({ summary: `wait for the result; --wait alone means --wait=${DEFAULT_WAIT}` }),

@@ -4,6 +4,7 @@ import { count, duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { usage } from '../../lib/failure.ts';
 import type { JournalLimits } from '../../lib/journal/journal-limits.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 const MIB = 1024 * 1024;
 
@@ -15,6 +16,7 @@ export default class LogsLimits extends BaseCommand<typeof LogsLimits> {
     '<%= config.bin %> logs limits',
     '<%= config.bin %> logs limits --max-age 7d --max-entries 50000 --max-size 64 --json',
   ];
+  static override recorded: Recording[] = [{ after: 'logs tail' }];
   static override flags = {
     'max-age': duration({ summary: 'delete entries older than this: 12h, 7d' }),
     'max-entries': count({ min: 1, max: 10_000_000, summary: 'keep at most this many entries' }),

@@ -4,6 +4,7 @@ import { id } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 export default class LogsShow extends BaseCommand<typeof LogsShow> {
   static override summary = 'show one call completely: request and response, redacted';
@@ -14,13 +15,19 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
     '<%= config.bin %> logs show req_7Hs2bV9k4LmQ --har | jq ".log.entries[0].response.status"',
     '<%= config.bin %> logs show req_7Hs2bV9k4LmQ --curl',
   ];
-  static override args = { id: id({ description: 'request id, delivery id or event id', required: true }) };
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: '{request}' }];
+  static override args = {
+    id: id({ completes: { ids: ['req_'] }, description: 'request id, delivery id or event id', required: true }),
+  };
   static override flags = {
-    curl: Flags.boolean({
-      summary: 'as a curl command; the credential in it is a command, not a value',
-      exclusive: ['har'],
-    }),
-    har: Flags.boolean({ summary: 'as an HTTP archive (HAR 1.2)' }),
+    curl: notForAgents(
+      Flags.boolean({
+        summary: 'as a curl command; the credential in it is a command, not a value',
+        exclusive: ['har'],
+      }),
+    ),
+    har: notForAgents(Flags.boolean({ summary: 'as an HTTP archive (HAR 1.2)' })),
   };
 
   async run(): Promise<Result> {

@@ -3,6 +3,7 @@ import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { instant } from '../../lib/cli/flags.ts';
 import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const STEPS = 60;
@@ -15,6 +16,8 @@ export default class LogsStats extends BaseCommand<typeof LogsStats> {
     '<%= config.bin %> logs stats --since 1h',
     "<%= config.bin %> logs stats --since 15m --json | jq '.error_rate'",
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ after: 'logs tail' }];
   static override flags = {
     since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an instant [default: 1h]' }),
     ...filterFlags,

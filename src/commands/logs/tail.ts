@@ -7,6 +7,7 @@ import { momentId, momentLine } from '../../lib/cli/logs/log-line.ts';
 import { remoteBase } from '../../lib/cli/logs/log-source.ts';
 import { type Column, type Result, stream } from '../../lib/cli/result.ts';
 import type { JournalItem } from '../../lib/journal/follow.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 /** Without --since, so many of the latest entries are shown first. */
 const LATEST = 20;
@@ -21,17 +22,28 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
     `<%= config.bin %> logs tail --since 1h --no-follow --json | jq -r 'select(.status>=400).request_id'`,
     '<%= config.bin %> logs tail --from http://127.0.0.1:4010 --since 1h --bodies --no-follow',
   ];
+  static override agentTool = 'read' as const;
+  static override agentFlags = ['--no-follow'];
+  static override recorded: Recording[] = [
+    {
+      args: '--no-follow --source cli --since 1h',
+      after: 'webhooks endpoints delete',
+      gives: { request: 'request_id' },
+    },
+  ];
   static override endsOnSignal = true;
   static override flags = {
     since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an instant' }),
     ...filterFlags,
     bodies: Flags.boolean({ summary: 'show request and response bodies, redacted' }),
-    from: Flags.string({
-      helpValue: '<url>',
-      summary: 'follow a sandbox on another host: http://host:4010',
-      parse: async (text) => remoteBase(text),
-    }),
-    'no-follow': Flags.boolean({ summary: 'print what is there and end' }),
+    from: notForAgents(
+      Flags.string({
+        helpValue: '<url>',
+        summary: 'follow a sandbox on another host: http://host:4010',
+        parse: async (text) => remoteBase(text),
+      }),
+    ),
+    'no-follow': notForAgents(Flags.boolean({ summary: 'print what is there and end' })),
   };
 
   async run(): Promise<Result> {

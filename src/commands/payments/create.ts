@@ -6,6 +6,7 @@ import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented
 import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class PaymentsCreate extends WriteCommand<typeof PaymentsCreate> {
   static override summary = 'collect a payment, or request the drawdown of an approved application';
@@ -15,15 +16,18 @@ A payment is processing when it is created; it settles or fails later, which a w
     '<%= config.bin %> payments create --amount 2,500 --reference INV-5512',
     'id=$(<%= config.bin %> payments create --amount-pence 250000 --scheme direct_debit --mandate mnd_sbx_active --field id)',
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [{ args: '--amount 10', gives: { payment: 'id' } }];
   static override flags = {
     ...Typed.amountFlags,
     currency: Typed.currency({ helpGroup: 'MONEY', summary: 'ISO 4217 code [default: GBP]' }),
     scheme: Flags.string({
+      completes: DOCUMENTED_VALUES.scheme,
       helpValue: '<scheme>',
       summary: `${joinWithOr(DOCUMENTED_VALUES.scheme)} [default: pisp]`,
     }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, up to 64 characters' }),
-    application: Typed.idFlag({ summary: 'the approved application to draw down' }),
+    application: Typed.applicationFlag({ summary: 'the approved application to draw down' }),
     mandate: Typed.idFlag({ summary: 'the mandate of a direct debit' }),
     ...Typed.metadataFlags,
   };

@@ -9,6 +9,7 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';
 import { usage } from '../../lib/failure.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 /**
  * Flags of one payment link, and columns of many (partner-api.md#create-a-payment-link). Without `--expires-in`: the same row must send the
@@ -21,7 +22,7 @@ const linkFlags = {
   'payer-name': Flags.string({ helpGroup: 'PAYER', helpValue: '<name>', summary: "the payer's name" }),
   'payer-email': Typed.email({ helpGroup: 'PAYER', summary: "the payer's e-mail address" }),
   'redirect-uri': Typed.uri({ helpGroup: 'PAYER', summary: 'where the payer is sent afterwards' }),
-  application: Typed.idFlag({ summary: 'the application this repays' }),
+  application: Typed.applicationFlag({ summary: 'the application this repays' }),
   'expires-at': Typed.moment({ summary: 'when the link expires: 2026-07-06T12:00:00Z [default: in 7 days]' }),
   ...Typed.metadataFlags,
 };
@@ -37,14 +38,19 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
     'url=$(<%= config.bin %> payments link --amount-pence 45000 --reference INV-5512 --field url)',
     '<%= config.bin %> payments link --from invoices.csv --field result.url',
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [
+    { args: '--amount 10 --reference R', gives: { link: 'id' } },
+    { args: '--from links.csv', files: { 'links.csv': 'amount,reference\n10,R\n' } },
+  ];
   static override flags = {
     ...linkFlags,
     'expires-in': Typed.duration({
       summary: 'how long the link is valid: 24h, 7d [default: 7d]',
       exclusive: ['expires-at', 'from'],
     }),
-    qr: Flags.boolean({ summary: 'draw the link as a QR code on the terminal' }),
-    open: Flags.boolean({ summary: 'open the payment page in a browser' }),
+    qr: notForAgents(Flags.boolean({ summary: 'draw the link as a QR code on the terminal' })),
+    open: notForAgents(Flags.boolean({ summary: 'open the payment page in a browser' })),
     ...bulkFlags,
   };
 

@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { PAYMENT_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
-import { idFlag } from '../../lib/cli/flags.ts';
+import { applicationFlag } from '../../lib/cli/flags.ts';
 import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class PaymentsList extends ListCommand<typeof PaymentsList> {
   static override summary = 'list payments, newest first; amounts are pence';
@@ -11,12 +12,15 @@ export default class PaymentsList extends ListCommand<typeof PaymentsList> {
     '<%= config.bin %> payments list --status failed',
     `<%= config.bin %> payments list --all --json | jq -s 'map(select(.status=="settled").amount) | add'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ after: 'payments create' }];
   static override flags = {
     status: Flags.string({
+      completes: DOCUMENTED_VALUES.payment,
       helpValue: '<status>',
       summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.payment)}`,
     }),
-    application: idFlag({ summary: 'only payments of this application' }),
+    application: applicationFlag({ summary: 'only payments of this application' }),
     ...listFlags,
   };
 

@@ -2,6 +2,7 @@ import { readConfig } from '../../lib/auth/credentials/profiles.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { vaultWords } from '../../lib/cli/output/credential-sources.ts';
 import { page, type Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
   static override summary = 'list the accounts that are signed in';
@@ -11,6 +12,7 @@ export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
     '<%= config.bin %> profiles list',
     `<%= config.bin %> profiles list --json | jq -r '.data[] | select(.active).name'`,
   ];
+  static override recorded: Recording[] = [{}];
 
   async run(): Promise<Result> {
     const folder = this.context.paths.config;

@@ -3,10 +3,12 @@ import { findPin } from '../../lib/auth/credentials/directory-pin.ts';
 import { updateConfig, withActive } from '../../lib/auth/credentials/profiles.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class ProfilesUse extends BaseCommand<typeof ProfilesUse> {
   static override summary = 'make a profile the active one';
   static override examples = ['<%= config.bin %> profiles use local', '<%= config.bin %> profiles use local --quiet'];
+  static override recorded: Recording[] = [{ args: 'local' }];
   static override args = { name: Args.string({ ignoreStdin: true, required: true, description: 'profile name' }) };
 
   async run(): Promise<Result> {

@@ -4,6 +4,7 @@ import { confirmLive } from '../../lib/cli/ask/prompt.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { Proxy } from '../../lib/proxy/proxy.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 const PORT = 4020;
 const GRACE_MS = 2000;
@@ -18,6 +19,7 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
     '<%= config.bin %> proxy start --port 0',
     '<%= config.bin %> proxy start --port 0 --auth --json | jq -r \'select(.type=="ready").url\'',
   ];
+  static override recorded: Recording[] = [{ args: '--port 0', runsUntil: 'usual' }];
   static override endsOnSignal = true;
   static override flags = {
     port: count({ summary: `port to listen on, 0 for any free one [default: ${PORT}]`, max: 65_535 }),

@@ -1,6 +1,7 @@
 import type { Result } from '../../lib/cli/result.ts';
 import { SandboxCommand } from '../../lib/cli/sandbox/admin-command.ts';
 import { isRecord } from '../../lib/contract/json.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxCompanies extends SandboxCommand<typeof SandboxCompanies> {
   static override summary = 'list the company numbers the embedded sandbox knows, and what each one leads to';
@@ -9,6 +10,8 @@ export default class SandboxCompanies extends SandboxCommand<typeof SandboxCompa
     '<%= config.bin %> sandbox companies',
     `<%= config.bin %> sandbox companies --json | jq -r '.[] | select(.outcome=="declined").number'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ stage: 'end' }];
 
   async run(): Promise<Result> {
     const document = await this.ask({ method: 'GET', path: '/companies' });

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { SandboxCommand } from '../../lib/cli/sandbox/admin-command.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxReset extends SandboxCommand<typeof SandboxReset> {
   static override summary = 'empty the embedded sandbox, as if it had just been started';
@@ -8,6 +9,7 @@ export default class SandboxReset extends SandboxCommand<typeof SandboxReset> {
     '<%= config.bin %> sandbox reset',
     '<%= config.bin %> sandbox reset --seed ci --keep-endpoints --quiet',
   ];
+  static override recorded: Recording[] = [{ stage: 'end', after: 'sandbox faults clear' }];
   static override flags = {
     seed: Flags.string({ helpValue: '<text>', summary: 'restart with this seed [default: the same]' }),
     'keep-endpoints': Flags.boolean({ summary: 'keep the webhook endpoints' }),

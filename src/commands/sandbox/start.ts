@@ -13,6 +13,7 @@ import {
   sandboxReady,
   serveSandbox,
 } from '../../lib/cli/sandbox/start-sandbox.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   static override summary = 'start the embedded sandbox: the whole API on this machine, offline';
@@ -22,6 +23,10 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   static override examples = [
     '<%= config.bin %> sandbox start',
     '<%= config.bin %> sandbox start --background --port 0 --seed ci --json',
+  ];
+  static override recorded: Recording[] = [
+    { args: '--port 0 --clock-frozen --seed surface', stage: 'start', runsUntil: 'end' },
+    { args: '--background --port 0', stage: 'offline' },
   ];
   static override endsOnSignal = true;
   static override flags = SANDBOX_FLAGS;

@@ -1,10 +1,13 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
   static override summary = 'show whether the embedded sandbox is running, and where';
   static override examples = ['<%= config.bin %> sandbox status', '<%= config.bin %> sandbox status --field base_url'];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ stage: 'start' }];
 
   async run(): Promise<Result> {
     const running = await surelyRunning(this.context);

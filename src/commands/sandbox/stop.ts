@@ -3,10 +3,12 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
   static override summary = 'stop the embedded sandbox that runs in the background or in another terminal';
   static override examples = ['<%= config.bin %> sandbox stop', '<%= config.bin %> sandbox stop --quiet'];
+  static override recorded: Recording[] = [{ stage: 'offline', after: 'profiles remove' }];
 
   async run(): Promise<Result> {
     const running = await surelyRunning(this.context);

@@ -10,6 +10,7 @@ import { isEndpoint, KEY_PREFIX } from '../../lib/cli/logs/ticket-words.ts';
 import { Failure, usage } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/support-ticket.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
   static override summary = 'write the ticket that support asks for, redacted';
@@ -19,7 +20,11 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
     "<%= config.bin %> support report req_7Hs2bV9k4LmQ --expected '201 Created'",
     '<%= config.bin %> support report req_7Hs2bV9k4LmQ --no-input --json | jq -r .tickets[0].actual',
   ];
-  static override args = { id: id({ required: true, multiple: true, description: 'request ids' }) };
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: '{request}' }];
+  static override args = {
+    id: id({ completes: { ids: ['req_'] }, required: true, multiple: true, description: 'request ids' }),
+  };
   static override flags = {
     expected: Flags.string({ helpValue: '<text>', summary: 'what you expected, in one line' }),
     actual: Flags.string({ helpValue: '<text>', summary: 'actual result [default: from the log]' }),
@@ -46,8 +51,8 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
       parse: async (given) => prefixOf(given) ?? refuse('that is not the prefix of a key', KEY_PREFIX),
     }),
     'idempotency-key': Flags.string({ helpValue: '<key>', summary: 'key of a write [default: from the log]' }),
-    copy: Flags.boolean({ summary: 'into the clipboard', exclusive: ['output'] }),
-    output: Flags.string({ char: 'o', helpValue: '<file>', summary: 'into a file' }),
+    copy: notForAgents(Flags.boolean({ summary: 'into the clipboard', exclusive: ['output'] })),
+    output: notForAgents(Flags.string({ char: 'o', helpValue: '<file>', summary: 'into a file' })),
   };
 
   async run(): Promise<Result> {

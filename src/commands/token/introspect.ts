@@ -4,6 +4,7 @@ import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> {
   static override summary = 'ask the server whether an access token is active, and for which scopes';
@@ -12,6 +13,7 @@ export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> 
     '<%= config.bin %> token introspect',
     '<%= config.bin %> token | <%= config.bin %> token introspect --token-stdin --field active',
   ];
+  static override recorded: Recording[] = [{}];
   static override flags = { 'token-stdin': Flags.boolean({ summary: 'read the token from stdin instead' }) };
 
   async run(): Promise<Result> {

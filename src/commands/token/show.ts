@@ -3,6 +3,7 @@ import { decodeToken } from '../../lib/auth/token/introspect.ts';
 import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class TokenShow extends ApiCommand<typeof TokenShow> {
   static override summary = 'decode an access token without verifying it';
@@ -12,6 +13,7 @@ export default class TokenShow extends ApiCommand<typeof TokenShow> {
     '<%= config.bin %> token show',
     '<%= config.bin %> token | <%= config.bin %> token show --token-stdin --field claims.exp',
   ];
+  static override recorded: Recording[] = [{}];
   static override flags = { 'token-stdin': Flags.boolean({ summary: 'read the token from stdin instead' }) };
 
   async run(): Promise<Result> {

@@ -3,6 +3,7 @@ import { ApiCommand } from '../../lib/cli/api-command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { serverNow } from '../../lib/cli/sign-in/proof.ts';
 import { tokenFromStdinOrSession } from '../../lib/cli/stdin.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class TokenVerify extends ApiCommand<typeof TokenVerify> {
   static override summary = "verify an access token against the server's published keys";
@@ -12,6 +13,7 @@ genuine but not valid (expired, or for another API).`;
     '<%= config.bin %> token verify',
     '<%= config.bin %> token | <%= config.bin %> token verify --token-stdin --field claims.client_id',
   ];
+  static override recorded: Recording[] = [{}];
   static override flags = { 'token-stdin': Flags.boolean({ summary: 'read the token from stdin instead' }) };
 
   async run(): Promise<Result> {

@@ -3,6 +3,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, duration, instant, pair } from '../../lib/cli/flags.ts';
 import { eventOf, INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 /** So that what came between starting the job and asking for its events counts. */
 const LOOKBACK_MS = 5 * 60_000;
@@ -15,8 +16,22 @@ pipelines: start webhooks listen, do something, then expect its event.`;
     '<%= config.bin %> webhooks expect --type decision.completed --timeout 30s',
     `<%= config.bin %> webhooks expect --type 'decision.*' --where data.outcome=approved --count 1 --timeout 10s --quiet`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [
+    {
+      args: '--type decision.completed',
+      stage: 'listening',
+      after: 'webhooks trigger',
+      gives: { event: 'event_id' },
+    },
+  ];
   static override flags = {
-    type: Flags.string({ helpValue: '<type>', required: true, summary: 'an event type, or a family: payment.*' }),
+    type: Flags.string({
+      completes: 'event types',
+      helpValue: '<type>',
+      required: true,
+      summary: 'an event type, or a family: payment.*',
+    }),
     where: pair({
       helpValue: '<path=value>',
       summary: 'only events with this value: data.outcome=approved',

@@ -8,6 +8,7 @@ import { calmLines, counted } from '../../lib/cli/webhooks/moment-view.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { SessionFlags } from '../../lib/cli/session.ts';
 import type { ListenerEvent } from '../../lib/contract/listener-events.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 type Run = (prepared: Prepared) => AsyncGenerator<ListenerEvent>;
 
@@ -19,6 +20,9 @@ bytes and stored before it is acknowledged; your app gets it byte for byte, and 
     '<%= config.bin %> webhooks listen --forward localhost:3000/hook',
     `<%= config.bin %> webhooks listen --forward 3000/hook --json | jq -r 'select(.type=="forwarded").event_type'`,
     `<%= config.bin %> webhooks listen --forward 3000/hook --exec '<%= config.bin %> webhooks trigger decision.completed'`,
+  ];
+  static override recorded: Recording[] = [
+    { args: '--no-forward', stage: 'listening', runsUntil: 'listening', byType: true },
   ];
   static override endsOnSignal = true;
   static override flags = listenFlags;

@@ -5,6 +5,7 @@ import { object, type Result, text } from '../../lib/cli/result.ts';
 import { noSecret } from '../../lib/cli/webhooks/signing.ts';
 import { secretOf } from '../../lib/cli/webhooks/webhook-secrets.ts';
 import { usage } from '../../lib/failure.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
   static override summary = 'print the signing secret of the running or last listener';
@@ -14,6 +15,7 @@ export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
     '<%= config.bin %> webhooks secret --dotenv .env',
     'export CC_WEBHOOK_SECRET="$(<%= config.bin %> webhooks secret)"',
   ];
+  static override recorded: Recording[] = [{ stage: 'listening' }];
   static override flags = {
     dotenv: Flags.string({
       aliases: ['env-file'],

@@ -6,6 +6,7 @@ import { duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { foreignMessage, readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/webhooks/signing.ts';
 import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
   static override summary = 'sign a body and post it to your app, once';
@@ -15,6 +16,7 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     '<%= config.bin %> webhooks send body.json --forward localhost:3000/hook --secret-file secret.txt',
     `printf '{"id":"evt_1","type":"payment.settled"}' | <%= config.bin %> webhooks send --forward 3000/hook --secret-file secret.txt --exit-status --field status`,
   ];
+  static override recorded: Recording[] = [{ args: 'body.json --forward {handler} --secret-file secret.txt' }];
   static override args = {
     body: Args.string({ ignoreStdin: true, default: '-', description: 'file with the raw body, - for stdin' }),
   };

@@ -4,6 +4,7 @@ import { type Result, text } from '../../lib/cli/result.ts';
 import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/webhooks/signing.ts';
 import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
 import { signedHeaders } from '../../lib/contract/webhook-scheme.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {
   static override summary = 'print the signature header for a body';
@@ -13,6 +14,7 @@ export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {
     '<%= config.bin %> webhooks sign body.json --secret-file secret.txt',
     `curl -sS localhost:3000/hook --data-binary @body.json -H "Credicorp-Signature: $(<%= config.bin %> webhooks sign body.json --secret-file secret.txt)"`,
   ];
+  static override recorded: Recording[] = [{ args: 'body.json --secret-file secret.txt', gives: { header: 'header' } }];
   static override args = {
     body: Args.string({ ignoreStdin: true, default: '-', description: 'file with the raw body, - for stdin' }),
   };

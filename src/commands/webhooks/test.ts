@@ -11,6 +11,7 @@ import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
 import { usage } from '../../lib/failure.ts';
 import type { CheckMoment, ScoreMoment } from '../../lib/webhooks/probe/probe.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksTest extends BaseCommand<typeof WebhooksTest> {
   static override summary = 'test your webhook handler with good, forged, stale, repeated and hostile deliveries';
@@ -21,6 +22,7 @@ when a check fails.`;
     '<%= config.bin %> webhooks test --forward localhost:3000/hook --secret-file secret.txt',
     `<%= config.bin %> webhooks test --forward localhost:3000/hook --secret-file secret.txt --junit report.xml --json | jq -r 'select(.verdict=="failed").name'`,
   ];
+  static override recorded: Recording[] = [{ args: '--forward {handler} --secret-file secret.txt', status: 9 }];
   static override flags = {
     forward: Flags.string({
       helpValue: '<target>',

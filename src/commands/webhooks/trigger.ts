@@ -8,6 +8,7 @@ import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
 import { checkedType, composeEvent, orderEvents, setsOf } from '../../lib/cli/webhooks/triggering.ts';
 import { isRecord } from '../../lib/contract/json.ts';
 import { usage } from '../../lib/failure.ts';
+import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksTrigger extends BaseCommand<typeof WebhooksTrigger> {
   static override summary = 'cause an event: a real one on the embedded sandbox, or a signed sample to your app';
@@ -17,8 +18,11 @@ given with --set is read as JSON if it is valid JSON, else as text.`;
     '<%= config.bin %> webhooks trigger decision.completed --set data.outcome=declined',
     '<%= config.bin %> webhooks trigger payment.settled --forward localhost:3000/hook --secret-file secret.txt --count 3 --field status',
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [{ args: 'decision.completed', stage: 'listening' }];
   static override args = {
     type: Args.string({
+      completes: 'event types',
       ignoreStdin: true,
       required: true,
       description: 'event type: decision.completed, payment.settled, …',
@@ -42,8 +46,10 @@ given with --set is read as JSON if it is valid JSON, else as text.`;
       summary: 'send it to this endpoint only, subscribed or not',
       exclusive: ['forward'],
     }),
-    forward: Flags.string({ helpValue: '<target>', summary: 'sign a sample here and post it to this app' }),
-    'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
+    forward: notForAgents(
+      Flags.string({ helpValue: '<target>', summary: 'sign a sample here and post it to this app' }),
+    ),
+    'allow-remote': notForAgents(Flags.boolean({ summary: 'allow a target on another machine' })),
     timeout: duration({ summary: "time limit for your app's answer [default: 10s]" }),
     ...secretFlags,
   };

@@ -12,6 +12,7 @@ import {
   providerFlag,
   senderOf,
 } from '../../lib/cli/webhooks/verifying.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
   static override summary = 'check the signature of one delivery offline, and say why it fails';
@@ -21,6 +22,7 @@ CC_WEBHOOK_SECRET, otherwise it is that of the running or last listener. Other s
     `<%= config.bin %> webhooks verify body.json --secret-file secret.txt --header "$(<%= config.bin %> webhooks sign body.json --secret-file secret.txt)"`,
     `printf %s "$SECRET" | <%= config.bin %> webhooks verify body.json --secret-stdin --header "$HEADER" --field valid`,
   ];
+  static override recorded: Recording[] = [{ args: 'body.json --header {header} --secret-file secret.txt' }];
   static override args = {
     body: Args.string({ ignoreStdin: true, default: '-', description: 'file with the raw body, - for stdin' }),
   };

@@ -12,6 +12,7 @@ import { BaseCommand } from './command.ts';
 import type { PromptContext } from './ask/prompt.ts';
 import { type Column, object, type Result, stream } from './result.ts';
 import type { Awaited } from './wait-for-status.ts';
+import { notForAgents } from './manifest.ts';
 
 /** What `--wait` alone means. */
 export const DEFAULT_WAIT = '2m';
@@ -81,7 +82,7 @@ export abstract class ApiCommand<T extends typeof Command> extends BaseCommand<T
 export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<T> {
   static override baseFlags = {
     ...BaseCommand.baseFlags,
-    yes: Flags.boolean({ helpGroup: 'WRITE', char: 'y', summary: 'do not ask before a live write' }),
+    yes: notForAgents(Flags.boolean({ helpGroup: 'WRITE', char: 'y', summary: 'do not ask before a live write' })),
     'idempotency-key': Flags.string({
       helpGroup: 'WRITE',
       helpValue: '<key>',

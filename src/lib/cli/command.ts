@@ -9,6 +9,7 @@ import { type Context, contextOf } from './context.ts';
 import { count, duration } from './flags.ts';
 import { note, type View } from './output/write.ts';
 import { type CommandState, stateKey } from './program.ts';
+import type { AgentTool, Recording } from './manifest.ts';
 import type { Result } from './result.ts';
 import type { Session, SessionFlags } from './session.ts';
 
@@ -51,6 +52,12 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
 
   /** Flags that may stand without a value: `--wait` means `--wait=<this>`. */
   static bareFlags: Readonly<Record<string, string>> = {};
+  /** What it does when an agent calls it (`credicorp mcp`); null: agents are not offered it. */
+  static agentTool: AgentTool | null = null;
+  /** Flags that every call by an agent has: a tool answers once. */
+  static agentFlags: readonly string[] = [];
+  /** The runs with which the shape of its JSON output is recorded; every command says, and an empty list says that it prints none. */
+  static recorded: readonly Recording[] | undefined = undefined;
   /** True where Ctrl-C is the natural end (`listen`, `tail`, `start`): status 0. */
   static endsOnSignal = false;
 

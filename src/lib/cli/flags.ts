@@ -6,6 +6,7 @@ import { parsePounds } from '../contract/money.ts';
 import { parseDuration, parseInstant } from '../contract/time.ts';
 import { usage } from '../failure.ts';
 import { contextOf } from './context.ts';
+import type { Completion } from './manifest.ts';
 
 /** Milliseconds, more than none. */
 export const duration = Flags.custom<number>({
@@ -158,10 +159,20 @@ export const count = Flags.custom<number, { min?: number; max?: number }>({
 });
 
 /** An id from the API: opaque text, safe as one path segment. */
-export const id = Args.custom<string>({ ignoreStdin: true, required: true, parse: async (text) => checkedId(text) });
+export const id = Args.custom<string, { completes?: Completion }>({
+  ignoreStdin: true,
+  required: true,
+  parse: async (text) => checkedId(text),
+});
 
-/** The same as the value of a flag. */
-export const idFlag = Flags.custom<string>({ helpValue: '<id>', parse: async (text) => checkedId(text) });
+/** Any id as the value of a flag. */
+export const idFlag = Flags.custom<string, { completes?: Completion }>({
+  helpValue: '<id>',
+  parse: async (text) => checkedId(text),
+});
+
+/** The id of an application as the value of a flag. */
+export const applicationFlag = (options: { summary: string }) => idFlag({ ...options, completes: { ids: ['app_'] } });
 
 /** @throws Failure `usage` when the text cannot be an id */
 export function checkedId(text: string): string {

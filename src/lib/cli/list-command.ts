@@ -8,11 +8,12 @@ import { count } from './flags.ts';
 import { startSpinner } from './output/status-line.ts';
 import { type Column, page, type Result, stream } from './result.ts';
 import { plainLine } from './output/terminal-text.ts';
+import { notForAgents } from './manifest.ts';
 
 export const listFlags = {
   limit: count({ helpGroup: 'PAGES', summary: 'items per page, 1 to 100 [default: 25]', min: 1, max: 100 }),
   cursor: Flags.string({ helpGroup: 'PAGES', helpValue: '<cursor>', summary: 'continue from a saved next_cursor' }),
-  all: Flags.boolean({ helpGroup: 'PAGES', summary: 'all pages, one item per line as it arrives' }),
+  all: notForAgents(Flags.boolean({ helpGroup: 'PAGES', summary: 'all pages, one item per line as it arrives' })),
 };
 
 export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T> {

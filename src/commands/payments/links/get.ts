@@ -2,6 +2,7 @@ import { ApiCommand } from '../../../lib/cli/api-command.ts';
 import { id } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import { LINK_COLUMNS } from '../../../lib/cli/output/resource-columns.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class PaymentsLinksGet extends ApiCommand<typeof PaymentsLinksGet> {
   static override summary = 'show one payment link';
@@ -11,7 +12,11 @@ export default class PaymentsLinksGet extends ApiCommand<typeof PaymentsLinksGet
     '<%= config.bin %> payments links get plink_2Vn8Rk0s',
     'url=$(<%= config.bin %> payments links get plink_2Vn8Rk0s --field url)',
   ];
-  static override args = { id: id({ required: true, description: 'payment link id, or - for ids on stdin' }) };
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ args: '{link}' }];
+  static override args = {
+    id: id({ completes: { ids: ['plink_'] }, required: true, description: 'payment link id, or - for ids on stdin' }),
+  };
 
   async run(): Promise<Result> {
     const read = (id: string) => this.call('links.get', { id });

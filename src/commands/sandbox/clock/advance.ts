@@ -4,6 +4,7 @@ import { object, type Result } from '../../../lib/cli/result.ts';
 import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
 import { parseDuration } from '../../../lib/contract/time.ts';
 import { usage } from '../../../lib/failure.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxClockAdvance extends SandboxCommand<typeof SandboxClockAdvance> {
   static override summary = 'move the clock of the embedded sandbox forward';
@@ -13,6 +14,8 @@ command gets a new one.`;
     '<%= config.bin %> sandbox clock advance 72h',
     '<%= config.bin %> sandbox clock advance 30m --field fired.deliveries',
   ];
+  static override agentTool = 'destroy' as const;
+  static override recorded: Recording[] = [{ args: '1m', after: 'apps submit' }];
   static override args = { by: Args.string({ ignoreStdin: true, description: 'by how much: 500ms, 30m, 72h, 7d' }) };
   static override flags = {
     to: Flags.string({ helpValue: '<instant>', summary: 'the time to move to instead (ISO 8601)' }),

@@ -5,6 +5,7 @@ import { object, type Result } from '../../../lib/cli/result.ts';
 import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
 import { usage } from '../../../lib/failure.ts';
 import { FAULT_KINDS } from '../../../lib/sandbox/state/fault-injection.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxFaultsAdd extends SandboxCommand<typeof SandboxFaultsAdd> {
   static override summary = 'inject a fault: an error, a delay, a dropped connection, a forged webhook';
@@ -14,13 +15,19 @@ Kinds: ${FAULT_KINDS.join(', ')}.`;
     "<%= config.bin %> sandbox faults add error --status 503 --retry-after 2s --path '/partner/v1/applications'",
     '<%= config.bin %> sandbox faults add webhook_duplicate --event decision.completed --times 5 --quiet',
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [{ args: 'error --status 503', stage: 'end', after: 'doctor' }];
   static override args = {
     kind: Args.string({ ignoreStdin: true, required: true, options: [...FAULT_KINDS], description: 'what goes wrong' }),
   };
   static override flags = {
     method: Flags.string({ helpValue: '<method>', summary: 'only calls with this method' }),
     path: Flags.string({ helpValue: '<pattern>', summary: 'only these paths; * within a segment, ** across segments' }),
-    application: Flags.string({ helpValue: '<id>', summary: 'only payments of this application (payment_fail)' }),
+    application: Flags.string({
+      completes: { ids: ['app_'] },
+      helpValue: '<id>',
+      summary: 'only payments of this application (payment_fail)',
+    }),
     event: Flags.string({ helpValue: '<type>', summary: 'only events of this type or family (webhook_…)' }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'only deliveries to this endpoint (webhook_…)' }),
     status: count({ helpValue: '<status>', min: 400, max: 599, summary: 'status of error and html' }),

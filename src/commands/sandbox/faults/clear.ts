@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFaultsClear> {
   static override summary = 'remove one fault from the embedded sandbox, or all of them';
@@ -8,6 +9,8 @@ export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFau
     '<%= config.bin %> sandbox faults clear',
     'id=$(<%= config.bin %> sandbox faults add latency --delay 2s --quiet) && <%= config.bin %> sandbox faults clear "$id"',
   ];
+  static override agentTool = 'write' as const;
+  static override recorded: Recording[] = [{ stage: 'end', after: 'sandbox faults list' }];
   static override args = { id: Args.string({ ignoreStdin: true, description: 'id of the fault [default: all]' }) };
 
   async run(): Promise<Result> {

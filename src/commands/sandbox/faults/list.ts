@@ -1,6 +1,7 @@
 import { page, type Result } from '../../../lib/cli/result.ts';
 import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
 import { isRecord } from '../../../lib/contract/json.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxFaultsList extends SandboxCommand<typeof SandboxFaultsList> {
   static override summary = 'list the active faults of the embedded sandbox';
@@ -8,6 +9,8 @@ export default class SandboxFaultsList extends SandboxCommand<typeof SandboxFaul
     '<%= config.bin %> sandbox faults list',
     `<%= config.bin %> sandbox faults list --json | jq '.data | length'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ stage: 'end', after: 'sandbox faults add' }];
 
   async run(): Promise<Result> {
     const document = await this.ask({ method: 'GET', path: '/faults?limit=100' });

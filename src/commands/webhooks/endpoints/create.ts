@@ -4,6 +4,7 @@ import { endpointBody, endpointFlags } from '../../../lib/cli/webhooks/endpoint-
 import { keepShownSecret } from '../../../lib/cli/webhooks/endpoints.ts';
 import { uri } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsCreate extends WriteCommand<typeof WebhooksEndpointsCreate> {
   static override summary = 'create a webhook endpoint; its secret is shown once and stored';
@@ -11,6 +12,7 @@ export default class WebhooksEndpointsCreate extends WriteCommand<typeof Webhook
     "<%= config.bin %> webhooks endpoints create --url http://127.0.0.1:3000/hook --events 'decision.*,payment.settled'",
     'secret=$(<%= config.bin %> webhooks endpoints create --url http://127.0.0.1:3000/hook --field secret)',
   ];
+  static override recorded: Recording[] = [{ args: '--url {handler}', gives: { endpoint: 'id' } }];
   static override flags = {
     ...endpointFlags,
     url: uri({ summary: 'where deliveries go: https, or http on this machine for the sandbox', required: true }),

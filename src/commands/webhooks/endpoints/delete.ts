@@ -4,6 +4,7 @@ import { removeEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/endpo
 import { endpointId } from '../../../lib/cli/webhooks/endpoint-flags.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsDelete extends WriteCommand<typeof WebhooksEndpointsDelete> {
   static override summary = 'delete a webhook endpoint and its stored secret';
@@ -12,6 +13,7 @@ export default class WebhooksEndpointsDelete extends WriteCommand<typeof Webhook
     '<%= config.bin %> webhooks endpoints delete whend_3T8K1',
     '<%= config.bin %> webhooks endpoints delete --leftovers --quiet',
   ];
+  static override recorded: Recording[] = [{ args: '{endpoint}', after: 'webhooks endpoints update' }];
   static override args = { id: endpointId };
   static override flags = {
     leftovers: Flags.boolean({ summary: 'delete the endpoints that crashed listeners left behind' }),

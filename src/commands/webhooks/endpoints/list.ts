@@ -1,6 +1,7 @@
 import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
 import { ListCommand, listFlags } from '../../../lib/cli/list-command.ts';
 import type { Result } from '../../../lib/cli/result.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEndpointsList> {
   static override summary = 'list the webhook endpoints of the account';
@@ -10,6 +11,8 @@ export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEn
     '<%= config.bin %> webhooks endpoints list',
     `<%= config.bin %> webhooks endpoints list --all --json | jq -r 'select(.status=="disabled").id'`,
   ];
+  static override agentTool = 'read' as const;
+  static override recorded: Recording[] = [{ after: 'webhooks endpoints create' }];
   static override flags = { ...listFlags };
 
   async run(): Promise<Result> {

@@ -2,6 +2,7 @@ import { WriteCommand } from '../../../lib/cli/api-command.ts';
 import { keepShownSecret } from '../../../lib/cli/webhooks/endpoints.ts';
 import { id } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsRotate extends WriteCommand<typeof WebhooksEndpointsRotate> {
   static override summary = 'give a webhook endpoint a new secret; the old one keeps signing for 24 h';
@@ -11,7 +12,10 @@ export default class WebhooksEndpointsRotate extends WriteCommand<typeof Webhook
     '<%= config.bin %> webhooks endpoints rotate whend_3T8K1',
     'secret=$(<%= config.bin %> webhooks endpoints rotate whend_3T8K1 --field secret)',
   ];
-  static override args = { id: id({ description: 'id of the endpoint', required: true }) };
+  static override recorded: Recording[] = [{ args: '{endpoint}' }];
+  static override args = {
+    id: id({ completes: { ids: ['whend_'] }, description: 'id of the endpoint', required: true }),
+  };
 
   async run(): Promise<Result> {
     const what = `rotate the secret of webhook endpoint ${this.args.id}`;

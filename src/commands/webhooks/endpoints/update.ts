@@ -4,6 +4,7 @@ import { endpointBody, endpointFlags } from '../../../lib/cli/webhooks/endpoint-
 import { id } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
+import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsUpdate extends WriteCommand<typeof WebhooksEndpointsUpdate> {
   static override summary = 'change a webhook endpoint: address, events, label, on or off';
@@ -13,7 +14,10 @@ export default class WebhooksEndpointsUpdate extends WriteCommand<typeof Webhook
     '<%= config.bin %> webhooks endpoints update whend_3T8K1 --status enabled',
     "<%= config.bin %> webhooks endpoints update whend_3T8K1 --events 'payment.*' --quiet",
   ];
-  static override args = { id: id({ description: 'id of the endpoint', required: true }) };
+  static override recorded: Recording[] = [{ args: '{endpoint} --status disabled' }];
+  static override args = {
+    id: id({ completes: { ids: ['whend_'] }, description: 'id of the endpoint', required: true }),
+  };
   static override flags = {
     ...endpointFlags,
     status: Flags.option({ options: ['enabled', 'disabled'] as const, summary: 'enabled or disabled' })(),

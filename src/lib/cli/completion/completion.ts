@@ -2,32 +2,12 @@
  * What could come next on a command line. Answers from the manifest and the local journal alone: no oclif, no network, no credential
  * is touched, so that a Tab feels instant.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type IdColumn, recentIds } from '../../journal/recent-ids.ts';
+import { recentIds } from '../../journal/recent-ids.ts';
 import type { Context } from '../context.ts';
-import { KNOWN_VALUES } from '../requests/documented-values.ts';
+import { type ArgEntry, type CommandEntry, type FlagEntry, readManifest } from '../manifest.ts';
 
-interface FlagEntry {
-  name: string;
-  char?: string;
-  type: 'boolean' | 'option';
-  summary?: string;
-  options?: string[];
-  multiple?: boolean;
-  hidden?: boolean;
-}
-
-interface CommandEntry {
-  summary?: string;
-  hidden?: boolean;
-  flags: Record<string, FlagEntry>;
-  args: Record<string, { options?: string[] }>;
-}
-
-interface Manifest {
-  commands: Record<string, CommandEntry>;
-}
+type Commands = Readonly<Record<string, CommandEntry>>;
 
 interface Candidate {
   value: string;
@@ -36,14 +16,14 @@ interface Candidate {
 
 /** @param words what stands after the program's name, the last being the one under the cursor (perhaps empty) */
 async function complete(words: readonly string[], context: Pick<Context, 'root' | 'paths'>): Promise<Candidate[]> {
-  const manifest = JSON.parse(await readFile(join(context.root, 'oclif.manifest.json'), 'utf8')) as Manifest;
+  const commands = await readManifest(context.root);
   const typed = rejoined(words);
   const current = typed.at(-1) ?? '';
   const before = typed.slice(0, -1);
-  const { id, used } = commandOf(before, manifest);
-  const command = id === null ? undefined : manifest.commands[id];
-  const found = command && id !== null ? await inCommand(id, command, before.slice(used), current, context) : [];
-  const names = used === before.length || command === undefined ? nextWords(before, manifest) : [];
+  const { id, used } = commandOf(before, commands);
+  const command = id === null ? undefined : commands[id];
+  const found = command ? await inCommand(command, before.slice(used), current, context) : [];
+  const names = used === before.length || command === undefined ? nextWords(before, commands) : [];
   return [...names, ...found].filter(({ value }) => value.startsWith(current));
 }
 
@@ -63,18 +43,18 @@ function rejoined(words: readonly string[]): string[] {
 }
 
 /** The longest run of leading words that names a command. */
-function commandOf(words: readonly string[], manifest: Manifest): { id: string | null; used: number } {
+function commandOf(words: readonly string[], commands: Commands): { id: string | null; used: number } {
   for (let used = Math.min(words.length, 4); used > 0; used -= 1) {
     const id = words.slice(0, used).join(':');
-    if (Object.hasOwn(manifest.commands, id)) return { id, used };
+    if (Object.hasOwn(commands, id)) return { id, used };
   }
   return { id: null, used: 0 };
 }
 
-function nextWords(before: readonly string[], manifest: Manifest): Candidate[] {
+function nextWords(before: readonly string[], commands: Commands): Candidate[] {
   const prefix = before.map((word) => `${word}:`).join('');
   const next = new Map<string, string | undefined>();
-  for (const [id, { summary, hidden }] of Object.entries(manifest.commands)) {
+  for (const [id, { summary, hidden }] of Object.entries(commands)) {
     if (hidden === true || !id.startsWith(prefix)) continue;
     const [word = '', ...rest] = id.slice(prefix.length).split(':');
     if (word !== '') next.set(word, rest.length === 0 ? summary : next.get(word));
@@ -83,7 +63,6 @@ function nextWords(before: readonly string[], manifest: Manifest): Candidate[] {
 }
 
 async function inCommand(
-  id: string,
   command: CommandEntry,
   given: readonly string[],
   current: string,
@@ -95,15 +74,12 @@ async function inCommand(
     );
   const [named = '', ...value] = current.split('=');
   if (value.length > 0 && flagOf(named))
-    return (await valuesOf(id, flagOf(named), context)).map(({ value: one }) => ({ value: `${named}=${one}` }));
+    return (await valuesOf(flagOf(named), context)).map(({ value: one }) => ({ value: `${named}=${one}` }));
   const waiting = flagOf(given.at(-1));
-  if (waiting?.type === 'option') return valuesOf(id, waiting, context);
+  if (waiting?.type === 'option') return valuesOf(waiting, context);
   if (current.startsWith('-')) return flags(command, given);
   const position = given.filter((word, at) => !word.startsWith('-') && flagOf(given[at - 1])?.type !== 'option').length;
-  const [name, arg] = Object.entries(command.args)[position] ?? [];
-  if (arg === undefined) return [];
-  const words = arg.options ?? (await WORDS[`${id} ${name}`]?.());
-  return words ? words.map((one) => ({ value: one })) : idsFor(id, context);
+  return valuesOf(Object.values(command.args)[position], context);
 }
 
 function flags(command: CommandEntry, given: readonly string[]): Candidate[] {
@@ -116,50 +92,24 @@ function flags(command: CommandEntry, given: readonly string[]): Candidate[] {
 }
 
 async function valuesOf(
-  id: string,
-  flag: FlagEntry | undefined,
-  context: Pick<Context, 'paths'>,
+  entry: FlagEntry | ArgEntry | undefined,
+  { paths }: Pick<Context, 'paths'>,
 ): Promise<Candidate[]> {
-  const place = `${id} --${flag?.name}`;
-  const words = flag?.options ?? KNOWN_VALUES[place] ?? (await WORDS[place]?.());
-  if (words) return words.map((value) => ({ value }));
-  return flag?.name === 'application' ? idsFor('apps', context) : [];
+  const source = entry?.options ?? entry?.completes ?? [];
+  const words =
+    source === 'event types'
+      ? Object.keys((await import('../../contract/events.ts')).EVENT_TYPES)
+      : source === 'error codes'
+        ? Object.keys((await import('../../contract/problem.ts')).PROBLEMS)
+        : 'ids' in source
+          ? recentIds(join(paths.state, 'store.db'), columnOf(source.ids), source.ids)
+          : source;
+  return words.map((value) => ({ value }));
 }
 
-const eventTypes = async (): Promise<string[]> => Object.keys((await import('../../contract/events.ts')).EVENT_TYPES);
-
-/** Words that are loaded only where they are asked for, by command and flag or argument. */
-const WORDS: Readonly<Record<string, () => Promise<string[]>>> = {
-  'webhooks:trigger type': eventTypes,
-  'webhooks:expect --type': eventTypes,
-  'webhooks:listen --events': eventTypes,
-  'webhooks:endpoints:create --events': eventTypes,
-  'webhooks:endpoints:update --events': eventTypes,
-  'events:list --type': eventTypes,
-  'errors:explain code': async () => Object.keys((await import('../../contract/problem.ts')).PROBLEMS),
-};
-
-/** Which ids a command takes: the longest beginning counts. */
-const IDS: Readonly<Record<string, readonly [IdColumn, ...string[]]>> = {
-  apps: ['resource_id', 'app_'],
-  decisions: ['resource_id', 'app_', 'dec_'],
-  payments: ['resource_id', 'pay_'],
-  'payments:links': ['resource_id', 'plink_'],
-  identity: ['resource_id', 'idc_'],
-  accounts: ['resource_id', 'acc_'],
-  'webhooks:endpoints': ['resource_id', 'whend_'],
-  events: ['event_id', 'evt_'],
-  'logs:show': ['request_id', 'req_'],
-  'support:report': ['request_id', 'req_'],
-};
-
-function idsFor(id: string, { paths }: Pick<Context, 'paths'>): Candidate[] {
-  const [topic] = Object.keys(IDS)
-    .filter((name) => id === name || id.startsWith(`${name}:`))
-    .sort((a, b) => b.length - a.length);
-  const [column, ...prefixes] = IDS[topic ?? ''] ?? [];
-  if (column === undefined) return [];
-  return recentIds(join(paths.state, 'store.db'), column, prefixes).map((value) => ({ value }));
+/** Where the journal keeps ids that begin like this. */
+function columnOf([prefix]: readonly string[]): 'event_id' | 'request_id' | 'resource_id' {
+  return prefix === 'evt_' ? 'event_id' : prefix === 'req_' ? 'request_id' : 'resource_id';
 }
 
 function candidate(value: string, about: string | undefined): Candidate {

@@ -2,30 +2,7 @@
 import { isRecord } from '../../contract/json.ts';
 import type { Context } from '../context.ts';
 import { CapturedOutput, runInProcess } from '../in-process-run.ts';
-
-/** A command as oclif's manifest describes it. */
-export interface CommandEntry {
-  id: string;
-  summary?: string | undefined;
-  description?: string | undefined;
-  args: Readonly<Record<string, ArgEntry>>;
-  flags: Readonly<Record<string, FlagEntry>>;
-}
-
-interface ArgEntry {
-  name: string;
-  description?: string | undefined;
-  required?: boolean | undefined;
-  multiple?: boolean | undefined;
-  options?: readonly string[] | undefined;
-}
-
-interface FlagEntry extends Omit<ArgEntry, 'description'> {
-  type: 'boolean' | 'option';
-  summary?: string | undefined;
-  helpGroup?: string | undefined;
-  hidden?: boolean | undefined;
-}
+import type { CommandEntry, FlagEntry } from '../manifest.ts';
 
 /** MCP 2025-11-25, server/tools: Tool. */
 export interface Tool {
@@ -52,65 +29,12 @@ type Schema =
   | { type: 'string'; description: string; enum?: readonly string[] }
   | { type: 'array'; items: { type: 'string' }; description: string };
 
-/** What a tool does to the world: `reads` nothing changes, `adds` something new, `ends` something that cannot be had back. */
-type Effect = 'reads' | 'adds' | 'ends';
-
 /**
- * A closed list: what prints a secret, runs a program, opens a port, reads a file of the user's or sends to a place an agent names is not
- * on it.
+ * The tools by name. A command is one where its class says so (`agentTool`): none that prints a secret, runs a program, opens a port, reads a
+ * file of the user's or sends to an address that an agent names may.
  */
-const OFFERED: Readonly<Record<string, Effect>> = {
-  'accounts:get': 'reads',
-  'accounts:list': 'reads',
-  'apps:create': 'adds',
-  'apps:get': 'reads',
-  'apps:list': 'reads',
-  'apps:submit': 'adds',
-  'apps:withdraw': 'ends',
-  'decisions:get': 'reads',
-  'decisions:refresh': 'adds',
-  doctor: 'reads',
-  'errors:explain': 'reads',
-  'events:list': 'reads',
-  'events:show': 'reads',
-  'identity:check': 'adds',
-  'identity:get': 'reads',
-  'logs:show': 'reads',
-  'logs:stats': 'reads',
-  'logs:tail': 'reads',
-  'payments:create': 'adds',
-  'payments:get': 'reads',
-  'payments:link': 'adds',
-  'payments:links:get': 'reads',
-  'payments:list': 'reads',
-  'sandbox:clock': 'reads',
-  'sandbox:clock:advance': 'ends',
-  'sandbox:companies': 'reads',
-  'sandbox:faults:add': 'adds',
-  'sandbox:faults:clear': 'adds',
-  'sandbox:faults:list': 'reads',
-  'sandbox:status': 'reads',
-  status: 'reads',
-  'support:report': 'reads',
-  'webhooks:endpoints:get': 'reads',
-  'webhooks:endpoints:list': 'reads',
-  'webhooks:expect': 'reads',
-  'webhooks:trigger': 'adds',
-  whoami: 'reads',
-};
-
-/** Flags that are for a person or a script, name a file, a host or a secret; and `--yes`, which is the user's to give. */
-const WITHHELD = new Set([
-  ...['yes', 'all', 'open', 'qr', 'curl', 'har', 'copy', 'exit-status', 'no-follow', 'unordered', 'concurrency'],
-  ...['from', 'rejects', 'output', 'forward', 'allow-remote', 'secret-stdin', 'secret-file'],
-]);
-
-/** A tool answers once. */
-const ALWAYS: Readonly<Record<string, readonly string[]>> = { 'logs:tail': ['--no-follow'] };
-
-/** @param commands all commands of the program */
 export function toolsOf(commands: readonly CommandEntry[]): Map<string, { tool: Tool; command: CommandEntry }> {
-  const offered = commands.filter(({ id }) => Object.hasOwn(OFFERED, id));
+  const offered = commands.filter(({ agentTool = null }) => agentTool !== null);
   return new Map(offered.map((command) => [nameOf(command.id), { tool: toolOf(command), command }]));
 }
 
@@ -128,12 +52,11 @@ export function argvOf(command: CommandEntry, given: Readonly<Record<string, unk
     else flags.push(...textsOf(given[name]).map((text) => `--${name}=${text}`));
   }
   for (const name of Object.keys(command.args)) words.push(...textsOf(given[name]));
-  const always = ['--json', '--no-input', ...(ALWAYS[command.id] ?? [])];
+  const always = ['--json', '--no-input', ...(command.agentFlags ?? [])];
   return [...command.id.split(':'), ...always, ...flags, ...(words.length === 0 ? [] : ['--', ...words])];
 }
 
 function toolOf(command: CommandEntry): Tool {
-  const effect = OFFERED[command.id];
   const args = Object.values(command.args);
   const flags = offeredFlags(command);
   return {
@@ -149,7 +72,11 @@ function toolOf(command: CommandEntry): Tool {
       required: [...args, ...flags].filter(({ required }) => required === true).map(({ name }) => name),
       additionalProperties: false,
     },
-    annotations: { readOnlyHint: effect === 'reads', destructiveHint: effect === 'ends', openWorldHint: true },
+    annotations: {
+      readOnlyHint: command.agentTool === 'read',
+      destructiveHint: command.agentTool === 'destroy',
+      openWorldHint: true,
+    },
   };
 }
 
@@ -159,10 +86,10 @@ function schemaOf({ type, summary = '', multiple, options }: FlagEntry): Schema 
   return { type: 'string', description: summary, ...(options === undefined ? {} : { enum: options }) };
 }
 
-/** The flags of the command itself: whose profile and which host is settled when the server starts. */
+/** The command's own flags: the global ones (profile, host) are given when the server starts. */
 function offeredFlags(command: CommandEntry): FlagEntry[] {
   return Object.values(command.flags).filter(
-    ({ name, helpGroup, hidden }) => helpGroup !== 'GLOBAL' && hidden !== true && !WITHHELD.has(name),
+    ({ helpGroup, hidden, forAgents }) => helpGroup !== 'GLOBAL' && hidden !== true && forAgents !== false,
   );
 }
 

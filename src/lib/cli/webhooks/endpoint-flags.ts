@@ -6,13 +6,18 @@ import { metadataOf, type Pair, pair, uri } from '../flags.ts';
 
 export const endpointFlags = {
   url: uri({ summary: 'where deliveries go: https, or http on this machine for the sandbox' }),
-  events: Flags.string({ helpValue: '<types>', summary: 'types and families: decision.*,payment.settled' }),
+  events: Flags.string({
+    completes: 'event types',
+    helpValue: '<types>',
+    summary: 'types and families: decision.*,payment.settled',
+  }),
   description: Flags.string({ helpValue: '<text>', summary: 'your own label' }),
   metadata: pair({ summary: 'a metadata pair; may be repeated, up to 20', multiple: true, multipleNonGreedy: true }),
 };
 
 /** An id that may be left out. */
 export const endpointId = Args.string({
+  completes: { ids: ['whend_'] },
   ignoreStdin: true,
   description: 'id of the endpoint',
   parse: async (text) => {

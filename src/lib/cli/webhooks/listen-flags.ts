@@ -19,6 +19,7 @@ export const listenFlags = {
     multipleNonGreedy: true,
   }),
   events: Flags.string({
+    completes: 'event types',
     helpValue: '<types>',
     summary: 'only these types: decision.*,payment.settled [default: all]',
   }),

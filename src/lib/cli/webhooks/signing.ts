@@ -9,19 +9,22 @@ import { contextOf, type Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
 import { secretOf } from './webhook-secrets.ts';
+import { notForAgents } from '../manifest.ts';
 
 const LARGEST_BODY = 16 * 1024 * 1024;
 const LARGEST_SECRET = 64 * 1024;
 const PATIENCE_MS = 30_000;
 
 export const secretFlags = {
-  'secret-stdin': Flags.boolean({ summary: 'read the signing secret from stdin' }),
-  'secret-file': Flags.string({
-    helpValue: '<file>',
-    summary: 'file with the signing secret; repeat it while a secret is rotated',
-    multiple: true,
-    multipleNonGreedy: true,
-  }),
+  'secret-stdin': notForAgents(Flags.boolean({ summary: 'read the signing secret from stdin' })),
+  'secret-file': notForAgents(
+    Flags.string({
+      helpValue: '<file>',
+      summary: 'file with the signing secret; repeat it while a secret is rotated',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+  ),
 };
 
 interface SecretFlags {

@@ -12,6 +12,7 @@ import { derivedEventId } from '../../contract/webhook-scheme.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
+import { DOCUMENTED_VALUES } from '../requests/documented-values.ts';
 import type { Session } from '../session.ts';
 import { type OtherSecrets, otherSecrets, secretOf } from './webhook-secrets.ts';
 
@@ -30,6 +31,7 @@ export async function knownSecrets(
 
 /** Whose webhooks: that of a name, else the profile's, else Credicorp. */
 export const providerFlag = Flags.string({
+  completes: DOCUMENTED_VALUES.provider,
   helpValue: '<name>',
   summary: "signature scheme: credicorp, acountpay, acountpay-v2 or one of your own [default: the profile's]",
 });
