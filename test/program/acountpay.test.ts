@@ -203,7 +203,7 @@ async function thirdsWebhooks(): Promise<void> {
 test('its sandbox is not taken for the other one', async () => {
   const other = await run(['sandbox', 'start', '--port', '0']);
   assert.equal(other.status, 2);
-  assert.match(other.stderr, /a sandbox of acountpay runs already/);
+  assert.match(other.stderr, /a sandbox of acountpay is already running/);
   const names = (await run(['profiles', 'list', '--json'])).stdout;
   assert.doesNotMatch(names, /"name":"local"/, 'no profile local was made');
 });

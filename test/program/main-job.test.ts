@@ -30,7 +30,7 @@ after(async () => {
 test('starting twice says where it runs', async () => {
   const again = await run('sandbox', 'start', '--json');
   assert.equal(again.status, 0);
-  assert.match(again.stderr, /already runs at http:\/\/127\.0\.0\.1:\d+ .*credicorp sandbox stop/);
+  assert.match(again.stderr, /already running at http:\/\/127\.0\.0\.1:\d+ .*credicorp sandbox stop/);
   const base = await value('sandbox', 'status', '--field', 'base_url');
   assert.equal((JSON.parse(again.stdout) as Record<string, unknown>)['base_url'], base);
 });

@@ -60,11 +60,13 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   private async already(): Promise<Result> {
     const running = await surelyRunning(this.context);
     if (running === null)
-      throw usage('another sandbox is starting or outcome right now', { next: 'try again in a moment' });
+      throw usage('another sandbox is starting or stopping right now', { next: 'try again in a moment' });
     if (running.provider !== (this.flags.provider ?? 'credicorp'))
-      throw usage(`a sandbox of ${running.provider} runs already`, { next: 'end it first: credicorp sandbox stop' });
+      throw usage(`a sandbox of ${running.provider} is already running`, {
+        next: 'end it first: credicorp sandbox stop',
+      });
     this.note(
-      `the sandbox already runs at ${running.base_url} (process ${running.pid}); end it with: credicorp sandbox stop`,
+      `the sandbox is already running at ${running.base_url} (process ${running.pid}); end it with: credicorp sandbox stop`,
     );
     return object({ already_running: true, ...running });
   }

@@ -130,10 +130,10 @@ function keepIn(state: SandboxState, path: string): readonly string[] {
 /** What a file that was used before decides instead of the options. */
 function ownStory(state: SandboxState, asked: string): string[] {
   return [
-    ...(state.seed === asked ? [] : [`the seed of the data file is in force: ${state.seed}`]),
+    ...(state.seed === asked ? [] : [`using the seed of the data file: ${state.seed}`]),
     ...(state.settings.clock.start === undefined
       ? []
-      : [`the clock of the data file goes on from ${state.clock.stamp()}`]),
+      : [`the clock continues from the data file: ${state.clock.stamp()}`]),
   ];
 }
 

@@ -26,7 +26,7 @@ command gets a new one.`;
     const { to } = this.flags;
     const next = 'for example: credicorp sandbox clock advance 72h';
     if ((by === undefined) === (to === undefined))
-      throw usage('say how far, or to which instant', { param: 'by', next });
+      throw usage('give a duration, or a time with --to', { param: 'by', next });
     if (by !== undefined && parseDuration(by) === null)
       throw usage(`${JSON.stringify(by.slice(0, 40))} is not a duration`, { param: 'by', next });
     const body = by === undefined ? { to } : { by };

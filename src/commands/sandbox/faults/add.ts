@@ -72,5 +72,5 @@ function share(text: string): number {
   const match = /^(\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})(%?)$/.exec(text.trim());
   const value = match ? Number(match[1]) / (match[2] === '%' ? 100 : 1) : Number.NaN;
   if (value >= 0 && value <= 1) return value;
-  throw usage('the probability is not a share from 0 to 1', { param: '--probability', next: 'write 0.1 or 10%' });
+  throw usage('the probability is not a number from 0 to 1', { param: '--probability', next: 'write 0.1 or 10%' });
 }

@@ -19,7 +19,7 @@ export default class SandboxFaultsList extends SandboxCommand<typeof SandboxFaul
     return page(
       { ...(isRecord(document) ? document : {}), data },
       columns.map((path) => ({ path })),
-      'no faults are in force',
+      'no active faults',
     );
   }
 }

@@ -39,7 +39,7 @@ async function embeddedBase(context: Context, session: Session, given?: string):
     });
   }
   if (isLoopback(new URL(base).hostname)) return base;
-  throw usage('this is a matter of the embedded sandbox, which answers on this machine only', {
+  throw usage('this command is for the embedded sandbox, which runs on this machine only', {
     code: 'not_embedded',
     param: '--api-base',
     next: 'start one: credicorp sandbox start --background',

@@ -100,8 +100,8 @@ async function readyOrEnded(
     if (signal.aborted) throw new Failure('interrupted', 'stopped while the sandbox was starting');
     await new Promise((done) => setTimeout(done, 25));
   }
-  throw new Failure('unavailable', `the sandbox did not get ready in ${PATIENCE_MS / 1000} s`, {
-    next: `see what it said: ${log}`,
+  throw new Failure('unavailable', `the sandbox was not ready after ${PATIENCE_MS / 1000} s`, {
+    next: `see its log: ${log}`,
   });
 }
 
@@ -112,7 +112,7 @@ async function failureOf(log: string, status: number): Promise<Failure> {
   const kinds = Object.keys(STATUS) as FailureKind[];
   const kind = kinds.find((name) => STATUS[name] === status) ?? 'unavailable';
   if (!isRecord(error)) {
-    return new Failure(kind, 'the sandbox ended while it was starting', { next: `see what it said: ${log}` });
+    return new Failure(kind, 'the sandbox ended while it was starting', { next: `see its log: ${log}` });
   }
   const said = (name: string): string | undefined => (typeof error[name] === 'string' ? error[name] : undefined);
   const facts = { code: said('code'), param: said('param'), next: said('next') };

@@ -72,7 +72,7 @@ export async function sandboxOptions(context: Context, flags: SandboxFlags, rand
   if (!(speed > 0 && speed <= 1_000_000))
     throw usage('the speed is not a factor above 0', { param: '--speed', next: 'write --speed 60' });
   if (flags.provider === 'acountpay' && flags.data !== undefined)
-    throw usage('the AcountPay sandbox keeps nothing beyond its run', { param: '--data', next: 'leave --data out' });
+    throw usage('the AcountPay sandbox cannot save its state', { param: '--data', next: 'leave --data out' });
   return {
     host: flags.host ?? '127.0.0.1',
     port: flags.port ?? 4010,

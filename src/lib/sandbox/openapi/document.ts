@@ -20,7 +20,7 @@ const STATUSES: Readonly<Record<number, string>> = {
 
 const TAGS: Readonly<Record<string, string>> = {
   Applications: 'Credit applications of UK companies and LLPs',
-  Decisions: 'What became of an application',
+  Decisions: 'The outcome of an application',
   Payments: 'Collections, drawdowns and payment links',
   Identity: 'Checks of a person',
   Accounts: 'Funded applications and their repayment',
@@ -176,7 +176,7 @@ function oauthPaths(): Record<string, Schema> {
       post: {
         ...COMMON,
         operationId: 'mintToken',
-        summary: 'Mint an access token by client credentials',
+        summary: 'Get an access token with client credentials',
         requestBody: form('TokenRequest', { grant_type: 'client_credentials', ...LOCAL }),
         responses: answers('TokenAnswer', TOKEN_EXAMPLE),
       },
@@ -185,7 +185,7 @@ function oauthPaths(): Record<string, Schema> {
       post: {
         ...COMMON,
         operationId: 'introspectToken',
-        summary: 'Ask whether a token is good now',
+        summary: 'Check whether a token is active',
         requestBody: form('IntrospectionRequest', { token: 'EXAMPLE.ACCESS.TOKEN', ...LOCAL }),
         responses: answers('Introspection', { active: false }),
       },

@@ -210,7 +210,7 @@ function refuseForeignPage({ settings }: SandboxState, { request }: Call): void 
   if (settings.anyName || !isForeignPage(request, settings.baseUrl)) return;
   throw refuse(
     'loopback_only',
-    'This sandbox listens for its own machine, and the Host or Origin is of elsewhere. Call it as 127.0.0.1, or start it with --host.',
+    'This sandbox listens for its own machine, and the Host or Origin names another site. Call it as 127.0.0.1, or start it with --host.',
   );
 }
 

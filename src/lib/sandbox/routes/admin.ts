@@ -182,7 +182,7 @@ function revoke(state: SandboxState, call: Call): Answer {
   const { revoked } = state;
   if (token !== undefined) {
     const jti = openJwt(state.keyring, String(token), state.clock.now())?.['jti'];
-    if (typeof jti !== 'string') throw refuse('resource_missing', 'The token is none of this sandbox.', 'token');
+    if (typeof jti !== 'string') throw refuse('resource_missing', 'The token was not issued by this sandbox.', 'token');
     revoked.tokens.add(jti);
   } else if (client !== undefined) {
     const id = String(client);

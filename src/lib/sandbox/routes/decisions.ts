@@ -65,10 +65,10 @@ function refresh(state: SandboxState, call: Call): Answer {
   judge(call.body, REFRESH_FIELDS);
   const { status, id } = application.resource;
   if (status === 'funded' || status === 'withdrawn') {
-    throw refuse('state_conflict', `The application is ${status}; its decision stands.`);
+    throw refuse('state_conflict', `The application is ${status}; its decision cannot change any more.`);
   }
   if (application.refresh !== null)
-    throw refuse('refresh_in_progress', 'A refresh of this decision is queued already.');
+    throw refuse('refresh_in_progress', 'A refresh of this decision is already queued.');
   application.refresh = {
     amount_pence: Number(at(call.body, 'amount_pence') ?? decision.resource.amount_pence),
     term_months: Number(at(call.body, 'term_months') ?? decision.resource.term_months),

@@ -170,7 +170,7 @@ function readForm({ request }: Call): URLSearchParams {
   }
   const form = new URLSearchParams(Buffer.from(request.body).toString('utf8'));
   const names = [...form.keys()];
-  if (new Set(names).size < names.length) throw new OAuthRefusal('invalid_request', 'A parameter stands twice.');
+  if (new Set(names).size < names.length) throw new OAuthRefusal('invalid_request', 'A parameter is given twice.');
   return form;
 }
 

@@ -166,7 +166,7 @@ export function linkRoutes(state: SandboxState): Route[] {
 
 /** Pence; the rows of partner-api.md#create-a-payment-link. `now` in sandbox milliseconds. */
 export function linkFields(now: () => number): Field[] {
-  const future = instant.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must lie in the future.'));
+  const future = instant.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must be in the future.'));
   return [
     AMOUNT,
     CURRENCY,

@@ -213,7 +213,7 @@ function ordered(fault: Fault): Refusal {
   const status = fault.status ?? 503;
   const code = fault.code ?? USUAL_CODES[status] ?? (status >= 500 ? 'internal_error' : 'invalid_request');
   const headers = fault.retry_after === null ? {} : { 'Retry-After': String(fault.retry_after) };
-  return new Refusal(code, fault.message ?? 'This error was ordered by a fault.', { status, headers });
+  return new Refusal(code, fault.message ?? 'This error was injected by a fault.', { status, headers });
 }
 
 export function delayOf(fault: Fault | null): void | Promise<void> {

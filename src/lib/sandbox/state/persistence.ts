@@ -110,7 +110,7 @@ function persistenceOn(db: DatabaseSync, facts: DataFileFacts, notices: readonly
       } catch (error) {
         const described = error instanceof Error ? error.message : String(error);
         const next =
-          'the file, wherever it is now, holds what was answered for; what happened of itself since then is lost';
+          'the file, wherever it is now, holds every write that was answered; what happened by itself since then is lost';
         const message = `the data file ${facts.path} could not be written at the end: ${described}`;
         throw new Failure('unavailable', message, { code: 'data_unusable', next }, error);
       } finally {
@@ -142,7 +142,7 @@ function tryOpen(path: string): DatabaseSync | string {
     if (tables !== 0 && (owner !== APPLICATION_ID || version !== FORMAT)) {
       db.exec('ROLLBACK');
       db.close();
-      return owner === APPLICATION_ID ? `has the unknown version ${version}` : 'is not one of this program';
+      return owner === APPLICATION_ID ? `has the unknown version ${version}` : 'was not written by this program';
     }
     db.exec(
       'CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID',
