@@ -104,7 +104,7 @@ test("a command of Credicorp's API sends nothing there", async () => {
   ]) {
     const refused = await run(words);
     assert.deepEqual([refused.status, refused.stdout], [2, ''], refused.stderr);
-    assert.match(refused.stderr, /"code":"provider_mismatch".*AcountPay has another one.*credicorp api METHOD PATH/);
+    assert.match(refused.stderr, /"code":"provider_mismatch".*AcountPay has a different API.*credicorp api METHOD PATH/);
   }
   const log = await run(['logs', 'tail', '--no-follow', '--json', '--source', 'cli']);
   assert.doesNotMatch(log.stdout, /partner\/v1\/(?:applications|payments\/links|webhook_endpoints)/);
@@ -135,7 +135,7 @@ test('a third provider is one file', async () => {
   ]);
   assert.deepEqual([signedIn.status, signedIn.stdout], [0, 'third-local\n'], signedIn.stderr);
   const words = ['api', 'POST', PATH, '-F', 'amount=2.50', '-f', 'referenceNumber=X', '--profile', 'third-local'];
-  assert.match((await run(words)).stderr, /a write of Third is made for a merchant/);
+  assert.match((await run(words)).stderr, /a write to Third needs a merchant/);
   assert.equal((await run([...words, '--merchant', 'm', '--field', 'amount'])).stdout, '2.50\n');
   await thirdsWebhooks();
   writeFileSync(

@@ -299,7 +299,7 @@ test('a live write asks on a terminal, and needs --yes elsewhere; nothing is sen
   const shown = await command({ home: own.path, env: live, terminal: true }, 'api', 'GET', '/x', '--max-retries', '0');
   assert.match(shown.stderr, /^LIVE https:\/\/api\.credicorp\.co\.uk$/m);
   const terminal = openTerminal(['payments', 'link', '--amount', '1', '--reference', 'X'], live);
-  await terminal.shows('LIVE: make a payment link over £1.00?');
+  await terminal.shows('LIVE: create a payment link for £1.00?');
   terminal.type('n\r');
   assert.equal(await terminal.ended(), 2, terminal.text);
   assert.match(terminal.text, /not confirmed; nothing was sent/);

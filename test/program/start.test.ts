@@ -78,7 +78,7 @@ test('alone it shows a short start page; --help shows every topic; a topic shows
   const whole = await runScript('bin/run.js', ['login', '--help'], home.env);
   assert.match(
     whole.stdout,
-    /DESCRIPTION\s+Mints a token first[\s\S]*by\s+scrypt/,
+    /DESCRIPTION\s+Asks the API for a token first[\s\S]*by\s+scrypt/,
     'a description of several lines is whole',
   );
   const topic = await runScript('bin/run.js', ['sandbox'], home.env);
