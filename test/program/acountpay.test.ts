@@ -104,7 +104,10 @@ test("a command of Credicorp's API sends nothing there", async () => {
   ]) {
     const refused = await run(words);
     assert.deepEqual([refused.status, refused.stdout], [2, ''], refused.stderr);
-    assert.match(refused.stderr, /"code":"provider_mismatch".*AcountPay has a different API.*credicorp api METHOD PATH/);
+    assert.match(
+      refused.stderr,
+      /"code":"provider_mismatch".*AcountPay has a different API.*credicorp api METHOD PATH/,
+    );
   }
   const log = await run(['logs', 'tail', '--no-follow', '--json', '--source', 'cli']);
   assert.doesNotMatch(log.stdout, /partner\/v1\/(?:applications|payments\/links|webhook_endpoints)/);
