@@ -105,9 +105,9 @@ it('an id that the log does not have needs the two things support must have', as
 
 it('on a terminal it asks for what is missing, and only for that', async () => {
   const terminal = openTerminal(['support', 'report', request], home.env);
-  await terminal.shows('What you expected, in one line');
+  await terminal.shows('Expected result, in one line');
   terminal.type('201 Created\r');
-  await terminal.shows('How bad is it');
+  await terminal.shows('Severity');
   terminal.type('\r');
   assert.equal(await terminal.ended(), 0, terminal.text);
   const { text } = terminal;
@@ -120,13 +120,13 @@ it('on a terminal a call that the log does not have is asked for, field by field
   const terminal = openTerminal(['support', 'report', 'req_unknown1'], home.env);
   const questions: [question: string, typed: string][] = [
     ['Environment of req_unknown1', '\u001b[B\r'],
-    ['Prefix of the key', 'sk_live_PLANTED0001\r'],
+    ['Key prefix', 'sk_live_PLANTED0001\r'],
     ['Method and path', 'POST /partner/v1/payments\r'],
-    ['When it was', '2026-06-29T13:42:07Z\r'],
-    ['What came', '409, error.code = idempotency_key_reused\r'],
-    ['What you expected', '\r'],
+    ['Time of the call', '2026-06-29T13:42:07Z\r'],
+    ['Actual result', '409, error.code = idempotency_key_reused\r'],
+    ['Expected result', '\r'],
     ['Idempotency-Key', 'inv-5512\r'],
-    ['How bad is it', '\u001b[B\r'],
+    ['Severity', '\u001b[B\r'],
   ];
   for (const [question, typed] of questions) {
     await terminal.shows(question);
@@ -198,7 +198,7 @@ it("--copy: the system's program, else the terminal, else clear words", async ()
   // oxlint-disable-next-line no-control-regex
   const sent = /\u001b\]52;c;([A-Za-z0-9+/=]+)\u0007/.exec(said.stderr)?.[1] ?? '';
   assert.match(Buffer.from(sent, 'base64').toString(), new RegExp(`request_id: +${request}`));
-  assert.match(said.stdout, /handed to the terminal/);
+  assert.match(said.stdout, /sent to the terminal/);
 });
 
 it('errors explain: every code of an answer has a page offline; a mistyped one is guessed', async () => {

@@ -9,7 +9,7 @@ import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 export default class LogsShow extends BaseCommand<typeof LogsShow> {
   static override summary = 'show one call completely: request and response, redacted';
   static override description =
-    'Takes a request id, or the id of a delivery or an event. A call that was tried several times, or seen at both ends, is shown each time.';
+    'Takes a request id, or the id of a delivery or an event. Each try of a call is shown, and both ends where both were recorded.';
   static override examples = [
     '<%= config.bin %> logs show req_7Hs2bV9k4LmQ',
     '<%= config.bin %> logs show req_7Hs2bV9k4LmQ --har | jq ".log.entries[0].response.status"',
@@ -34,17 +34,17 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
     const session = await this.session();
     const { exchangesOf } = await import('../../lib/journal/query.ts');
     const entries = exchangesOf(session.store(), this.args.id);
-    const last = lastSeen(entries);
+    const last = lastSent(entries);
     if (last === null) {
-      throw new Failure('not_found', `the log of this machine has no ${this.args.id}`, {
+      throw new Failure('not_found', `${this.args.id} is not in the log of this machine`, {
         code: 'not_in_log',
-        next: 'see what it has: credicorp logs tail --since 1d --no-follow',
+        next: 'list what it has: credicorp logs tail --since 1d --no-follow',
       });
     }
     if (this.flags.curl) {
       const { asCurl, isWhole } = await import('../../lib/journal/export.ts');
       if (!isWhole(last))
-        this.note('note: the log cut or redacted a part of this call: the line would send something else');
+        this.note('note: a part of this call was cut or redacted in the log: the command would send something else');
       const curl = asCurl(last);
       return text(curl, { request_id: last.requestId, curl });
     }
@@ -53,13 +53,13 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
       const har = asHar(entries, this.config.version);
       return text(JSON.stringify(har, null, 2), har);
     }
-    const { entryDocument, wholeText } = await import('../../lib/cli/logs/log-line.ts');
+    const { entryDocument, fullText } = await import('../../lib/cli/logs/log-entry-text.ts');
     const document = { request_id: last.requestId, entries: entries.map(entryDocument) };
-    return object(document, { id: last.requestId, human: wholeText(entries) });
+    return object(document, { id: last.requestId, human: fullText(entries) });
   }
 }
 
-/** The last try, as the end saw it that sent it. */
-function lastSeen(entries: readonly JournalEntry[]): JournalEntry | null {
+/** The last try, as recorded by the end that sent it. */
+function lastSent(entries: readonly JournalEntry[]): JournalEntry | null {
   return entries.findLast(({ source }) => source === 'cli' || source === 'proxy') ?? entries.at(-1) ?? null;
 }

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
+import { filterFlags, filterOf } from '../../lib/cli/logs/log-source.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
@@ -25,16 +25,14 @@ export default class LogsStats extends BaseCommand<typeof LogsStats> {
 
   async run(): Promise<Result> {
     const session = await this.session();
-    const [{ statsOf }, { statsPicture, timelineSteps }] = await Promise.all([
-      import('../../lib/journal/stats.ts'),
-      import('../../lib/cli/logs/log-pictures.ts'),
-    ]);
+    const { statsOf } = await import('../../lib/journal/stats.ts');
     const { stdout } = this.context;
     const to = this.context.now();
     const from = this.flags.since ?? to - HOUR_MS;
     const columns = stdout.columns || 80;
     const drawn = stdout.isTTY === true && !this.view.json && this.view.field === null;
-    const steps = drawn ? timelineSteps(columns) : STEPS;
+    const charts = drawn ? await import('../../lib/cli/logs/log-charts.ts') : null;
+    const steps = charts?.timelineSteps(columns) ?? STEPS;
     const stats = statsOf({ store: session.store(), from, to, filter: filterOf(this.flags), steps });
     const iso = (at: number): string => new Date(at).toISOString();
     const document = {
@@ -54,8 +52,8 @@ export default class LogsStats extends BaseCommand<typeof LogsStats> {
       histogram: stats.histogram.map(({ upTo, calls }) => ({ up_to_ms: upTo, calls })),
       timeline: stats.timeline.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
     };
-    if (!drawn) return object(document, { id: null });
+    if (charts === null) return object(document, { id: null });
     const paint = await colourOf(this.context, stdout, this.view.color);
-    return object(document, { id: null, human: statsPicture(stats, { from, to, columns, paint }) });
+    return object(document, { id: null, human: charts.statsCharts(stats, { from, to, columns, paint }) });
   }
 }

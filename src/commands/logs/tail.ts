@@ -2,21 +2,20 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { createDayHeading } from '../../lib/cli/output/terminal-text.ts';
 import { instant } from '../../lib/cli/flags.ts';
-import { filterFlags, filterOf } from '../../lib/cli/logs/log-flags.ts';
-import { momentId, momentLine } from '../../lib/cli/logs/log-line.ts';
-import { remoteBase } from '../../lib/cli/logs/log-source.ts';
+import { itemId, itemLine } from '../../lib/cli/logs/log-entry-text.ts';
+import { filterFlags, filterOf, remoteBase } from '../../lib/cli/logs/log-source.ts';
 import { type Column, type Result, stream } from '../../lib/cli/result.ts';
 import type { JournalItem } from '../../lib/journal/follow.ts';
 import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 
-/** Without --since, so many of the latest entries are shown first. */
+/** How many of the latest entries are shown first without --since. */
 const LATEST = 20;
 
 export default class LogsTail extends BaseCommand<typeof LogsTail> {
   static override summary = 'follow the calls and deliveries seen on this machine, or by a sandbox on another';
-  static override description = `Shows what was written since --since (or the latest ${LATEST} entries), then what comes, from every process of yours. Secrets were
-taken out before anything was written. --json always has the bodies. With --from, the host shows its log where it was started with
-CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it begins with what comes. Ends on Ctrl-C.`;
+  static override description = `Shows entries since --since (or the latest ${LATEST}), then new ones as they are recorded by any process of yours. Secrets were
+removed before anything was recorded. --json always has the bodies. --from shows the log of a sandbox that was started with
+CREDICORP_SANDBOX_LOG_TOKEN (set the same value here); without --since it begins with new entries. Ends on Ctrl-C.`;
   static override examples = [
     '<%= config.bin %> logs tail --since 10m --status 4xx',
     `<%= config.bin %> logs tail --since 1h --no-follow --json | jq -r 'select(.status>=400).request_id'`,
@@ -49,10 +48,10 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
   async run(): Promise<Result> {
     const look = { colour: await this.hasColour(), bodies: this.flags.bodies, heading: createDayHeading() };
     return stream(
-      this.moments(),
+      this.items(),
       this.flags.bodies ? [...COLUMNS, ...BODIES] : COLUMNS,
-      (moment) => momentLine(moment, look),
-      momentId,
+      (item) => itemLine(item, look),
+      itemId,
     );
   }
 
@@ -61,13 +60,13 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
     return wantsColour(this.context, this.context.stdout, this.view.color);
   }
 
-  private async *moments(): AsyncGenerator<unknown> {
-    const { momentDocument } = await import('../../lib/cli/logs/log-line.ts');
+  private async *items(): AsyncGenerator<unknown> {
+    const { itemDocument } = await import('../../lib/cli/logs/log-entry-text.ts');
     const { field, quiet } = this.view;
-    for await (const moment of await this.source()) {
-      const document = momentDocument(moment);
-      // Where a gap has no place in what is printed, it is told beside it.
-      if (moment.type === 'gap' && (quiet || (field !== null && !(field in document)))) {
+    for await (const item of await this.source()) {
+      const document = itemDocument(item);
+      // --quiet and --field cannot show a gap: it becomes a note.
+      if (item.type === 'gap' && (quiet || (field !== null && !(field in document)))) {
         this.note(`note: ${String(document['note'])}`);
       } else yield document;
     }
@@ -75,7 +74,7 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
 
   private async source(): Promise<AsyncGenerator<JournalItem, void, undefined>> {
     const { since, from } = this.flags;
-    const [session, { localMoments, remoteMoments }] = await Promise.all([
+    const [session, { localItems, remoteItems }] = await Promise.all([
       this.session(),
       import('../../lib/cli/logs/log-source.ts'),
     ]);
@@ -85,8 +84,8 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here), and without --since it be
       ...(since === undefined ? {} : { since }),
     };
     return from === undefined
-      ? localMoments(this.context, session, { ...wanted, latest: LATEST })
-      : remoteMoments(this.context, session, { ...wanted, base: from });
+      ? localItems(this.context, session, { ...wanted, latest: LATEST })
+      : remoteItems(this.context, session, { ...wanted, base: from });
   }
 }
 

@@ -5,8 +5,15 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { id, instant } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
 import type { Session } from '../../lib/cli/session.ts';
-import { adviceLines, completed, documentOf, withFlags, withPrefix } from '../../lib/cli/logs/ticket.ts';
-import { isEndpoint, KEY_PREFIX } from '../../lib/cli/logs/ticket-words.ts';
+import {
+  adviceLines,
+  checkEndpoint,
+  completeTicket,
+  KEY_PREFIX_HINT,
+  ticketDocument,
+  withFlags,
+  withPrefix,
+} from '../../lib/cli/logs/fill-ticket.ts';
 import { Failure, usage } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/support-ticket.ts';
@@ -15,7 +22,7 @@ import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
   static override summary = 'write the ticket that support asks for, redacted';
   static override description =
-    'Takes what the log of this machine knows of the request, and asks on a terminal for what is missing. Prints it; --copy puts it into the clipboard, --output into a file. Nothing is sent.';
+    'Uses what the log of this machine has of the request, and asks on a terminal for what is missing. Prints the ticket; --copy copies it to the clipboard, --output writes it to a file. Nothing is sent.';
   static override examples = [
     "<%= config.bin %> support report req_7Hs2bV9k4LmQ --expected '201 Created'",
     '<%= config.bin %> support report req_7Hs2bV9k4LmQ --no-input --json | jq -r .tickets[0].actual',
@@ -34,37 +41,37 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
     })(),
     env: Flags.option({
       options: ['sandbox', 'live', 'local'] as const,
-      summary: 'where the call went [default: from the log]',
+      summary: 'environment of the call [default: from the log]',
     })(),
     endpoint: Flags.string({
       helpValue: "<'METHOD path'>",
-      summary: 'which call it was [default: from the log]',
+      summary: 'method and path of the call [default: from the log]',
       parse: async (given) => {
-        const judged = isEndpoint(given);
-        return judged === true ? given : refuse('that is not a method and a path', judged);
+        const checked = checkEndpoint(given);
+        return checked === true ? given : refuse('not a method and a path', checked);
       },
     }),
-    time: instant({ summary: 'when it was [default: from the log]' }),
+    time: instant({ summary: 'time of the call [default: from the log]' }),
     'key-prefix': Flags.string({
       helpValue: '<prefix>',
       summary: 'prefix of the key that was used, such as sk_test_ [default: from the log]',
-      parse: async (given) => prefixOf(given) ?? refuse('that is not the prefix of a key', KEY_PREFIX),
+      parse: async (given) => prefixOf(given) ?? refuse('not a key prefix', KEY_PREFIX_HINT),
     }),
     'idempotency-key': Flags.string({ helpValue: '<key>', summary: 'key of a write [default: from the log]' }),
-    copy: notForAgents(Flags.boolean({ summary: 'into the clipboard', exclusive: ['output'] })),
-    output: notForAgents(Flags.string({ char: 'o', helpValue: '<file>', summary: 'into a file' })),
+    copy: notForAgents(Flags.boolean({ summary: 'copy the ticket to the clipboard', exclusive: ['output'] })),
+    output: notForAgents(Flags.string({ char: 'o', helpValue: '<file>', summary: 'write the ticket to a file' })),
   };
 
   async run(): Promise<Result> {
     const tickets = await this.tickets();
     const written = tickets.map((ticket) => ticketText(ticket)).join(`\n\n${'-'.repeat(60)}\n\n`);
-    const document = { tickets: tickets.map(documentOf), text: written };
+    const document = { tickets: tickets.map(ticketDocument), text: written };
     if (!this.view.json && this.view.field === null) for (const line of adviceLines(tickets)) this.note(line);
     const ids = tickets.map(({ requestId }) => requestId).join(', ');
     if (this.flags.output !== undefined) {
       const file = resolve(this.context.cwd, this.flags.output);
       await writeFile(file, `${written}\n`, { mode: 0o600 }).catch((error: unknown) => {
-        throw usage(`the file cannot be written: ${file}`, { param: '--output', next: 'choose another place' }, error);
+        throw usage(`cannot write ${file}`, { param: '--output', next: 'choose another file' }, error);
       });
       return object({ ...document, file }, { id: file, human: `the ticket for ${ids} is in ${file}\n` });
     }
@@ -74,7 +81,7 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
       const how =
         by === 'program'
           ? 'is in the clipboard'
-          : 'was handed to the terminal for its clipboard; not every terminal takes it';
+          : 'was sent to the terminal for its clipboard; not every terminal accepts it';
       return object({ ...document, copied_by: by }, { id: ids, human: `the ticket for ${ids} ${how}\n` });
     }
     return text(written, document);
@@ -86,12 +93,12 @@ export default class SupportReport extends BaseCommand<typeof SupportReport> {
     for (const requestId of [this.args.id].flat()) {
       const logged = ticketOf(requestId, await this.entriesOf(session, requestId));
       const known = withPrefix(withFlags(logged, this.flags), session);
-      tickets.push(await completed(this.context, known, this.mayAsk));
+      tickets.push(await completeTicket(this.context, known, this.mayAsk));
     }
     return tickets;
   }
 
-  /** A log that cannot be read is as good as none: flags and answers can say what it does not. */
+  /** What the journal has of the request. A log that cannot be read is a warning: flags and prompts can fill in the rest. */
   private async entriesOf(session: Session, requestId: string): Promise<JournalEntry[]> {
     const { exchangesOf } = await import('../../lib/journal/query.ts');
     try {

@@ -1,45 +1,91 @@
-/** Where `logs tail` reads: the journal of this machine, or the request log of a sandbox elsewhere. */
+/** What the log commands read: the filter flags, and the journal of this machine or the request log of a sandbox elsewhere. */
+import * as Flags from '@oclif/core/flags';
 import { isLoopback } from '../../contract/environments.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import { usage } from '../../failure.ts';
-import type { JournalFilter, JournalItem } from '../../journal/follow.ts';
+import type { JournalItem } from '../../journal/follow.ts';
+import type { JournalFilter } from '../../journal/query.ts';
 import type { Context } from '../context.ts';
 import { openLocalStore } from '../local-store.ts';
 import { note } from '../output/write.ts';
 import type { Session } from '../session.ts';
 
-interface Wanted {
+/** The filters (command-line.md#commands). They combine: an entry must match all that are given. */
+export const filterFlags = {
+  status: Flags.string({
+    helpValue: '<status>',
+    summary: 'only this status or class: 429, 4xx',
+    parse: async (text) => {
+      if (/^[1-5](\d\d|xx)$/i.test(text)) return text.toLowerCase();
+      throw usage(`${JSON.stringify(text.slice(0, 40))} is not a status`, { next: 'write 429 or 4xx' });
+    },
+  }),
+  method: Flags.string({
+    helpValue: '<method>',
+    summary: 'only this method',
+    parse: async (text) => text.toUpperCase(),
+  }),
+  path: Flags.string({ helpValue: '<glob>', summary: "only matching paths: '/applications*'" }),
+  'request-id': Flags.string({ helpValue: '<id>', summary: 'only this request' }),
+  source: Flags.option({
+    options: ['cli', 'sandbox', 'proxy', 'listener'] as const,
+    summary: 'only what this source logged',
+  })(),
+};
+
+interface FilterFlags {
+  status?: string | undefined;
+  method?: string | undefined;
+  path?: string | undefined;
+  'request-id'?: string | undefined;
+  source?: 'cli' | 'sandbox' | 'proxy' | 'listener' | undefined;
+}
+
+/** The filter that these flags describe. */
+export function filterOf(flags: FilterFlags): JournalFilter {
+  const { status, method, path, source } = flags;
+  const requestId = flags['request-id'];
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(method === undefined ? {} : { method }),
+    ...(path === undefined ? {} : { path }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(source === undefined ? {} : { source }),
+  };
+}
+
+interface LogQuery {
   filter: JournalFilter;
   follow: boolean;
   /** Milliseconds since the epoch. */
   since?: number;
 }
 
-type Moments = AsyncGenerator<JournalItem, void, undefined>;
+type Items = AsyncGenerator<JournalItem, void, undefined>;
 
-/** @param wanted `latest`: how many are shown first without `since` */
-export async function localMoments(
+/** Entries of the journal of this machine. @param latest how many are shown first without `since` */
+export async function localItems(
   context: Context,
   session: Session,
-  { latest, ...wanted }: Wanted & { latest: number },
-): Promise<Moments> {
+  { latest, ...wanted }: LogQuery & { latest: number },
+): Promise<Items> {
   const { follow } = await import('../../journal/follow.ts');
   return follow({
     ...wanted,
     store: session.store(),
-    // The file may be set aside and begun anew by any process, while this one looks on.
+    // Any process may replace a damaged file with a new one while this one reads.
     reopen: () => openLocalStore(context),
     signal: context.signal,
     ...(wanted.since === undefined ? { last: latest } : {}),
   });
 }
 
-/** The token in `CREDICORP_SANDBOX_LOG_TOKEN` opens the log there (sandbox.md#admin-routes). */
-export async function remoteMoments(
+/** Entries of a sandbox elsewhere. The token in `CREDICORP_SANDBOX_LOG_TOKEN` gives access to its log (sandbox.md#admin-routes). */
+export async function remoteItems(
   context: Context,
   session: Session,
-  { follow, base, ...wanted }: Wanted & { base: string },
-): Promise<Moments> {
+  { follow, base, ...wanted }: LogQuery & { base: string },
+): Promise<Items> {
   const [{ followRemote, readRemote }, { sleep }, transport] = await Promise.all([
     import('../../journal/remote.ts'),
     import('../../api/retry.ts'),
@@ -48,7 +94,7 @@ export async function remoteMoments(
   const token = context.env['CREDICORP_SANDBOX_LOG_TOKEN'];
   const url = new URL(base);
   if (token && url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    note(context, `note: the log token travels unencrypted to ${url.host}`);
+    note(context, `note: the log token is sent unencrypted to ${url.host}`);
   }
   if (token) session.hide(token);
   const options = {
@@ -59,30 +105,27 @@ export async function remoteMoments(
     sleep,
     signal: context.signal,
     onBreak: (why: string) => note(context, `note: ${why}; trying again`),
-    onClock: tellClock(context),
+    onClock: noteClock(context),
   };
   return follow ? followRemote(options) : readRemote(options);
 }
 
-/** A sandbox may live at another time than we do; `--since` would then find nothing, and nobody would know why. */
-function tellClock(context: Context): (clock: number) => void {
-  let told = false;
+/** Says once that the sandbox's clock differs from ours: `--since` would find nothing, and nobody would know why. */
+function noteClock(context: Context): (clock: number) => void {
+  let noted = false;
   return (clock) => {
-    if (told || Math.abs(clock - context.now()) < ANOTHER_TIME_MS) return;
-    told = true;
-    note(
-      context,
-      `note: the clock of that sandbox shows ${isoSeconds(clock)}; its entries, and --since, are by that clock`,
-    );
+    if (noted || Math.abs(clock - context.now()) < CLOCK_DIFFERENCE_MS) return;
+    noted = true;
+    note(context, `note: the clock of that sandbox is at ${isoSeconds(clock)}; its entries and --since use that clock`);
   };
 }
 
-const ANOTHER_TIME_MS = 60_000;
+const CLOCK_DIFFERENCE_MS = 60_000;
 
-/** Scheme, host and port of a sandbox. Plain http is what it speaks, on another machine too. @throws Failure `usage` */
+/** Scheme, host and port of a sandbox; plain http is allowed, on another machine too. @throws Failure `usage` */
 export function remoteBase(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
   if (plain && url.pathname === '/' && !/[?#]/.test(text)) return url.origin;
-  throw usage('that is not the address of a sandbox', { param: '--from', next: 'write --from http://host:4010' });
+  throw usage('not the address of a sandbox', { param: '--from', next: 'write --from http://host:4010' });
 }

@@ -18,7 +18,7 @@ const BORDERLESS = {
  * Draws rows under their heads. What is wider than its column is cut, with `…` at the end.
  * @param widths of the columns, in terminal columns; without them each is as wide as its widest cell
  */
-function drawTable(
+export function drawTable(
   heads: readonly string[],
   rows: readonly (readonly string[])[],
   { widths, aligns }: { widths?: readonly number[]; aligns?: readonly HorizontalAlignment[] } = {},

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { createDayHeading, type Paint } from '../../src/lib/cli/output/terminal-text.ts';
-import { entryDocument, momentDocument, momentLine, wholeText } from '../../src/lib/cli/logs/log-line.ts';
-import { statsPicture, timelineSteps } from '../../src/lib/cli/logs/log-pictures.ts';
+import { entryDocument, itemDocument, itemLine, fullText } from '../../src/lib/cli/logs/log-entry-text.ts';
+import { statsCharts, timelineSteps } from '../../src/lib/cli/logs/log-charts.ts';
 import { tabRow } from '../../src/lib/cli/output/format.ts';
 import type { Stats } from '../../src/lib/journal/stats.ts';
 import { NOW, record } from '../journal/support.ts';
@@ -14,7 +14,7 @@ const paint: Paint = { dim: same, bold: same, good: same, bad: same, warn: same 
 // oxlint-disable-next-line no-control-regex
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/;
 
-describe('the picture of the log', () => {
+describe('the charts of the log', () => {
   const calls = fc.nat(1_000_000);
   const ms = fc.double({ min: 0, max: 600_000, noNaN: true });
   const label = fc.string({ unit: 'grapheme-ascii', maxLength: 300 });
@@ -43,9 +43,9 @@ describe('the picture of the log', () => {
     fc.assert(
       fc.property(numbers, fc.integer({ min: 30, max: 300 }), (stats: Stats, columns) => {
         const cut = { ...stats, timeline: stats.timeline.slice(0, timelineSteps(columns)) };
-        const picture = statsPicture(cut, { from: NOW - 1e6, to: NOW, columns, paint });
-        for (const line of picture.split('\n')) assert.ok([...line].length < columns, `${columns}: ${line}`);
-        assert.doesNotMatch(picture, OBEYED);
+        const charts = statsCharts(cut, { from: NOW - 1e6, to: NOW, columns, paint });
+        for (const line of charts.split('\n')) assert.ok([...line].length < columns, `${columns}: ${line}`);
+        assert.doesNotMatch(charts, OBEYED);
       }),
       { numRuns: 300 },
     );
@@ -61,12 +61,12 @@ describe('the picture of the log', () => {
       ],
       endpoints: [{ endpoint: 'GET /x', calls: 3, errors: 2, p50: 1, p95: 2 }],
     };
-    const picture = statsPicture(stats, { from: NOW - 1000, to: NOW, columns: 80, paint });
-    assert.match(picture, /^200 /m);
-    assert.match(picture, /^503! /m);
-    assert.match(picture, /^no answer! /m);
-    assert.match(picture, /^ {5}3 {5}2! .*GET \/x$/m);
-    assert.match(picture, /3 calls, 2 errors \(66\.7 %\)/);
+    const charts = statsCharts(stats, { from: NOW - 1000, to: NOW, columns: 80, paint });
+    assert.match(charts, /^200 /m);
+    assert.match(charts, /^503! /m);
+    assert.match(charts, /^no answer! /m);
+    assert.match(charts, /^ {5}3 {5}2! .*GET \/x$/m);
+    assert.match(charts, /3 calls, 2 errors \(66\.7 %\)/);
   });
 });
 
@@ -83,19 +83,19 @@ describe('a line of the log', () => {
       errorCode: hostile,
     };
     const entry = { seq: 1, ...record({ ...more, requestHeaders: { 'x-a': hostile } }) };
-    const [line = '', ...bodies] = momentLine(entryDocument(entry), look).split('\n');
+    const [line = '', ...bodies] = itemLine(entryDocument(entry), look).split('\n');
     assert.match(line, /^ {2}10:15:00 cli/);
     assert.ok(
       bodies.every((text) => /^[<>] {3}/.test(text)),
       'every other line says whose it is',
     );
-    assert.doesNotMatch(momentLine(entryDocument(entry), look), OBEYED);
-    assert.doesNotMatch(wholeText([entry]), OBEYED);
+    assert.doesNotMatch(itemLine(entryDocument(entry), look), OBEYED);
+    assert.doesNotMatch(fullText([entry]), OBEYED);
   });
 
   it('begins with a sign where the call failed, in colour or not', () => {
     const of = (more: Parameters<typeof record>[0], colour = false): string =>
-      momentLine(entryDocument({ seq: 1, ...record(more) }), { colour, bodies: false, heading: () => null });
+      itemLine(entryDocument({ seq: 1, ...record(more) }), { colour, bodies: false, heading: () => null });
     assert.match(of({}), /^ {2}\d/);
     assert.match(of({ status: 404 }), /^! .* 404 /);
     assert.match(of({ status: null, note: 'timeout', attempt: 2 }), /^! .* FAILED 13ms try 2 timeout /);
@@ -106,7 +106,7 @@ describe('a line of the log', () => {
   it('has the time of day only: day and zone stand above it where they change', () => {
     const heading = createDayHeading();
     const of = (at: string, colour = false): string =>
-      momentLine(entryDocument({ seq: 1, ...record({ at: Date.parse(at) }) }), { colour, bodies: false, heading });
+      itemLine(entryDocument({ seq: 1, ...record({ at: Date.parse(at) }) }), { colour, bodies: false, heading });
     assert.match(of('2026-06-29T10:15:00Z'), /^2026-06-29, times at \+00:00\n {2}10:15:00 /);
     assert.match(of('2026-06-29T23:59:59Z'), /^ {2}23:59:59 /);
     assert.match(of('2026-06-30T00:00:00Z'), /^2026-06-30, times at \+00:00\n {2}00:00:00 /);
@@ -114,8 +114,8 @@ describe('a line of the log', () => {
 
   it('a gap is a gap on a terminal, in a pipe and as JSON', () => {
     for (const why of ['pruned', 'replaced'] as const) {
-      const gap = momentDocument({ type: 'gap', why });
-      assert.match(momentLine(gap, look), /^-- some entries are missing here: .* --$/);
+      const gap = itemDocument({ type: 'gap', why });
+      assert.match(itemLine(gap, look), /^-- some entries are missing here: .* --$/);
       assert.match(tabRow(gap, [{ path: 'at' }, { path: 'note' }]), /^\tsome entries are missing here/);
       assert.deepEqual([gap['type'], gap['why']], ['gap', why]);
     }

@@ -1,16 +1,16 @@
-/** A journal entry as a document, as one calm line, and whole. */
+/** A journal entry as a document, as one line, and in full. */
 import { parseJson, writeJson } from '../../contract/json.ts';
 import type { JournalEntry } from '../../journal/entries.ts';
 import type { JournalItem } from '../../journal/follow.ts';
 import { localTime, plain, plainLine } from '../output/terminal-text.ts';
 
 /** What `logs tail` yields, for `--json`: an entry or a gap. */
-export function momentDocument(moment: JournalItem): Record<string, unknown> {
-  if (moment.type === 'entry') return entryDocument(moment.entry);
-  return { type: 'gap', why: moment.why, note: `some entries are missing here: ${GAPS[moment.why]}` };
+export function itemDocument(item: JournalItem): Record<string, unknown> {
+  if (item.type === 'entry') return entryDocument(item.entry);
+  return { type: 'gap', why: item.why, note: `some entries are missing here: ${GAPS[item.why]}` };
 }
 
-const GAPS = { pruned: 'they were pruned', replaced: 'the log was begun anew' } as const;
+const GAPS = { pruned: 'older entries were deleted', replaced: 'the log was replaced by a new one' } as const;
 
 /** snake_case, times as ISO 8601, nothing left out. */
 export function entryDocument(entry: JournalEntry): Record<string, unknown> {
@@ -43,26 +43,26 @@ export function entryDocument(entry: JournalEntry): Record<string, unknown> {
   };
 }
 
-/** What `--quiet` prints of it: the id that `logs show` takes. */
-export function momentId(moment: unknown): string | null {
-  const entry = moment as Record<string, string | null>;
+/** What `--quiet` prints: the id that `logs show` takes. */
+export function itemId(item: unknown): string | null {
+  const entry = item as Record<string, string | null>;
   return entry['request_id'] ?? entry['delivery_id'] ?? entry['event_id'] ?? null;
 }
 
-export interface Look {
+export interface LineOptions {
   colour: boolean;
-  /** Adds what was sent and what came back below the line. */
+  /** Adds the request and response bodies below the line. */
   bodies: boolean;
-  /** The day and zone to print above a line, where they change. */
+  /** The heading (day and zone) to print above a line, or null. */
   heading: (at: string) => string | null;
 }
 
 /**
- * `  11:14:02 cli      POST   /partner/v1/applications 201 12ms req_… app_…`. What failed begins with `!`, so that it stands out
- * without colour too.
+ * `  11:14:02 cli      POST   /partner/v1/applications 201 12ms req_… app_…`. A failed call begins with `!`, so that it
+ * stands out without colour.
  */
-export function momentLine(moment: unknown, { colour, bodies, heading }: Look): string {
-  const entry = moment as Record<string, string | number | null>;
+export function itemLine(item: unknown, { colour, bodies, heading }: LineOptions): string {
+  const entry = item as Record<string, string | number | null>;
   if (entry['type'] === 'gap') return `-- ${entry['note']} --`;
   const day = heading(String(entry['at']));
   const status = entry['status'];
@@ -87,12 +87,12 @@ export function momentLine(moment: unknown, { colour, bodies, heading }: Look): 
   ].join('\n');
 }
 
-/** One call whole: both ends of it, each try. */
-export function wholeText(entries: readonly JournalEntry[]): string {
-  return `${entries.map((entry) => wholeEntry(entry)).join('\n\n')}\n`;
+/** One call in full: recorded at both ends, each try. */
+export function fullText(entries: readonly JournalEntry[]): string {
+  return `${entries.map((entry) => fullEntry(entry)).join('\n\n')}\n`;
 }
 
-function wholeEntry(entry: JournalEntry): string {
+function fullEntry(entry: JournalEntry): string {
   const seen = `${localTime(entry.at)}, ${entry.environment ?? 'unknown environment'}, seen by ${entry.source}, try ${entry.attempt}`;
   const about = [
     ['idempotency key', entry.idempotencyKey],
@@ -117,15 +117,15 @@ function wholeEntry(entry: JournalEntry): string {
   return plain(lines.join('\n'));
 }
 
-/** JSON is laid out; anything else stays as it came. */
+/** JSON is indented; anything else stays as it is. */
 function bodyLines(body: unknown, mark: string): string[] {
   if (typeof body !== 'string' || body === '') return [];
-  return plain(laidOut(body))
+  return plain(indented(body))
     .split('\n')
     .map((line) => `${mark}   ${line}`);
 }
 
-function laidOut(body: string): string {
+function indented(body: string): string {
   try {
     return writeJson(parseJson(body), 2);
   } catch {

@@ -1,5 +1,6 @@
-/** The journal's numbers drawn for a terminal: bars, a sparkline over time, a histogram, the rate budget. */
+/** Charts of `logs stats` for a terminal: bars, a sparkline over time, a latency histogram, endpoints, the rate budget. */
 import type { Stats } from '../../journal/stats.ts';
+import { drawTable } from '../output/table.ts';
 import { cut, localTime, type Paint, plainLine } from '../output/terminal-text.ts';
 
 const STEPS = '▁▂▃▄▅▆▇█';
@@ -7,7 +8,7 @@ const LABEL = 9;
 const SHOWN_ENDPOINTS = 10;
 
 /** @param columns of the terminal; nothing is wider @param from,to milliseconds since the epoch */
-export function statsPicture(
+export function statsCharts(
   stats: Stats,
   { from, to, columns, paint }: { from: number; to: number; columns: number; paint: Paint },
 ): string {
@@ -31,12 +32,12 @@ export function statsPicture(
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** How many steps the timeline of a terminal so wide has. */
+/** How many steps the timeline has on a terminal of that width. */
 export function timelineSteps(columns: number): number {
   return Math.max(10, Math.min(400, columns - 1 - LABEL - 2));
 }
 
-/** A full block is the busiest step; an empty step is a space, so that one call is seen beside none. */
+/** A full block is the busiest step; a step without calls is a space. */
 function sparkline({ timeline, calls }: Stats, width: number, paint: Paint): string {
   if (calls === 0) return '';
   const most = Math.max(...timeline.map((step) => step.calls), 1);
@@ -84,27 +85,34 @@ function latencyPart({ latency, histogram }: Stats, width: number, paint: Paint)
 
 function endpointPart({ endpoints }: Stats, width: number, paint: Paint): string {
   if (endpoints.length === 0) return '';
-  const lines = endpoints.slice(0, SHOWN_ENDPOINTS).map(({ endpoint, calls, errors, p50, p95 }) => {
-    const numbers = `${String(calls).padStart(6)}  ${(errors === 0 ? '0' : `${errors}!`).padStart(5)}  ${time(p50).padStart(7)}  ${time(p95).padStart(7)}`;
-    const line = cut(`${numbers}  ${plainLine(endpoint)}`, width);
-    return errors > 0 ? paint.bad(line) : line;
-  });
-  const more = endpoints.length - lines.length;
+  const shown = endpoints.slice(0, SHOWN_ENDPOINTS);
+  const table = drawTable(
+    ['calls', 'error', 'p50', 'p95', 'endpoint'],
+    shown.map(({ endpoint, calls, errors, p50, p95 }) => [
+      ...[String(calls), errors === 0 ? '0' : `${errors}!`, time(p50), time(p95), plainLine(endpoint)],
+    ]),
+    { widths: [6, 5, 7, 7, Math.max(1, width - 33)], aligns: ['right', 'right', 'right', 'right', 'left'] },
+  );
+  const [head = '', ...rows] = table
+    .trimEnd()
+    .split('\n')
+    .map((line) => cut(line, width));
+  const lines = rows.map((row, n) => ((shown[n]?.errors ?? 0) > 0 ? paint.bad(row) : row));
+  const more = endpoints.length - shown.length;
   if (more > 0) lines.push(paint.dim(`   and ${more} more: --json shows them`));
-  const title = `${'calls'.padStart(6)}  ${'error'.padStart(5)}  ${'p50'.padStart(7)}  ${'p95'.padStart(7)}  endpoint`;
-  return [paint.dim(cut(title, width)), ...lines].join('\n');
+  return [paint.dim(head), ...lines].join('\n');
 }
 
 function budgetPart({ budgets }: Stats, width: number, now: number, paint: Paint): string {
   if (budgets.length === 0) return '';
   const lines = budgets.map(({ origin, limit, remaining, at, fullAt }) => {
-    // Past the time that was told, the bucket is full again.
+    // After that time the bucket is full again.
     const left = now >= fullAt ? limit : remaining;
-    const said = `${left} of ${limit}, ${now >= fullAt ? 'full again' : `said ${time(Math.max(0, now - at))} ago`}`;
+    const known = `${left} of ${limit}, ${now >= fullAt ? 'full again' : `reported ${time(Math.max(0, now - at))} ago`}`;
     const host = cut(plainLine(origin.replace(/^https?:\/\//, '')), Math.max(8, Math.floor(width / 3)));
-    const room = Math.max(4, width - host.length - said.length - 6);
+    const room = Math.max(4, width - host.length - known.length - 6);
     const full = Math.round((left / limit) * room);
-    const line = cut(`${host}  [${'█'.repeat(full)}${'·'.repeat(room - full)}] ${said}`, width);
+    const line = cut(`${host}  [${'█'.repeat(full)}${'·'.repeat(room - full)}] ${known}`, width);
     return left <= limit / 10 ? paint.warn(line) : line;
   });
   return [paint.dim('rate budget'), ...lines].join('\n');
