@@ -1,6 +1,6 @@
 /** The two programs that `sandbox.ts` compares, each as a process of its own: `bare` is a hono app that answers a constant, `ours` the sandbox. */
 import { Hono } from 'hono';
-import { serve } from '../src/lib/sandbox/server.ts';
+import { serveSandbox } from '../src/lib/sandbox/sandbox-server.ts';
 
 const [side = ''] = process.argv.slice(2);
 const emit = (message: object): void => void process.send?.(message);
@@ -32,7 +32,7 @@ if (side === 'bare') {
   const { serve: listen } = await loadAdapter();
   listen({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, ({ port }) => emit({ url: `http://127.0.0.1:${port}` }));
 } else {
-  const { url } = await serve({
+  const { url } = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     version: 'bench',

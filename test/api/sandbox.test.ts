@@ -10,7 +10,7 @@ import { createTransport, type Transport } from '../../src/lib/api/transport.ts'
 import { lookAtDecision, waitForDecision } from '../../src/lib/api/wait.ts';
 import { writeJson } from '../../src/lib/contract/json.ts';
 import { Failure } from '../../src/lib/failure.ts';
-import { serve, type Served } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox, type Served } from '../../src/lib/sandbox/sandbox-server.ts';
 
 /** Sandbox time runs this many times faster than ours; the client's clock and waits run with it. */
 const SPEED = 10;
@@ -20,7 +20,7 @@ let startedAt: number;
 
 before(async () => {
   startedAt = Date.now();
-  served = await serve({
+  served = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     version: '0.0.0',
@@ -196,7 +196,14 @@ describe('client and sandbox', () => {
 
   it('200 payment links go out at the ceiling of tier build without a single 429', async () => {
     // Its limits run on the clock it is handed, ten times as fast as ours.
-    const build = await serve({ host: '127.0.0.1', port: 0, version: '0.0.0', seed: 'pace-test', now, tier: 'build' });
+    const build = await serveSandbox({
+      host: '127.0.0.1',
+      port: 0,
+      version: '0.0.0',
+      seed: 'pace-test',
+      now,
+      tier: 'build',
+    });
     let refused = 0;
     const record: ClientOptions['record'] = ({ status }) => void (refused += status === 429 ? 1 : 0);
     const client = clientOf('sk_test_local', { base: build.url, record });

@@ -18,7 +18,7 @@ import { introspect } from '../../src/lib/auth/token/introspect.ts';
 import { memoryVault } from '../../src/lib/auth/vaults/open-vault.ts';
 import type { Vault } from '../../src/lib/auth/vaults/vault.ts';
 import { Failure } from '../../src/lib/failure.ts';
-import { serve } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { freshFolder } from '../support/folder.ts';
 import { profile, sources } from './sources.ts';
 import { grant, say, send, tokenPlane } from './token-plane.ts';
@@ -227,7 +227,7 @@ describe('introspection', () => {
 
 describe('against the embedded sandbox', () => {
   it('signs in, lends, introspects', async (t) => {
-    const served = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'auth', now: Date.now });
+    const served = await serveSandbox({ host: '127.0.0.1', port: 0, version: '0', seed: 'auth', now: Date.now });
     t.after(() => served.close());
     const options = desk({ profile: localProfile(served.url), secret: 'csk_sbx_local' });
     const outcome = await signIn(options);

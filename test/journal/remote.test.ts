@@ -10,7 +10,7 @@ import { Failure } from '../../src/lib/failure.ts';
 import type { JournalItem } from '../../src/lib/journal/follow.ts';
 import { followRemote, readRemote, type RemoteOptions } from '../../src/lib/journal/remote.ts';
 import { readServerEvents, type ServerEvent } from '../../src/lib/journal/server-events.ts';
-import { serve, type Served } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox, type Served } from '../../src/lib/sandbox/sandbox-server.ts';
 import { type RudeServer, startRudeServer } from '../support/rude-server.ts';
 
 async function* piecesOf(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
@@ -44,7 +44,7 @@ const answering =
   (status: number): RemoteOptions['stream'] =>
   async () => ({ status, headers: {}, body: piecesOf(Buffer.alloc(0), []) });
 const sandbox = (seed: string, port = 0): Promise<Served> =>
-  serve({ host: '127.0.0.1', port, version: '0.0.0', seed, now: Date.now });
+  serveSandbox({ host: '127.0.0.1', port, version: '0.0.0', seed, now: Date.now });
 
 /** One request over a connection of its own. */
 async function visit(url: string): Promise<void> {

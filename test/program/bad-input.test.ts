@@ -5,12 +5,12 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { type Ended, freshHome, runScript } from '../support/spawn.ts';
 
 let api: Served;
 before(async () => {
-  api = await serve({ host: '127.0.0.1', port: 0, seed: 'bad', version: '0', now: Date.now });
+  api = await serveSandbox({ host: '127.0.0.1', port: 0, seed: 'bad', version: '0', now: Date.now });
 });
 after(() => api.close());
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
@@ -12,7 +12,14 @@ let api: Served;
 let env: Record<string, string>;
 
 before(async () => {
-  api = await serve({ host: '127.0.0.1', port: 0, seed: 'bulk', version: '0', now: Date.now, autoSubmit: false });
+  api = await serveSandbox({
+    host: '127.0.0.1',
+    port: 0,
+    seed: 'bulk',
+    version: '0',
+    now: Date.now,
+    autoSubmit: false,
+  });
   env = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url };
 });
 after(async () => {
@@ -201,7 +208,7 @@ test('killed ten times at random moments and run to its end: each row exactly on
   const rows = Array.from({ length: many }, (_, n) => `16093826,killed-${n % (many / 2)}`).join('\n');
   const path = file('killed.csv', `company,reference\n${rows}\n`);
   const args = ['apps', 'create', '--from', path, '--json', '--concurrency', '8'];
-  const killed = await serve({ ...{ host: '127.0.0.1', port: 0, seed: 'killed', version: '0' }, now: Date.now });
+  const killed = await serveSandbox({ ...{ host: '127.0.0.1', port: 0, seed: 'killed', version: '0' }, now: Date.now });
   try {
     const own = { ...env, CC_BASE: killed.url };
     const made = new Map<number, string>();

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { baseEnvironment, keyringMissing, startKeyring, startSession } from '../support/keyring.ts';
 import { type Ended, freshHome, runScript } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
@@ -20,7 +20,7 @@ interface Check {
 
 let api: Served;
 before(async () => {
-  api = await serve({ host: '127.0.0.1', port: 0, seed: 'doctor', version: '0', now: Date.now });
+  api = await serveSandbox({ host: '127.0.0.1', port: 0, seed: 'doctor', version: '0', now: Date.now });
 });
 after(() => api.close());
 

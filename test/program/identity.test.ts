@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
 
 const program = 'bin/run.js';
@@ -14,7 +14,7 @@ const calls: ExchangeRecord[] = [];
 let api: Served;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     seed: 'identity',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { finish, freshHome, root, type Ended } from '../support/spawn.ts';
 import { spawn } from 'node:child_process';
 
@@ -11,7 +11,7 @@ const home = freshHome();
 let api: Served;
 
 before(async () => {
-  api = await serve({ host: '127.0.0.1', port: 0, seed: 'keychain', version: '0', now: Date.now });
+  api = await serveSandbox({ host: '127.0.0.1', port: 0, seed: 'keychain', version: '0', now: Date.now });
   // The program as it is built, but for its helper: this one is a keychain of its own and writes down how it is used.
   for (const file of ['bin', 'package.json', 'oclif.manifest.json'])
     cpSync(join(root, file), join(home.path, 'program', file), { recursive: true });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { osVault } from '../../src/lib/auth/vaults/os-vault.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import {
   baseEnvironment,
   keyringMissing,
@@ -23,7 +23,7 @@ const calls: ExchangeRecord[] = [];
 let api: Served;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     seed: 'keychain',

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { freshHome, root, start } from '../support/spawn.ts';
 
 const MANY = 100_000;
@@ -15,7 +15,7 @@ let api: Served;
 let env: Record<string, string>;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     ...{ host: '127.0.0.1', port: 0, seed: 'lists', version: '0', now: Date.now },
     ...{ tier: 'scale', rateLimit: false, autoSubmit: false },
   });

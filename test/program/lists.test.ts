@@ -1,7 +1,7 @@
 /** Lists page by page: resumable, also from where one failed. How much memory a long one takes: lists.alone.ts. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { finish, freshHome, root, runScript, start } from '../support/spawn.ts';
 import { onTerminal } from '../support/terminal.ts';
 
@@ -10,7 +10,7 @@ let api: Served;
 let env: Record<string, string>;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     ...{ host: '127.0.0.1', port: 0, seed: 'lists', version: '0', now: Date.now },
     ...{ tier: 'scale', rateLimit: false, autoSubmit: false },
   });

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { unpacked } from '../support/packed.ts';
 import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
 
@@ -13,7 +13,7 @@ let api: Served;
 let requests = 0;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     ...{ host: '127.0.0.1', port: 0, seed: 'pipes', version: '0', now: Date.now },
     ...{ tier: 'scale', rateLimit: false, record: () => (requests += 1) },
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { type Ended, freshHome, runScript } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
@@ -12,7 +12,7 @@ let api: Served;
 let env: Record<string, string>;
 
 before(async () => {
-  api = await serve({ host: '127.0.0.1', port: 0, seed: 'all', version: '0', now: Date.now, tier: 'scale' });
+  api = await serveSandbox({ host: '127.0.0.1', port: 0, seed: 'all', version: '0', now: Date.now, tier: 'scale' });
   const bin = join(home.path, 'bin');
   mkdirSync(bin);
   writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\nprintf '%s\\n' "$#" "$@" >> '${home.path}/opened'\n`);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { freshHome, runScript } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
@@ -14,7 +14,7 @@ const calls: ExchangeRecord[] = [];
 let api: Served;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     seed: 'terminal',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
 import { after, before, test } from 'node:test';
-import { type Served, serve } from '../../src/lib/sandbox/server.ts';
+import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { receive, smallApp } from '../support/receiving.ts';
 import { finish, freshHome, runScript, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
@@ -13,7 +13,7 @@ let api: Served;
 let env: Record<string, string>;
 
 before(async () => {
-  api = await serve({
+  api = await serveSandbox({
     ...{ host: '127.0.0.1', port: 0, seed: 'waits', version: '0', now: Date.now, clock: { frozen: true } },
     record: ({ method, path }) => {
       if (method === 'GET' && /\/(applications|decisions)\/app_/.test(path)) polls.emit('poll', performance.now());

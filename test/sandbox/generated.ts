@@ -1,6 +1,6 @@
 /** Requests nobody meant well, for property tests: odd paths, bodies of every kind, names that pollute prototypes, foreign hosts. */
 import fc from 'fast-check';
-import type { Incoming } from '../../src/lib/sandbox/http/call.ts';
+import type { SandboxRequest } from '../../src/lib/sandbox/http/call.ts';
 
 const IDS = [
   'app_x',
@@ -149,7 +149,7 @@ const headers = fc
     Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
   );
 
-export const incoming: fc.Arbitrary<Incoming> = fc.record({
+export const incoming: fc.Arbitrary<SandboxRequest> = fc.record({
   method: fc.constantFrom('GET', 'POST', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PUT', 'TRACE', 'BREW'),
   path,
   query: fc.constantFrom(

@@ -18,7 +18,7 @@ import {
   WebhookEndpoint,
 } from '../../src/lib/contract/resources.ts';
 import { PARTNER_ROUTES } from '../../src/lib/contract/scopes.ts';
-import { serve } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { bench, type Bench, type Body, type Reply } from './support.ts';
 
 const run = promisify(execFile);
@@ -247,7 +247,7 @@ async function curl(t: TestContext): Promise<string | null> {
 
 test('the curl lines of the reference page work as they stand', async (t) => {
   if ((await curl(t)) === null) return;
-  const { url, close } = await serve({
+  const { url, close } = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     version: '0',
@@ -282,7 +282,7 @@ test('the curl lines of the reference page work as they stand', async (t) => {
 
 test('the curl lines of the guide work as they stand', async (t) => {
   if ((await curl(t)) === null) return;
-  const { url, close } = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now });
+  const { url, close } = await serveSandbox({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now });
   t.after(close);
   const guide = readFileSync(new URL('../../docs/sandbox.md', import.meta.url), 'utf8');
   const lines = guide.split('\n').filter((line) => line.startsWith('curl '));

@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { OAuthProblemBody, ProblemBody } from '../../src/lib/contract/problem-shape.ts';
 import { DROPPED, type Outgoing } from '../../src/lib/sandbox/http/call.ts';
-import { serve } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { incoming } from './generated.ts';
 import { bench } from './support.ts';
 
@@ -63,7 +63,7 @@ function held(kind: string): number {
 }
 
 test('drippers, header floods, 20 MB bodies and broken-off requests leave no socket, no timer and no heap', async () => {
-  const { url, close } = await serve({
+  const { url, close } = await serveSandbox({
     host: '127.0.0.1',
     port: 0,
     version: '0',

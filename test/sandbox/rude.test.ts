@@ -3,10 +3,17 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { serve, type Served } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox, type Served } from '../../src/lib/sandbox/sandbox-server.ts';
 
 async function open(t: TestContext): Promise<Served> {
-  const served = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now, rateLimit: false });
+  const served = await serveSandbox({
+    host: '127.0.0.1',
+    port: 0,
+    version: '0',
+    seed: 'ci',
+    now: Date.now,
+    rateLimit: false,
+  });
   t.after(() => served.close());
   return served;
 }
@@ -61,7 +68,14 @@ test('tricks with the path open nothing', async (t) => {
 });
 
 test('a client that sends its headers drop by drop is sent away', async (t) => {
-  const served = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now, patienceMs: 300 });
+  const served = await serveSandbox({
+    host: '127.0.0.1',
+    port: 0,
+    version: '0',
+    seed: 'ci',
+    now: Date.now,
+    patienceMs: 300,
+  });
   t.after(() => served.close());
   const socket = connect(Number(new URL(served.url).port), '127.0.0.1');
   socket.on('error', () => {});

@@ -88,8 +88,8 @@ test('a running clock goes on while nobody looks', async (t) => {
 test('kill -9 at any moment loses no acknowledged write', async (t) => {
   const data = place();
   const script = `
-    import { serve } from ${JSON.stringify(new URL('../../src/lib/sandbox/server.ts', import.meta.url).href)};
-    const { url } = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
+    import { serveSandbox } from ${JSON.stringify(new URL('../../src/lib/sandbox/sandbox-server.ts', import.meta.url).href)};
+    const { url } = await serveSandbox({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
     console.log(url);
   `;
   const acknowledged: string[] = [];

@@ -5,11 +5,18 @@ import { connect, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { verify } from '../../src/lib/contract/signature.ts';
 import { Failure } from '../../src/lib/failure.ts';
-import { serve, type Served } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox, type Served } from '../../src/lib/sandbox/sandbox-server.ts';
 import { APPLICATION, type Body } from './support.ts';
 
-async function open(t: TestContext, options: Partial<Parameters<typeof serve>[0]> = {}): Promise<Served> {
-  const served = await serve({ host: '127.0.0.1', port: 0, version: '0.0.0', seed: 'ci', now: Date.now, ...options });
+async function open(t: TestContext, options: Partial<Parameters<typeof serveSandbox>[0]> = {}): Promise<Served> {
+  const served = await serveSandbox({
+    host: '127.0.0.1',
+    port: 0,
+    version: '0.0.0',
+    seed: 'ci',
+    now: Date.now,
+    ...options,
+  });
   t.after(() => served.close());
   return served;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Failure } from '../../src/lib/failure.ts';
-import { serve } from '../../src/lib/sandbox/server.ts';
+import { serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { APPLICATION, bench, type Body } from './support.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'credicorp-unwritable-'));
@@ -24,10 +24,10 @@ test(
   { skip: windows },
   async () => {
     const data = place();
-    const module = new URL('../../src/lib/sandbox/server.ts', import.meta.url).href;
+    const module = new URL('../../src/lib/sandbox/sandbox-server.ts', import.meta.url).href;
     const script = `
-    import { serve } from ${JSON.stringify(module)};
-    const { url } = await serve({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
+    import { serveSandbox } from ${JSON.stringify(module)};
+    const { url } = await serveSandbox({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
     console.log(url);
   `;
     // The kernel refuses to let a file grow past this many blocks, as a full disk would; Node ignores the signal that comes with it.
@@ -92,7 +92,7 @@ test('a file that is gone at the end is a plain error, not a silence', async () 
 test('what is answered while the sandbox ends is kept', async () => {
   const data = place();
   const options = { host: '127.0.0.1', port: 0, version: '0', seed: 'ci', now: Date.now, data };
-  const { url, close } = await serve(options);
+  const { url, close } = await serveSandbox(options);
   const send = (path: string, body: object): Promise<Response> =>
     fetch(url + path, {
       method: 'POST',

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { detach } from '../../lib/cli/sandbox/background-sandbox.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { usage } from '../../lib/failure.ts';
@@ -11,7 +10,7 @@ import {
   readyLine,
   sandboxOptions,
   sandboxReady,
-  serveSandbox,
+  startSandbox,
 } from '../../lib/cli/sandbox/start-sandbox.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
@@ -32,7 +31,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   static override flags = SANDBOX_FLAGS;
 
   async run(): Promise<Result> {
-    const options = await sandboxOptions(this.context, this.flags, randomBytes(6).toString('hex'));
+    const options = await sandboxOptions(this.context, this.flags);
     const lock = await holdSandboxLock(this.context);
     if (lock === 'busy') return this.already();
     if (this.flags.background) {
@@ -48,7 +47,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
       return ready === 'already' ? this.already() : object(ready, { id: null });
     }
     const session = await this.session();
-    const server = await serveSandbox(this.context, options, this.config.version, session.writeDown());
+    const server = await startSandbox(this.context, options, this.config.version, session.writeDown());
     const ready = await sandboxReady(this.context, server, options);
     const stop = async (): Promise<void> => {
       await server.stop();

@@ -1,12 +1,12 @@
 /** Request and Response on one side, plain data on the other. */
 import { readStream } from '../http-server/body.ts';
 import type { EventSink } from '../http-server/server-events.ts';
-import { CREDENTIAL_HEADERS, type Answer, type Incoming } from './http/call.ts';
+import { CREDENTIAL_HEADERS, type SandboxAnswer, type SandboxRequest } from './http/call.ts';
 
 /** Bodies over this many bytes are not read (partner-api.md#requests-and-responses). */
 export const BODY_LIMIT = 65_536;
 
-export async function incomingOf(request: Request, peer: string): Promise<Incoming> {
+export async function incomingOf(request: Request, peer: string): Promise<SandboxRequest> {
   const url = new URL(request.url);
   const headers: Record<string, string> = {};
   for (const [name, value] of request.headers) if (!CREDENTIAL_HEADERS.has(name)) headers[name] = value;
@@ -23,14 +23,14 @@ export async function incomingOf(request: Request, peer: string): Promise<Incomi
   };
 }
 
-export function answerOf(answer: Answer, method: string): Response {
+export function answerOf(answer: SandboxAnswer, method: string): Response {
   const { status, headers, stream } = answer;
   if (stream) return new Response(method === 'HEAD' ? null : streamOf(stream), { status, headers });
   const bare = method === 'HEAD' || status === 204 || status === 303;
   return new Response(bare ? null : answer.body, { status, headers });
 }
 
-function streamOf(stream: NonNullable<Answer['stream']>): ReadableStream<Uint8Array> {
+function streamOf(stream: NonNullable<SandboxAnswer['stream']>): ReadableStream<Uint8Array> {
   const closed = new AbortController();
   const encoder = new TextEncoder();
   let ended = false;

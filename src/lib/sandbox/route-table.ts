@@ -3,7 +3,7 @@ import { json } from './http/call.ts';
 import { homeRoutes } from './pages/home.ts';
 import { journeyRoutes } from './pages/journey.ts';
 import { payRoutes } from './pages/pay.ts';
-import type { Route } from './requests/router.ts';
+import type { SandboxRoute } from './requests/router.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { acountpayRoutes } from './routes/acountpay.ts';
 import { adminEventRoutes } from './routes/admin-events.ts';
@@ -12,35 +12,27 @@ import { logRoutes } from './routes/admin-log.ts';
 import { actRoutes, adminRoutes, type AdminTools } from './routes/admin.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { decisionRoutes } from './routes/decisions.ts';
-import { endpointRoutes } from './routes/endpoints.ts';
+import { endpointRoutes } from './routes/webhook-endpoints.ts';
 import { identityRoutes } from './routes/identity-checks.ts';
 import { linkRoutes, paymentRoutes } from './routes/payments.ts';
 import { tokenRoutes } from './routes/oauth.ts';
-import type { Faults } from './state/fault-injection.ts';
-import type { Limits } from './state/rate-limits.ts';
 import type { SandboxState } from './state/state.ts';
 
-export interface RouteTools extends AdminTools {
-  limits: Limits;
-  faults: Faults;
-}
-
-export function routesOf(state: SandboxState, tools: RouteTools): Route[] {
-  const served =
-    state.settings.provider === 'acountpay' ? acountpayRoutes(state, tools.limits) : ownRoutes(state, tools);
+export function routesOf(state: SandboxState, tools: AdminTools): SandboxRoute[] {
+  const served = state.settings.provider === 'acountpay' ? acountpayRoutes(state) : ownRoutes(state);
   return [
     ...served,
     ...adminRoutes(state, tools),
-    ...actRoutes(state, tools.faults),
+    ...actRoutes(state),
     ...adminEventRoutes(state),
-    ...faultRoutes(state, tools.faults),
+    ...faultRoutes(state),
     ...logRoutes(state, tools.log),
   ];
 }
 
-function ownRoutes(state: SandboxState, tools: RouteTools): Route[] {
+function ownRoutes(state: SandboxState): SandboxRoute[] {
   return [
-    ...tokenRoutes(state, tools.limits),
+    ...tokenRoutes(state),
     ...applicationRoutes(state),
     ...decisionRoutes(state),
     ...linkRoutes(state),
@@ -52,13 +44,13 @@ function ownRoutes(state: SandboxState, tools: RouteTools): Route[] {
     ...homeRoutes(state),
     ...referenceRoutes(state),
     ...journeyRoutes(state),
-    ...payRoutes(state, tools.faults),
+    ...payRoutes(state),
   ];
 }
 
 // Keyless routes of the platform (partner-api.md#keyless-routes): always operational unless a fault is set.
 
-function publicRoutes(): Route[] {
+function publicRoutes(): SandboxRoute[] {
   return [
     { method: 'GET', path: '/public/v1/healthz', plane: 'public', handle: () => json(200, { status: 'ok' }) },
     {
@@ -72,7 +64,7 @@ function publicRoutes(): Route[] {
 
 // What the sandbox says about itself to programs and people. Loaded when first asked for: it needs the schema library.
 
-function referenceRoutes(state: SandboxState): Route[] {
+function referenceRoutes(state: SandboxState): SandboxRoute[] {
   const { baseUrl, version } = state.settings;
   return [
     {

@@ -5,19 +5,17 @@ import type { TierName } from '../contract/tiers.ts';
 import { Dispatcher } from './deliveries/dispatcher.ts';
 import { createSender, type Post } from './deliveries/sender.ts';
 import { answerOf, incomingOf } from './fetch.ts';
-import { type Answer, DROPPED, type Incoming, type Outgoing } from './http/call.ts';
+import { type SandboxAnswer, DROPPED, type SandboxRequest, type Outgoing } from './http/call.ts';
 import type { MaybePromise } from './http/maybe-promise.ts';
-import { createStepRunner } from './lifecycle/steps.ts';
+import { createStepRunner } from './lifecycle/due-steps.ts';
 import { createPipeline, type Pipeline, unreadable } from './requests/pipeline.ts';
 import { createRequestLog, type RequestLog } from './requests/request-log.ts';
 import { createRouter } from './requests/router.ts';
 import { routesOf } from './route-table.ts';
 import { withoutCredicorpHeaders } from './routes/acountpay.ts';
 import { Companies } from './state/companies.ts';
-import { createFaults } from './state/fault-injection.ts';
 import type { ReservedCompany } from './state/objects.ts';
 import { openDataFile } from './state/persistence.ts';
-import { Limits } from './state/rate-limits.ts';
 import reserved from './state/reserved-companies.json' with { type: 'json' };
 import { clockAndCounters, restore } from './state/saved-state.ts';
 import { createState, flush, resetState, type SandboxState, type Settings } from './state/state.ts';
@@ -31,9 +29,9 @@ export interface Sandbox {
   /** Answers one request. A connection dropped on purpose rejects with a TypeError, as a lost connection does for `fetch`. */
   fetch(request: Request, peer: Peer): Promise<Response>;
   /** The same as plain data, for the server, which does not use Request and Response. */
-  handle(request: Incoming): MaybePromise<Outgoing>;
+  handle(request: SandboxRequest): MaybePromise<Outgoing>;
   /** The answer to bytes that are no readable request. */
-  unreadable(status: number, message: string): Answer;
+  unreadable(status: number, message: string): SandboxAnswer;
   /** The seed in use: a data file brings its own. */
   readonly seed: string;
   /** Notices for the user about the start. */
@@ -59,7 +57,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   );
   const notices = options.data === undefined ? [] : keepIn(state, options.data);
   const sender = options.post ? { post: options.post, close: () => {} } : createSender();
-  const { handle, log, limits } = assemble(state, options, sender.post);
+  const { handle, log } = assemble(state, options, sender.post);
   return {
     handle,
     async fetch(request, peer) {
@@ -67,7 +65,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       if (outgoing === DROPPED) throw new TypeError('the connection was dropped by a fault');
       return answerOf(outgoing, request.method);
     },
-    unreadable: (status, message) => unreadable(state, limits, status, message),
+    unreadable: (status, message) => unreadable(state, status, message),
     get seed() {
       return state.seed;
     },
@@ -83,34 +81,21 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 }
 
 /** Builds the routes, the pipeline and the dispatcher around a state. */
-function assemble(
-  state: SandboxState,
-  options: SandboxOptions,
-  post: Post,
-): { handle: Pipeline; log: RequestLog; limits: Limits } {
-  const faults = createFaults({
-    newId: (prefix) => state.ids.next(prefix),
-    draw: () => state.ids.draw(),
-    now: () => state.clock.now(),
-  });
-  const limits = new Limits(state.settings.now, state.settings);
+function assemble(state: SandboxState, options: SandboxOptions, post: Post): { handle: Pipeline; log: RequestLog } {
   const log = createRequestLog(state, options.record);
-  const dispatcher = new Dispatcher(state, { post, faults, written: log.writeAttempt });
-  state.clock.onDue(createStepRunner(state, faults, (step) => dispatcher.run(step)));
+  const dispatcher = new Dispatcher(state, { post, written: log.writeAttempt });
+  state.clock.onDue(createStepRunner(state, (step) => dispatcher.run(step)));
   state.clock.onSettled = () => void flush(state);
   const reset = (seed: string | null, keepEndpoints: boolean): void => {
     resetState(state, seed, keepEndpoints);
-    faults.remove(null);
     dispatcher.forget();
-    limits.reset();
     log.clear();
   };
-  const routes = createRouter(routesOf(state, { limits, faults, log, reset }));
-  const pipeline = createPipeline({ state, routes, limits, faults, log });
+  const routes = createRouter(routesOf(state, { log, reset }));
+  const pipeline = createPipeline({ state, routes, log });
   return {
     handle: state.settings.provider === 'acountpay' ? withoutCredicorpHeaders(pipeline) : pipeline,
     log,
-    limits,
   };
 }
 

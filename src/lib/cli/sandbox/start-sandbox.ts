@@ -38,7 +38,7 @@ export interface SandboxFlags {
   'ready-file'?: string | undefined;
 }
 
-export type Prepared = Omit<SandboxOptions, 'baseUrl' | 'version' | 'now' | 'record'> & {
+export type SandboxStartOptions = Omit<SandboxOptions, 'baseUrl' | 'version' | 'now' | 'record'> & {
   host: string;
   port: number;
   readyFile: string | null;
@@ -57,14 +57,14 @@ export interface Ready {
   started_at: string;
 }
 
-export interface Server {
+export interface StartedSandbox {
   url: string;
   /** The one in force: a data file brings its own. */
   seed: string;
   stop(): Promise<void>;
 }
 
-export async function sandboxOptions(context: Context, flags: SandboxFlags, randomSeed: string): Promise<Prepared> {
+export async function sandboxOptions(context: Context, flags: SandboxFlags): Promise<SandboxStartOptions> {
   const start = flags['clock-start'] === undefined ? undefined : Date.parse(flags['clock-start']);
   if (Number.isNaN(start))
     throw usage('the clock start is not an instant', { param: '--clock-start', next: 'write 2026-07-04T10:00:00Z' });
@@ -76,7 +76,7 @@ export async function sandboxOptions(context: Context, flags: SandboxFlags, rand
   return {
     host: flags.host ?? '127.0.0.1',
     port: flags.port ?? 4010,
-    seed: flags.seed ?? randomSeed,
+    seed: flags.seed ?? context.uuid().slice(-12),
     provider: flags.provider ?? 'credicorp',
     tier: flags.tier ?? 'build',
     rateLimit: !flags['no-rate-limit'],
@@ -95,13 +95,13 @@ export async function sandboxOptions(context: Context, flags: SandboxFlags, rand
 }
 
 /** @throws Failure when the port is taken or the data file cannot be used. */
-export async function serveSandbox(
+export async function startSandbox(
   context: Context,
-  prepared: Prepared,
+  prepared: SandboxStartOptions,
   version: string,
   record: WriteDown,
-): Promise<Server> {
-  const { serve } = await import('../../sandbox/server.ts');
+): Promise<StartedSandbox> {
+  const { serveSandbox } = await import('../../sandbox/sandbox-server.ts');
   const { readyFile: _, ...options } = prepared;
   if (!isLoopback(prepared.host)) {
     note(
@@ -109,7 +109,7 @@ export async function serveSandbox(
       `warning: listening on ${prepared.host}: other machines can reach this sandbox; its admin routes stay on loopback`,
     );
   }
-  const server = await serve({ ...options, version, now: context.now, record });
+  const server = await serveSandbox({ ...options, version, now: context.now, record });
   for (const notice of server.sandbox.notices) note(context, `note: ${notice}`);
   return {
     url: server.url,
@@ -130,7 +130,11 @@ export async function serveSandbox(
 }
 
 /** Leaves word for the other commands: the note, the profile `local`, the ready file. */
-export async function sandboxReady(context: Context, server: Server, prepared: Prepared): Promise<Ready> {
+export async function sandboxReady(
+  context: Context,
+  server: StartedSandbox,
+  prepared: SandboxStartOptions,
+): Promise<Ready> {
   const provider = prepared.provider ?? 'credicorp';
   const client = findProvider(provider, context.paths.config).localClient ?? LOCAL_CLIENT;
   const profile = { ...localProfile(server.url), provider, clientId: client.id };

@@ -32,7 +32,7 @@ export const ABREAST = 10;
 export const ATTEMPT_LIMIT_MS = 10_000;
 
 /** Opens a delivery; its first attempt is due at once, or waits while the endpoint is disabled. */
-export function open(state: SandboxState, event: EventKept, endpoint: EndpointKept): DeliveryKept {
+export function openDelivery(state: SandboxState, event: EventKept, endpoint: EndpointKept): DeliveryKept {
   const now = state.clock.now();
   const held = endpoint.resource.status === 'disabled';
   const delivery: DeliveryKept = {
@@ -96,7 +96,7 @@ export function attemptHeaders(
 }
 
 /** The secrets that sign now: two during the 24 h after a rotation (webhooks.md#secret-rotation). */
-export function signingSecrets(state: SandboxState, endpoint: EndpointKept): string[] {
+export function endpointSecrets(state: SandboxState, endpoint: EndpointKept): string[] {
   const { secret, previous } = endpoint;
   if (previous === null || previous.until <= state.clock.now()) return [secret];
   return state.settings.v1Order === 'new-first' ? [secret, previous.secret] : [previous.secret, secret];

@@ -3,8 +3,8 @@
  * failing one never blocks the next. Faults ordered for webhooks act here (sandbox.md#fault-injection).
  */
 import { createHmac } from 'node:crypto';
-import type { Step } from '../state/clock.ts';
-import type { Fault, FaultKind, Faults } from '../state/fault-injection.ts';
+import type { ScheduledStep } from '../state/clock.ts';
+import type { Fault, FaultKind } from '../state/fault-injection.ts';
 import { type DeliveryKept, type EndpointKept, EVENT_LIFE_MS } from '../state/objects.ts';
 import { flush, type SandboxState, save } from '../state/state.ts';
 import {
@@ -15,13 +15,12 @@ import {
   finish,
   hold,
   postpone,
-  signingSecrets,
+  endpointSecrets,
 } from './deliveries.ts';
 import type { DeliveryResult, Post } from './sender.ts';
 
 export interface DispatcherTools {
   post: Post;
-  faults: Faults;
   /** Told of each attempt once it has ended. */
   written(attempt: Attempted): void;
 }
@@ -70,7 +69,7 @@ export class Dispatcher {
   }
 
   /** Does a `deliver` step; the promise settles when the attempt has ended. */
-  run(step: Step): void | Promise<void> {
+  run(step: ScheduledStep): void | Promise<void> {
     const { deliveries, webhook_endpoints: endpoints, clock } = this.#state;
     const delivery = deliveries.get(step.id);
     if (delivery === undefined || delivery.due !== step.due) return undefined;
@@ -103,7 +102,7 @@ export class Dispatcher {
   #holdBackByFault(delivery: DeliveryKept): boolean {
     const { endpoint_id: endpoint, attempts } = delivery.resource;
     if (attempts.length > 0 || this.#heldBackOnce.has(delivery) || this.#heldBack.has(endpoint)) return false;
-    const fault = this.#tools.faults.take(BEFORE, targetOf(delivery));
+    const fault = this.#state.faults.take(BEFORE, targetOf(delivery));
     if (fault === null) return false;
     this.#heldBackOnce.add(delivery);
     if (fault.kind === 'webhook_delay') postpone(this.#state, delivery, this.#state.clock.now() + fault.delay_ms);
@@ -129,11 +128,11 @@ async function attempt(
   delivery: DeliveryKept,
   endpoint: EndpointKept,
 ): Promise<void> {
-  const fault = tools.faults.take(DURING, targetOf(delivery));
+  const fault = state.faults.take(DURING, targetOf(delivery));
   const at = state.clock.now();
   const startedAt = state.settings.now();
   const t = Math.floor(startedAt / 1000) - (fault?.kind === 'webhook_stale' ? STALE_SECONDS : 0);
-  const secrets = fault?.kind === 'webhook_bad_signature' ? [NOBODYS_KEY] : signingSecrets(state, endpoint);
+  const secrets = fault?.kind === 'webhook_bad_signature' ? [NOBODYS_KEY] : endpointSecrets(state, endpoint);
   const headers = attemptHeaders(state, delivery, secrets, t);
   if (fault?.kind === 'webhook_body_only') headers['Credicorp-Signature'] = signBodyOnly(secrets, t, delivery.body);
   const number = delivery.resource.attempts.length + 1;

@@ -12,7 +12,7 @@ import {
   type PaymentKept,
 } from '../state/objects.ts';
 import { newId, type SandboxState, save } from '../state/state.ts';
-import { open } from './deliveries.ts';
+import { openDelivery } from './deliveries.ts';
 
 /** How many of the newest events and deliveries are always kept; older ones stay only while a delivery waits. */
 const KEPT = 2000;
@@ -53,7 +53,7 @@ export function recordEvent(
   save(state, 'events', event);
   for (const watcher of state.watchers) watcher.event(event);
   const wanted = only ? [only] : subscribersOf(state, event);
-  for (const endpoint of wanted) open(state, event, endpoint);
+  for (const endpoint of wanted) openDelivery(state, event, endpoint);
   if (event.n % TIDIED_EACH === 0) prune(state);
   return event;
 }

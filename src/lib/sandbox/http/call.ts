@@ -5,7 +5,7 @@ import type { EventSink } from '../../http-server/server-events.ts';
 /** A sandbox holds three projects, each with credentials and records of its own (sandbox.md#start-up). */
 export type ProjectName = 'local' | 'launch' | 'scale';
 
-export interface Incoming {
+export interface SandboxRequest {
   method: string;
   /** As sent, percent-encoding untouched. */
   path: string;
@@ -20,7 +20,7 @@ export interface Incoming {
   peer: string;
 }
 
-export interface Answer {
+export interface SandboxAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
@@ -42,9 +42,9 @@ export type Stream = (sink: EventSink, closed: AbortSignal) => void;
 /** The connection is closed without an answer (sandbox.md#fault-injection). */
 export const DROPPED = 'dropped';
 
-export type Outgoing = Answer | typeof DROPPED;
+export type Outgoing = SandboxAnswer | typeof DROPPED;
 
-export interface Credential {
+export interface AcceptedCredential {
   project: ProjectName;
   /** What the log shows: a prefix. */
   shown: string;
@@ -52,14 +52,14 @@ export interface Credential {
 }
 
 /** What a handler gets. Handlers add what the request log should show. */
-export interface Call {
-  readonly request: Incoming;
+export interface SandboxCall {
+  readonly request: SandboxRequest;
   readonly requestId: string;
   /** Segments of the path that stand for ids, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly search: URLSearchParams;
   /** Set once the credential was accepted. */
-  credential: Credential | null;
+  credential: AcceptedCredential | null;
   /** The JSON body of a partner or admin request; undefined when there was none. */
   body: unknown;
   readonly notes: string[];
@@ -88,27 +88,27 @@ export interface RateFigures {
 }
 
 /** Compact JSON, members in the order of the value (sandbox.md#determinism). */
-export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
+export function json(status: number, value: unknown, headers: Record<string, string> = {}): SandboxAnswer {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) };
 }
 
-export function empty(status: number, headers: Record<string, string> = {}): Answer {
+export function empty(status: number, headers: Record<string, string> = {}): SandboxAnswer {
   return { status, headers, body: '' };
 }
 
 /** The project of an authenticated call. @throws Error when the route did not ask for a credential: a bug */
-export function projectOf(call: Call): ProjectName {
+export function projectOf(call: SandboxCall): ProjectName {
   if (call.credential === null) throw new Error('a partner route was reached without a credential');
   return call.credential.project;
 }
 
 // One request on its way through the sandbox, and what is learnt about it.
 
-export class OpenCall implements Call {
-  readonly request: Incoming;
+export class OpenCall implements SandboxCall {
+  readonly request: SandboxRequest;
   readonly requestId: string;
   readonly params: Readonly<Record<string, string>>;
-  credential: Credential | null = null;
+  credential: AcceptedCredential | null = null;
   body: unknown = undefined;
   readonly notes: string[] = [];
   resourceIds: string[] = [];
@@ -123,7 +123,7 @@ export class OpenCall implements Call {
   rate: RateFigures | null = null;
   #search: URLSearchParams | null = null;
 
-  constructor(request: Incoming, requestId: string, params: Readonly<Record<string, string>>) {
+  constructor(request: SandboxRequest, requestId: string, params: Readonly<Record<string, string>>) {
     this.request = request;
     this.requestId = requestId;
     this.params = params;

@@ -30,14 +30,14 @@ export function described<T extends z.ZodMiniType>(schema: T, description: strin
   return schema;
 }
 
-export const integer = described(z.int(), 'a whole number');
-export const text = described(z.string(), 'a string');
-export const list = described(z.array(z.string()), 'an array of strings');
-export const email = described(z.stringFormat('email', /^[^\s@]+@[^\s@]+$/), 'an e-mail address');
-export const object = described(z.record(z.string(), z.unknown()), 'an object');
-export const truth = described(z.boolean(), 'true or false');
-export const companyNumber = described(z.string().check(z.regex(/^[A-Za-z0-9]{8}$/)), '8 letters or digits');
-export const day = described(z.stringFormat('date', isDay), 'a date as YYYY-MM-DD');
+export const integerType = described(z.int(), 'a whole number');
+export const textType = described(z.string(), 'a string');
+export const listType = described(z.array(z.string()), 'an array of strings');
+export const emailType = described(z.stringFormat('email', /^[^\s@]+@[^\s@]+$/), 'an e-mail address');
+export const objectType = described(z.record(z.string(), z.unknown()), 'an object');
+export const booleanType = described(z.boolean(), 'true or false');
+export const companyNumberType = described(z.string().check(z.regex(/^[A-Za-z0-9]{8}$/)), '8 letters or digits');
+export const dayType = described(z.stringFormat('date', isDay), 'a date as YYYY-MM-DD');
 
 export function oneOf(...values: string[]): z.ZodMiniType<string> {
   return described(z.enum(values), `one of ${values.join(', ')}`);
@@ -62,7 +62,7 @@ export function upTo(type: z.ZodMiniType<string>, most: number, message?: string
 
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
-export const instant = described(
+export const instantType = described(
   z.stringFormat('date-time', (value) => INSTANT.test(value) && !Number.isNaN(Date.parse(value))),
   'an ISO 8601 instant',
 );
@@ -81,8 +81,8 @@ export function within(type: z.ZodMiniType<number>, least: number, most: number,
 /** A text of limited length. */
 export function textField(path: string, most: number, least = 0): Field {
   const message = `${path} must be ${least > 0 ? `${least} to` : 'at most'} ${most} characters.`;
-  const short = upTo(text, most, message);
-  return { path, type: text, range: least > 0 ? short.check(z.minLength(least, message)) : short };
+  const short = upTo(textType, most, message);
+  return { path, type: textType, range: least > 0 ? short.check(z.minLength(least, message)) : short };
 }
 
 /** Strings by name. A record of zod would pass over a member named `__proto__`, here it is allowed like any other name. */
@@ -132,7 +132,7 @@ function keysOf(path: string): readonly string[] {
 }
 
 /** Both passes. @throws Refusal 400 or 422 */
-export function judge(body: unknown, fields: readonly Field[]): void {
+export function validate(body: unknown, fields: readonly Field[]): void {
   validateTypes(body, fields);
   validateRanges(body, fields);
 }

@@ -1,6 +1,6 @@
 /** A request the sandbox answers with the error envelope (partner-api.md#errors). Thrown by handlers, turned into an answer by the pipeline. */
 import { problem, type ProblemCode, type ProblemDetail } from '../../contract/problem.ts';
-import { type Answer, type Call, json } from './call.ts';
+import { type SandboxAnswer, type SandboxCall, json } from './call.ts';
 
 export interface RefusalFacts {
   param?: string;
@@ -30,7 +30,7 @@ export function refuse(code: ProblemCode, message: string, param?: string, facts
 // A refusal as the error envelope of partner-api.md#errors.
 
 /** Any other thrown value is a bug of the sandbox: 500, and its trace goes to the notes of the log. */
-export function refusalAnswer(call: Call, error: unknown): Answer {
+export function refusalAnswer(call: SandboxCall, error: unknown): SandboxAnswer {
   const known = error instanceof Refusal ? error : new Refusal('internal_error', 'The sandbox failed on this request.');
   if (known !== error)
     call.notes.push(`bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

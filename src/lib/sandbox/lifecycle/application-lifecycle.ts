@@ -1,7 +1,7 @@
 /** How an application moves (sandbox.md#lifecycle-timings). A step whose application has moved on does nothing. */
 import { applicationData, changes, decisionData, emit } from '../deliveries/emitted-events.ts';
-import type { Step } from '../state/clock.ts';
-import { conditionsOf, judge, offer, type Underwriting, waitForDecision, WAITS } from '../state/companies.ts';
+import type { ScheduledStep } from '../state/clock.ts';
+import { conditionsOf, underwrite, offer, type Underwriting } from './underwriting.ts';
 import type {
   ApplicationKept,
   ApplicationObject,
@@ -11,7 +11,10 @@ import type {
 } from '../state/objects.ts';
 import { newId, plan, type SandboxState, save, stamp } from '../state/state.ts';
 
-/** Changes members of an application and emits `application.updated`; `tellFirst` names an event to emit before it. */
+/** How long a decision of `slow_approve` takes (sandbox.md#companies). */
+const SLOW_DECISION_MS = 10_150;
+
+/** Changes members of an application; returns what changed. */
 function change(state: SandboxState, kept: ApplicationKept, to: Partial<ApplicationObject>): Record<string, unknown> {
   const before = { ...kept.resource };
   Object.assign(kept.resource, to, { updated_at: stamp(state) });
@@ -29,8 +32,8 @@ export function submit(state: SandboxState, kept: ApplicationKept): void {
   emit(state, kept.project, 'application.submitted', applicationData(kept));
   emitUpdated(state, kept, previous);
   const company = companyOf(state, kept);
-  plan(state, 'review', kept.resource.id, WAITS.review);
-  plan(state, 'decide', kept.resource.id, waitForDecision(company.effect));
+  plan(state, 'review', kept.resource.id);
+  plan(state, 'decide', kept.resource.id, company.effect === 'slow_approve' ? SLOW_DECISION_MS : undefined);
 }
 
 /** The caller has checked that the status allows it. */
@@ -40,7 +43,7 @@ export function withdraw(state: SandboxState, kept: ApplicationKept): void {
 }
 
 /** Does one of the steps of an application. */
-export function runApplicationStep(state: SandboxState, step: Step): void {
+export function runApplicationStep(state: SandboxState, step: ScheduledStep): void {
   const kept = state.applications.get(step.id);
   if (kept === undefined) return;
   const { status } = kept.resource;
@@ -73,11 +76,11 @@ function decide(state: SandboxState, kept: ApplicationKept): void {
     },
   };
   const company = companyOf(state, kept);
-  const underwriting = judge(company, amount_pence);
+  const underwriting = underwrite(company, amount_pence);
   settle(state, decision, underwriting, company);
   state.decisions.add(decision);
   conclude(state, kept, decision);
-  if (underwriting.resolves) plan(state, 'resolve', id, WAITS.resolve);
+  if (underwriting.resolves) plan(state, 'resolve', id);
 }
 
 /** The underwriter of the sandbox approves. */
@@ -100,7 +103,7 @@ function refresh(state: SandboxState, kept: ApplicationKept): void {
   const company = companyOf(state, kept);
   if (outcome !== 'declined') Object.assign(decision.resource, inputs);
   const underwriting =
-    outcome === 'referred' ? judge(company, inputs.amount_pence) : { outcome, reason, resolves: false };
+    outcome === 'referred' ? underwrite(company, inputs.amount_pence) : { outcome, reason, resolves: false };
   settle(state, decision, underwriting, company);
   conclude(state, kept, decision, before);
 }

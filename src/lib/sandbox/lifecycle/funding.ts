@@ -1,9 +1,8 @@
 /** Funding and what follows: the account and its repayment schedule (sandbox.md#funding). */
 import { isoSeconds } from '../../contract/time.ts';
 import { accountData, applicationData, changes, emit } from '../deliveries/emitted-events.ts';
-import type { Step } from '../state/clock.ts';
-import { repayment, WAITS } from '../state/companies.ts';
-import type { Faults } from '../state/fault-injection.ts';
+import type { ScheduledStep } from '../state/clock.ts';
+import { repayment } from './underwriting.ts';
 import type { AccountKept, AccountObject, ApplicationKept, PaymentKept } from '../state/objects.ts';
 import { newId, plan, planAt, type SandboxState, save, stamp } from '../state/state.ts';
 import { decisionOf } from './application-lifecycle.ts';
@@ -106,7 +105,7 @@ export function dueDate(opened: number, n: number): number {
 }
 
 /** The step of a due date: a direct debit that ends 300 ms later. */
-export function runCollection(state: SandboxState, step: Step): void {
+export function runCollection(state: SandboxState, step: ScheduledStep): void {
   const kept = state.accounts.get(step.id);
   if (kept === undefined || kept.resource.status === 'closed') return;
   const payment = openPayment(state, {
@@ -119,12 +118,12 @@ export function runCollection(state: SandboxState, step: Step): void {
     metadata: {},
     account: kept.resource.id,
   });
-  plan(state, 'payment', payment.resource.id, WAITS.payment);
+  plan(state, 'payment', payment.resource.id);
 }
 
 /** The end of a collection: the date moves on whether it was paid or not. */
-export function endCollection(state: SandboxState, faults: Faults, payment: PaymentKept, account: AccountKept): void {
-  const fault = faults.take(PAYMENT_FAIL, { applicationId: payment.resource.application_id });
+export function endCollection(state: SandboxState, payment: PaymentKept, account: AccountKept): void {
+  const fault = state.faults.take(PAYMENT_FAIL, { applicationId: payment.resource.application_id });
   const before = { ...account.resource };
   account.collected += 1;
   if (fault === null) {

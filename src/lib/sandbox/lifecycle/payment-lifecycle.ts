@@ -1,9 +1,8 @@
 /** How payments and links move (sandbox.md#amounts-and-test-values, sandbox.md#lifecycle-timings, sandbox.md#payment-page-and-links). */
 import { changes, emit, paymentData } from '../deliveries/emitted-events.ts';
 import type { ProjectName } from '../http/call.ts';
-import type { Step } from '../state/clock.ts';
-import { fateByAmount } from '../state/companies.ts';
-import type { FaultKind, Faults } from '../state/fault-injection.ts';
+import type { ScheduledStep } from '../state/clock.ts';
+import type { FaultKind } from '../state/fault-injection.ts';
 import type { Metadata, PaymentKept, PaymentLinkKept, PaymentObject } from '../state/objects.ts';
 import { newId, type SandboxState, save, stamp } from '../state/state.ts';
 
@@ -69,16 +68,16 @@ export function emitPaymentEnd(state: SandboxState, kept: PaymentKept, previous:
 export const PAYMENT_FAIL: ReadonlySet<FaultKind> = new Set(['payment_fail']);
 
 /** What becomes of a payment: the rule of its amount, or a fault where it would settle. Null: it stays under way. */
-export function outcomeOf(faults: Faults, kept: PaymentKept): PaymentOutcome | null {
+export function outcomeOf(state: SandboxState, kept: PaymentKept): PaymentOutcome | null {
   const { status, failureCode } = fateByAmount(kept.resource.amount);
   if (status === 'processing') return null;
   if (failureCode !== null) return { status: 'failed', failureCode };
-  const fault = faults.take(PAYMENT_FAIL, { applicationId: kept.resource.application_id });
+  const fault = state.faults.take(PAYMENT_FAIL, { applicationId: kept.resource.application_id });
   return fault ? { status: 'failed', failureCode: fault.code ?? 'insufficient_funds' } : { status: 'settled' };
 }
 
 /** The step of a link that nobody paid in time. */
-export function expireLink(state: SandboxState, step: Step): void {
+export function expireLink(state: SandboxState, step: ScheduledStep): void {
   const kept = state.payment_links.get(step.id);
   if (kept?.resource.status === 'open') turnLink(state, kept, 'expired');
 }
@@ -86,4 +85,14 @@ export function expireLink(state: SandboxState, step: Step): void {
 export function turnLink(state: SandboxState, kept: PaymentLinkKept, status: 'paid' | 'expired' | 'cancelled'): void {
   kept.resource.status = status;
   save(state, 'payment_links', kept);
+}
+
+/** What becomes of a collection, by the last two digits of its amount (sandbox.md#amounts-and-test-values). */
+function fateByAmount(amount: number): {
+  status: 'settled' | 'failed' | 'processing';
+  failureCode: string | null;
+} {
+  const failureCode = { 1: 'insufficient_funds', 2: 'technical_error', 3: 'disputed_by_customer' }[amount % 100];
+  if (failureCode !== undefined) return { status: 'failed', failureCode };
+  return { status: amount % 100 === 4 ? 'processing' : 'settled', failureCode: null };
 }

@@ -3,7 +3,7 @@ import { partnerRoute, SCOPES } from '../../contract/scopes.ts';
 import { idempotencyKey } from '../state/idempotent-answers.ts';
 import { examples, type Examples, TOKEN_EXAMPLE } from './examples.ts';
 import { type OperationRow, OPERATIONS } from './operations.ts';
-import { type BodyName, componentSchemas, jsonSchema, ref, type Schema } from './schemas.ts';
+import { type BodyName, componentSchemas, jsonSchema, ref, type OpenApiSchema } from './component-schemas.ts';
 
 const STATUSES: Readonly<Record<number, string>> = {
   400: 'Absent or malformed field, bad cursor, or a body that is not JSON',
@@ -29,8 +29,8 @@ const TAGS: Readonly<Record<string, string>> = {
 };
 
 /** `baseUrl` is the origin without a slash. */
-export function openapiDocument(facts: { baseUrl: string; version: string }): Schema {
-  const paths: Record<string, Record<string, Schema>> = {};
+export function openapiDocument(facts: { baseUrl: string; version: string }): OpenApiSchema {
+  const paths: Record<string, Record<string, OpenApiSchema>> = {};
   const shown = examples();
   for (const row of OPERATIONS) {
     const path = `/partner/v1${row.path}`;
@@ -58,7 +58,7 @@ export function openapiDocument(facts: { baseUrl: string; version: string }): Sc
   };
 }
 
-function operation(row: OperationRow, shown: Examples): Schema {
+function operation(row: OperationRow, shown: Examples): OpenApiSchema {
   const { scope, perSecond } = partnerRoute(row.method, row.path) ?? {};
   const limit = perSecond === undefined ? '' : ` At most ${perSecond} a second, on top of the limit of the project.`;
   const writes = row.method !== 'GET';
@@ -74,7 +74,7 @@ function operation(row: OperationRow, shown: Examples): Schema {
   };
 }
 
-function parametersOf(row: OperationRow, writes: boolean): Schema[] {
+function parametersOf(row: OperationRow, writes: boolean): OpenApiSchema[] {
   const shared = [...(row.path.includes('{id}') ? ['id'] : []), ...(writes ? ['IdempotencyKey'] : [])];
   return [
     ...shared.map((name) => ({ $ref: `#/components/parameters/${name}` })),
@@ -85,14 +85,14 @@ function parametersOf(row: OperationRow, writes: boolean): Schema[] {
   ];
 }
 
-function requestBody(body: NonNullable<OperationRow['body']>): Schema {
+function requestBody(body: NonNullable<OperationRow['body']>): OpenApiSchema {
   return {
     required: body.required,
     content: { 'application/json': { schema: ref(body.name), example: body.example } },
   };
 }
 
-function success({ answer }: OperationRow, shown: Examples): Schema {
+function success({ answer }: OperationRow, shown: Examples): OpenApiSchema {
   const headers = Object.fromEntries(
     Object.keys(HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
   );
@@ -107,7 +107,7 @@ function success({ answer }: OperationRow, shown: Examples): Schema {
   };
 }
 
-function refusalRefs(row: OperationRow, writes: boolean): Schema {
+function refusalRefs(row: OperationRow, writes: boolean): OpenApiSchema {
   const withId = row.path.includes('{id}') ? [404] : [];
   const onWrite = writes ? [409, 413] : [];
   const statuses = new Set([400, 401, 403, ...withId, ...onWrite, ...(row.refusals ?? []), 429, 500, 503]);
@@ -116,7 +116,7 @@ function refusalRefs(row: OperationRow, writes: boolean): Schema {
   );
 }
 
-function refusals(): Record<string, Schema> {
+function refusals(): Record<string, OpenApiSchema> {
   return Object.fromEntries(
     Object.entries(STATUSES).map(([status, description]) => [
       `E${status}`,
@@ -127,7 +127,7 @@ function refusals(): Record<string, Schema> {
 
 const TEXT = { type: 'string' };
 
-function sharedParameters(): Record<string, Schema> {
+function sharedParameters(): Record<string, OpenApiSchema> {
   return {
     id: { name: 'id', in: 'path', required: true, schema: TEXT },
     IdempotencyKey: {
@@ -141,7 +141,7 @@ function sharedParameters(): Record<string, Schema> {
 
 const WHOLE = { type: 'integer' };
 
-const HEADERS: Record<string, Schema> = {
+const HEADERS: Record<string, OpenApiSchema> = {
   'Credicorp-Request-Id': { description: 'Quote it to support', schema: TEXT },
   'x-credicorp-request-id': { description: 'The same', schema: TEXT },
   'RateLimit-Limit': { description: 'Size of the bucket', schema: WHOLE },
@@ -149,7 +149,7 @@ const HEADERS: Record<string, Schema> = {
   'RateLimit-Reset': { description: 'Seconds until it is full', schema: WHOLE },
 };
 
-function securitySchemes(baseUrl: string): Record<string, Schema> {
+function securitySchemes(baseUrl: string): Record<string, OpenApiSchema> {
   const scopes = Object.fromEntries(SCOPES.map((scope) => [scope, scope]));
   return {
     oauth: {
@@ -170,7 +170,7 @@ const LOCAL = { client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
 /** The client authenticates by the form or by HTTP Basic, not by a bearer. */
 const COMMON = { tags: ['OAuth'], security: [] };
 
-function oauthPaths(): Record<string, Schema> {
+function oauthPaths(): Record<string, OpenApiSchema> {
   return {
     '/partner/v1/oauth/token': {
       post: {
@@ -201,11 +201,11 @@ function oauthPaths(): Record<string, Schema> {
   };
 }
 
-function form(name: BodyName, example: object): Schema {
+function form(name: BodyName, example: object): OpenApiSchema {
   return { required: true, content: { 'application/x-www-form-urlencoded': { schema: ref(name), example } } };
 }
 
-function answers(name: string, example?: object): Schema {
+function answers(name: string, example?: object): OpenApiSchema {
   const content = { 'application/json': { schema: ref(name), ...(example ? { example } : {}) } };
   const refused = {
     description: 'Refused (RFC 6749 §5.2)',

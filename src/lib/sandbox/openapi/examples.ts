@@ -1,7 +1,7 @@
 /** An example of each answer, as the pages print them. */
 import { sampleEvent } from '../../contract/event-samples.ts';
 import type { EventType } from '../../contract/events.ts';
-import type { AnswerName, PagedName } from './schemas.ts';
+import type { AnswerName, PagedName } from './component-schemas.ts';
 
 export const TOKEN_EXAMPLE = {
   access_token: 'EXAMPLE.ACCESS.TOKEN',

@@ -5,7 +5,7 @@ import { ACCOUNT_QUERY } from '../routes/accounts.ts';
 import { APPLICATION_QUERY } from '../routes/applications.ts';
 import { DECISION_QUERY } from '../routes/decisions.ts';
 import { PAYMENT_QUERY } from '../routes/payments.ts';
-import type { AnswerName, BodyName, PagedName } from './schemas.ts';
+import type { AnswerName, BodyName, PagedName } from './component-schemas.ts';
 
 export interface OperationRow {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';

@@ -1,16 +1,16 @@
 /** The reference page at `/docs` (sandbox.md#start-up), made of the OpenAPI document's own parts. */
 import { partnerRoute } from '../../contract/scopes.ts';
-import type { Answer } from '../http/call.ts';
+import type { SandboxAnswer } from '../http/call.ts';
 import { at, type Field } from '../http/fields.ts';
-import { html, type Markup, page } from '../pages/html.ts';
+import { html, htmlPage, type Markup } from '../pages/html.ts';
 import { examples, type Examples } from './examples.ts';
 import { type OperationRow, OPERATIONS } from './operations.ts';
-import { BODIES, jsonSchema, type Schema } from './schemas.ts';
+import { BODIES, jsonSchema, type OpenApiSchema } from './component-schemas.ts';
 
-export function referencePage(baseUrl: string): Answer {
+export function referencePage(baseUrl: string): SandboxAnswer {
   const shown = examples();
   const tags = [...new Set(OPERATIONS.map(({ tag }) => tag))];
-  return page(200, {
+  return htmlPage(200, {
     title: 'API reference',
     body: html`<h1>Partner API reference</h1>
       <p>
@@ -67,7 +67,7 @@ function fieldList(fields: readonly Field[]): Markup {
   </ul>`;
 }
 
-function boundsText(bounds: Schema): string {
+function boundsText(bounds: OpenApiSchema): string {
   const [least, most, length, only] = ['minimum', 'maximum', 'maxLength', 'const'].map((name) => at(bounds, name));
   if (only !== undefined) return `, only ${String(only)}`;
   if (length !== undefined) return `, at most ${String(length)} characters`;

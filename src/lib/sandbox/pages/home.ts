@@ -1,14 +1,14 @@
 /** The front page: what the ready line says (sandbox.md#start-up). */
 import { PROJECTS } from '../token/authenticator.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
-import { facts, html, page } from './html.ts';
+import { facts, html, htmlPage } from './html.ts';
 
-export function homeRoutes(state: SandboxState): Route[] {
+export function homeRoutes(state: SandboxState): SandboxRoute[] {
   return [{ method: 'GET', path: '/', plane: 'page', handle: () => show(state) }];
 }
 
-function show(state: SandboxState): ReturnType<typeof page> {
+function show(state: SandboxState): ReturnType<typeof htmlPage> {
   const projects = PROJECTS.map(
     ({ name, clientId, clientSecret, secretKey }) =>
       html`<h2>Project ${name}</h2>
@@ -18,7 +18,7 @@ function show(state: SandboxState): ReturnType<typeof page> {
           ['Secret key', secretKey],
         ])}`,
   );
-  return page(200, {
+  return htmlPage(200, {
     title: 'Ready',
     body: html`<h1>The Credicorp sandbox is ready</h1>
       ${facts([

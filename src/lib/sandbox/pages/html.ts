@@ -1,5 +1,5 @@
 /** HTML pages: no script, no outside resource, every value escaped (sandbox.md#journey-page). */
-import type { Answer } from '../http/call.ts';
+import type { SandboxAnswer } from '../http/call.ts';
 
 /** Markup that is safe to put into a page as it is. */
 export class Markup {
@@ -50,7 +50,7 @@ export interface PageFacts {
 const OWN_FORMS = new Markup('<meta name="referrer" content="same-origin" />');
 
 /** A whole page as an answer. */
-export function page(status: number, facts: PageFacts): Answer {
+export function htmlPage(status: number, facts: PageFacts): SandboxAnswer {
   const refresh = facts.reload === undefined ? [] : [html`<meta http-equiv="refresh" content="${facts.reload}" />`];
   const document = html`<!doctype html>
     <html lang="en-GB">
@@ -95,7 +95,7 @@ export function facts(rows: readonly (readonly [string, string])[]): Markup {
 }
 
 /** The browser goes on with a GET (RFC 9110 §15.4.4). */
-export function seeOther(location: string): Answer {
+export function seeOther(location: string): SandboxAnswer {
   return {
     status: 303,
     headers: { Location: location, 'Referrer-Policy': 'no-referrer', 'Cache-Control': 'no-store' },

@@ -1,16 +1,16 @@
 /** The hosted journey page (sandbox.md#journey-page): where an applicant would complete what the partner began. */
 import { formatPounds } from '../../contract/money.ts';
-import type { Answer, Call } from '../http/call.ts';
+import type { SandboxAnswer, SandboxCall } from '../http/call.ts';
 import { submit } from '../lifecycle/application-lifecycle.ts';
 import type { ApplicationKept } from '../state/objects.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
-import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
+import { facts, html, htmlPage, seeOther, withQuery, type Markup } from './html.ts';
 
 const PATH = '/apply/s/:token';
 
-export function journeyRoutes(state: SandboxState): Route[] {
-  const open = (act: (kept: ApplicationKept, call: Call) => Answer): Route['handle'] => {
+export function journeyRoutes(state: SandboxState): SandboxRoute[] {
+  const open = (act: (kept: ApplicationKept, call: SandboxCall) => SandboxAnswer): SandboxRoute['handle'] => {
     return (call) => {
       const kept = openedBy(state.applications.all(), call);
       if (kept === undefined) return unknownPage();
@@ -35,13 +35,13 @@ export function journeyRoutes(state: SandboxState): Route[] {
 }
 
 /** The record a token opens. A search is fast enough for a page, and a table of tokens would cost memory for every application. */
-export function openedBy<T extends { token: string }>(records: readonly T[], call: Call): T | undefined {
+export function openedBy<T extends { token: string }>(records: readonly T[], call: SandboxCall): T | undefined {
   return records.find(({ token }) => token === call.params['token']);
 }
 
 /** A link that opens nothing. */
-export function unknownPage(): Answer {
-  return page(404, {
+export function unknownPage(): SandboxAnswer {
+  return htmlPage(404, {
     title: 'Not found',
     body: html`<h1>This page does not exist</h1>
       <p>The link is wrong, or the sandbox it came from has been started anew.</p>`,
@@ -63,9 +63,9 @@ const SAID: Readonly<Record<string, string>> = {
   withdrawn: 'Withdrawn',
 };
 
-function show(state: SandboxState, kept: ApplicationKept): Answer {
+function show(state: SandboxState, kept: ApplicationKept): SandboxAnswer {
   const { redirect_uri: back } = kept.resource;
-  return page(200, {
+  return htmlPage(200, {
     title: 'Your application',
     ...(moves(state, kept) ? { reload: 1 } : {}),
     formTarget: back === null ? null : new URL(back).origin,
@@ -95,7 +95,7 @@ function buttons({ token, resource }: ApplicationKept): Markup {
   return html`${resource.status === 'created' ? [complete] : []}${resource.redirect_uri === null ? [] : [leave]}`;
 }
 
-function goBack({ token, resource }: ApplicationKept): Answer {
+function goBack({ token, resource }: ApplicationKept): SandboxAnswer {
   const { redirect_uri: back, id, status } = resource;
   return seeOther(back === null ? `/apply/s/${token}` : withQuery(back, { application_id: id, status }));
 }

@@ -1,19 +1,18 @@
 /** The payment page (sandbox.md#payment-page-and-links). */
 import { formatPounds } from '../../contract/money.ts';
-import type { Answer, Call } from '../http/call.ts';
-import type { Faults } from '../state/fault-injection.ts';
+import type { SandboxAnswer, SandboxCall } from '../http/call.ts';
 import { payLink } from '../lifecycle/payment-links.ts';
 import type { PaymentLinkKept } from '../state/objects.ts';
 import { turnLink } from '../lifecycle/payment-lifecycle.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
-import { facts, html, page, seeOther, withQuery, type Markup } from './html.ts';
+import { facts, html, htmlPage, seeOther, withQuery, type Markup } from './html.ts';
 import { openedBy, unknownPage } from './journey.ts';
 
 const PATH = '/pay/:token';
 
-export function payRoutes(state: SandboxState, faults: Faults): Route[] {
-  const find = (act: (kept: PaymentLinkKept, call: Call) => Answer): Route['handle'] => {
+export function payRoutes(state: SandboxState): SandboxRoute[] {
+  const find = (act: (kept: PaymentLinkKept, call: SandboxCall) => SandboxAnswer): SandboxRoute['handle'] => {
     return (call) => {
       const kept = openedBy(state.payment_links.all(), call);
       if (kept === undefined) return unknownPage();
@@ -21,7 +20,7 @@ export function payRoutes(state: SandboxState, faults: Faults): Route[] {
       return act(kept, call);
     };
   };
-  const act = (path: string, done: (kept: PaymentLinkKept, call: Call) => void): Route => ({
+  const act = (path: string, done: (kept: PaymentLinkKept, call: SandboxCall) => void): SandboxRoute => ({
     method: 'POST',
     path: `${PATH}/${path}`,
     plane: 'page',
@@ -34,17 +33,14 @@ export function payRoutes(state: SandboxState, faults: Faults): Route[] {
   });
   return [
     { method: 'GET', path: PATH, plane: 'page', handle: find((kept) => show(state, 200, kept)) },
-    act('pay', (kept) => void payLink(state, faults, kept)),
-    act(
-      'fail',
-      (kept, call) => void payLink(state, faults, kept, { status: 'failed', failureCode: failureCode(call) }),
-    ),
+    act('pay', (kept) => void payLink(state, kept)),
+    act('fail', (kept, call) => void payLink(state, kept, { status: 'failed', failureCode: failureCode(call) })),
     act('cancel', (kept) => turnLink(state, kept, 'cancelled')),
   ];
 }
 
 /** The form field of that name; the list of codes is open (partner-api.md#create-a-payment). */
-function failureCode({ request }: Call): string {
+function failureCode({ request }: SandboxCall): string {
   const body = request.body instanceof Uint8Array ? Buffer.from(request.body).toString('utf8') : '';
   const code = new URLSearchParams(body).get('failure_code') ?? '';
   return /^[a-z0-9_]{1,64}$/.test(code) ? code : 'insufficient_funds';
@@ -57,9 +53,9 @@ const SAID: Readonly<Record<string, string>> = {
   cancelled: 'Cancelled. It can no longer be paid.',
 };
 
-function show(state: SandboxState, status: number, kept: PaymentLinkKept): Answer {
+function show(state: SandboxState, status: number, kept: PaymentLinkKept): SandboxAnswer {
   const { resource } = kept;
-  return page(status, {
+  return htmlPage(status, {
     title: 'Payment',
     formTarget: resource.redirect_uri === null ? null : new URL(resource.redirect_uri).origin,
     body: html`<h1>Payment to Credicorp sandbox</h1>
@@ -93,7 +89,7 @@ function buttons(token: string): Markup {
     </form>`;
 }
 
-function goBack({ token, resource }: PaymentLinkKept): Answer {
+function goBack({ token, resource }: PaymentLinkKept): SandboxAnswer {
   const { redirect_uri: back, id, status } = resource;
   return seeOther(back === null ? `/pay/${token}` : withQuery(back, { payment_link_id: id, status }));
 }

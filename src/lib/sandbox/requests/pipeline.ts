@@ -5,33 +5,32 @@
 import { isUtf8 } from 'node:buffer';
 import { problem } from '../../contract/problem.ts';
 import { bearsToken, hasForeignOrigin, isForeignPage, isLocalCaller } from '../../http-server/access.ts';
-import { type Answer, type Call, DROPPED, type Incoming, json, OpenCall, type Outgoing } from '../http/call.ts';
+import {
+  type SandboxAnswer,
+  type SandboxCall,
+  DROPPED,
+  type SandboxRequest,
+  json,
+  OpenCall,
+  type Outgoing,
+} from '../http/call.ts';
 import { andFinally, andThen, type MaybePromise } from '../http/maybe-promise.ts';
 import { Refusal, refusalAnswer, refuse } from '../http/refusal.ts';
-import {
-  answerInstead,
-  applyAfterAnswer,
-  delayOf,
-  type Fault,
-  faultFor,
-  type Faults,
-} from '../state/fault-injection.ts';
+import { answerInstead, applyAfterAnswer, delayOf, type Fault, faultFor } from '../state/fault-injection.ts';
 import { bodyOf, nameOf, readKey } from '../state/idempotent-answers.ts';
 import type { KeptAnswer } from '../state/objects.ts';
-import { type Limits, rateHeaders } from '../state/rate-limits.ts';
+import { rateHeaders } from '../state/rate-limits.ts';
 import { flush, type SandboxState } from '../state/state.ts';
 import type { RequestLog } from './request-log.ts';
-import type { Found, PlacedRoute, RouteTable } from './router.ts';
+import type { RouteMatch, ScopedRoute, RouteTable } from './router.ts';
 
 export interface PipelineParts {
   state: SandboxState;
   routes: RouteTable;
-  limits: Limits;
-  faults: Faults;
   log: RequestLog;
 }
 
-export type Pipeline = (request: Incoming) => MaybePromise<Outgoing>;
+export type Pipeline = (request: SandboxRequest) => MaybePromise<Outgoing>;
 
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { state, routes } = parts;
@@ -42,7 +41,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return andThen(answer(parts, call, found), (given) => {
       const trouble = flush(state);
       const outgoing = trouble === null ? given : refusalAnswer(call, unwritten(trouble));
-      if (outgoing !== DROPPED) finishHeaders(parts.limits, call, outgoing);
+      if (outgoing !== DROPPED) finishHeaders(state, call, outgoing);
       const isAdmin = 'route' in found && found.route?.plane === 'admin';
       if (!isAdmin) parts.log.write(call, outgoing, startedAt);
       return outgoing;
@@ -50,7 +49,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   };
 }
 
-function openCall(state: SandboxState, request: Incoming, found: Found): Call {
+function openCall(state: SandboxState, request: SandboxRequest, found: RouteMatch): SandboxCall {
   const requestId = hasOwnCounter(request.path) ? state.ids.adminRequest() : state.ids.next('req_');
   return new OpenCall(request, requestId, 'params' in found ? found.params : NO_PARAMS);
 }
@@ -58,11 +57,11 @@ function openCall(state: SandboxState, request: Incoming, found: Found): Call {
 const NO_PARAMS = {};
 
 /** The error answer to bytes that are no readable request. */
-export function unreadable(state: SandboxState, limits: Limits, status: number, message: string): Answer {
+export function unreadable(state: SandboxState, status: number, message: string): SandboxAnswer {
   const requestId = state.ids.adminRequest();
   const { body } = problem('invalid_request', { message, status, requestId, environment: 'sandbox' });
   const ids = { 'Credicorp-Request-Id': requestId, 'x-credicorp-request-id': requestId };
-  return json(status, body, { ...ids, ...rateHeaders(limits.show('local')) });
+  return json(status, body, { ...ids, ...rateHeaders(state.limits.show('local')) });
 }
 
 /** Pages and admin routes draw their request ids from a counter of their own (sandbox.md#determinism). */
@@ -71,16 +70,16 @@ function hasOwnCounter(path: string): boolean {
   return path === '/' || /^\/(?:_sandbox|apply|pay|docs|openapi\.json)(?:\/|$)/.test(path);
 }
 
-function finishHeaders(limits: Limits, call: Call, { headers }: Answer): void {
+function finishHeaders(state: SandboxState, call: SandboxCall, { headers }: SandboxAnswer): void {
   headers['Credicorp-Request-Id'] = call.requestId;
   headers['x-credicorp-request-id'] = call.requestId;
   if (headers['RateLimit-Limit'] === undefined) {
-    call.rate ??= limits.show('local');
+    call.rate ??= state.limits.show('local');
     Object.assign(headers, rateHeaders(call.rate));
   }
 }
 
-function answer(parts: PipelineParts, call: Call, found: Found): MaybePromise<Outgoing> {
+function answer(parts: PipelineParts, call: SandboxCall, found: RouteMatch): MaybePromise<Outgoing> {
   try {
     parts.state.clock.settle();
     if (!('params' in found)) throw unrouted(call, found.allow);
@@ -91,7 +90,7 @@ function answer(parts: PipelineParts, call: Call, found: Found): MaybePromise<Ou
   }
 }
 
-function unrouted({ request }: Call, allow: string | undefined): Refusal {
+function unrouted({ request }: SandboxCall, allow: string | undefined): Refusal {
   if (allow === undefined) {
     return refuse('invalid_request', `There is no route ${request.path.slice(0, 200)}.`, undefined, { status: 404 });
   }
@@ -101,14 +100,14 @@ function unrouted({ request }: Call, allow: string | undefined): Refusal {
   });
 }
 
-function pass(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromise<Outgoing> {
+function pass(parts: PipelineParts, call: SandboxCall, route: ScopedRoute): MaybePromise<Outgoing> {
   if (route.plane === 'admin') return admit(parts, call, route);
   refuseForeignPage(parts.state, call);
-  const fault = faultFor(parts.faults, call);
+  const fault = faultFor(parts.state, call);
   const instead = fault && answerInstead(call, fault);
   if (instead) return instead;
   if (route.plane === 'partner') return passPartner(parts, call, route, fault);
-  if (route.plane === 'public') call.rate = parts.limits.visit(call.request.peer, route.path);
+  if (route.plane === 'public') call.rate = parts.state.limits.visit(call.request.peer, route.path);
   if (route.plane === 'page') refuseForeignForm(parts.state, call);
   if (call.request.body === 'too_large') throw tooLarge();
   return andThen(
@@ -119,28 +118,33 @@ function pass(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromis
 
 function passPartner(
   parts: PipelineParts,
-  call: Call,
-  route: PlacedRoute,
+  call: SandboxCall,
+  route: ScopedRoute,
   fault: Fault | null,
 ): MaybePromise<Outgoing> {
-  const { state, limits } = parts;
+  const { state } = parts;
   const credential = state.authenticator.admit(call.request.authorization, state.clock.now());
   const { project } = credential;
   call.credential = credential;
   call.scope = route.scope;
-  call.rate = limits.take(project, route.sub);
-  limits.enter(project);
+  call.rate = state.limits.take(project, route.sub);
+  state.limits.enter(project);
   return andFinally(
     () => {
       if (route.scope !== null && !credential.scopes.has(route.scope)) throw lacking(route.scope);
       return execute(parts, call, route, fault);
     },
-    () => limits.leave(project),
+    () => state.limits.leave(project),
   );
 }
 
 /** Idempotency, then the body, then the handler; the answer is stored before a fault changes it. */
-function execute(parts: PipelineParts, call: Call, route: PlacedRoute, fault: Fault | null): MaybePromise<Outgoing> {
+function execute(
+  parts: PipelineParts,
+  call: SandboxCall,
+  route: ScopedRoute,
+  fault: Fault | null,
+): MaybePromise<Outgoing> {
   const { body } = call.request;
   if (body === 'too_large') throw tooLarge();
   const perform = (): MaybePromise<Outgoing> => andThen(delayOf(fault), () => performed(call, route, body));
@@ -153,7 +157,7 @@ function execute(parts: PipelineParts, call: Call, route: PlacedRoute, fault: Fa
   return andThen(andFinally(perform, settle), (given) => applyAfterAnswer(fault, given));
 }
 
-function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): MaybePromise<Outgoing> {
+function performed(call: SandboxCall, route: ScopedRoute, body: Uint8Array | null): MaybePromise<Outgoing> {
   try {
     if (route.method === 'POST' || route.method === 'PATCH') call.body = parseBody(body);
     return route.handle(call);
@@ -164,7 +168,7 @@ function performed(call: Call, route: PlacedRoute, body: Uint8Array | null): May
 
 function claimKey(
   state: SandboxState,
-  call: Call,
+  call: SandboxCall,
   key: string,
   body: Uint8Array | null,
 ): ReturnType<SandboxState['keys']['claim']> {
@@ -172,7 +176,7 @@ function claimKey(
   return state.keys.claim(nameOf(call.credential?.project ?? 'local', method, path, key), body, state.clock.now());
 }
 
-function replay(call: Call, kept: KeptAnswer): Answer {
+function replay(call: SandboxCall, kept: KeptAnswer): SandboxAnswer {
   call.replayed = true;
   call.resourceIds = kept.resourceIds === '' ? [] : kept.resourceIds.split(' ');
   const body = bodyOf(kept);
@@ -195,7 +199,7 @@ function parseBody(body: Uint8Array | null | 'too_large'): unknown {
 }
 
 /** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox.md#admin-routes). */
-function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromise<Outgoing> {
+function admit(parts: PipelineParts, call: SandboxCall, route: ScopedRoute): MaybePromise<Outgoing> {
   const { request } = call;
   const isLog = route.path.startsWith('/_sandbox/requests');
   if (!isLocalCaller(request) && !(isLog && bearsToken(request.authorization, parts.state.settings.logToken))) {
@@ -206,7 +210,7 @@ function admit(parts: PipelineParts, call: Call, route: PlacedRoute): MaybePromi
 }
 
 /** Refuses calls by web pages of other sites (DNS rebinding included), unless the sandbox listens for other machines. */
-function refuseForeignPage({ settings }: SandboxState, { request }: Call): void {
+function refuseForeignPage({ settings }: SandboxState, { request }: SandboxCall): void {
   if (settings.anyName || !isForeignPage(request, settings.baseUrl)) return;
   throw refuse(
     'loopback_only',
@@ -214,7 +218,7 @@ function refuseForeignPage({ settings }: SandboxState, { request }: Call): void 
   );
 }
 
-function refuseForeignForm(state: SandboxState, call: Call): void {
+function refuseForeignForm(state: SandboxState, call: SandboxCall): void {
   if (call.request.method === 'POST' && hasForeignOrigin(call.request, state.settings.baseUrl)) {
     throw refuse('invalid_request', 'A page of another origin cannot act here.', undefined, { status: 403 });
   }

@@ -5,35 +5,35 @@ import { BLANK_RECORD, type ExchangeRecord, type WriteDown } from '../../contrac
 import { redactBody, redactHeaders, redactText } from '../../contract/secrets.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import type { Attempted } from '../deliveries/dispatcher.ts';
-import { type Call, DROPPED, type Outgoing } from '../http/call.ts';
+import { type SandboxCall, DROPPED, type Outgoing } from '../http/call.ts';
 import type { SandboxState } from '../state/state.ts';
 
 const RING = 1000;
 
-export type MessageKind = 'request' | 'webhook_event' | 'delivery' | 'clock';
+export type LogMessageKind = 'request' | 'webhook_event' | 'delivery' | 'clock';
 
-export interface Message {
+export interface LogMessage {
   id: number;
-  kind: MessageKind;
+  kind: LogMessageKind;
   /** One line of JSON. */
   text(): string;
 }
 
 export interface RequestLog {
-  write(call: Call, outgoing: Outgoing, startedAt: number): void;
+  write(call: SandboxCall, outgoing: Outgoing, startedAt: number): void;
   writeAttempt(attempt: Attempted): void;
   /** Oldest first. */
   entries(): readonly LoggedExchange[];
   /** Publishes a message to the subscribers. */
-  say(kind: MessageKind, text: () => string): void;
+  say(kind: LogMessageKind, text: () => string): void;
   /** Messages that are still kept, oldest first. */
-  messages(): readonly Message[];
+  messages(): readonly LogMessage[];
   /** The number of the last message. */
   last(): number;
   /** Identifies this log: another one begins its numbers again. */
   readonly instance: string;
   /** Told of each message as it is published, and null at the end; returns the way to stop. */
-  watch(hear: (message: Message | null) => void): () => void;
+  watch(hear: (message: LogMessage | null) => void): () => void;
   clear(): void;
   /** Ends all subscriptions. */
   close(): void;
@@ -41,8 +41,8 @@ export interface RequestLog {
 
 export function createRequestLog(state: SandboxState, record: WriteDown | undefined): RequestLog {
   const entries = new Ring<LoggedExchange>(RING);
-  const feed = new Ring<Message>(RING);
-  const listeners = new Set<(message: Message | null) => void>();
+  const feed = new Ring<LogMessage>(RING);
+  const listeners = new Set<(message: LogMessage | null) => void>();
   let seq = 0;
   state.watchers.add({
     event: ({ resource }) => say('webhook_event', () => redactText(JSON.stringify(resource))),
@@ -51,11 +51,11 @@ export function createRequestLog(state: SandboxState, record: WriteDown | undefi
       say('delivery', () => redactText(text));
     },
   });
-  const publish = (message: Message): void => {
+  const publish = (message: LogMessage): void => {
     feed.push(message);
     for (const hear of listeners) hear(message);
   };
-  const say = (kind: MessageKind, text: () => string): void => publish({ id: ++seq, kind, text });
+  const say = (kind: LogMessageKind, text: () => string): void => publish({ id: ++seq, kind, text });
   return {
     say,
     write(call, outgoing, startedAt) {
@@ -155,7 +155,7 @@ export interface ExchangeFacts {
 export class LoggedExchange {
   readonly kind = 'request';
   readonly id: number;
-  readonly call: Call;
+  readonly call: SandboxCall;
   readonly status: number;
   readonly durationMs: number;
   readonly requestBody: string | null;
@@ -163,7 +163,7 @@ export class LoggedExchange {
   readonly responseBody: string | null;
   readonly #at: number;
 
-  constructor(call: Call, outgoing: Outgoing, { seq, at, durationMs }: ExchangeFacts) {
+  constructor(call: SandboxCall, outgoing: Outgoing, { seq, at, durationMs }: ExchangeFacts) {
     const answer = outgoing === DROPPED ? null : outgoing;
     const { body } = call.request;
     this.id = seq;

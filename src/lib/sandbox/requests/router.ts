@@ -1,7 +1,7 @@
 /** Which route a request is for: hono's router over one table, so that an unknown method is told from an unknown path. */
 import { PatternRouter } from 'hono/router/pattern-router';
 import { partnerRoute, type Scope } from '../../contract/scopes.ts';
-import type { Call, Outgoing } from '../http/call.ts';
+import type { SandboxCall, Outgoing } from '../http/call.ts';
 import type { SubLimit } from '../state/rate-limits.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -12,9 +12,9 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
  */
 export type Plane = 'partner' | 'token' | 'open' | 'public' | 'page' | 'admin';
 
-export type Handle = (call: Call) => Outgoing | Promise<Outgoing>;
+export type Handle = (call: SandboxCall) => Outgoing | Promise<Outgoing>;
 
-export interface Route {
+export interface SandboxRoute {
   method: Method;
   /** `:id` stands for one segment. */
   path: string;
@@ -22,26 +22,26 @@ export interface Route {
   handle: Handle;
 }
 
-export interface PlacedRoute extends Route {
+export interface ScopedRoute extends SandboxRoute {
   scope: Scope | null;
   /** The limit of this route alone, where it has one (partner-api.md#endpoint-inventory). */
   sub: SubLimit | undefined;
 }
 
-export type Found =
-  { route: PlacedRoute; params: Record<string, string> } | { allow: string } | { route: null; allow?: undefined };
+export type RouteMatch =
+  { route: ScopedRoute; params: Record<string, string> } | { allow: string } | { route: null; allow?: undefined };
 
 export interface RouteTable {
-  find(method: string, path: string): Found;
+  find(method: string, path: string): RouteMatch;
 }
 
 /** Fixed paths are looked up before patterns, and earlier patterns win where two fit. */
-export function createRouter(routes: readonly Route[]): RouteTable {
+export function createRouter(routes: readonly SandboxRoute[]): RouteTable {
   const fixed = new Map<string, Methods>();
   const patterns = new Map<string, Methods>();
   for (const route of routes) {
     const paths = route.path.includes(':') ? patterns : fixed;
-    const methods = paths.get(route.path) ?? new Map<string, PlacedRoute>();
+    const methods = paths.get(route.path) ?? new Map<string, ScopedRoute>();
     methods.set(route.method, place(route));
     paths.set(route.path, methods);
   }
@@ -58,9 +58,9 @@ export function createRouter(routes: readonly Route[]): RouteTable {
   };
 }
 
-type Methods = Map<string, PlacedRoute>;
+type Methods = Map<string, ScopedRoute>;
 
-function choose(methods: Methods, method: string, found: Readonly<Record<string, string | number>>): Found {
+function choose(methods: Methods, method: string, found: Readonly<Record<string, string | number>>): RouteMatch {
   // HEAD answers as GET without a body (sandbox.md#start-up).
   const route = methods.get(method === 'HEAD' ? 'GET' : method);
   if (route === undefined) return { allow: allowed(methods) };
@@ -69,7 +69,7 @@ function choose(methods: Methods, method: string, found: Readonly<Record<string,
   return { route, params };
 }
 
-function place(route: Route): PlacedRoute {
+function place(route: SandboxRoute): ScopedRoute {
   if (route.plane !== 'partner') return { ...route, scope: null, sub: undefined };
   const row = partnerRoute(route.method, route.path);
   if (row === null) throw new Error(`${route.method} ${route.path} is not in the inventory of partner routes`);

@@ -1,10 +1,10 @@
 /** Servicing accounts (partner-api.md#accounts). */
-import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
-import { json, projectOf, type Answer, type Call } from '../http/call.ts';
+import { cutPage, PAGE_QUERY, readPageQuery } from '../state/cursors.ts';
+import { json, projectOf, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
 import { applicationId, oneOf, type Field } from '../http/fields.ts';
 import type { AccountKept } from '../state/objects.ts';
 import { refuse } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
 
 const LIST = '/partner/v1/accounts';
@@ -14,15 +14,15 @@ export const ACCOUNT_QUERY: readonly Field[] = [
   ...PAGE_QUERY,
 ];
 
-export function accountRoutes(state: SandboxState): Route[] {
+export function accountRoutes(state: SandboxState): SandboxRoute[] {
   return [
     { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(state, call) },
     { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => read(state, call) },
   ];
 }
 
-function list(state: SandboxState, call: Call): Answer {
-  const page = readPage(call.search, state.seed, LIST, ACCOUNT_QUERY);
+function list(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const page = readPageQuery(call.search, state.seed, LIST, ACCOUNT_QUERY);
   const status = call.search.get('status');
   const application = call.search.get('application_id');
   const accept = ({ resource }: AccountKept): boolean =>
@@ -35,7 +35,7 @@ function list(state: SandboxState, call: Call): Answer {
   );
 }
 
-function read(state: SandboxState, call: Call): Answer {
+function read(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const id = call.params['id'] ?? '';
   const kept = state.accounts.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such account: ${id.slice(0, 64)}.`, 'id');

@@ -1,10 +1,16 @@
 /** AcountPay's payments, generation 1: created for a merchant, in major units, and ended by the sandbox clock. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isKeptNumber, isRecord, parseJson, scalarText } from '../../contract/json.ts';
-import { type Answer, type Call, DROPPED, type Incoming, json, type Outgoing } from '../http/call.ts';
+import {
+  type SandboxAnswer,
+  type SandboxCall,
+  DROPPED,
+  type SandboxRequest,
+  json,
+  type Outgoing,
+} from '../http/call.ts';
 import { Refusal } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
-import type { Limits } from '../state/rate-limits.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
 
 interface Payment {
@@ -23,11 +29,11 @@ const MOCK_DELAY_MS = 10_000;
 /** The oldest are dropped; nothing is kept after the sandbox ends. */
 const MOST = 10_000;
 
-export function acountpayRoutes(state: SandboxState, limits: Limits): Route[] {
+export function acountpayRoutes(state: SandboxState): SandboxRoute[] {
   const payments = new Payments(state);
-  const guarded = (act: (call: Call) => Answer) => (call: Call) => admitted(state, limits, call, act);
+  const guarded = (act: (call: SandboxCall) => SandboxAnswer) => (call: SandboxCall) => admitted(state, call, act);
   return [
-    { method: 'POST', path: '/oauth/token', plane: 'token', handle: (call) => mintToken(state, limits, call) },
+    { method: 'POST', path: '/oauth/token', plane: 'token', handle: (call) => mintToken(state, call) },
     {
       method: 'POST',
       path: '/v1/partner/payments',
@@ -43,10 +49,10 @@ export function acountpayRoutes(state: SandboxState, limits: Limits): Route[] {
   ];
 }
 
-function admitted(state: SandboxState, limits: Limits, call: Call, act: (call: Call) => Answer): Answer {
+function admitted(state: SandboxState, call: SandboxCall, act: (call: SandboxCall) => SandboxAnswer): SandboxAnswer {
   if (!admits(state, call)) return refusal(call, 401, 'invalid_token');
   try {
-    limits.take('local', undefined);
+    state.limits.take('local', undefined);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return refusal(call, 429, 'rate_limit_exceeded');
@@ -54,7 +60,7 @@ function admitted(state: SandboxState, limits: Limits, call: Call, act: (call: C
   return act(call);
 }
 
-function create(state: SandboxState, payments: Payments, call: Call): Answer {
+function create(state: SandboxState, payments: Payments, call: SandboxCall): SandboxAnswer {
   const merchant = call.request.headers['x-merchant-client-id'] ?? '';
   if (merchant === '') return refusal(call, 400, 'missing_merchant');
   const body = bodyOf(call);
@@ -68,7 +74,7 @@ function create(state: SandboxState, payments: Payments, call: Call): Answer {
   return json(201, { id, status: 'pending', amount, referenceNumber });
 }
 
-function read(state: SandboxState, payments: Payments, call: Call): Answer {
+function read(state: SandboxState, payments: Payments, call: SandboxCall): SandboxAnswer {
   const id = call.params['id'] ?? '';
   const found = payments.get(id);
   if (found === undefined) return refusal(call, 404, 'not_found');
@@ -91,7 +97,7 @@ function isAmount(amount: unknown): boolean {
   return /^(?:0|[1-9]\d{0,11})(?:\.\d{1,2})?$/.test(text) && /[1-9]/.test(text);
 }
 
-function bodyOf(call: Call): Record<string, unknown> | null {
+function bodyOf(call: SandboxCall): Record<string, unknown> | null {
   const { body } = call.request;
   try {
     const value = parseJson(body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '');
@@ -138,18 +144,18 @@ const SCOPE = 'payments:create payments:read';
 const LIFE_S = 3600;
 
 /** The body is the short form `{"error":"code"}`; a 429 has no `Retry-After`. */
-function refusal(call: Call, status: number, error: string): Answer {
+function refusal(call: SandboxCall, status: number, error: string): SandboxAnswer {
   call.errorCode = error;
   return json(status, { error });
 }
 
-function mintToken(state: SandboxState, limits: Limits, call: Call): Answer {
+function mintToken(state: SandboxState, call: SandboxCall): SandboxAnswer {
   call.secretive = true;
   const { body } = call.request;
   const form = new URLSearchParams(body instanceof Uint8Array ? Buffer.from(body).toString('utf8') : '');
   if (form.get('client_id') !== CLIENT.id || form.get('client_secret') !== CLIENT.secret)
     return refusal(call, 401, 'invalid_client');
-  if (limits.mint('local').wait !== null) return refusal(call, 429, 'rate_limit_exceeded');
+  if (state.limits.mint('local').wait !== null) return refusal(call, 429, 'rate_limit_exceeded');
   if (form.get('grant_type') !== 'client_credentials') return refusal(call, 400, 'invalid_grant');
   const now = Math.floor(state.clock.now() / 1000);
   const claims = {
@@ -167,7 +173,7 @@ function mintToken(state: SandboxState, limits: Limits, call: Call): Answer {
 }
 
 /** True for a bearer that this sandbox issued and that has not expired. */
-function admits(state: SandboxState, call: Call): boolean {
+function admits(state: SandboxState, call: SandboxCall): boolean {
   const token = /^bearer +(\S+)$/i.exec(call.request.authorization ?? '')?.[1] ?? '';
   const [header = '', claims = '', signature = ''] = token.split('.');
   const expected = Buffer.from(sign(state, `${header}.${claims}`));
@@ -195,8 +201,10 @@ const OWN = [
   'RateLimit-Reset',
 ];
 
-export function withoutCredicorpHeaders<P extends (request: Incoming) => Outgoing | Promise<Outgoing>>(pipeline: P) {
-  return async (request: Incoming): Promise<Outgoing> => {
+export function withoutCredicorpHeaders<P extends (request: SandboxRequest) => Outgoing | Promise<Outgoing>>(
+  pipeline: P,
+) {
+  return async (request: SandboxRequest): Promise<Outgoing> => {
     const outgoing = await pipeline(request);
     if (outgoing === DROPPED || request.path.startsWith('/_sandbox')) return outgoing;
     for (const name of OWN) delete outgoing.headers[name];

@@ -2,20 +2,20 @@
 import { sampleEvent } from '../../contract/event-samples.ts';
 import { isEventType, setInEvent, type EventEnvelope, type EventType } from '../../contract/events.ts';
 import { isoSeconds } from '../../contract/time.ts';
-import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
-import { open } from '../deliveries/deliveries.ts';
+import { cutPage, PAGE_QUERY, readPageQuery } from '../state/cursors.ts';
+import { openDelivery } from '../deliveries/deliveries.ts';
 import { recordEvent, subscribersOf } from '../deliveries/emitted-events.ts';
 import { eventData } from '../deliveries/emitted-events.ts';
-import { json, type Answer, type Call } from '../http/call.ts';
+import { json, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
 import {
   at,
-  integer,
+  integerType,
   isObject,
-  judge,
+  validate,
   validateTypes,
-  object,
+  objectType,
   oneOf,
-  text,
+  textType,
   within,
   type Field,
 } from '../http/fields.ts';
@@ -23,13 +23,13 @@ import type { IdPrefix } from '../state/identifiers.ts';
 import type { EndpointKept, EventKept } from '../state/objects.ts';
 import type { ProjectName } from '../http/call.ts';
 import { refuse } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import { newId, type SandboxState } from '../state/state.ts';
 
 const EVENTS = '/_sandbox/events';
 const DELIVERIES = '/_sandbox/deliveries';
 
-export function adminEventRoutes(state: SandboxState): Route[] {
+export function adminEventRoutes(state: SandboxState): SandboxRoute[] {
   return [
     { method: 'GET', path: EVENTS, plane: 'admin', handle: (call) => listEvents(state, call) },
     { method: 'POST', path: EVENTS, plane: 'admin', handle: (call) => trigger(state, call) },
@@ -38,8 +38,8 @@ export function adminEventRoutes(state: SandboxState): Route[] {
   ];
 }
 
-function listEvents(state: SandboxState, call: Call): Answer {
-  const page = readPage(call.search, state.seed, EVENTS);
+function listEvents(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const page = readPageQuery(call.search, state.seed, EVENTS);
   const type = call.search.get('type');
   return json(
     200,
@@ -63,8 +63,8 @@ const DELIVERY_QUERY: readonly Field[] = [
   ...PAGE_QUERY,
 ];
 
-function listDeliveries(state: SandboxState, call: Call): Answer {
-  const page = readPage(call.search, state.seed, DELIVERIES, DELIVERY_QUERY);
+function listDeliveries(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const page = readPageQuery(call.search, state.seed, DELIVERIES, DELIVERY_QUERY);
   const status = call.search.get('status');
   const event = call.search.get('event');
   const endpoint = call.search.get('endpoint');
@@ -85,18 +85,18 @@ function listDeliveries(state: SandboxState, call: Call): Answer {
 }
 
 const TRIGGER_FIELDS: readonly Field[] = [
-  { path: 'type', required: true, type: text },
-  { path: 'object_id', type: text },
+  { path: 'type', required: true, type: textType },
+  { path: 'object_id', type: textType },
   { path: 'project', type: oneOf('local', 'launch', 'scale') },
-  { path: 'set', type: object },
-  { path: 'endpoint', type: text },
-  { path: 'count', type: integer, range: within(integer, 1, 1000, 'count must be 1 to 1000.') },
+  { path: 'set', type: objectType },
+  { path: 'endpoint', type: textType },
+  { path: 'count', type: integerType, range: within(integerType, 1, 1000, 'count must be 1 to 1000.') },
 ];
 
 /** A real event through the delivery machinery. */
-function trigger(state: SandboxState, call: Call): Answer {
+function trigger(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { body } = call;
-  judge(body, TRIGGER_FIELDS);
+  validate(body, TRIGGER_FIELDS);
   const type = String(at(body, 'type'));
   if (!isEventType(type)) throw refuse('parameter_invalid', `There is no event type ${type.slice(0, 64)}.`, 'type');
   const source = sourceOf(state, body, type);
@@ -156,16 +156,16 @@ function endpointOf(state: SandboxState, id: unknown, project: ProjectName): End
   return endpoint;
 }
 
-const RESEND_FIELDS: readonly Field[] = [{ path: 'endpoint', type: text }];
+const RESEND_FIELDS: readonly Field[] = [{ path: 'endpoint', type: textType }];
 
 /** The same event id and bytes under a new delivery id. */
-function resend(state: SandboxState, call: Call): Answer {
+function resend(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const id = call.params['id'] ?? '';
   const event = state.events.get(id);
   if (event === undefined) throw refuse('resource_missing', `No such event: ${id.slice(0, 64)}.`, 'id');
   validateTypes(call.body, RESEND_FIELDS);
   const only = endpointOf(state, at(call.body, 'endpoint'), event.project);
   const targets = only ? [only] : subscribersOf(state, event);
-  const deliveries = targets.map((endpoint) => open(state, event, endpoint).resource);
+  const deliveries = targets.map((endpoint) => openDelivery(state, event, endpoint).resource);
   return json(202, { deliveries });
 }

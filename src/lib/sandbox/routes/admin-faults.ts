@@ -1,21 +1,21 @@
 /** Admin routes about faults (sandbox.md#fault-injection). */
 import * as z from 'zod/mini';
-import { cutPage, readPage } from '../state/cursors.ts';
-import { empty, json, type Answer, type Call } from '../http/call.ts';
-import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch, type Faults } from '../state/fault-injection.ts';
-import { at, integer, judge, oneOf, described, text, within, type Field } from '../http/fields.ts';
+import { cutPage, readPageQuery } from '../state/cursors.ts';
+import { empty, json, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
+import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch } from '../state/fault-injection.ts';
+import { at, integerType, validate, oneOf, described, textType, within, type Field } from '../http/fields.ts';
 import { refuse } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
 
 const PATH = '/_sandbox/faults';
 const LONGEST_DELAY_MS = 60_000;
 
-export function faultRoutes(state: SandboxState, faults: Faults): Route[] {
+export function faultRoutes(state: SandboxState): SandboxRoute[] {
   return [
-    { method: 'POST', path: PATH, plane: 'admin', handle: (call) => add(state, faults, call) },
-    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(state, faults, call) },
-    { method: 'DELETE', path: PATH, plane: 'admin', handle: (call) => remove(faults, call) },
+    { method: 'POST', path: PATH, plane: 'admin', handle: (call) => add(state, call) },
+    { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(state, call) },
+    { method: 'DELETE', path: PATH, plane: 'admin', handle: (call) => remove(state, call) },
   ];
 }
 
@@ -23,10 +23,13 @@ const share = described(z.number(), 'a number');
 
 const FIELDS: readonly Field[] = [
   { path: 'kind', required: true, type: oneOf(...FAULT_KINDS) },
-  ...['method', 'path', 'application_id', 'event', 'endpoint'].map((name) => ({ path: `match.${name}`, type: text })),
+  ...['method', 'path', 'application_id', 'event', 'endpoint'].map((name) => ({
+    path: `match.${name}`,
+    type: textType,
+  })),
   between('status', 400, 599),
-  { path: 'code', type: text },
-  { path: 'message', type: text },
+  { path: 'code', type: textType },
+  { path: 'message', type: textType },
   between('retry_after', 0, 86_400),
   between('delay_ms', 0, 72 * 3_600_000),
   between('probability', 0, 1, share),
@@ -34,13 +37,13 @@ const FIELDS: readonly Field[] = [
   between('times', 0, 1_000_000),
 ];
 
-function between(path: string, least: number, most: number, type: z.ZodMiniType<number> = integer): Field {
+function between(path: string, least: number, most: number, type: z.ZodMiniType<number> = integerType): Field {
   return { path, type, range: within(type, least, most, `${path} must be ${least} to ${most}.`) };
 }
 
-function add(state: SandboxState, faults: Faults, call: Call): Answer {
+function add(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { body } = call;
-  judge(body, FIELDS);
+  validate(body, FIELDS);
   const kind = FAULT_KINDS.find((known) => known === at(body, 'kind')) ?? 'error';
   const facts = factsOf(body, kind);
   if (kind === 'latency' && facts.delay_ms > LONGEST_DELAY_MS) {
@@ -52,7 +55,7 @@ function add(state: SandboxState, faults: Faults, call: Call): Answer {
     state.persistence.put('state', 'keys', state.keyring.save());
     return json(201, { id: state.ids.next('flt_'), ...facts, remaining: 0 });
   }
-  return json(201, faults.add(facts));
+  return json(201, state.faults.add(facts));
 }
 
 /** Members in documented order, defaults filled in. */
@@ -89,19 +92,19 @@ function matchOf(body: unknown): FaultMatch {
   return match;
 }
 
-function list(state: SandboxState, faults: Faults, call: Call): Answer {
-  const page = readPage(call.search, state.seed, PATH);
+function list(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const page = readPageQuery(call.search, state.seed, PATH);
   return json(
     200,
-    cutPage(faults.list(), page, state.seed, PATH, ({ fault }) => fault),
+    cutPage(state.faults.list(), page, state.seed, PATH, ({ fault }) => fault),
   );
 }
 
-function remove(faults: Faults, call: Call): Answer {
+function remove(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const id = call.search.get('id');
-  if (id !== null && !faults.list().some(({ fault }) => fault.id === id)) {
+  if (id !== null && !state.faults.list().some(({ fault }) => fault.id === id)) {
     throw refuse('resource_missing', `No such fault: ${id.slice(0, 64)}.`, 'id');
   }
-  faults.remove(id);
+  state.faults.remove(id);
   return empty(204);
 }

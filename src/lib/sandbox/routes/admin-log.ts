@@ -2,12 +2,12 @@
 import { isoSeconds } from '../../contract/time.ts';
 import { isLocalCaller } from '../../http-server/access.ts';
 import { type EventSink, ServerEventWriter } from '../../http-server/server-events.ts';
-import { cutPage, readPage } from '../state/cursors.ts';
-import { json, type Answer, type Call } from '../http/call.ts';
+import { cutPage, readPageQuery } from '../state/cursors.ts';
+import { json, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
 import { refuse } from '../http/refusal.ts';
 import type { LoggedExchange } from '../requests/request-log.ts';
-import type { Message, RequestLog } from '../requests/request-log.ts';
-import type { Route } from '../requests/router.ts';
+import type { LogMessage, RequestLog } from '../requests/request-log.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
 
 const PATH = '/_sandbox/requests';
@@ -16,7 +16,7 @@ const KEEP_OPEN_MS = 15_000;
 /** A reader this many messages behind is disconnected. */
 const MOST_BEHIND = 1000;
 
-export function logRoutes(state: SandboxState, log: RequestLog): Route[] {
+export function logRoutes(state: SandboxState, log: RequestLog): SandboxRoute[] {
   return [
     { method: 'GET', path: PATH, plane: 'admin', handle: (call) => list(state, log, call) },
     { method: 'GET', path: `${PATH}/stream`, plane: 'admin', handle: (call) => follow(state, log, call) },
@@ -27,14 +27,14 @@ export function logRoutes(state: SandboxState, log: RequestLog): Route[] {
  * What may leave this machine: the log with its token shows another host where deliveries go, and not the path, which is often all
  * that keeps strangers from a receiver.
  */
-function shownTo(call: Call, text: string): string {
+function shownTo(call: SandboxCall, text: string): string {
   return isLocalCaller(call.request) ? text : text.replace(TARGETS, '$1/…');
 }
 
 /** In bodies that are logged as text the quotes are escaped. */
 const TARGETS = /(\\?"url\\?": *\\?"https?:\/\/[^"\\/?#]+)[^"\\]+/g;
 
-function list(state: SandboxState, log: RequestLog, call: Call): Answer {
+function list(state: SandboxState, log: RequestLog, call: SandboxCall): SandboxAnswer {
   const accept = filterOf(call);
   if ((call.request.headers['accept'] ?? '').includes('application/x-ndjson')) {
     const lines = log
@@ -43,7 +43,7 @@ function list(state: SandboxState, log: RequestLog, call: Call): Answer {
       .map((entry) => `${entry.text()}\n`);
     return { status: 200, headers: { 'Content-Type': 'application/x-ndjson' }, body: shownTo(call, lines.join('')) };
   }
-  const page = readPage(call.search, state.seed, PATH);
+  const page = readPageQuery(call.search, state.seed, PATH);
   const answer = json(
     200,
     cutPage(log.entries(), page, state.seed, PATH, (entry) => entry.show(), accept),
@@ -52,7 +52,7 @@ function list(state: SandboxState, log: RequestLog, call: Call): Answer {
 }
 
 /** `method`, `path` (prefix), `status` (`4xx` or `429`), `since` (seq). @throws Refusal 400 */
-function filterOf(call: Call): (entry: LoggedExchange) => boolean {
+function filterOf(call: SandboxCall): (entry: LoggedExchange) => boolean {
   const [method, path, status] = ['method', 'path', 'status'].map((name) => call.search.get(name));
   if (status && !/^[1-5](?:xx|\d\d)$/.test(status)) {
     throw refuse('parameter_invalid', 'status must be such as 4xx or 429.', 'status');
@@ -76,7 +76,7 @@ function readSince(text: string | null | undefined): number | null {
  * Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. The headers say whose numbers
  * these are, how far they have come and what the sandbox's clock shows, so that a reader whose connection breaks loses nothing even before the first message.
  */
-function follow(state: SandboxState, log: RequestLog, call: Call): Answer {
+function follow(state: SandboxState, log: RequestLog, call: SandboxCall): SandboxAnswer {
   const last = log.last();
   const since = readSince(call.request.headers['last-event-id'] ?? call.search.get('since')) ?? last;
   return {
@@ -114,6 +114,6 @@ function replay(log: RequestLog, since: number, writer: ServerEventWriter): void
   for (const message of held) if (message.id > since) send(writer, message);
 }
 
-function send(writer: ServerEventWriter, message: Message): boolean {
+function send(writer: ServerEventWriter, message: LogMessage): boolean {
   return writer.send({ id: message.id, event: message.kind, data: message.text() });
 }

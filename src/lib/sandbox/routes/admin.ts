@@ -1,16 +1,25 @@
 /** Admin routes about the sandbox as a whole (sandbox.md#admin-routes). */
 import * as z from 'zod/mini';
 import { isoSeconds, parseDuration } from '../../contract/time.ts';
-import { type Answer, type Call, json } from '../http/call.ts';
-import { at, described, type Field, instant, list, oneOf, text, truth, validateTypes } from '../http/fields.ts';
+import { type SandboxAnswer, type SandboxCall, json } from '../http/call.ts';
+import {
+  at,
+  described,
+  type Field,
+  instantType,
+  listType,
+  oneOf,
+  textType,
+  booleanType,
+  validateTypes,
+} from '../http/fields.ts';
 import { refuse } from '../http/refusal.ts';
 import { fund } from '../lifecycle/funding.ts';
 import type { PaymentOutcome } from '../lifecycle/payment-lifecycle.ts';
 import { payLink } from '../lifecycle/payment-links.ts';
 import type { RequestLog } from '../requests/request-log.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import { END_OF_TIME } from '../state/clock.ts';
-import type { Faults } from '../state/fault-injection.ts';
 import type { SandboxState } from '../state/state.ts';
 import { PROJECTS } from '../token/authenticator.ts';
 import { openJwt } from '../token/keyring.ts';
@@ -21,7 +30,7 @@ export interface AdminTools {
   reset(seed: string | null, keepEndpoints: boolean): void;
 }
 
-export function adminRoutes(state: SandboxState, tools: AdminTools): Route[] {
+export function adminRoutes(state: SandboxState, tools: AdminTools): SandboxRoute[] {
   return [
     { method: 'GET', path: '/_sandbox/health', plane: 'admin', handle: () => json(200, health(state)) },
     { method: 'GET', path: '/_sandbox/companies', plane: 'admin', handle: () => json(200, state.companies.all()) },
@@ -69,11 +78,11 @@ const ADVANCE_FIELDS: readonly Field[] = [
     type: described(z.string().check(z.regex(/^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d)$/)), 'a duration such as 72h'),
   },
   { path: 'seconds', type: described(z.number().check(z.gte(0)), 'a number of seconds from 0') },
-  { path: 'to', type: instant },
+  { path: 'to', type: instantType },
 ];
 
 /** Advances the clock and runs what becomes due, each step at its instant (sandbox.md#virtual-clock). */
-async function advance(state: SandboxState, log: RequestLog, call: Call): Promise<Answer> {
+async function advance(state: SandboxState, log: RequestLog, call: SandboxCall): Promise<SandboxAnswer> {
   const { body } = call;
   validateTypes(body, ADVANCE_FIELDS);
   const given = ['by', 'seconds', 'to'].filter((name) => at(body, name) !== undefined);
@@ -99,11 +108,11 @@ function targetOf(body: unknown, now: number): number {
 }
 
 const RESET_FIELDS: readonly Field[] = [
-  { path: 'seed', type: text },
-  { path: 'keep', type: list },
+  { path: 'seed', type: textType },
+  { path: 'keep', type: listType },
 ];
 
-function reset(state: SandboxState, tools: AdminTools, call: Call): Answer {
+function reset(state: SandboxState, tools: AdminTools, call: SandboxCall): SandboxAnswer {
   validateTypes(call.body, RESET_FIELDS);
   const keep = at(call.body, 'keep');
   const kinds = Array.isArray(keep) ? keep.map(String) : [];
@@ -116,7 +125,7 @@ function reset(state: SandboxState, tools: AdminTools, call: Call): Answer {
 
 // Admin routes that act for people: releasing money, paying a link, revoking a credential (sandbox.md#funding, sandbox.md#admin-routes).
 
-export function actRoutes(state: SandboxState, faults: Faults): Route[] {
+export function actRoutes(state: SandboxState): SandboxRoute[] {
   return [
     {
       method: 'POST',
@@ -128,13 +137,13 @@ export function actRoutes(state: SandboxState, faults: Faults): Route[] {
       method: 'POST',
       path: '/_sandbox/payments/links/:id/pay',
       plane: 'admin',
-      handle: (call) => pay(state, faults, call),
+      handle: (call) => pay(state, call),
     },
     { method: 'POST', path: '/_sandbox/oauth/revoke', plane: 'admin', handle: (call) => revoke(state, call) },
   ];
 }
 
-function release(state: SandboxState, call: Call): Answer {
+function release(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const id = call.params['id'] ?? '';
   const kept = state.applications.get(id);
   if (kept === undefined) throw refuse('resource_missing', `No such application: ${id.slice(0, 64)}.`, 'id');
@@ -150,7 +159,7 @@ const PAY_FIELDS: readonly Field[] = [
   { path: 'failure_code', type: described(z.string().check(z.regex(/^[a-z0-9_]{1,64}$/)), 'a failure code') },
 ];
 
-function pay(state: SandboxState, faults: Faults, call: Call): Answer {
+function pay(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const id = call.params['id'] ?? '';
   const link = state.payment_links.get(id);
   if (link === undefined) throw refuse('resource_missing', `No such payment link: ${id.slice(0, 64)}.`, 'id');
@@ -158,7 +167,7 @@ function pay(state: SandboxState, faults: Faults, call: Call): Answer {
   if (link.resource.status !== 'open') {
     throw refuse('state_conflict', `The payment link is ${link.resource.status} and takes no payment.`);
   }
-  const payment = payLink(state, faults, link, endingOf(call.body));
+  const payment = payLink(state, link, endingOf(call.body));
   return json(200, { payment: payment.resource, payment_link: link.resource });
 }
 
@@ -170,12 +179,12 @@ function endingOf(body: unknown): PaymentOutcome | undefined {
 }
 
 const REVOKE_FIELDS: readonly Field[] = [
-  { path: 'token', type: text },
-  { path: 'client_id', type: text },
-  { path: 'restore', type: truth },
+  { path: 'token', type: textType },
+  { path: 'client_id', type: textType },
+  { path: 'restore', type: booleanType },
 ];
 
-function revoke(state: SandboxState, call: Call): Answer {
+function revoke(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { body } = call;
   validateTypes(body, REVOKE_FIELDS);
   const [token, client] = [at(body, 'token'), at(body, 'client_id')];

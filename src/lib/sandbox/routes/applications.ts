@@ -1,20 +1,20 @@
 /** Applications (partner-api.md#applications). */
 import * as z from 'zod/mini';
-import { type Answer, type Call, json, projectOf } from '../http/call.ts';
+import { type SandboxAnswer, type SandboxCall, json, projectOf } from '../http/call.ts';
 import {
   at,
-  companyNumber,
-  day,
+  companyNumberType,
+  dayType,
   described,
-  email,
+  emailType,
   type Field,
   type FieldProblem,
-  instant,
-  integer,
+  instantType,
+  integerType,
   metadata,
   oneOf,
   returnUri,
-  text,
+  textType,
   textField,
   unknownMembers,
   validateRanges,
@@ -23,9 +23,9 @@ import {
 } from '../http/fields.ts';
 import { refuse } from '../http/refusal.ts';
 import { submit, withdraw } from '../lifecycle/application-lifecycle.ts';
-import type { Route } from '../requests/router.ts';
-import { type Companies, WAITS } from '../state/companies.ts';
-import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
+import type { SandboxRoute } from '../requests/router.ts';
+import { whyIneligible } from '../state/companies.ts';
+import { cutPage, PAGE_QUERY, readPageQuery } from '../state/cursors.ts';
 import type { ApplicationKept, ApplicationObject, ApplicationStatus, Metadata } from '../state/objects.ts';
 import { newId, plan, type SandboxState, save, stamp } from '../state/state.ts';
 
@@ -41,14 +41,17 @@ const STATUSES: readonly ApplicationStatus[] = [
 
 export const APPLICATION_QUERY: readonly Field[] = [
   { path: 'status', type: oneOf(...STATUSES) },
-  { path: 'created_after', type: described(z.union([day, instant]), 'a date (its 00:00 UTC) or an ISO 8601 instant') },
+  {
+    path: 'created_after',
+    type: described(z.union([dayType, instantType]), 'a date (its 00:00 UTC) or an ISO 8601 instant'),
+  },
   ...PAGE_QUERY,
 ];
 
 const LIST = '/partner/v1/applications';
 
-export function applicationRoutes(state: SandboxState): Route[] {
-  const fields = applicationFields((number) => companyRange(state.companies, number));
+export function applicationRoutes(state: SandboxState): SandboxRoute[] {
+  const fields = applicationFields((number) => whyIneligible(state.companies, number));
   return [
     { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, fields, call) },
     { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(state, call) },
@@ -63,7 +66,7 @@ export function applicationRoutes(state: SandboxState): Route[] {
   ];
 }
 
-function create(state: SandboxState, fields: readonly Field[], call: Call): Answer {
+function create(state: SandboxState, fields: readonly Field[], call: SandboxCall): SandboxAnswer {
   const { body } = call;
   const unnamed = at(body, 'applicant.email') === undefined && at(body, 'redirect_uri') === undefined;
   validateTypes(body, fields, unnamed && state.settings.strict ? [EMAIL_MISSING] : []);
@@ -72,7 +75,7 @@ function create(state: SandboxState, fields: readonly Field[], call: Call): Answ
   for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
   const kept = store(state, projectOf(call), body);
   call.resourceIds = [kept.resource.id];
-  if (state.settings.autoSubmit) plan(state, 'submit', kept.resource.id, WAITS.submit);
+  if (state.settings.autoSubmit) plan(state, 'submit', kept.resource.id);
   return { ...json(201, kept.resource), again: { resource: kept.resource, render: renderCreated } };
 }
 
@@ -131,7 +134,7 @@ function compose(state: SandboxState, body: unknown, id: string, token: string):
     redirect_uri: optionalText(body, 'redirect_uri'),
     reference: optionalText(body, 'reference'),
     introduction_id: optionalText(body, 'introduction_id'),
-    metadata: metadataOf(body),
+    metadata: sentMetadata(body),
     decision_id: null,
     account_id: null,
     updated_at: now,
@@ -158,13 +161,13 @@ export function optionalText(body: unknown, path: string): string | null {
 const NO_METADATA: Metadata = {};
 
 /** Metadata that was checked, as it was sent. */
-export function metadataOf(body: unknown): Metadata {
+export function sentMetadata(body: unknown): Metadata {
   const entries = Object.entries(at(body, 'metadata') ?? {});
   return entries.length === 0 ? NO_METADATA : Object.fromEntries(entries.map(([key, member]) => [key, String(member)]));
 }
 
-function list(state: SandboxState, call: Call): Answer {
-  const page = readPage(call.search, state.seed, LIST, APPLICATION_QUERY);
+function list(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const page = readPageQuery(call.search, state.seed, LIST, APPLICATION_QUERY);
   const status = call.search.get('status');
   const since = call.search.get('created_after');
   // A day is its first instant, 00:00 UTC; inclusive (partner-api.md#read-list-submit-and-withdraw-applications).
@@ -180,21 +183,21 @@ function list(state: SandboxState, call: Call): Answer {
 }
 
 /** @throws Refusal 404 */
-function findApplication(state: SandboxState, call: Call, id = call.params['id'] ?? ''): ApplicationKept {
+function findApplication(state: SandboxState, call: SandboxCall, id = call.params['id'] ?? ''): ApplicationKept {
   const kept = state.applications.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such application: ${id.slice(0, 64)}.`, 'id');
   call.resourceIds = [kept.resource.id];
   return kept;
 }
 
-function submitted(state: SandboxState, call: Call): Answer {
+function submitted(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const kept = findApplication(state, call);
   if (kept.resource.status !== 'created') throw conflict(kept, 'submitted');
   submit(state, kept);
   return json(200, kept.resource);
 }
 
-function withdrawn(state: SandboxState, call: Call): Answer {
+function withdrawn(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const kept = findApplication(state, call);
   if (!['created', 'submitted', 'in_review', 'approved'].includes(kept.resource.status))
     throw conflict(kept, 'withdrawn');
@@ -213,8 +216,8 @@ export const AMOUNT_AND_TERM: readonly Field[] = [
   {
     path: 'amount_pence',
     required: true,
-    type: integer,
-    range: integer.check(
+    type: integerType,
+    range: integerType.check(
       z.gte(100_000, 'amount_pence is under 100000 (£1,000).'),
       z.lte(25_000_000, 'amount_pence is over 25000000 (£250,000).'),
     ),
@@ -223,8 +226,8 @@ export const AMOUNT_AND_TERM: readonly Field[] = [
   {
     path: 'term_months',
     required: true,
-    type: integer,
-    range: within(integer, 3, 60, 'term_months is outside 3 to 60.'),
+    type: integerType,
+    range: within(integerType, 3, 60, 'term_months is outside 3 to 60.'),
     codes: { too_small: 'term_out_of_range', too_big: 'term_out_of_range' },
   },
 ];
@@ -233,32 +236,19 @@ const PURPOSES = ['working_capital', 'asset_finance', 'expansion', 'refinance', 
 
 /** The rows of partner-api.md#create-an-application, in its order. `eligible` checks a number in upper or lower case. */
 export function applicationFields(eligible: (number: string) => FieldProblem | null): Field[] {
-  const range = companyNumber.check(({ value, issues }) => {
+  const range = companyNumberType.check(({ value, issues }) => {
     const miss = eligible(value);
     if (miss) issues.push({ code: 'custom', input: value, message: miss.message, params: { code: miss.code } });
   });
   return [
     ...AMOUNT_AND_TERM,
-    { path: 'business.company_number', required: true, type: companyNumber, range },
+    { path: 'business.company_number', required: true, type: companyNumberType, range },
     { path: 'purpose', type: oneOf(...PURPOSES) },
-    { path: 'applicant.email', type: email },
+    { path: 'applicant.email', type: emailType },
     textField('applicant.first_name', 100),
     { path: 'redirect_uri', type: returnUri },
     textField('reference', 128),
-    { path: 'introduction_id', type: text },
+    { path: 'introduction_id', type: textType },
     metadata,
   ];
-}
-
-/** Why a company cannot apply; null when it can. */
-function companyRange(companies: Companies, number: string): FieldProblem | null {
-  const company = companies.find(number.toUpperCase());
-  if (company?.effect === 'reject_not_eligible') {
-    return { code: 'company_not_eligible', message: 'Applicant must be a UK incorporated company or LLP.' };
-  }
-  if (company !== null && company.effect !== 'reject_not_found') return null;
-  const known = companies.all().map((row) => row.number);
-  const more = known.length > 20 ? ' and more' : '';
-  const message = `The number resolves to no active company. Reserved numbers: ${known.slice(0, 20).join(', ')}${more}.`;
-  return { code: 'company_not_found', message };
 }

@@ -1,11 +1,10 @@
 /** Decisions (partner-api.md#decisions): read by decision or application id, and refreshed. */
-import { json, projectOf, type Answer, type Call } from '../http/call.ts';
-import { applicationId, at, judge, validateQuery, type Field } from '../http/fields.ts';
+import { json, projectOf, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
+import { applicationId, at, validate, validateQuery, type Field } from '../http/fields.ts';
 import { decisionOf } from '../lifecycle/application-lifecycle.ts';
 import type { ApplicationKept, DecisionKept } from '../state/objects.ts';
-import { WAITS } from '../state/companies.ts';
 import { refuse } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import { plan, save, stamp, type SandboxState } from '../state/state.ts';
 import { AMOUNT_AND_TERM } from './applications.ts';
 
@@ -16,7 +15,7 @@ export const REFRESH_FIELDS = AMOUNT_AND_TERM.map((field) => ({ ...field, requir
 
 export const DECISION_QUERY: readonly Field[] = [{ ...applicationId, path: 'application', required: true }];
 
-export function decisionRoutes(state: SandboxState): Route[] {
+export function decisionRoutes(state: SandboxState): SandboxRoute[] {
   return [
     { method: 'GET', path: LIST, plane: 'partner', handle: (call) => ofApplication(state, call) },
     {
@@ -29,7 +28,7 @@ export function decisionRoutes(state: SandboxState): Route[] {
   ];
 }
 
-function ofApplication(state: SandboxState, call: Call): Answer {
+function ofApplication(state: SandboxState, call: SandboxCall): SandboxAnswer {
   validateQuery(call.search, DECISION_QUERY);
   const id = call.search.get('application') ?? '';
   const kept = state.applications.of(projectOf(call), id);
@@ -38,13 +37,13 @@ function ofApplication(state: SandboxState, call: Call): Answer {
   return json(200, { data: decision ? [decision.resource] : [], has_more: false, next_cursor: null });
 }
 
-interface Found {
+interface RouteMatch {
   decision: DecisionKept;
   application: ApplicationKept;
 }
 
 /** Either id kind. @throws Refusal 404, or 409 `decision_not_ready` */
-function findDecision(state: SandboxState, call: Call): Found {
+function findDecision(state: SandboxState, call: SandboxCall): RouteMatch {
   const id = call.params['id'] ?? '';
   const project = projectOf(call);
   const direct = state.decisions.of(project, id);
@@ -60,9 +59,9 @@ function findDecision(state: SandboxState, call: Call): Found {
   return { decision, application };
 }
 
-function refresh(state: SandboxState, call: Call): Answer {
+function refresh(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { decision, application } = findDecision(state, call);
-  judge(call.body, REFRESH_FIELDS);
+  validate(call.body, REFRESH_FIELDS);
   const { status, id } = application.resource;
   if (status === 'funded' || status === 'withdrawn') {
     throw refuse('state_conflict', `The application is ${status}; its decision cannot change any more.`);
@@ -74,7 +73,7 @@ function refresh(state: SandboxState, call: Call): Answer {
     term_months: Number(at(call.body, 'term_months') ?? decision.resource.term_months),
   };
   save(state, 'applications', application);
-  plan(state, 'refresh', id, WAITS.refresh);
+  plan(state, 'refresh', id);
   return json(202, {
     id: decision.resource.id,
     application_id: id,

@@ -1,29 +1,28 @@
 /** Identity checks (partner-api.md#identity-checks). */
-import { type Answer, type Call, json, projectOf } from '../http/call.ts';
+import { type SandboxAnswer, type SandboxCall, json, projectOf } from '../http/call.ts';
 import {
   at,
-  companyNumber,
-  day,
-  email,
+  companyNumberType,
+  dayType,
+  emailType,
   type Field,
   metadata,
-  object,
-  text,
+  objectType,
+  textType,
   textField,
   unknownMembers,
   validateRanges,
   validateTypes,
 } from '../http/fields.ts';
 import { refuse } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
-import { WAITS } from '../state/companies.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import type { IdentityKept } from '../state/objects.ts';
 import { newId, plan, type SandboxState, save, stamp } from '../state/state.ts';
-import { metadataOf, optionalText } from './applications.ts';
+import { sentMetadata, optionalText } from './applications.ts';
 
 const LIST = '/partner/v1/identity/checks';
 
-export function identityRoutes(state: SandboxState): Route[] {
+export function identityRoutes(state: SandboxState): SandboxRoute[] {
   return [
     { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, call) },
     { method: 'GET', path: `${LIST}/:id`, plane: 'partner', handle: (call) => json(200, find(state, call).resource) },
@@ -35,17 +34,17 @@ const SUBJECT = ['first_name', 'last_name', 'date_of_birth', 'address', 'email',
 export const IDENTITY_FIELDS: readonly Field[] = [
   { ...textField('subject.first_name', 100, 1), required: true },
   { ...textField('subject.last_name', 100, 1), required: true },
-  { path: 'subject.date_of_birth', type: day },
-  { path: 'subject.address', type: object },
-  ...['line1', 'city', 'postcode', 'country'].map((part) => ({ path: `subject.address.${part}`, type: text })),
-  { path: 'subject.email', type: email },
-  { path: 'subject.company_number', type: companyNumber },
-  { path: 'application_id', type: text },
+  { path: 'subject.date_of_birth', type: dayType },
+  { path: 'subject.address', type: objectType },
+  ...['line1', 'city', 'postcode', 'country'].map((part) => ({ path: `subject.address.${part}`, type: textType })),
+  { path: 'subject.email', type: emailType },
+  { path: 'subject.company_number', type: companyNumberType },
+  { path: 'application_id', type: textType },
   textField('reference', 128),
   metadata,
 ];
 
-function create(state: SandboxState, call: Call): Answer {
+function create(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { body } = call;
   validateTypes(body, IDENTITY_FIELDS);
   const bare = at(body, 'subject.date_of_birth') === undefined && at(body, 'subject.address') === undefined;
@@ -69,12 +68,12 @@ function create(state: SandboxState, call: Call): Answer {
       reference: optionalText(body, 'reference'),
       created_at: stamp(state),
       completed_at: null,
-      metadata: metadataOf(body),
+      metadata: sentMetadata(body),
     },
   };
   state.identity_checks.add(kept);
   save(state, 'identity_checks', kept);
-  plan(state, 'identity', kept.resource.id, WAITS.identity);
+  plan(state, 'identity', kept.resource.id);
   call.resourceIds = [kept.resource.id, ...(applicationId === null ? [] : [applicationId])];
   return json(201, kept.resource);
 }
@@ -94,7 +93,7 @@ function subjectOf(body: unknown): Record<string, unknown> {
   return Object.fromEntries(sent);
 }
 
-function find(state: SandboxState, call: Call): IdentityKept {
+function find(state: SandboxState, call: SandboxCall): IdentityKept {
   const id = call.params['id'] ?? '';
   const kept = state.identity_checks.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such identity check: ${id.slice(0, 64)}.`, 'id');

@@ -3,29 +3,29 @@ import * as z from 'zod/mini';
 import type { OAuthProblemBody } from '../../contract/problem-shape.ts';
 import { OAUTH_PROBLEMS, type OAuthProblemCode } from '../../contract/problem.ts';
 import { canonicalScope, type Scope, SCOPES } from '../../contract/scopes.ts';
-import { type Answer, type Call, json } from '../http/call.ts';
-import { described, type Field, text } from '../http/fields.ts';
-import type { Route } from '../requests/router.ts';
-import { type Limits, rateHeaders } from '../state/rate-limits.ts';
+import { type SandboxAnswer, type SandboxCall, json } from '../http/call.ts';
+import { described, type Field, textType } from '../http/fields.ts';
+import type { SandboxRoute } from '../requests/router.ts';
+import { rateHeaders } from '../state/rate-limits.ts';
 import type { SandboxState } from '../state/state.ts';
 import { isLive, LIVE_ADVICE, mintToken, type Project, PROJECTS, TOKEN_LIFE_SECONDS } from '../token/authenticator.ts';
 
 const NO_STORE = { 'Cache-Control': 'no-store' };
 
-export function tokenRoutes(state: SandboxState, limits: Limits): Route[] {
-  const token = (path: string): Route => ({
+export function tokenRoutes(state: SandboxState): SandboxRoute[] {
+  const token = (path: string): SandboxRoute => ({
     method: 'POST',
     path,
     plane: 'token',
-    handle: (call) => mint(state, limits, call),
+    handle: (call) => mint(state, call),
   });
-  const introspect = (path: string): Route => ({
+  const introspect = (path: string): SandboxRoute => ({
     method: 'POST',
     path,
     plane: 'token',
     handle: (call) => guarded(call, () => introspection(state, call)),
   });
-  const keys = (path: string): Route => ({
+  const keys = (path: string): SandboxRoute => ({
     method: 'GET',
     path,
     plane: 'open',
@@ -67,7 +67,7 @@ class OAuthRefusal extends Error {
 }
 
 /** RFC 6749 §5.2: not the envelope. */
-function guarded(call: Call, act: () => Answer): Answer {
+function guarded(call: SandboxCall, act: () => SandboxAnswer): SandboxAnswer {
   try {
     return act();
   } catch (error) {
@@ -78,13 +78,13 @@ function guarded(call: Call, act: () => Answer): Answer {
   }
 }
 
-function mint(state: SandboxState, limits: Limits, call: Call): Answer {
+function mint(state: SandboxState, call: SandboxCall): SandboxAnswer {
   call.secretive = true;
   return guarded(call, () => {
     const form = readForm(call);
     const project = authenticate(state, call, form);
     call.credential = { project: project.name, shown: 'cid_sbx_…', scopes: new Set() };
-    const { figures, wait } = limits.mint(project.name);
+    const { figures, wait } = state.limits.mint(project.name);
     call.rate = figures;
     if (wait !== null) {
       throw new OAuthRefusal('rate_limit_exceeded', `Too many tokens were asked for. Wait ${wait} s.`, {
@@ -112,7 +112,7 @@ function mint(state: SandboxState, limits: Limits, call: Call): Answer {
   });
 }
 
-function introspection(state: SandboxState, call: Call): Answer {
+function introspection(state: SandboxState, call: SandboxCall): SandboxAnswer {
   call.secretive = true;
   const form = readForm(call);
   const project = authenticate(state, call, form);
@@ -130,8 +130,8 @@ interface FormField extends Field {
 }
 
 const CLIENT: readonly FormField[] = [
-  { path: 'client_id', type: text },
-  { path: 'client_secret', type: text },
+  { path: 'client_id', type: textType },
+  { path: 'client_secret', type: textType },
 ];
 
 const scopes = described(
@@ -150,7 +150,10 @@ export const TOKEN_FIELDS: readonly FormField[] = [
   { path: 'scope', type: scopes, refusal: 'invalid_scope' },
 ];
 
-export const INTROSPECTION_FIELDS: readonly FormField[] = [{ path: 'token', required: true, type: text }, ...CLIENT];
+export const INTROSPECTION_FIELDS: readonly FormField[] = [
+  { path: 'token', required: true, type: textType },
+  ...CLIENT,
+];
 
 /** The first field that is wrong decides; the token plane names no others. */
 function validateForm(form: URLSearchParams, fields: readonly FormField[]): void {
@@ -163,7 +166,7 @@ function validateForm(form: URLSearchParams, fields: readonly FormField[]): void
 }
 
 /** The form body. RFC 6749 §3.2: a parameter stands at most once. */
-function readForm({ request }: Call): URLSearchParams {
+function readForm({ request }: SandboxCall): URLSearchParams {
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded' || !(request.body instanceof Uint8Array)) {
     throw new OAuthRefusal('invalid_request', 'The body must be application/x-www-form-urlencoded.');
@@ -175,7 +178,7 @@ function readForm({ request }: Call): URLSearchParams {
 }
 
 /** Client authentication in the form or by HTTP Basic (RFC 6749 §2.3.1). */
-function authenticate(state: SandboxState, call: Call, form: URLSearchParams): Project {
+function authenticate(state: SandboxState, call: SandboxCall, form: URLSearchParams): Project {
   const basic = readBasic(call.request.authorization);
   const id = form.get('client_id');
   if (basic !== null && id !== null && basic.id !== id) {

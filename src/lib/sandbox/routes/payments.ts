@@ -1,20 +1,20 @@
 /** Payments (partner-api.md#create-a-payment). */
 import * as z from 'zod/mini';
 import { isoSeconds } from '../../contract/time.ts';
-import { type Answer, type Call, json, projectOf } from '../http/call.ts';
+import { type SandboxAnswer, type SandboxCall, json, projectOf } from '../http/call.ts';
 import {
   applicationId as ofApplication,
   at,
   described,
-  email,
+  emailType,
   type Field,
-  instant,
-  integer,
-  judge,
+  instantType,
+  integerType,
+  validate,
   metadata,
   oneOf,
   returnUri,
-  text,
+  textType,
   textField,
   unknownMembers,
   validateRanges,
@@ -24,12 +24,11 @@ import {
 import { refuse } from '../http/refusal.ts';
 import { decisionOf } from '../lifecycle/application-lifecycle.ts';
 import { openPayment } from '../lifecycle/payment-lifecycle.ts';
-import type { Route } from '../requests/router.ts';
-import { WAITS } from '../state/companies.ts';
-import { cutPage, PAGE_QUERY, readPage } from '../state/cursors.ts';
+import type { SandboxRoute } from '../requests/router.ts';
+import { cutPage, PAGE_QUERY, readPageQuery } from '../state/cursors.ts';
 import type { PaymentKept, PaymentLinkKept, PaymentLinkObject } from '../state/objects.ts';
 import { newId, plan, planAt, type SandboxState, save } from '../state/state.ts';
-import { metadataOf, optionalText } from './applications.ts';
+import { sentMetadata, optionalText } from './applications.ts';
 
 const LIST = '/partner/v1/payments';
 
@@ -39,7 +38,7 @@ export const PAYMENT_QUERY: readonly Field[] = [
   ...PAGE_QUERY,
 ];
 
-export function paymentRoutes(state: SandboxState): Route[] {
+export function paymentRoutes(state: SandboxState): SandboxRoute[] {
   return [
     { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, call) },
     { method: 'GET', path: LIST, plane: 'partner', handle: (call) => list(state, call) },
@@ -51,13 +50,13 @@ export function paymentRoutes(state: SandboxState): Route[] {
 const AMOUNT: Field = {
   path: 'amount',
   required: true,
-  type: integer,
-  range: within(integer, 1, 25_000_000, 'amount must be 1 to 25000000 pence.'),
+  type: integerType,
+  range: within(integerType, 1, 25_000_000, 'amount must be 1 to 25000000 pence.'),
 };
 
 const CURRENCY: Field = {
   path: 'currency',
-  type: text,
+  type: textType,
   range: described(z.literal('GBP', 'currency must be GBP.'), 'a string'),
 };
 
@@ -67,12 +66,12 @@ export const PAYMENT_FIELDS: readonly Field[] = [
   { ...CURRENCY, required: true },
   { path: 'scheme', required: true, type: oneOf('pisp', 'direct_debit') },
   textField('reference', 64),
-  { path: 'application_id', type: text },
-  { path: 'mandate_id', type: text },
+  { path: 'application_id', type: textType },
+  { path: 'mandate_id', type: textType },
   metadata,
 ];
 
-function create(state: SandboxState, call: Call): Answer {
+function create(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { body } = call;
   const debit = at(body, 'scheme') === 'direct_debit';
   const fields = debit ? PAYMENT_FIELDS.map(mandateRequired) : PAYMENT_FIELDS;
@@ -90,11 +89,11 @@ function create(state: SandboxState, call: Call): Answer {
     reference: optionalText(body, 'reference'),
     applicationId,
     linkId: null,
-    metadata: metadataOf(body),
+    metadata: sentMetadata(body),
   });
   call.resourceIds = [kept.resource.id, ...(applicationId === null ? [] : [applicationId])];
   // A drawdown waits for the person who releases money: no partner call releases money (partner-api.md#create-a-payment).
-  if (applicationId === null) plan(state, 'payment', kept.resource.id, WAITS.payment);
+  if (applicationId === null) plan(state, 'payment', kept.resource.id);
   return json(202, kept.resource);
 }
 
@@ -112,7 +111,7 @@ function checkMandate(id: string | null): void {
 }
 
 /** @throws Refusal 404, 409, 422 */
-function checkDrawdown(state: SandboxState, call: Call, id: string, amount: number): void {
+function checkDrawdown(state: SandboxState, call: SandboxCall, id: string, amount: number): void {
   const application = state.applications.of(projectOf(call), id);
   if (application === undefined) throw refuse('resource_missing', 'No such application.', 'application_id');
   const { status } = application.resource;
@@ -123,8 +122,8 @@ function checkDrawdown(state: SandboxState, call: Call, id: string, amount: numb
   if (amount > (offer?.amount_pence ?? 0)) throw refuse('amount_above_maximum', 'amount is over the offer.', 'amount');
 }
 
-function list(state: SandboxState, call: Call): Answer {
-  const page = readPage(call.search, state.seed, LIST, PAYMENT_QUERY);
+function list(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const page = readPageQuery(call.search, state.seed, LIST, PAYMENT_QUERY);
   const status = call.search.get('status');
   const application = call.search.get('application_id');
   const accept = ({ resource }: PaymentKept): boolean =>
@@ -137,7 +136,7 @@ function list(state: SandboxState, call: Call): Answer {
   );
 }
 
-function find(state: SandboxState, call: Call): PaymentKept {
+function find(state: SandboxState, call: SandboxCall): PaymentKept {
   const id = call.params['id'] ?? '';
   const kept = state.payments.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such payment: ${id.slice(0, 64)}.`, 'id');
@@ -151,7 +150,7 @@ const LINKS = '/partner/v1/payments/links';
 const LIFE_MS = 7 * 86_400_000;
 
 /** Before the routes of payments: `links` is never a payment id. */
-export function linkRoutes(state: SandboxState): Route[] {
+export function linkRoutes(state: SandboxState): SandboxRoute[] {
   const fields = linkFields(() => state.clock.now());
   return [
     { method: 'POST', path: LINKS, plane: 'partner', handle: (call) => createLink(state, fields, call) },
@@ -166,23 +165,23 @@ export function linkRoutes(state: SandboxState): Route[] {
 
 /** Pence; the rows of partner-api.md#create-a-payment-link. `now` in sandbox milliseconds. */
 export function linkFields(now: () => number): Field[] {
-  const future = instant.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must be in the future.'));
+  const future = instantType.check(z.refine((value) => Date.parse(value) > now(), 'expires_at must be in the future.'));
   return [
     AMOUNT,
     CURRENCY,
     { ...textField('reference', 64, 1), required: true },
     textField('payer.name', 200),
-    { path: 'payer.email', type: email },
-    { path: 'application_id', type: text },
+    { path: 'payer.email', type: emailType },
+    { path: 'application_id', type: textType },
     { path: 'redirect_uri', type: returnUri },
-    { path: 'expires_at', type: instant, range: future },
+    { path: 'expires_at', type: instantType, range: future },
     metadata,
   ];
 }
 
-function createLink(state: SandboxState, fields: readonly Field[], call: Call): Answer {
+function createLink(state: SandboxState, fields: readonly Field[], call: SandboxCall): SandboxAnswer {
   const { body } = call;
-  judge(body, fields);
+  validate(body, fields);
   for (const name of unknownMembers(body, fields)) call.notes.push(`unknown body field: ${name.slice(0, 100)}`);
   const project = projectOf(call);
   const applicationId = optionalText(body, 'application_id');
@@ -221,7 +220,7 @@ function composeLink(
     redirect_uri: optionalText(body, 'redirect_uri'),
     expires_at: isoSeconds(facts.until),
     created_at: isoSeconds(facts.now),
-    metadata: metadataOf(body),
+    metadata: sentMetadata(body),
   };
 }
 
@@ -232,7 +231,7 @@ function payerOf(body: unknown): PaymentLinkObject['payer'] {
   return { ...(name === null ? {} : { name }), ...(address === null ? {} : { email: address }) };
 }
 
-function findLink(state: SandboxState, call: Call): PaymentLinkKept {
+function findLink(state: SandboxState, call: SandboxCall): PaymentLinkKept {
   const id = call.params['id'] ?? '';
   const kept = state.payment_links.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such payment link: ${id.slice(0, 64)}.`, 'id');

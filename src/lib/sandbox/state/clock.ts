@@ -17,7 +17,18 @@ export type StepKind =
   | 'expire_link'
   | 'deliver';
 
-export interface Step {
+/** How long after its cause each step is due, in milliseconds of sandbox time (sandbox.md#lifecycle-timings). */
+export const STEP_WAITS = {
+  submit: 150,
+  review: 150,
+  decide: 450,
+  resolve: 2000,
+  refresh: 300,
+  payment: 300,
+  identity: 300,
+} as const;
+
+export interface ScheduledStep {
   /** Sandbox milliseconds. */
   due: number;
   order: number;
@@ -27,7 +38,7 @@ export interface Step {
 }
 
 /** Does a step; a promise when it involves the network. */
-export type RunStep = (step: Step) => void | Promise<void>;
+export type RunStep = (step: ScheduledStep) => void | Promise<void>;
 
 export interface ClockSettings {
   start: number | undefined;
@@ -48,7 +59,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Clock {
   readonly #real: () => number;
   readonly #settings: ClockSettings;
-  readonly #queue = new PriorityQueue<Step>((a, b) => a.due < b.due || (a.due === b.due && a.order < b.order));
+  readonly #queue = new PriorityQueue<ScheduledStep>((a, b) => a.due < b.due || (a.due === b.due && a.order < b.order));
   readonly #underWay = new Set<Promise<void>>();
   #realOrigin = 0;
   #origin = 0;
@@ -115,7 +126,7 @@ export class Clock {
   }
 
   /** Plans a step; `order` is given only for one that comes back from saved state or keeps its place among equals. */
-  plan(step: Omit<Step, 'order'> & { order?: number }): Step {
+  plan(step: Omit<ScheduledStep, 'order'> & { order?: number }): ScheduledStep {
     const planned = { ...step, order: step.order ?? ++this.#order };
     if (planned.order > this.#order) this.#order = planned.order;
     this.#queue.push(planned);
@@ -191,7 +202,7 @@ export class Clock {
     return Math.floor(this.#origin + elapsed + this.#advanced);
   }
 
-  #runNext(): Step {
+  #runNext(): ScheduledStep {
     const step = this.#queue.pop();
     if (step === undefined) throw new Error('no step is waiting');
     this.#held = Math.max(step.due, this.#held ?? step.due);

@@ -1,81 +1,6 @@
-/** Decides outcomes by company and amount, and computes offers (sandbox.md#companies, sandbox.md#amounts-and-test-values; partner-api.md#decisions). Fictional figures, whole pence. */
-import { isoSeconds } from '../../contract/time.ts';
-import type { DecisionObject, Effect, Offer, Outcome, ReservedCompany } from './objects.ts';
-
-/** Above this an approval needs an underwriter (sandbox.md#amounts-and-test-values). */
-const REFERRAL_ABOVE_PENCE = 15_000_000;
-const RATE_BPS = 1200;
-const OFFER_LIFE_MS = 14 * 86_400_000;
-
-/** Waits on the sandbox clock, in milliseconds (sandbox.md#lifecycle-timings). */
-export const WAITS = {
-  submit: 150,
-  review: 150,
-  decide: 450,
-  decideSlow: 10_150,
-  resolve: 2000,
-  refresh: 300,
-  payment: 300,
-  identity: 300,
-} as const;
-
-export interface Underwriting {
-  outcome: Outcome;
-  reason: string | null;
-  /** A referral that an underwriter will approve 2 s later. */
-  resolves: boolean;
-}
-
-/** The first outcome of a company and amount. Rejection came before, at create. */
-export function judge(company: ReservedCompany, amountPence: number): Underwriting {
-  const { effect } = company;
-  if (effect === 'decline') return { outcome: 'declined', reason: company.reason, resolves: false };
-  if (effect === 'refer_hold') return { outcome: 'referred', reason: null, resolves: false };
-  if (effect === 'refer_then_approve' || amountPence > REFERRAL_ABOVE_PENCE) {
-    return { outcome: 'referred', reason: null, resolves: true };
-  }
-  return { outcome: 'approved', reason: null, resolves: false };
-}
-
-export function waitForDecision(effect: Effect): number {
-  return effect === 'slow_approve' ? WAITS.decideSlow : WAITS.decide;
-}
-
-/** `decidedAt` in sandbox milliseconds. */
-export function offer(amountPence: number, termMonths: number, decidedAt: number): Offer {
-  return {
-    amount_pence: amountPence,
-    term_months: termMonths,
-    annual_rate_bps: RATE_BPS,
-    arrangement_fee_pence: Math.floor((amountPence * 2 + 50) / 100),
-    monthly_repayment_pence: repayment(amountPence, termMonths),
-    expires_at: isoSeconds(decidedAt + OFFER_LIFE_MS),
-  };
-}
-
-/** The annuity of partner-api.md#decisions, rounded up to the penny. */
-export function repayment(amountPence: number, termMonths: number): number {
-  const r = RATE_BPS / 120_000;
-  return Math.ceil((amountPence * r) / (1 - (1 + r) ** -termMonths) - 1e-6);
-}
-
-/** OC000401 is approved with one condition (sandbox.md#amounts-and-test-values). */
-export function conditionsOf(company: ReservedCompany, outcome: Outcome): DecisionObject['conditions'] {
-  if (company.number !== 'OC000401' || outcome !== 'approved') return NONE;
-  return [{ code: 'members_confirmation', description: 'Confirm the designated members.' }];
-}
-
-const NONE: DecisionObject['conditions'] = [];
-
-/** What becomes of a collection, by the last two digits of its amount (sandbox.md#amounts-and-test-values). */
-export function fateByAmount(amount: number): {
-  status: 'settled' | 'failed' | 'processing';
-  failureCode: string | null;
-} {
-  const failureCode = { 1: 'insufficient_funds', 2: 'technical_error', 3: 'disputed_by_customer' }[amount % 100];
-  if (failureCode !== undefined) return { status: 'failed', failureCode };
-  return { status: amount % 100 === 4 ? 'processing' : 'settled', failureCode: null };
-}
+/** The companies a sandbox knows, what each one leads to, and why one is refused at create (sandbox.md#companies). */
+import type { FieldProblem } from '../http/fields.ts';
+import type { ReservedCompany } from './objects.ts';
 
 /** The table of companies: the reserved ones, then the user's own, which replace rows of the same number. */
 export class Companies {
@@ -121,4 +46,17 @@ function lenientCompany(number: string): ReservedCompany {
     reason: null,
     notes: 'Any number is approved by a lenient sandbox.',
   };
+}
+
+/** Why a company cannot apply; null when it can. */
+export function whyIneligible(companies: Companies, number: string): FieldProblem | null {
+  const company = companies.find(number.toUpperCase());
+  if (company?.effect === 'reject_not_eligible') {
+    return { code: 'company_not_eligible', message: 'Applicant must be a UK incorporated company or LLP.' };
+  }
+  if (company !== null && company.effect !== 'reject_not_found') return null;
+  const known = companies.all().map((row) => row.number);
+  const more = known.length > 20 ? ' and more' : '';
+  const message = `The number resolves to no active company. Reserved numbers: ${known.slice(0, 20).join(', ')}${more}.`;
+  return { code: 'company_not_found', message };
 }

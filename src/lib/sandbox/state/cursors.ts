@@ -23,7 +23,7 @@ export const PAGE_QUERY: readonly Field[] = [
 ];
 
 /** Checks the query against its rows, and reads `limit` and `cursor`. @throws Refusal 400 `parameter_invalid` */
-export function readPage(
+export function readPageQuery(
   search: URLSearchParams,
   seed: string,
   listPath: string,

@@ -1,6 +1,6 @@
 /** Fault injection (sandbox.md#fault-injection): holds the faults that the user added; of those that match, the oldest applies. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, type Call, DROPPED, type Outgoing } from '../http/call.ts';
+import { type SandboxAnswer, type SandboxCall, DROPPED, type Outgoing } from '../http/call.ts';
 import { Refusal, refusalAnswer } from '../http/refusal.ts';
 import { challenge } from '../token/authenticator.ts';
 import type { IdPrefix } from './identifiers.ts';
@@ -193,14 +193,14 @@ const USUAL_CODES: Readonly<Record<number, string>> = {
 };
 
 /** The fault that applies to this call, if any. */
-export function faultFor(faults: Faults, call: Call): Fault | null {
+export function faultFor({ faults }: { faults: Faults }, call: SandboxCall): Fault | null {
   const fault = faults.take(HTTP_KINDS, { method: call.request.method, path: call.request.path });
   call.faultId = fault?.id ?? null;
   return fault;
 }
 
 /** The answer of a fault that keeps the request from being executed; null for one that lets it through. */
-export function answerInstead(call: Call, fault: Fault): Outgoing | null {
+export function answerInstead(call: SandboxCall, fault: Fault): Outgoing | null {
   if (fault.kind === 'drop_before') return DROPPED;
   if (fault.kind === 'html') return edgePage(fault);
   if (fault.kind === 'token_expired') {
@@ -229,7 +229,7 @@ export function applyAfterAnswer(fault: Fault | null, answer: Outgoing): Outgoin
 }
 
 /** As an edge proxy would write it. */
-function edgePage(fault: Fault): Answer {
+function edgePage(fault: Fault): SandboxAnswer {
   const status = fault.status ?? 502;
   const body = `<html>\r\n<head><title>${status}</title></head>\r\n<body><center><h1>${status}</h1></center><hr></body>\r\n</html>\r\n`;
   return { status, headers: { 'Content-Type': 'text/html' }, body };

@@ -1,7 +1,7 @@
 /** Idempotent writes (partner-api.md#idempotency): the same key gives the same answer, byte for byte, for 24 h of sandbox time. */
 import { hash } from 'node:crypto';
 import * as z from 'zod/mini';
-import type { Answer, Call, ProjectName } from '../http/call.ts';
+import type { SandboxAnswer, SandboxCall, ProjectName } from '../http/call.ts';
 import { described } from '../http/fields.ts';
 import { refuse } from '../http/refusal.ts';
 import type { KeptAnswer } from './objects.ts';
@@ -13,7 +13,7 @@ const SHORT = 48;
 
 export interface Claim {
   /** Keeps the answer, unless it is one that is never kept; either way the key is free again. */
-  settle(answer: Answer | null, resourceIds: readonly string[]): void;
+  settle(answer: SandboxAnswer | null, resourceIds: readonly string[]): void;
 }
 
 /** The kept body as text. */
@@ -26,7 +26,7 @@ const KEY_SAID = '1 to 255 printable ASCII characters without spaces';
 export const idempotencyKey = described(z.string().check(z.regex(/^[!-~]{1,255}$/)), KEY_SAID);
 
 /** Reads the header. @throws Refusal 400 `parameter_invalid` */
-export function readKey(call: Call): string | null {
+export function readKey(call: SandboxCall): string | null {
   const key = call.request.headers['idempotency-key'];
   if (key === undefined) return null;
   if (!idempotencyKey.safeParse(key).success) {
@@ -103,7 +103,7 @@ function stillRunning(): Error {
   });
 }
 
-function record(answer: Answer, ids: readonly string[], body: Uint8Array | null, now: number): KeptAnswer {
+function record(answer: SandboxAnswer, ids: readonly string[], body: Uint8Array | null, now: number): KeptAnswer {
   return {
     payload: short(body),
     status: answer.status,

@@ -10,7 +10,7 @@ export interface ReservedCompany {
   name: string;
   documented: boolean;
   effect: Effect;
-  outcome: Outcome | null;
+  outcome: DecisionOutcome | null;
   reason: string | null;
   notes: string;
 }
@@ -25,7 +25,7 @@ export type Effect =
   | 'reject_not_eligible'
   | 'reject_not_found';
 
-export type Outcome = 'approved' | 'referred' | 'declined';
+export type DecisionOutcome = 'approved' | 'referred' | 'declined';
 
 export interface Kept<R> {
   n: number;
@@ -83,7 +83,7 @@ export interface Offer {
 export interface DecisionObject {
   id: string;
   application_id: string;
-  outcome: Outcome;
+  outcome: DecisionOutcome;
   reason: string | null;
   amount_pence: number;
   currency: 'GBP';

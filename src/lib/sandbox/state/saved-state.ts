@@ -1,6 +1,6 @@
 /** Restores the state from a data file, and gives what is written beside every change (sandbox.md#persistence). */
 import { createKeyring, type SavedKey } from '../token/keyring.ts';
-import type { Step } from './clock.ts';
+import type { ScheduledStep } from './clock.ts';
 import { createIdentifiers } from './identifiers.ts';
 import { EVENT_LIFE_MS, isWaiting, type Kept, type KeptAnswer } from './objects.ts';
 import type { DataFile, SavedRow } from './persistence.ts';
@@ -37,7 +37,7 @@ export function restore(state: SandboxState, file: DataFile): void {
   restoreClock(state, saved.get('clock') as SavedClock | undefined);
   for (const kind of RECORD_KINDS) fill(state[kind], file.read(kind));
   restoreAnswers(state, file);
-  for (const { value } of file.read('steps')) state.clock.plan(value as Step);
+  for (const { value } of file.read('steps')) state.clock.plan(value as ScheduledStep);
   resume(state, file);
 }
 

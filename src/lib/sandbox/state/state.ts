@@ -2,10 +2,12 @@
 import type { TierName } from '../../contract/tiers.ts';
 import { Authenticator, type Revocations } from '../token/authenticator.ts';
 import { createKeyring, type Keyring } from '../token/keyring.ts';
-import { Clock, type Step } from './clock.ts';
+import { Clock, STEP_WAITS, type ScheduledStep } from './clock.ts';
 import { Collection } from './collection.ts';
 import type { Companies } from './companies.ts';
 import { bodyOf, Idempotency } from './idempotent-answers.ts';
+import { createFaults, type Faults } from './fault-injection.ts';
+import { Limits } from './rate-limits.ts';
 import { createIdentifiers, type Identifiers, type IdPrefix } from './identifiers.ts';
 import type {
   AccountKept,
@@ -41,7 +43,7 @@ export interface Settings {
 }
 
 /** The kinds of records, by the names they have in counts and in saved state. */
-export interface Records {
+export interface StoredRecords {
   applications: ApplicationKept;
   decisions: DecisionKept;
   payments: PaymentKept;
@@ -53,7 +55,7 @@ export interface Records {
   deliveries: DeliveryKept;
 }
 
-export type RecordKind = keyof Records;
+export type RecordKind = keyof StoredRecords;
 
 export const RECORD_KINDS: readonly RecordKind[] = [
   'applications',
@@ -67,13 +69,15 @@ export const RECORD_KINDS: readonly RecordKind[] = [
   'deliveries',
 ];
 
-export type Collections = { readonly [K in RecordKind]: Collection<Records[K]> };
+export type Collections = { readonly [K in RecordKind]: Collection<StoredRecords[K]> };
 
 export interface SandboxState extends Collections {
   readonly settings: Settings;
   readonly companies: Companies;
   readonly clock: Clock;
   readonly authenticator: Authenticator;
+  readonly limits: Limits;
+  readonly faults: Faults;
   readonly keys: Idempotency;
   seed: string;
   ids: Identifiers;
@@ -106,6 +110,12 @@ export function createState(settings: Settings, companies: Companies): SandboxSt
           state.persistence.put('keys', name, { ...answer, body: bodyOf(answer), render: null });
       },
       gone: (name) => state.persistence.remove('keys', name),
+    }),
+    limits: new Limits(settings.now, settings),
+    faults: createFaults({
+      newId: (prefix) => state.ids.next(prefix),
+      draw: () => state.ids.draw(),
+      now: () => state.clock.now(),
     }),
     seed: settings.seed,
     ids: createIdentifiers(settings.seed),
@@ -149,7 +159,7 @@ const PREFIXES: Readonly<Record<RecordKind, IdPrefix>> = {
 };
 
 /** Notes that a record was made or changed. */
-export function save<K extends RecordKind>(state: SandboxState, kind: K, record: Records[K]): void {
+export function save<K extends RecordKind>(state: SandboxState, kind: K, record: StoredRecords[K]): void {
   state.persistence.put(kind, record.resource.id, record);
 }
 
@@ -166,13 +176,24 @@ export function flush(state: SandboxState): string | null {
   }
 }
 
-/** Plans a step, `wait` milliseconds of sandbox time from now. */
-export function plan(state: SandboxState, kind: Step['kind'], id: string, wait: number): void {
+/** Plans a step after its usual wait, or after `wait` milliseconds of sandbox time. */
+export function plan(
+  state: SandboxState,
+  kind: keyof typeof STEP_WAITS,
+  id: string,
+  wait: number = STEP_WAITS[kind],
+): void {
   planAt(state, kind, id, state.clock.now() + wait);
 }
 
 /** Plans a step at an instant of sandbox time. */
-export function planAt(state: SandboxState, kind: Step['kind'], id: string, due: number, order?: number): void {
+export function planAt(
+  state: SandboxState,
+  kind: ScheduledStep['kind'],
+  id: string,
+  due: number,
+  order?: number,
+): void {
   const step = state.clock.plan(order === undefined ? { kind, id, due } : { kind, id, due, order });
   state.persistence.put('steps', String(step.order), step);
 }
@@ -190,6 +211,8 @@ export function resetState(state: SandboxState, seed: string | null, keepEndpoin
   state.ids = createIdentifiers(state.seed);
   state.keyring = createKeyring(state.seed, state.settings.jwtAlg);
   state.authenticator.forget();
+  state.faults.remove(null);
+  state.limits.reset();
   state.persistence.put('state', 'seed', { seed: state.seed });
   if (state.settings.jwtAlg === 'RS256')
     state.persistence.put('state', 'keys', (state.keyring.current(), state.keyring.save()));

@@ -1,7 +1,7 @@
 /** The authenticator: the three projects and their credentials (sandbox.md#start-up), and the check of a bearer (partner-api.md#oauth-tokens, partner-api.md#errors). */
 import { canonicalScope, type Scope, SCOPES } from '../../contract/scopes.ts';
 import type { TierName } from '../../contract/tiers.ts';
-import type { Credential, ProjectName } from '../http/call.ts';
+import type { AcceptedCredential, ProjectName } from '../http/call.ts';
 import { type Refusal, refuse } from '../http/refusal.ts';
 import { type Keyring, openJwt, signJwt } from './keyring.ts';
 
@@ -86,7 +86,7 @@ export interface Claims {
 interface Known {
   token: string;
   claims: Claims;
-  credential: Credential;
+  credential: AcceptedCredential;
 }
 
 /** A verified token is remembered, so that a signature is checked once and not on every call. */
@@ -116,7 +116,7 @@ export class Authenticator {
   }
 
   /** Checks an `Authorization` header. @throws Refusal 401 */
-  admit(authorization: string | undefined, now: number): Credential {
+  admit(authorization: string | undefined, now: number): AcceptedCredential {
     const bearer = bearerOf(authorization);
     const byKey = PROJECTS.find((project) => project.secretKey === bearer);
     if (byKey) return { project: byKey.name, shown: 'sk_test_…', scopes: EVERY_SCOPE };

@@ -10,7 +10,7 @@ import { announcesMore, createBodyReader, discardRest } from '../http-server/bod
 import { openServer } from '../http-server/listen.ts';
 import { responseSink } from '../http-server/server-events.ts';
 import { BODY_LIMIT } from './fetch.ts';
-import { type Answer, CREDENTIAL_HEADERS, DROPPED, type Incoming, type Outgoing } from './http/call.ts';
+import { type SandboxAnswer, CREDENTIAL_HEADERS, DROPPED, type SandboxRequest, type Outgoing } from './http/call.ts';
 import { andThen, type MaybePromise } from './http/maybe-promise.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts';
 
@@ -38,7 +38,7 @@ export interface Served {
  * Listens; port 0 takes any free one.
  * @throws Failure `usage` when the port is taken (it is named) or the address cannot be used, `unavailable` when the data file cannot
  */
-export async function serve(options: ServeOptions): Promise<Served> {
+export async function serveSandbox(options: ServeOptions): Promise<Served> {
   const { host, port, patienceMs = PATIENCE_MS, ...rest } = options;
   const chosenBy = { param: '--port', next: 'choose another with --port, or --port 0 for any free one' };
   const local = await openServer({ host, port, chosenBy, http: limits(patienceMs) });
@@ -119,7 +119,7 @@ const CLIENT_ERRORS: Readonly<Record<string, [number, string]>> = {
 };
 
 /** For bytes that are not HTTP: the answer is written by hand. */
-function writeRaw(socket: Duplex, answer: Answer): void {
+function writeRaw(socket: Duplex, answer: SandboxAnswer): void {
   const lines = Object.entries({
     ...answer.headers,
     'Content-Length': String(Buffer.byteLength(answer.body)),
@@ -136,12 +136,12 @@ function writeRaw(socket: Duplex, answer: Answer): void {
 const DRAIN_LIMIT = 64 * 1_048_576;
 
 /** Null when the client went away before its body was whole. */
-export function readIncoming(request: IncomingMessage): MaybePromise<Incoming | null> {
+export function readIncoming(request: IncomingMessage): MaybePromise<SandboxRequest | null> {
   if (!hasBody(request)) return incomingOf(request, null);
   return readBody(request).then((body) => (body === 'gone' ? null : incomingOf(request, body)));
 }
 
-function incomingOf(request: IncomingMessage, body: Incoming['body']): Incoming {
+function incomingOf(request: IncomingMessage, body: SandboxRequest['body']): SandboxRequest {
   const target = request.url ?? '/';
   // Absolute form, as a proxy would send it (RFC 9112 §3.2.2).
   const local = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*/i, '');
@@ -197,7 +197,7 @@ export function writeOutgoing(request: IncomingMessage, response: ServerResponse
   else response.end(body);
 }
 
-function pour(response: ServerResponse, stream: NonNullable<Answer['stream']>): void {
+function pour(response: ServerResponse, stream: NonNullable<SandboxAnswer['stream']>): void {
   const closed = new AbortController();
   response.on('close', () => closed.abort());
   response.flushHeaders();

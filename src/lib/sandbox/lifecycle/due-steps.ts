@@ -1,7 +1,6 @@
 /** Runs a step that is due, by its kind (sandbox.md#lifecycle-timings). */
 import { changes, emit, identityData } from '../deliveries/emitted-events.ts';
-import type { RunStep, Step } from '../state/clock.ts';
-import type { Faults } from '../state/fault-injection.ts';
+import type { RunStep, ScheduledStep } from '../state/clock.ts';
 import type { IdentityObject } from '../state/objects.ts';
 import { type SandboxState, save, stamp } from '../state/state.ts';
 import { runApplicationStep } from './application-lifecycle.ts';
@@ -9,14 +8,14 @@ import { endCollection, runCollection } from './funding.ts';
 import { endPayment, expireLink, outcomeOf } from './payment-lifecycle.ts';
 
 /** `deliver` runs the steps that use the network. */
-export function createStepRunner(state: SandboxState, faults: Faults, deliver: RunStep): RunStep {
+export function createStepRunner(state: SandboxState, deliver: RunStep): RunStep {
   return (step) => {
     state.persistence.remove('steps', String(step.order));
     switch (step.kind) {
       case 'deliver':
         return deliver(step);
       case 'payment':
-        return runPaymentStep(state, faults, step);
+        return runPaymentStep(state, step);
       case 'identity':
         return runIdentityStep(state, step);
       case 'collect':
@@ -34,15 +33,15 @@ export function createStepRunner(state: SandboxState, faults: Faults, deliver: R
 }
 
 /** A collection of an account, or one that settles by itself. */
-function runPaymentStep(state: SandboxState, faults: Faults, step: Step): void {
+function runPaymentStep(state: SandboxState, step: ScheduledStep): void {
   const kept = state.payments.get(step.id);
   if (kept?.resource.status !== 'processing') return;
   const account = kept.account === null ? undefined : state.accounts.get(kept.account);
   if (account) {
-    endCollection(state, faults, kept, account);
+    endCollection(state, kept, account);
     return;
   }
-  const outcome = outcomeOf(faults, kept);
+  const outcome = outcomeOf(state, kept);
   if (outcome) endPayment(state, kept, outcome);
 }
 
@@ -54,7 +53,7 @@ const FATES: Readonly<Record<string, { status: IdentityObject['status']; spoils:
 };
 
 /** The step of a check that is due. */
-function runIdentityStep(state: SandboxState, step: Step): void {
+function runIdentityStep(state: SandboxState, step: ScheduledStep): void {
   const kept = state.identity_checks.get(step.id);
   const name = String(kept?.resource.subject['last_name']).toLowerCase();
   if (kept?.resource.status !== 'pending' || name === 'pending') return;

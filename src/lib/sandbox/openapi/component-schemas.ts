@@ -18,13 +18,13 @@ import {
 import type { Field } from '../http/fields.ts';
 import { applicationFields } from '../routes/applications.ts';
 import { REFRESH_FIELDS } from '../routes/decisions.ts';
-import { ENDPOINT_FIELDS, PATCH_FIELDS } from '../routes/endpoints.ts';
+import { ENDPOINT_FIELDS, PATCH_FIELDS } from '../routes/webhook-endpoints.ts';
 import { IDENTITY_FIELDS } from '../routes/identity-checks.ts';
 import { linkFields } from '../routes/payments.ts';
 import { PAYMENT_FIELDS } from '../routes/payments.ts';
 import { INTROSPECTION_FIELDS, TOKEN_FIELDS } from '../routes/oauth.ts';
 
-export type Schema = Record<string, unknown>;
+export type OpenApiSchema = Record<string, unknown>;
 
 const ANSWERS = {
   Application,
@@ -63,8 +63,8 @@ export const BODIES = {
 export type BodyName = keyof typeof BODIES;
 
 /** Everything below `components.schemas`. */
-export function componentSchemas(): Record<string, Schema> {
-  const schemas: Record<string, Schema> = {};
+export function componentSchemas(): Record<string, OpenApiSchema> {
+  const schemas: Record<string, OpenApiSchema> = {};
   for (const [name, schema] of Object.entries(ANSWERS)) schemas[name] = jsonSchema(schema);
   for (const [name, schema] of Object.entries(PAGED)) schemas[`${name}Page`] = pageSchema(name, schema);
   for (const [name, fields] of Object.entries(BODIES)) schemas[name] = jsonSchema(bodyOf(fields));
@@ -72,7 +72,7 @@ export function componentSchemas(): Record<string, Schema> {
 }
 
 /** One schema as it stands in the document. */
-export function jsonSchema(schema: z.core.$ZodType): Schema {
+export function jsonSchema(schema: z.core.$ZodType): OpenApiSchema {
   const made = z.toJSONSchema(schema, {
     unrepresentable: 'any',
     // There are no floats on the wire, and an instant is always written as ISO 8601 (partner-api.md#conventions).
@@ -84,23 +84,23 @@ export function jsonSchema(schema: z.core.$ZodType): Schema {
     },
   });
   // A schema with a name of its own is put among the definitions; here the names are given by the document.
-  const own: Schema = made.$ref === undefined ? made : { ...made.$defs?.[made.$ref.replace('#/$defs/', '')] };
+  const own: OpenApiSchema = made.$ref === undefined ? made : { ...made.$defs?.[made.$ref.replace('#/$defs/', '')] };
   const { $schema: _, $defs: __, id: ___, ...rest } = own;
   return rest;
 }
 
-function replaceBy(made: object, by: Schema): void {
+function replaceBy(made: object, by: OpenApiSchema): void {
   for (const key of Object.keys(made)) Reflect.deleteProperty(made, key);
   Object.assign(made, by);
 }
 
-function pageSchema(name: string, item: z.ZodMiniType): Schema {
+function pageSchema(name: string, item: z.ZodMiniType): OpenApiSchema {
   const page = jsonSchema(pageOf(item));
   const properties = { ...Object(page['properties']), data: { type: 'array', items: ref(name) } };
   return { ...page, properties };
 }
 
-export function ref(name: string): Schema {
+export function ref(name: string): OpenApiSchema {
   return { $ref: `#/components/schemas/${name}` };
 }
 

@@ -4,14 +4,14 @@ import { isLoopback } from '../../contract/environments.ts';
 import { DEFAULT_API_VERSION, isEventPattern } from '../../contract/events.ts';
 import type { ProblemDetail } from '../../contract/problem.ts';
 import { isoSeconds } from '../../contract/time.ts';
-import { cutPage, readPage } from '../state/cursors.ts';
+import { cutPage, readPageQuery } from '../state/cursors.ts';
 import { abandonAll, holdAll, release } from '../deliveries/deliveries.ts';
-import { empty, json, projectOf, type Answer, type Call } from '../http/call.ts';
+import { empty, json, projectOf, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
 import {
   at,
   validateRanges,
   validateTypes,
-  list,
+  listType,
   metadata,
   oneOf,
   described,
@@ -22,9 +22,9 @@ import {
 } from '../http/fields.ts';
 import type { EndpointKept } from '../state/objects.ts';
 import { refuse } from '../http/refusal.ts';
-import type { Route } from '../requests/router.ts';
+import type { SandboxRoute } from '../requests/router.ts';
 import { newId, save, stamp, type SandboxState } from '../state/state.ts';
-import { metadataOf, optionalText } from './applications.ts';
+import { sentMetadata, optionalText } from './applications.ts';
 
 const LIST = '/partner/v1/webhook_endpoints';
 const MOST = 20;
@@ -37,7 +37,7 @@ const target = described(
 
 export const PATCH_FIELDS: readonly Field[] = [
   { path: 'url', type: target },
-  { path: 'enabled_events', type: list },
+  { path: 'enabled_events', type: listType },
   textField('description', 500),
   metadata,
   { path: 'status', type: oneOf('enabled', 'disabled') },
@@ -45,14 +45,14 @@ export const PATCH_FIELDS: readonly Field[] = [
 
 export const ENDPOINT_FIELDS: readonly Field[] = [
   { path: 'url', required: true, type: target },
-  { path: 'enabled_events', type: list },
-  { path: 'events', type: list },
+  { path: 'enabled_events', type: listType },
+  { path: 'events', type: listType },
   textField('description', 500),
   { path: 'api_version', type: described(z.stringFormat('date', /^\d{4}-\d{2}-\d{2}$/), 'a date as YYYY-MM-DD') },
   metadata,
 ];
 
-export function endpointRoutes(state: SandboxState): Route[] {
+export function endpointRoutes(state: SandboxState): SandboxRoute[] {
   const one = `${LIST}/:id`;
   return [
     { method: 'POST', path: LIST, plane: 'partner', handle: (call) => create(state, call) },
@@ -72,7 +72,7 @@ function isTarget(value: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 }
 
-function create(state: SandboxState, call: Call): Answer {
+function create(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const { body } = call;
   const enabled = at(body, 'enabled_events') ?? at(body, 'events');
   validateTypes(body, ENDPOINT_FIELDS, eventMistakes(body, enabled, true));
@@ -93,7 +93,7 @@ function create(state: SandboxState, call: Call): Answer {
       status: 'enabled',
       description: optionalText(body, 'description'),
       api_version: optionalText(body, 'api_version') ?? DEFAULT_API_VERSION,
-      metadata: metadataOf(body),
+      metadata: sentMetadata(body),
       created: stamp(state),
       disabled_reason: null,
       previous_secret_expires_at: null,
@@ -119,7 +119,7 @@ function eventMistakes(body: unknown, enabled: unknown, required: boolean): Prob
     const missing = { param: 'enabled_events', code: 'parameter_missing' };
     return required ? [{ ...missing, message: 'Missing required parameter: enabled_events.' }] : [];
   }
-  if (!list.safeParse(enabled).success) return [];
+  if (!listType.safeParse(enabled).success) return [];
   const names = textsOf(enabled);
   if (names.length === 0) return [mistake('enabled_events', 'enabled_events must name at least one event type or *.')];
   return names.flatMap((name, i) =>
@@ -135,8 +135,8 @@ function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [];
 }
 
-function page(state: SandboxState, call: Call): Answer {
-  const request = readPage(call.search, state.seed, LIST);
+function page(state: SandboxState, call: SandboxCall): SandboxAnswer {
+  const request = readPageQuery(call.search, state.seed, LIST);
   const records = state.webhook_endpoints.list(projectOf(call));
   return json(
     200,
@@ -145,7 +145,7 @@ function page(state: SandboxState, call: Call): Answer {
 }
 
 /** @throws Refusal 404 */
-function find(state: SandboxState, call: Call): EndpointKept {
+function find(state: SandboxState, call: SandboxCall): EndpointKept {
   const id = call.params['id'] ?? '';
   const kept = state.webhook_endpoints.of(projectOf(call), id);
   if (kept === undefined) throw refuse('resource_missing', `No such webhook endpoint: ${id.slice(0, 64)}.`, 'id');
@@ -153,7 +153,7 @@ function find(state: SandboxState, call: Call): EndpointKept {
   return kept;
 }
 
-function update(state: SandboxState, call: Call): Answer {
+function update(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const kept = find(state, call);
   const { body } = call;
   validateTypes(body, PATCH_FIELDS, eventMistakes(body, at(body, 'enabled_events'), false));
@@ -164,7 +164,7 @@ function update(state: SandboxState, call: Call): Answer {
   resource.url = optionalText(body, 'url') ?? resource.url;
   if (enabled !== undefined) resource.enabled_events = textsOf(enabled);
   resource.description = optionalText(body, 'description') ?? resource.description;
-  if (at(body, 'metadata') !== undefined) resource.metadata = metadataOf(body);
+  if (at(body, 'metadata') !== undefined) resource.metadata = sentMetadata(body);
   turn(state, kept, optionalText(body, 'status'));
   save(state, 'webhook_endpoints', kept);
   return json(200, resource);
@@ -185,7 +185,7 @@ function turn(state: SandboxState, kept: EndpointKept, status: string | null): v
   }
 }
 
-function remove(state: SandboxState, call: Call): Answer {
+function remove(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const kept = find(state, call);
   state.webhook_endpoints.remove(kept);
   state.persistence.remove('webhook_endpoints', kept.resource.id);
@@ -194,7 +194,7 @@ function remove(state: SandboxState, call: Call): Answer {
 }
 
 /** The old secret signs beside the new one for 24 h; a second rotation drops the oldest (webhooks.md#secret-rotation). */
-function rotate(state: SandboxState, call: Call): Answer {
+function rotate(state: SandboxState, call: SandboxCall): SandboxAnswer {
   const kept = find(state, call);
   const until = state.clock.now() + OVERLAP_MS;
   kept.previous = { secret: kept.secret, until };
