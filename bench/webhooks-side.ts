@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
 import { openStore } from '../src/lib/store/store.ts';
-import { inboxTables } from '../src/lib/webhooks/inbox-tables.ts';
-import { listen } from '../src/lib/webhooks/listen.ts';
+import { inboxTables } from '../src/lib/webhooks/inbox/inbox-tables.ts';
+import { listen } from '../src/lib/webhooks/listen/listen.ts';
 
 const [side = '', forward = '', path = '', secret = ''] = process.argv.slice(2);
 const target = new URL(forward);

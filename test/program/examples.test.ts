@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
-import { right } from '../webhooks/probe/handlers/right.ts';
+import { right } from '../webhooks/handler-tests/handlers/right.ts';
 
 interface Entry {
   summary?: string;

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freshHome } from '../support/spawn.ts';
 import { command, type Said } from '../support/world.ts';
-import { lastV1 } from '../webhooks/probe/handlers/last-v1.ts';
-import { right } from '../webhooks/probe/handlers/right.ts';
+import { lastV1 } from '../webhooks/handler-tests/handlers/last-v1.ts';
+import { right } from '../webhooks/handler-tests/handlers/right.ts';
 
 const home = freshHome();
 const env = { CC_WEBHOOK_SECRET: 'whsec_battery', NO_COLOR: '1' };

@@ -33,7 +33,7 @@ export default class EventsList extends BaseCommand<typeof EventsList> {
   async run(): Promise<Result> {
     const { type, state, since, limit, before } = this.flags;
     const session = await this.session();
-    const { listEntries } = await import('../../lib/webhooks/inbox-read.ts');
+    const { listEntries } = await import('../../lib/webhooks/inbox/inbox-read.ts');
     const most = limit ?? 50;
     const given = Object.entries({ type, state, since, before }).filter(([, value]) => value !== undefined);
     const query = { scope: inboxScope(session.identity), limit: most + 1, ...Object.fromEntries(given) };

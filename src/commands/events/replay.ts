@@ -45,7 +45,7 @@ to where they were forwarded before or to --forward.`;
     const session = await this.session();
     // All are looked up before the first is sent: a mistyped id must not leave half of them done.
     const found = this.args.ids.map((id) => findDelivery(session.store(), inboxScope(session.identity), id));
-    const { parseTarget } = await import('../../lib/webhooks/targets.ts');
+    const { parseTarget } = await import('../../lib/webhooks/forward/targets.ts');
     const allowed = { allowRemote: flags['allow-remote'] };
     const forward = flags.forward === undefined ? null : parseTarget(flags.forward, allowed);
     const plans = found.map((one) => ({ one, targets: forward === null ? targetsOf(one) : [forward] }));

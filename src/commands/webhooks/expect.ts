@@ -50,9 +50,10 @@ pipelines: start webhooks listen, do something, then expect its event.`;
   private async *seen(): AsyncGenerator<unknown> {
     const { flags, context } = this;
     const session = await this.session();
-    const [{ expectEntries, findEntry }, { eventFits }] = await Promise.all([
-      import('../../lib/webhooks/inbox-read.ts'),
-      import('../../lib/webhooks/event-match.ts'),
+    const [{ findEntry }, { expectEntries }, { eventFits }] = await Promise.all([
+      import('../../lib/webhooks/inbox/inbox-read.ts'),
+      import('../../lib/webhooks/inbox/inbox-watcher.ts'),
+      import('../../lib/webhooks/inbox/event-facts.ts'),
     ]);
     const store = session.store();
     const scope = inboxScope(session.identity);

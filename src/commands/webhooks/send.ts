@@ -38,8 +38,8 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
   async run(): Promise<Result> {
     const { flags, context } = this;
     const [{ parseTarget }, { signedMessage }] = await Promise.all([
-      import('../../lib/webhooks/targets.ts'),
-      import('../../lib/webhooks/send.ts'),
+      import('../../lib/webhooks/forward/targets.ts'),
+      import('../../lib/webhooks/forward/signed-delivery.ts'),
     ]);
     const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();

@@ -10,8 +10,8 @@ import { scoreText, verdictLine } from '../../lib/cli/webhooks/handler-test.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
 import { usage } from '../../lib/failure.ts';
-import type { CheckMoment, ScoreMoment } from '../../lib/webhooks/probe/probe.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
+import type { CheckResult, HandlerTestScore } from '../../lib/webhooks/handler-tests/handler-tests.ts';
 
 export default class WebhooksTest extends BaseCommand<typeof WebhooksTest> {
   static override summary = 'test your webhook handler with good, forged, stale, repeated and hostile deliveries';
@@ -43,18 +43,18 @@ when a check fails.`;
     return stream(this.verdicts(), columns, (item) => verdictLine(item, width, paint));
   }
 
-  private async *verdicts(): AsyncGenerator<CheckMoment | ScoreMoment> {
+  private async *verdicts(): AsyncGenerator<CheckResult | HandlerTestScore> {
     const { flags, context } = this;
-    const [{ parseTarget }, { probe }] = await Promise.all([
-      import('../../lib/webhooks/targets.ts'),
-      import('../../lib/webhooks/probe/probe.ts'),
+    const [{ parseTarget }, { runHandlerTests }] = await Promise.all([
+      import('../../lib/webhooks/forward/targets.ts'),
+      import('../../lib/webhooks/handler-tests/handler-tests.ts'),
     ]);
     const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();
     const [secret = '', second] = await signingSecrets(context, session, flags);
     if (second !== undefined) throw usage('one secret is enough: the handler is tried with rotated ones as well');
-    const checks: CheckMoment[] = [];
-    const moments = probe({
+    const checks: CheckResult[] = [];
+    const moments = runHandlerTests({
       ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },
       token: () => randomBytes(18).toString('base64url'),
       timeoutMs: flags.timeout ?? 10_000,
@@ -79,9 +79,9 @@ when a check fails.`;
     return this.context.stdout.isTTY !== true && !this.view.json && this.view.field === null;
   }
 
-  private async report(target: URL, checks: readonly CheckMoment[]): Promise<void> {
+  private async report(target: URL, checks: readonly CheckResult[]): Promise<void> {
     if (this.flags.junit === undefined) return;
-    const { junit } = await import('../../lib/webhooks/probe/junit.ts');
-    await writeFile(resolve(this.context.cwd, this.flags.junit), junit(target.href, checks));
+    const { junitReport } = await import('../../lib/webhooks/handler-tests/handler-tests.ts');
+    await writeFile(resolve(this.context.cwd, this.flags.junit), junitReport(target.href, checks));
   }
 }

@@ -73,8 +73,8 @@ given with --set is read as JSON if it is valid JSON, else as text.`;
   private async *samples(forward: string, set: Record<string, unknown>): AsyncGenerator<unknown> {
     const { flags, context } = this;
     const [{ parseTarget }, { signedMessage }] = await Promise.all([
-      import('../../lib/webhooks/targets.ts'),
-      import('../../lib/webhooks/send.ts'),
+      import('../../lib/webhooks/forward/targets.ts'),
+      import('../../lib/webhooks/forward/signed-delivery.ts'),
     ]);
     const target = parseTarget(forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();

@@ -6,7 +6,7 @@ import { JOURNAL } from '../journal/entries.ts';
 import { createJournal, type Journal } from '../journal/record.ts';
 import { isDamage } from '../store/damage.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { inboxTables } from '../webhooks/inbox-tables.ts';
+import { inboxTables } from '../webhooks/inbox/inbox-tables.ts';
 import type { Context } from './context.ts';
 import { note } from './output/write.ts';
 

@@ -46,12 +46,12 @@ async function sleepUntilDelivery(
   session: Session,
   id: string,
 ): Promise<NonNullable<WaitOptions['sleep']> | null> {
-  const [{ pauseUntilNews }, { lookout }] = await Promise.all([
-    import('../webhooks/news.ts'),
+  const [{ pauseUntilDelivery }, { lookout }] = await Promise.all([
+    import('../webhooks/inbox/inbox-watcher.ts'),
     import('./webhooks/endpoints.ts'),
   ]);
   try {
-    return pauseUntilNews(lookout(context, session), id);
+    return pauseUntilDelivery(lookout(context, session), id);
   } catch {
     return null;
   }

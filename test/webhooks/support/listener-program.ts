@@ -1,8 +1,8 @@
 /** A listener as a process of its own, to be killed. Arguments: store file, forward URL, address of the endpoint desk. */
 import { randomBytes } from 'node:crypto';
 import { openStore } from '../../../src/lib/store/store.ts';
-import { inboxTables } from '../../../src/lib/webhooks/inbox-tables.ts';
-import { listen } from '../../../src/lib/webhooks/listen.ts';
+import { inboxTables } from '../../../src/lib/webhooks/inbox/inbox-tables.ts';
+import { listen } from '../../../src/lib/webhooks/listen/listen.ts';
 
 const [path = '', forward = '', desk = ''] = process.argv.slice(2);
 const ask = async (method: string, route: string, body?: object): Promise<{ id: string; secret: string }> => {

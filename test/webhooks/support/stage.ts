@@ -11,9 +11,9 @@ import { after } from 'node:test';
 import { Pool } from 'undici';
 import { signatureHeader } from '../../../src/lib/contract/signature.ts';
 import { openStore, type Store } from '../../../src/lib/store/store.ts';
-import type { EndpointActs } from '../../../src/lib/webhooks/endpoint.ts';
-import { inboxTables } from '../../../src/lib/webhooks/inbox-tables.ts';
-import { listen, type ListenOptions } from '../../../src/lib/webhooks/listen.ts';
+import type { EndpointApi } from '../../../src/lib/webhooks/listen/endpoint-registration.ts';
+import { inboxTables } from '../../../src/lib/webhooks/inbox/inbox-tables.ts';
+import { listen, type ListenOptions } from '../../../src/lib/webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../../src/lib/contract/listener-events.ts';
 
 export const SECRET = 'whsec_stage';
@@ -165,7 +165,7 @@ export function openSender(url: string, connections = 10): Sender {
 }
 
 /** Endpoint acts that only remember what was asked of them. */
-export function fakeEndpoints(): EndpointActs & { log: string[]; urls: Map<string, string> } {
+export function fakeEndpoints(): EndpointApi & { log: string[]; urls: Map<string, string> } {
   const log: string[] = [];
   const urls = new Map<string, string>();
   return {

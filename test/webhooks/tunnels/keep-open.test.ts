@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { publicTunnel } from '../../../src/lib/webhooks/tunnels/programs.ts';
-import { watchWake } from '../../../src/lib/webhooks/wake.ts';
+import { publicTunnel } from '../../../src/lib/webhooks/tunnels/tunnel-programs.ts';
+import { detectSleep } from '../../../src/lib/webhooks/listen/public-url.ts';
 import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { request } from 'undici';
 import { fakeEndpoints, openSender, startListening } from '../support/stage.ts';
 
 /** Somebody's reverse proxy with a public address; `down` makes it answer 502. */
-async function openProxy(portOf: () => number): Promise<{ url: URL; setDown(down: boolean): void }> {
+async function openProxy(portOf: () => number) {
   let down = false;
+  const events = new EventEmitter();
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', async () => {
-      if (down) return response.writeHead(502).end();
+      if (down) {
+        events.emit('refused');
+        return response.writeHead(502).end();
+      }
       const { 'content-length': _length, host: _host, connection: _connection, ...headers } = incoming.headers;
       const answer = await request(`http://127.0.0.1:${portOf()}${incoming.url}`, {
         method: 'POST',
@@ -31,58 +35,71 @@ async function openProxy(portOf: () => number): Promise<{ url: URL; setDown(down
   assert.ok(typeof address === 'object' && address !== null);
   return {
     url: new URL(`http://127.0.0.1:${address.port}/`),
-    setDown: (now) => {
+    setDown: (now: boolean): void => {
       down = now;
+    },
+    /** Resolves after so many further requests were refused. */
+    async refused(count: number): Promise<void> {
+      for (let n = 0; n < count; n += 1) await once(events, 'refused');
     },
   };
 }
 
-test('a public address is watched: its going and coming back are told once each', async () => {
-  const port = 20_000 + (process.pid % 20_000);
+test('a public address is watched: each outage and each return is reported once', async () => {
+  let port = 0;
   const proxy = await openProxy(() => port);
+  const address = publicTunnel(proxy.url);
   const listening = await startListening({
-    port,
-    tunnel: publicTunnel(proxy.url),
+    tunnel: {
+      ...address,
+      open(given, ...rest) {
+        port = given;
+        return address.open(given, ...rest);
+      },
+    },
     tunnelTimes: { probeMs: 30, probeLimitMs: 500, firstRetryMs: 10, longestRetryMs: 20 },
     endpoints: fakeEndpoints(),
   });
   assert.ok(listening.url.startsWith(proxy.url.href));
   assert.equal(await openSender(listening.url).send({ id: 'evt_1' }), 200);
   proxy.setDown(true);
-  const down = await listening.until('tunnel', (moment) => moment.state === 'down');
+  const down = await listening.until('tunnel', (event) => event.state === 'down');
   assert.match(down.detail ?? '', /answered 502/);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await proxy.refused(3);
   proxy.setDown(false);
-  const up = await listening.until('tunnel', (moment) => moment.state === 'up' && moment.blind_ms !== null);
-  assert.ok((up.blind_ms ?? 0) >= 300);
+  const up = await listening.until('tunnel', (event) => event.state === 'up' && event.blind_ms !== null);
+  // Nothing has arrived since before the outage was noticed; the events' times are whole milliseconds.
+  assert.ok((up.blind_ms ?? 0) >= Date.parse(up.at) - Date.parse(down.at) - 5, `${up.blind_ms} ms`);
   assert.deepEqual(
-    listening.of('tunnel').map((moment) => moment.state),
+    listening.of('tunnel').map((event) => event.state),
     ['opening', 'up', 'down', 'up'],
   );
   await listening.close();
 });
 
-test('sleep is told from a busy moment', async () => {
-  let skipped = 0;
+test('sleep is told from a busy machine', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
   const naps: number[] = [];
-  const watch = watchWake(() => Date.now() + skipped, { beatMs: 5, slackMs: 1000 });
-  const unwatch = watch.onWake((sleptMs) => naps.push(sleptMs));
-  const beats = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count * 5));
-  await beats(4);
-  skipped = 500;
-  await beats(4);
+  const detector = detectSleep(() => now, { beatMs: 1000, slackMs: 5000 });
+  const remove = detector.onWake((sleptMs) => naps.push(sleptMs));
+  const beatAfter = (ms: number): void => {
+    now += ms;
+    t.mock.timers.tick(1000);
+  };
+  beatAfter(1000);
+  beatAfter(5999);
   assert.deepEqual(naps, []);
-  skipped = 3_600_000;
-  while (naps.length === 0) await beats(1);
-  assert.ok(Math.abs((naps[0] ?? 0) - 3_599_500) < 500);
-  unwatch();
-  skipped *= 3;
-  await beats(4);
+  beatAfter(3_601_000);
+  beatAfter(1000);
+  assert.deepEqual(naps, [3_600_000]);
+  remove();
+  beatAfter(3_601_000);
   assert.equal(naps.length, 1);
-  watch.stop();
+  detector.stop();
 });
 
-test('a listener that wakes says so', async () => {
+test('a listener reports that the machine woke', async () => {
   let skipped = 0;
   const listening = await startListening({ now: () => Date.now() + skipped });
   skipped = 7_200_000;

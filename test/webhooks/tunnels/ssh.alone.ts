@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Failure } from '../../../src/lib/failure.ts';
-import { parseTunnel } from '../../../src/lib/webhooks/tunnels/programs.ts';
-import type { Tunnel } from '../../../src/lib/webhooks/tunnels/tunnel.ts';
+import { parseTunnel } from '../../../src/lib/webhooks/tunnels/tunnel-programs.ts';
+import type { Tunnel } from '../../../src/lib/webhooks/tunnels/tunnel-programs.ts';
 import { openWire, type Sshd, startSshd, withoutSshd } from '../support/sshd.ts';
 import { fakeEndpoints, openApp, openSender, startListening } from '../support/stage.ts';
 

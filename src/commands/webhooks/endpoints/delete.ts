@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { removeEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
+import { deleteEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
 import { endpointId } from '../../../lib/cli/webhooks/endpoint-flags.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
@@ -35,7 +35,7 @@ export default class WebhooksEndpointsDelete extends WriteCommand<typeof Webhook
       if (deleted.length === 0) this.note('no listener left anything behind');
       return object({ deleted }, { id: deleted.join('\n') || null });
     }
-    await removeEndpoint(this.context, session, client, id);
+    await deleteEndpoint(this.context, session, client, id);
     return object({ id, deleted: true });
   }
 }

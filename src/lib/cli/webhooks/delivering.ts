@@ -1,7 +1,7 @@
 /** Posting a signed delivery of one's own to an app, once: `webhooks send`, `webhooks trigger --forward`, `events replay`. */
 import { randomBytes } from 'node:crypto';
 import { Failure } from '../../failure.ts';
-import type { Message, Outcome } from '../../webhooks/forward.ts';
+import type { DeliveryMessage, AttemptOutcome } from '../../webhooks/forward/target-client.ts';
 import type { DeliverySubject } from '../../contract/listener-events.ts';
 import type { Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
@@ -35,12 +35,12 @@ export function newDeliveryId(): string {
 export async function deliver(
   context: Context,
   session: Session,
-  delivery: { target: URL; message: Message; deliveryId: string; timeoutMs: number },
+  delivery: { target: URL; message: DeliveryMessage; deliveryId: string; timeoutMs: number },
 ): Promise<Delivered> {
   const { target, message, deliveryId } = delivery;
   const [{ sendOnce }, { eventFacts }, written] = await Promise.all([
-    import('../../webhooks/send.ts'),
-    import('../../webhooks/event-facts.ts'),
+    import('../../webhooks/forward/target-client.ts'),
+    import('../../webhooks/inbox/event-facts.ts'),
     attemptWriter(context, session, target),
   ]);
   const { ticks, signal } = context;
@@ -55,12 +55,12 @@ export async function deliver(
 /** Writes down what was posted to that app. @returns for each attempt; the delivery id is that of the header where none is given */
 export async function attemptWriter(context: Context, session: Session, target: URL) {
   const [{ attemptRecord }, { eventFacts }] = await Promise.all([
-    import('../../webhooks/records.ts'),
-    import('../../webhooks/event-facts.ts'),
+    import('../../webhooks/forward/journal-records.ts'),
+    import('../../webhooks/inbox/event-facts.ts'),
   ]);
   // Sending to an app of one's own needs no credential.
   const environment = optionalIdentity(session)?.environment.value ?? null;
-  return (message: Message, outcome: Outcome, deliveryId = deliveryOf(message)): void => {
+  return (message: DeliveryMessage, outcome: AttemptOutcome, deliveryId = deliveryOf(message)): void => {
     if (outcome.kind === 'stopped') return;
     const facts = eventFacts(message.body);
     const subject: DeliverySubject = {
@@ -70,21 +70,18 @@ export async function attemptWriter(context: Context, session: Session, target: 
       delivery_id: deliveryId,
       resource_id: facts.resourceId,
     };
-    const parcel = {
-      ...{ forward: 0, target: target.href, subject, warnings: [], message },
-      ...{ attempts: 0, orderKey: null, created: 0 },
-    };
-    session.writeDown()(attemptRecord({ at: context.now(), parcel, attempt: 1, outcome, message, environment }));
+    const at = context.now();
+    session.writeDown()(attemptRecord({ at, target: target.href, subject, attempt: 1, outcome, message, environment }));
   };
 }
 
-function deliveryOf({ headers }: Message): string | null {
+function deliveryOf({ headers }: DeliveryMessage): string | null {
   const at = headers.findIndex((name, n) => n % 2 === 0 && name.toLowerCase() === 'credicorp-delivery');
   return at === -1 ? null : (headers[at + 1] ?? null);
 }
 
 function told(
-  outcome: Exclude<Outcome, { kind: 'stopped' }>,
+  outcome: Exclude<AttemptOutcome, { kind: 'stopped' }>,
 ): Pick<Delivered, 'status' | 'latency_ms' | 'error' | 'answer' | 'hint'> {
   const latency_ms = outcome.latencyMs;
   if (outcome.kind === 'answered')

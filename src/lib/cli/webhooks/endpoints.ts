@@ -2,7 +2,12 @@
 import type { Client } from '../../api/client.ts';
 import { isRecord } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
-import { abandonedEndpoints, enrol, type EnrolOptions, type LeftEndpoint } from '../../webhooks/listeners.ts';
+import {
+  abandonedEndpoints,
+  registerListener,
+  type RegistryOptions,
+  type AbandonedEndpoint,
+} from '../../webhooks/inbox/listener-registry.ts';
 import type { Context } from '../context.ts';
 import { inboxScope } from './inbox.ts';
 import { note } from '../output/write.ts';
@@ -45,18 +50,18 @@ function placeOf(session: Session): string {
 }
 
 /** Endpoints of listeners of this profile that ended without removing them. */
-export function leftovers(context: Context, session: Session): LeftEndpoint[] {
+export function leftovers(context: Context, session: Session): AbandonedEndpoint[] {
   return abandonedEndpoints(lookout(context, session));
 }
 
 /** Removes what crashed listeners left. @returns the ids. @throws Failure */
 export async function removeLeftovers(context: Context, session: Session, client: Client): Promise<string[]> {
-  const enrolment = enrol(lookout(context, session));
+  const enrolment = registerListener(lookout(context, session));
   try {
-    const left = enrolment.leftEndpoints();
+    const left = enrolment.findAbandoned();
     for (const { endpointId, listener } of left) {
-      await removeEndpoint(context, session, client, endpointId).catch(ignoreAbsent);
-      enrolment.forgetEndpoint(listener);
+      await deleteEndpoint(context, session, client, endpointId).catch(ignoreAbsent);
+      enrolment.markEndpointGone(listener);
     }
     return left.map(({ endpointId }) => endpointId);
   } finally {
@@ -65,7 +70,7 @@ export async function removeLeftovers(context: Context, session: Session, client
 }
 
 /** Who asks about the listeners of this profile. */
-export function lookout(context: Context, session: Session): EnrolOptions {
+export function lookout(context: Context, session: Session): RegistryOptions {
   return {
     store: session.store(),
     scope: inboxScope(session.identity),
@@ -76,7 +81,7 @@ export function lookout(context: Context, session: Session): EnrolOptions {
 }
 
 /** @throws Failure */
-export async function removeEndpoint(context: Context, session: Session, client: Client, id: string): Promise<void> {
+export async function deleteEndpoint(context: Context, session: Session, client: Client, id: string): Promise<void> {
   await client.call('webhooks.delete', { id });
   await forgetSecret(context, session, id);
 }

@@ -1,5 +1,5 @@
 /** The handler battery on a terminal: a line for each check, its explanation below where it failed, the score at the end. */
-import type { CheckMoment, ScoreMoment } from '../../webhooks/probe/probe.ts';
+import type { CheckResult, HandlerTestScore } from '../../webhooks/handler-tests/handler-tests.ts';
 import { cut, type Paint, plainLine } from '../output/terminal-text.ts';
 import { wrapped } from './moment-line.ts';
 
@@ -7,13 +7,13 @@ import { wrapped } from './moment-line.ts';
 const INDENT = 8;
 
 export function verdictLine(item: unknown, width: number, paint: Paint): string {
-  const moment = item as CheckMoment | ScoreMoment;
+  const moment = item as CheckResult | HandlerTestScore;
   return moment.type === 'check'
     ? checkLine(moment, width, paint)
     : (moment.failed > 0 ? paint.bad : paint.good)(scoreText(moment));
 }
 
-function checkLine(check: CheckMoment, width: number, paint: Paint): string {
+function checkLine(check: CheckResult, width: number, paint: Paint): string {
   const colour = check.verdict === 'passed' ? paint.good : check.verdict === 'failed' ? paint.bad : paint.warn;
   const main = plainLine(`${check.group.padEnd(9)} ${check.name}`);
   const line = `${colour(check.verdict.padEnd(7))} ${cut(main, width - INDENT)}`;
@@ -21,7 +21,7 @@ function checkLine(check: CheckMoment, width: number, paint: Paint): string {
   return [line, ...words.flatMap((text) => wrapped(text, INDENT, width).map(paint.dim))].join('\n');
 }
 
-export function scoreText(score: ScoreMoment): string {
+export function scoreText(score: HandlerTestScore): string {
   const parts = [
     `${score.passed} passed`,
     `${score.failed} failed`,

@@ -4,7 +4,7 @@ import { parseJson } from '../../contract/json.ts';
 import type { InboxEntry } from '../../contract/listener-events.ts';
 import { Failure } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
-import { findEntry } from '../../webhooks/inbox-read.ts';
+import { findEntry } from '../../webhooks/inbox/inbox-read.ts';
 
 /** Deliveries of different profiles and environments do not mix. */
 export function inboxScope({ account, environment }: Identity): string {

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { openInspector } from '../../inspector/server.ts';
-import { findEntry, listEntries } from '../../webhooks/inbox-read.ts';
-import type { ListenOptions } from '../../webhooks/listen-options.ts';
+import { findEntry, listEntries } from '../../webhooks/inbox/inbox-read.ts';
+import type { ListenOptions } from '../../webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
-import { RECEIVER_PATH } from '../../webhooks/records.ts';
+import { RECEIVER_PATH } from '../../webhooks/forward/journal-records.ts';
 import type { Context } from '../context.ts';
 import { findDelivery } from './inbox.ts';
 import type { Prepared } from './listen-options.ts';
@@ -63,7 +63,7 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
   // On one line of 80: an address that is broken cannot be clicked.
   note(context, `inspect: ${inspector.url}   (private)`);
   const heard: Partial<ListenOptions> = {
-    hear: (moment) => inspector.hear(moment),
+    onEvent: (moment) => inspector.hear(moment),
     record: (line) => {
       if (line.path === RECEIVER_PATH) inspector.keepBytes(line);
       record(line);

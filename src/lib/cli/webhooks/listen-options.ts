@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type * as Interfaces from '@oclif/core/interfaces';
 import { isLoopback } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';
-import type { ListenOptions } from '../../webhooks/listen.ts';
-import type { Tunnel } from '../../webhooks/tunnels/tunnel.ts';
+import type { ListenOptions } from '../../webhooks/listen/listen.ts';
+import type { Tunnel } from '../../webhooks/tunnels/tunnel-programs.ts';
 import type { Context } from '../context.ts';
 import { inboxScope } from './inbox.ts';
 import type { listenFlags } from './listen-flags.ts';
@@ -47,7 +47,7 @@ export async function listenOptions(
     ...{ store: session.store(), scope: inboxScope(identity), environment: identity.environment.value },
     ...{ signal, now: context.now, ticks: context.ticks, random: context.random, pid: context.pid },
     endpoints: endpointActs(context, session, secrets),
-    presenceMs: presenceEvery(session),
+    endpointCheckMs: presenceEvery(session),
     token: () => randomBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.writeDown(),
@@ -87,7 +87,7 @@ async function targetsOf(flags: ListenFlags): Promise<Pick<ListenOptions, 'forwa
       next: 'for example: --forward localhost:3000/hook; or --no-forward to keep deliveries only',
     });
   }
-  const { parseRoute, parseTarget } = await import('../../webhooks/targets.ts');
+  const { parseRoute, parseTarget } = await import('../../webhooks/forward/targets.ts');
   const allowed = { allowRemote: flags['allow-remote'] };
   return {
     forward: flags.forward === undefined ? null : parseTarget(flags.forward, allowed),
@@ -106,7 +106,7 @@ async function exposureOf(context: Context, session: Session, flags: ListenFlags
       next: 'give it a way in: --tunnel cloudflared, --tunnel ssh:user@host, --public-url https://…; or use credicorp sandbox start',
     });
   }
-  const { parsePublicUrl, parseTunnel, publicTunnel } = await import('../../webhooks/tunnels/programs.ts');
+  const { parsePublicUrl, parseTunnel, publicTunnel } = await import('../../webhooks/tunnels/tunnel-programs.ts');
   const publicUrl = address === undefined ? undefined : parsePublicUrl(address);
   if (flags.tunnel === undefined) {
     if (flags.port === undefined)
@@ -134,14 +134,14 @@ async function givenSecretsOf(context: Context, session: Session, flags: ListenF
   return given;
 }
 
-async function chaosOf(context: Context, flags: ListenFlags): Promise<Pick<ListenOptions, 'chaos'>> {
+async function chaosOf(context: Context, flags: ListenFlags): Promise<Pick<ListenOptions, 'faults'>> {
   if (flags.chaos === undefined) {
     if (flags['chaos-seed'] !== undefined) throw usage('--chaos-seed needs --chaos', { param: '--chaos-seed' });
     return {};
   }
-  const { parseChaos, seededRandom } = await import('../../webhooks/chaos.ts');
-  const settings = parseChaos(flags.chaos);
+  const { parseDeliveryFaults, seededRandom } = await import('../../webhooks/forward/delivery-faults.ts');
+  const settings = parseDeliveryFaults(flags.chaos);
   const seed = flags['chaos-seed'] ?? randomBytes(4).toString('hex');
   note(context, `chaos on purpose; the same again: --chaos-seed ${seed}`);
-  return { chaos: { settings, random: seededRandom(seed) } };
+  return { faults: { settings, random: seededRandom(seed) } };
 }

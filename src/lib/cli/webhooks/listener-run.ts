@@ -22,7 +22,7 @@ export async function* runListener(
   prepared: Prepared,
   beneath: Beneath,
 ): AsyncGenerator<ListenerEvent> {
-  const { listen } = await import('../../webhooks/listen.ts');
+  const { listen } = await import('../../webhooks/listen/listen.ts');
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
   const readyFile = beneath.readyFile === undefined ? null : resolve(context.cwd, beneath.readyFile);
   let beside: SideCommand | null = null;

@@ -1,6 +1,6 @@
 /** What a listener needs of the API and the vault: register, unregister, recall the secret, point an endpoint elsewhere. */
 import { Failure } from '../../failure.ts';
-import type { EndpointActs } from '../../webhooks/endpoint.ts';
+import type { EndpointApi } from '../../webhooks/listen/endpoint-registration.ts';
 import type { Context } from '../context.ts';
 import { note } from '../output/write.ts';
 import { createPresence } from './presence.ts';
@@ -15,7 +15,7 @@ export interface ListenerSecrets {
 }
 
 /** The one-time secret goes into the vault and is printed once, on stderr: stdout is for moments. */
-export function endpointActs(context: Context, session: Session, secrets: ListenerSecrets): EndpointActs {
+export function endpointActs(context: Context, session: Session, secrets: ListenerSecrets): EndpointApi {
   const kept = async (id: string, secret: string, keep: () => Promise<void>): Promise<void> => {
     secrets.own = secret;
     secrets.endpoint = id;
@@ -49,7 +49,7 @@ export function endpointActs(context: Context, session: Session, secrets: Listen
       await client.call('webhooks.delete', { id }).catch(ignoreAbsent);
       await forgetSecret(context, session, id);
     },
-    present: createPresence(session, (line) => note(context, line)),
+    exists: createPresence(session, (line) => note(context, line)),
     recall: (id) => secretOf(session, id),
     async update(id, { url, events }) {
       const client = await session.client();

@@ -1,7 +1,7 @@
 /** Whether a listener's endpoint is still there, asked of each kind of API in the way that costs it least. */
 import { isRecord, parseJson } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
-import type { EndpointActs } from '../../webhooks/endpoint.ts';
+import type { EndpointApi } from '../../webhooks/listen/endpoint-registration.ts';
 import type { Session } from '../session.ts';
 
 /** What is needed of a session. */
@@ -20,7 +20,7 @@ export function presenceEvery(session: Asking): number {
  * just made, or that lets nobody look, is not asked again: the route is assumed (webhooks.md#webhook-endpoints).
  * @param tell a line for people: an endpoint that was disabled, by whomever, is theirs to enable
  */
-export function createPresence(session: Asking, tell: (line: string) => void): NonNullable<EndpointActs['present']> {
+export function createPresence(session: Asking, tell: (line: string) => void): NonNullable<EndpointApi['exists']> {
   const local = session.identity.environment.value === 'local';
   let counted: unknown = null;
   let seenId: string | null = null;

@@ -24,7 +24,7 @@ export async function replayed(
   found: Found,
   how: { target: URL; body: Uint8Array; secrets: readonly string[]; timeoutMs: number },
 ): Promise<Delivered> {
-  const { resignedMessage } = await import('../../webhooks/send.ts');
+  const { resignedMessage } = await import('../../webhooks/forward/signed-delivery.ts');
   const { target, body, secrets, timeoutMs } = how;
   const deliveryId = newDeliveryId();
   const t = Math.floor(context.now() / 1000);

@@ -1,118 +1,118 @@
 /**
- * A tunnel over time: watched from both ends, and opened again when it drops. Its own process ending is noticed at once; a
- * tunnel that stands but carries nothing is noticed by probes through it.
+ * Keeps a tunnel open: watches it and reopens it when it fails. The end of its process is noticed at once; a tunnel that is up but
+ * carries nothing is noticed by probes sent through it.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
-import type { OpenTunnel, Tunnel } from './tunnel.ts';
+import type { OpenTunnel, Tunnel } from './tunnel-programs.ts';
 
-export interface KeepTimes {
+export interface ReconnectTimes {
   /** Between two probes, in milliseconds. Default 5 s. */
   probeMs: number;
   /** Limit for a probe, in milliseconds. Default 3 s; with `probeMs` it bounds how late a dead tunnel is noticed. */
   probeLimitMs: number;
-  /** The first wait before it is opened again. Default 250 ms. */
+  /** The first wait before it is reopened. Default 250 ms. */
   firstRetryMs: number;
   /** Waits double up to this. Default 1.5 s: it bounds the time lost after an outage. */
   longestRetryMs: number;
 }
 
-export interface KeepOptions {
+export interface KeepOpenOptions {
   tunnel: Tunnel;
   port: number;
-  times?: Partial<KeepTimes>;
-  /** Sends a probe through this address. Rejects when it does not arrive. */
+  times?: Partial<ReconnectTimes>;
+  /** Sends a test delivery to this address. Rejects when it does not arrive. */
   probe: (url: string, limitMs: number) => Promise<unknown>;
-  /** The tunnel has another address now. Rejects when the sender could not be told. */
-  moved: (url: string) => Promise<void>;
-  say: (moment: ListenerEvent) => void;
+  /** Called when the tunnel has a new address. Rejects when the endpoint could not be updated. */
+  onMoved: (url: string) => Promise<void>;
+  emit: (moment: ListenerEvent) => void;
   /** Milliseconds since the epoch. */
   now: () => number;
   signal: AbortSignal;
-  /** Calls back when the machine woke from sleep, which is reason to look at once. @returns how to stop that. */
+  /** Calls back when the machine woke from sleep, which is ended to look at once. @returns how to stop that. */
   onWake: (act: () => void) => () => void;
 }
 
-const DEFAULT_TIMES: KeepTimes = { probeMs: 5000, probeLimitMs: 3000, firstRetryMs: 250, longestRetryMs: 1500 };
+const DEFAULT_TIMES: ReconnectTimes = { probeMs: 5000, probeLimitMs: 3000, firstRetryMs: 250, longestRetryMs: 1500 };
 
-/** Watches an open tunnel until the signal is aborted, opening it again as often as needed; closes it at the end. Never throws. */
-export async function keepOpen(options: KeepOptions, first: OpenTunnel): Promise<void> {
+/** Watches an open tunnel until the signal is aborted and reopens it as often as needed; closes it at the end. Never throws. */
+export async function keepOpen(options: KeepOpenOptions, first: OpenTunnel): Promise<void> {
   const { signal, now } = options;
   const times = { ...DEFAULT_TIMES, ...options.times };
-  const tell = teller(options);
+  const report = createTunnelReport(options);
   let open: OpenTunnel | null = first;
   let url = first.url;
-  let lastGood = now();
+  let lastWorking = now();
   let retryMs = times.firstRetryMs;
-  let known: string | null = null;
+  let reported: string | null = null;
   while (!signal.aborted) {
-    const trouble: string | null =
-      open === null ? null : await firstTrouble(options, times, open, () => (lastGood = now()));
+    const problem: string | null =
+      open === null ? null : await watchUntilBroken(options, times, open, () => (lastWorking = now()));
     if (signal.aborted) break;
-    if (trouble !== null) {
+    if (problem !== null) {
       await open?.close();
       open = null;
-      known = trouble;
-      tell('down', url, { detail: trouble, retry_in_ms: retryMs });
+      reported = problem;
+      report('down', url, { detail: problem, retry_in_ms: retryMs });
     }
     await wait(retryMs, null, { signal }).catch(() => null);
     retryMs = Math.min(retryMs * 2, times.longestRetryMs);
     const outcome = await reopen(options, times, url);
     if (typeof outcome === 'string') {
-      // An outage is told once, and again only when its reason changes.
-      if (!signal.aborted && outcome !== known) tell('down', url, { detail: outcome, retry_in_ms: retryMs });
-      known = outcome;
+      // An outage is reported once, and again only when its reason changes.
+      if (!signal.aborted && outcome !== reported) report('down', url, { detail: outcome, retry_in_ms: retryMs });
+      reported = outcome;
       continue;
     }
-    known = null;
+    reported = null;
     open = outcome;
     url = outcome.url;
     retryMs = times.firstRetryMs;
-    tell('up', url, { blind_ms: Math.max(0, now() - lastGood) });
-    lastGood = now();
+    report('up', url, { blind_ms: Math.max(0, now() - lastWorking) });
+    lastWorking = now();
   }
   await open?.close();
 }
 
-/** @returns why the tunnel is no good any more; null when the signal was aborted. */
-async function firstTrouble(
-  options: KeepOptions,
-  times: KeepTimes,
+/** @returns why the tunnel no longer works; null when the signal was aborted. */
+async function watchUntilBroken(
+  options: KeepOpenOptions,
+  times: ReconnectTimes,
   open: OpenTunnel,
-  good: () => void,
+  onWorking: () => void,
 ): Promise<string | null> {
   const { signal } = options;
-  let reason: string | null = null;
-  let hurry = new AbortController();
+  let ended: string | null = null;
+  let checkNow = new AbortController();
   void open.ended.then((why) => {
-    reason = why;
-    hurry.abort();
+    ended = why;
+    checkNow.abort();
   });
-  const unwatch = options.onWake(() => hurry.abort());
+  const unwatch = options.onWake(() => checkNow.abort());
   try {
     while (!signal.aborted) {
-      await wait(times.probeMs, null, { signal: AbortSignal.any([signal, hurry.signal]) }).catch(() => null);
-      if (reason !== null || signal.aborted) return reason;
-      hurry = new AbortController();
+      await wait(times.probeMs, null, { signal: AbortSignal.any([signal, checkNow.signal]) }).catch(() => null);
+      if (ended !== null || signal.aborted) return ended;
+      checkNow = new AbortController();
       await options.probe(open.url, times.probeLimitMs);
-      good();
+      onWorking();
     }
     return null;
   } catch (error) {
-    return error instanceof Failure ? error.message : 'a probe did not come through';
+    return error instanceof Failure ? error.message : 'a test delivery through the tunnel did not arrive';
   } finally {
     unwatch();
   }
 }
 
-/** One try. @returns the open tunnel, or why it is not. */
-async function reopen(options: KeepOptions, times: KeepTimes, earlier: string): Promise<OpenTunnel | string> {
+/** Reopens the tunnel once. @returns the open tunnel, or why it could not be opened. */
+async function reopen(options: KeepOpenOptions, times: ReconnectTimes, earlier: string): Promise<OpenTunnel | string> {
   const { tunnel, port, signal } = options;
   let open: OpenTunnel | null = null;
   try {
     open = await tunnel.open(port, signal, earlier);
-    if (open.url !== earlier) await options.moved(open.url);
+    if (open.url !== earlier) await options.onMoved(open.url);
     await options.probe(open.url, times.probeLimitMs);
     return open;
   } catch (error) {
@@ -121,11 +121,11 @@ async function reopen(options: KeepOptions, times: KeepTimes, earlier: string): 
   }
 }
 
-function teller(
-  options: KeepOptions,
+function createTunnelReport(
+  options: KeepOpenOptions,
 ): (state: 'up' | 'down', url: string, more: { detail?: string; retry_in_ms?: number; blind_ms?: number }) => void {
   return (state, url, more) =>
-    options.say({
+    options.emit({
       type: 'tunnel',
       at: new Date(options.now()).toISOString(),
       via: options.tunnel.via,

@@ -1,0 +1,265 @@
+/**
+ * Forwards stored deliveries to the apps. Each app has one target queue, which decides when an attempt is made and whether another
+ * follows; the forwarder makes the attempt and reports it to the inbox, the journal and the listener's events.
+ */
+import type { WriteDown } from '../../contract/exchange.ts';
+import type { DeliverySubject, ForwardState, ListenerCounts, ListenerEvent } from '../../contract/listener-events.ts';
+import { redactText } from '../../contract/secrets.ts';
+import type { Inbox } from '../inbox/inbox.ts';
+import {
+  createFaultHold,
+  type DeliveryFaults,
+  type DeliveryFaultSettings,
+  drawDeliveryFaults,
+  type FaultHold,
+} from './delivery-faults.ts';
+import { attemptRecord } from './journal-records.ts';
+import {
+  type AttemptOutcome,
+  createTargetClient,
+  type DeliveryMessage,
+  listensOn,
+  splitTarget,
+  type TargetClient,
+} from './target-client.ts';
+import { type NextStep, type QueueItem, type RetryTimes, TargetQueue } from './target-queue.ts';
+
+export interface ForwarderOptions {
+  inbox: Inbox;
+  /** Most requests at once at each app. */
+  concurrency: number;
+  /** Keeps no order, that of each resource, or that of all deliveries to a target. */
+  order: 'none' | 'resource' | 'all';
+  /** Limit for one attempt, in milliseconds. */
+  timeoutMs: number;
+  retry: RetryTimes;
+  environment: string | null;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Milliseconds on a clock that never jumps. */
+  ticks: () => number;
+  random: () => number;
+  /** Faults to inject (`--chaos`), and the random source they are drawn from. */
+  faults?: { settings: DeliveryFaultSettings; random: () => number };
+  emit: (event: ListenerEvent) => void;
+  record: WriteDown;
+  /** Counts `forwarded` and `failed` here. */
+  counts: ListenerCounts;
+}
+
+/** A stored delivery to be forwarded to one target. */
+export interface DeliveryJob {
+  /** Row of the forward in the inbox. */
+  forward: number;
+  target: string;
+  subject: DeliverySubject;
+  orderKey: string | null;
+  /** When the event was created, in milliseconds since the epoch; 0 when unknown. */
+  created: number;
+  /** Attempts made by earlier listeners. */
+  attempts: number;
+  warnings: readonly string[];
+  /** Null: read from the inbox for each attempt. */
+  message: DeliveryMessage | null;
+}
+
+/** A job in its target queue. */
+interface QueuedJob extends QueueItem {
+  job: DeliveryJob;
+  /** Faults injected into this delivery. */
+  faults: DeliveryFaults | null;
+  /** A repetition injected as a fault: attempted once, neither stored nor counted. */
+  isCopy: boolean;
+  /** Resolves `sendAndWait`. */
+  settled: ((outcome: AttemptOutcome) => void) | null;
+}
+
+/** Bytes of waiting bodies kept in memory; beyond that they are read from the inbox for the attempt. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #queues = new Map<string, TargetQueue<QueuedJob>>();
+  readonly #clients = new Map<string, TargetClient>();
+  readonly #hold: FaultHold<QueuedJob>;
+  #kept = 0;
+  #stopped = false;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    this.#hold = createFaultHold((queued) => this.#enqueue(queued));
+  }
+
+  /** Forwards until the app takes the delivery or it is given up. */
+  send(job: DeliveryJob): void {
+    this.#inject(this.#queued(job, null));
+  }
+
+  /** Makes one attempt and no more. @returns its outcome (`--ack forwarded`) */
+  sendAndWait(job: DeliveryJob): Promise<AttemptOutcome> {
+    return new Promise((resolve) => this.#inject(this.#queued(job, resolve)));
+  }
+
+  /** Starts no further attempts; those under way are cancelled after `graceMs`. What is left stays in the inbox. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#hold.stop();
+    await Promise.all([...this.#queues.values()].map((queue) => queue.stop(graceMs)));
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+  }
+
+  #queued(job: DeliveryJob, settled: QueuedJob['settled']): QueuedJob {
+    const orderKey = orderKeyOf(this.#options.order, job);
+    const { forward, created, attempts } = job;
+    const once = settled !== null;
+    return { forward, created, attempts, orderKey, since: 0, once, job, faults: null, isCopy: false, settled };
+  }
+
+  #inject(queued: QueuedJob): void {
+    const { faults } = this.#options;
+    if (faults === undefined) return this.#enqueue(queued);
+    queued.faults = drawDeliveryFaults(faults.settings, faults.random);
+    this.#hold.take(queued, queued.faults);
+  }
+
+  #enqueue(queued: QueuedJob): void {
+    if (this.#stopped) return;
+    const { job } = queued;
+    this.#kept += job.message?.body.length ?? 0;
+    if (this.#kept > KEPT_BYTES) this.#release(job);
+    queued.since = this.#options.now();
+    this.#queueOf(splitTarget(job.target).origin).add(queued);
+  }
+
+  /** One queue for each app, under whatever loopback name it is called, so that the limit of requests at once holds. */
+  #queueOf(origin: string): TargetQueue<QueuedJob> {
+    const app = origin.replace(/^(https?:\/\/)(?:[^/]*\.)?localhost(?=:|$)/, '$1127.0.0.1');
+    const found = this.#queues.get(app);
+    if (found !== undefined) return found;
+    const { concurrency, timeoutMs, now, random, retry } = this.#options;
+    const queue = new TargetQueue<QueuedJob>({
+      concurrency,
+      retry,
+      now,
+      random,
+      isListening: ({ job }) => listensOn(new URL(job.target), timeoutMs),
+      attempt: (queued, signal) => this.#attempt(queued, signal),
+      report: (queued, outcome, next) => this.#report(queued, outcome, next),
+    });
+    this.#queues.set(app, queue);
+    return queue;
+  }
+
+  #clientOf(origin: string): TargetClient {
+    const { concurrency, timeoutMs, ticks } = this.#options;
+    const client = this.#clients.get(origin) ?? createTargetClient({ origin, concurrency, timeoutMs, ticks });
+    this.#clients.set(origin, client);
+    return client;
+  }
+
+  async #attempt({ job, attempts, faults }: QueuedJob, signal: AbortSignal): Promise<AttemptOutcome> {
+    if (faults?.drop === true && attempts === job.attempts) return { kind: 'broken', error: 'dropped', latencyMs: 0 };
+    const message = this.#messageOf(job);
+    // Trimmed from the inbox meanwhile: there is nothing left to deliver.
+    if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
+    return this.#clientOf(splitTarget(job.target).origin).post(job.target, message, signal);
+  }
+
+  #report(queued: QueuedJob, outcome: AttemptOutcome, next: NextStep): void {
+    const { job, faults, isCopy } = queued;
+    if (outcome.kind === 'stopped') return;
+    reportAttempt(this.#options, queued, outcome, next, this.#messageOf(job));
+    if (next.kind === 'retry') return;
+    if (next.kind === 'delivered' && faults?.duplicate === true) this.#repeat(queued);
+    this.#release(job);
+    if (isCopy) return;
+    this.#options.counts[next.kind === 'delivered' ? 'forwarded' : 'failed'] += 1;
+    queued.settled?.(outcome);
+  }
+
+  /** The `duplicate` fault: the same delivery once more. */
+  #repeat({ job, forward, created }: QueuedJob): void {
+    const copy: QueuedJob = {
+      ...{
+        job: { ...job },
+        forward,
+        created,
+        attempts: job.attempts,
+        since: 0,
+        once: true,
+        isCopy: true,
+        settled: null,
+      },
+      // The copy shares its row with the original, but must not wait behind others with its order key.
+      orderKey: `copy ${forward}`,
+      faults: { duplicate: false, reorder: false, drop: false, delayMs: 0, label: 'duplicate' },
+    };
+    setImmediate(() => this.#enqueue(copy));
+  }
+
+  #messageOf({ message, subject }: DeliveryJob): DeliveryMessage | null {
+    return message ?? this.#options.inbox.content(subject.inbox_id);
+  }
+
+  #release(job: DeliveryJob): void {
+    this.#kept -= job.message?.body.length ?? 0;
+    job.message = null;
+  }
+}
+
+/** Order is kept for each target separately: a slow app does not hold up another. */
+function orderKeyOf(order: ForwarderOptions['order'], job: DeliveryJob): string | null {
+  if (order === 'none') return null;
+  if (order === 'all') return job.target;
+  return job.orderKey === null ? null : `${job.target} ${job.orderKey}`;
+}
+
+/** Reports one attempt to the inbox, to the journal, and as a listener event. */
+function reportAttempt(
+  options: ForwarderOptions,
+  { job, attempts, faults, isCopy }: QueuedJob,
+  outcome: Exclude<AttemptOutcome, { kind: 'stopped' }>,
+  next: NextStep,
+  message: DeliveryMessage | null,
+): void {
+  const { environment, emit } = options;
+  const { subject, target, forward } = job;
+  const at = options.now();
+  const { latencyMs } = outcome;
+  const isAnswered = outcome.kind === 'answered';
+  const status = isAnswered ? outcome.status : null;
+  const error = isAnswered ? null : outcome.error;
+  // An app's answer may contain what it read: an echoing handler, a stack trace with its environment.
+  const answer = isAnswered ? redactText(outcome.answer) : null;
+  if (!isCopy) {
+    options.inbox.saveAttempt(forward, { state: STATES[next.kind], attempts, at, status, latencyMs, error, answer });
+  }
+  options.record(attemptRecord({ at, target, subject, attempt: attempts, outcome, message, environment }));
+  const attempt = {
+    at: new Date(at).toISOString(),
+    ...subject,
+    target,
+    attempt: attempts,
+    error,
+    latency_ms: latencyMs,
+    answer,
+    hint: hintFor(job, outcome),
+    chaos: faults?.label ?? null,
+  };
+  if (next.kind === 'delivered') emit({ type: 'forwarded', ...attempt, status: status ?? 0 });
+  else if (next.kind === 'retry') emit({ type: 'retrying', ...attempt, status, retry_in_ms: next.inMs });
+  else emit({ type: 'failed', ...attempt, status });
+}
+
+const STATES: Record<NextStep['kind'], ForwardState> = { delivered: 'delivered', retry: 'waiting', given_up: 'failed' };
+
+const LAST_V1_ONLY =
+  'this delivery is genuine and carries two v1 entries: the app seems to read only the last one; it must try each (webhooks test shows it)';
+
+function hintFor({ warnings }: DeliveryJob, outcome: AttemptOutcome): string | null {
+  if (outcome.kind === 'unconnected') return outcome.hint;
+  if (outcome.kind !== 'answered') return null;
+  if (outcome.status >= 400 && outcome.status < 500 && warnings.includes('last_v1_only')) return LAST_V1_ONLY;
+  if (outcome.status >= 300 && outcome.status < 400) return 'redirects are not followed: forward to the final address';
+  return null;
+}

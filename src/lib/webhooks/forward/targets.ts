@@ -1,0 +1,123 @@
+/** Forwarding targets: parses `--forward` and `--route`, and routes an event type to its targets. */
+import { eventMatches } from '../../contract/events.ts';
+import { type Failure, usage } from '../../failure.ts';
+
+export interface TargetOptions {
+  /** Allows a target on another machine. */
+  allowRemote?: boolean;
+  /** The flag that the text came from, for the message. */
+  flag?: string;
+}
+
+/**
+ * `3000`, `3000/hook`, `localhost:3000/hook` or a whole URL → URL. `http://` is added where no scheme stands.
+ * @throws Failure `usage` that says what is wrong; `remote_target` for a host off this machine without `allowRemote`.
+ */
+export function parseTarget(text: string, options: TargetOptions = {}): URL {
+  const flag = options.flag ?? '--forward';
+  const wrong = (what: string, next: string, code = 'bad_target'): Failure =>
+    usage(`${flag} ${quote(text)}: ${what}`, { code, param: flag, next });
+  const example = 'give something like localhost:3000/hook or http://127.0.0.1:3000/hook';
+
+  const trimmed = text.trim();
+  if (trimmed === '') throw wrong('the address is empty', example);
+  if (/[\s\p{Cc}]/u.test(trimmed)) throw wrong('an address cannot contain spaces', example);
+  const url = readUrl(withScheme(trimmed));
+  if (url === null) throw wrong(whyUnreadable(trimmed), example);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw wrong(`${url.protocol.slice(0, -1)} is not supported; use http or https`, example);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw wrong('a target cannot contain a user name or password', 'leave out the part before @');
+  }
+  if (url.hash !== '') throw wrong('the part after # is never sent to a server', 'leave it out');
+  if (url.port === '0') throw wrong('port 0 is not a valid target', example);
+  if (options.allowRemote !== true && !isLocalHost(url.hostname)) {
+    throw wrong(
+      `${url.hostname} is not this machine, and deliveries carry customers' data`,
+      'add --allow-remote to allow other machines',
+      'remote_target',
+    );
+  }
+  return url;
+}
+
+/** Whether a parsed host name can only be this machine: `localhost`, `*.localhost` (RFC 6761 §6.3), 127.0.0.0/8, `[::1]`. */
+export function isLocalHost(hostname: string): boolean {
+  const host = hostname.toLowerCase().replace(/\.$/, '');
+  if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true;
+  return /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+export interface Route {
+  /** An exact event type, `*`, or a family such as `payment.*`. */
+  pattern: string;
+  target: URL;
+}
+
+/** `payment.*=localhost:4000/pay` → route. @throws Failure `usage`. */
+export function parseRoute(text: string, options: TargetOptions = {}): Route {
+  const equals = text.indexOf('=');
+  const pattern = text.slice(0, Math.max(equals, 0)).trim();
+  if (!/^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$/.test(pattern)) {
+    throw usage(`--route ${quote(text)}: an event type must come before =`, {
+      code: 'bad_route',
+      param: '--route',
+      next: "give something like --route 'payment.*=localhost:4000/pay'",
+    });
+  }
+  return { pattern, target: parseTarget(text.slice(equals + 1), { ...options, flag: '--route' }) };
+}
+
+export interface Routing {
+  /** All targets, as text. */
+  targets: string[];
+  /** Targets of an event: those of each matching route, else the default. */
+  route: (eventType: string | null) => string[];
+}
+
+const MAX_TARGETS = 100;
+
+/** @param forward the target of events that no route matches; null keeps them in the inbox. @throws Failure `usage` beyond 100 targets. */
+export function routing(forward: URL | null, routes: readonly Route[]): Routing {
+  const all = [...routes.map((route) => route.target.href), ...(forward === null ? [] : [forward.href])];
+  const targets = [...new Set(all)];
+  if (targets.length > MAX_TARGETS) {
+    throw usage(`${targets.length} targets are more than a listener supports`, {
+      code: 'too_many_targets',
+      param: '--route',
+      next: `name at most ${MAX_TARGETS}`,
+    });
+  }
+  return {
+    targets,
+    route(eventType) {
+      const wanted = routes.filter((route) => route.pattern === '*' || eventMatches(route.pattern, eventType ?? ''));
+      if (wanted.length > 0) return [...new Set(wanted.map((route) => route.target.href))];
+      return forward === null ? [] : [forward.href];
+    },
+  };
+}
+
+/** Adds `http://`: without it `localhost:3000` would parse as a URL of the scheme `localhost`. */
+function withScheme(text: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return text;
+  return /^\d{1,5}(?:[/?]|$)/.test(text) ? `http://localhost:${text}` : `http://${text}`;
+}
+
+function readUrl(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
+}
+
+function whyUnreadable(text: string): string {
+  const port = /:(\d+)(?:[/?#]|$)/.exec(text.replace(/^[a-z]+:\/\//i, ''))?.[1] ?? /^(\d+)(?:\/|$)/.exec(text)?.[1];
+  if (port !== undefined && Number(port) > 65_535) return `${port} is not a port; ports go up to 65535`;
+  if (/^[^/]*:[^0-9/]/.test(text)) return 'what follows the colon is not a port';
+  return 'not a valid address';
+}
+
+/** Quotes user input for a message: shortened, and without a possible password before @. */
+function quote(text: string): string {
+  const safe = text.replace(/(^|\/\/|=)[^/@]*@/, '$1…@');
+  return `"${safe.length > 100 ? `${safe.slice(0, 100)}…` : safe}"`;
+}

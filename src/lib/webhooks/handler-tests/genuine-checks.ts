@@ -1,0 +1,207 @@
+/** Deliveries a handler must take: every type, bodies of every kind, rotation, repetitions, and load. */
+import { EVENT_TYPES, type EventType, isEventType } from '../../contract/events.ts';
+import type { HandlerCheck, TestKit } from './handler-check.ts';
+
+const RAW = 'verify the raw bytes before anything parses them: express.raw(), request.get_data(), getContent()';
+const TOLERANT = 'answer 2xx to events you do not know, and ignore members you do not need';
+const EVERY_V1 = 'read every v1 entry and accept when one matches; a map of the header keeps only the last one';
+
+export const genuineChecks: HandlerCheck[] = [
+  ...Object.keys(EVENT_TYPES).filter(isEventType).map(ofType),
+  {
+    name: 'unknown type',
+    group: 'events',
+    wants: 'accepted',
+    why: 'new event types appear without notice; refusing them makes the sender retry for three days',
+    next: TOLERANT,
+    run: async (kit) => [await kit.postGenuine({ ...kit.event(), type: 'something.new' })],
+  },
+  {
+    name: 'unknown members',
+    group: 'events',
+    wants: 'accepted',
+    why: 'new members appear without notice in the envelope, in data and in objects',
+    next: TOLERANT,
+    run: async (kit) => {
+      const event = kit.event();
+      return [await kit.postGenuine({ ...event, brand_new: { a: [1] }, data: { ...event.data, also_new: null } })];
+    },
+  },
+  body('indented body', 'a body that is not compact must be verified as it is', RAW, (kit) =>
+    Buffer.from(`${JSON.stringify(kit.event(), null, 2)}\n`),
+  ),
+  body(
+    'unusual spelling',
+    'numbers, escapes and line ends change when a body is parsed and written again',
+    RAW,
+    (kit) =>
+      Buffer.from(JSON.stringify(kit.event()).replace('"livemode":false', '"livemode":false,"x":1.0,"y":"\\/\\u00e9"')),
+  ),
+  body('non-ASCII body', 'names carry accents; the signature covers UTF-8 bytes, not characters', RAW, (kit) => {
+    const event = kit.event();
+    return kit.bytes({ ...event, data: { ...event.data, note: 'Café Zoë & Søn — £25 🏦' } });
+  }),
+  body('big body', 'a body of 90 kB was not taken', 'raise the limit of the body reader to at least 1 MB', (kit) => {
+    const event = kit.event();
+    return kit.bytes({ ...event, data: { ...event.data, fill: 'x'.repeat(90_000) } });
+  }),
+  {
+    name: 'empty body',
+    group: 'bodies',
+    wants: 'answered',
+    why: 'an empty body made the handler fail',
+    next: 'refuse what is no event with 400; never let it throw',
+    run: async (kit) => [await kit.post({ body: Buffer.alloc(0), header: kit.sign(Buffer.alloc(0)) })],
+  },
+  {
+    name: 'body that is no JSON',
+    group: 'bodies',
+    wants: 'answered',
+    why: 'a body that is no JSON made the handler fail',
+    next: 'refuse what is no event with 400; never let it throw',
+    run: async (kit) => [await kit.post({ body: Buffer.from('{"id":'), header: kit.sign(Buffer.from('{"id":')) })],
+  },
+  header(
+    'white space in the header',
+    'entries may be separated by commas and white space',
+    (good) => ` ${good.replace(',', ', ')} `,
+  ),
+  header('v1 before t', 'the order of the entries is free', (good) => good.split(',').toReversed().join(',')),
+  header('unknown entries', 'new schemes are added beside v1', (good) => `v0=${'0'.repeat(64)},${good},v2=abc`),
+  header(
+    'a broken v1 beside the good one',
+    'entries of another length must be skipped; timingSafeEqual throws on them',
+    (good) => good.replace('v1=', 'v1=deadbeef,v1='),
+  ),
+  aged('four minutes old', -240),
+  aged('four minutes ahead', 240),
+  rotation('rotation, ours last', (kit) => [kit.otherSecret, kit.secret]),
+  rotation('rotation, ours first', (kit) => [kit.secret, kit.otherSecret]),
+  rotation('three entries, ours in the middle', (kit) => [kit.otherSecret, kit.secret, `${kit.otherSecret}x`]),
+  repeats('the same event twice', 'a redelivery keeps the event id', async (kit) => {
+    const bytes = kit.bytes(kit.event());
+    const post = (): ReturnType<TestKit['post']> => kit.post({ body: bytes, header: kit.sign(bytes) });
+    return [await post(), await post()];
+  }),
+  repeats('the same event five times at once', 'two deliveries of one event can overlap', (kit) => {
+    const bytes = kit.bytes(kit.event());
+    return Promise.all(Array.from({ length: 5 }, () => kit.post({ body: bytes, header: kit.sign(bytes) })));
+  }),
+  repeats('an automatic retry', 'a retry is signed anew and keeps its delivery id', async (kit) => {
+    const bytes = kit.bytes(kit.event());
+    const deliveryId = 'whd_probeRetry';
+    const first = await kit.post({ body: bytes, header: kit.sign(bytes, { t: kit.now() - 60 }), deliveryId });
+    return [first, await kit.post({ body: bytes, header: kit.sign(bytes), deliveryId })];
+  }),
+  repeats('newer before older', 'events arrive in any order', async (kit) => {
+    const newer = kit.event('decision.completed');
+    const older = kit.event('application.submitted', { created: '2020-01-01T00:00:00Z' });
+    return [
+      await kit.postGenuine(newer),
+      await kit.postGenuine({ ...older, data: { ...older.data, ...idsOf(newer.data) } }),
+    ];
+  }),
+  {
+    name: 'ten in a row',
+    group: 'load',
+    wants: 'accepted',
+    why: 'deliveries one after the other over a kept connection failed',
+    next: 'read each body to its end, so that the connection can be used again',
+    run: async (kit) => {
+      const outcomes = [];
+      for (let n = 0; n < 10; n += 1) outcomes.push(await kit.postGenuine());
+      return outcomes;
+    },
+  },
+  {
+    name: 'twenty at once',
+    group: 'load',
+    wants: 'accepted',
+    why: 'deliveries that come together failed; the sender has up to ten under way',
+    next: 'store the event, answer 2xx, and do the work afterwards',
+    run: (kit) => Promise.all(Array.from({ length: 20 }, () => kit.postGenuine())),
+  },
+];
+
+function ofType(type: EventType): HandlerCheck {
+  return {
+    name: type,
+    group: 'events',
+    wants: 'accepted',
+    why: `a genuine ${type} was not taken`,
+    next: 'check the secret and what is signed: t, a dot, and the raw body',
+    run: async (kit) => [await kit.postGenuine(kit.event(type))],
+  };
+}
+
+function body(name: string, why: string, next: string, write: (kit: TestKit) => Buffer): HandlerCheck {
+  return {
+    name,
+    group: 'bodies',
+    wants: 'accepted',
+    why,
+    next,
+    run: async (kit) => {
+      const bytes = write(kit);
+      return [await kit.post({ body: bytes, header: kit.sign(bytes) })];
+    },
+  };
+}
+
+function header(name: string, why: string, rewrite: (good: string) => string): HandlerCheck {
+  return {
+    name,
+    group: 'header',
+    wants: 'accepted',
+    why,
+    next: 'split the header at commas and white space, each piece at its first =, and ignore names you do not know',
+    run: async (kit) => {
+      const bytes = kit.bytes(kit.event());
+      return [await kit.post({ body: bytes, header: rewrite(kit.sign(bytes)) })];
+    },
+  };
+}
+
+function aged(name: string, seconds: number): HandlerCheck {
+  return {
+    name,
+    group: 'age',
+    wants: 'accepted',
+    why: 'clocks differ and networks are slow: up to 300 seconds are to be tolerated in both directions',
+    next: 'accept while |now − t| < 300, in seconds',
+    run: async (kit) => {
+      const bytes = kit.bytes(kit.event());
+      return [await kit.post({ body: bytes, header: kit.sign(bytes, { t: kit.now() + seconds }) })];
+    },
+  };
+}
+
+function rotation(name: string, secrets: (kit: TestKit) => string[]): HandlerCheck {
+  return {
+    name,
+    group: 'rotation',
+    wants: 'accepted',
+    why: 'for 24 hours after a rotation each delivery is signed with both secrets, in an order nobody promises',
+    next: EVERY_V1,
+    run: async (kit) => {
+      const bytes = kit.bytes(kit.event());
+      return [await kit.post({ body: bytes, header: kit.sign(bytes, { secrets: secrets(kit) }) })];
+    },
+  };
+}
+
+function repeats(name: string, why: string, run: HandlerCheck['run']): HandlerCheck {
+  const next = 'remember event ids; when one comes again answer 2xx and do nothing';
+  return {
+    name,
+    group: 'repeats',
+    wants: 'accepted',
+    why: `${why}, and must be answered 2xx all the same`,
+    next,
+    run,
+  };
+}
+
+function idsOf(data: Record<string, unknown>): object {
+  return { application_id: data['application_id'] };
+}

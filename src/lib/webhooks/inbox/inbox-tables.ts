@@ -1,0 +1,76 @@
+/** The rows behind the inbox. Published steps are never changed, only followed by others. */
+import type { Tables } from '../../store/tables.ts';
+
+/**
+ * A forward's id is its delivery's id times this, plus its place among the delivery's targets: it needs neither a column nor
+ * an index to find the one from the other.
+ */
+export const FORWARDS_PER_DELIVERY = 1024;
+
+/**
+ * - `inbox_listeners`: who is or was listening, so that a later one can take over what a dead one left (its rows, its endpoint).
+ * - `inbox_deliveries`: what came in, byte for byte. `headers` is a JSON list of names and values in turn, as they came.
+ * - `inbox_forwards`: the journey of one delivery to one target. `state` is `waiting`, `delivered`, `failed` or `duplicate`;
+ *   `owner` is the listener that is at work on a waiting one. Few indexes on purpose: each is paid for by every delivery.
+ *
+ * `scope` tells profiles and environments apart: a listener never delivers what belongs to another.
+ */
+export const inboxTables: Tables = {
+  room: 'webhooks',
+  steps: [
+    `CREATE TABLE inbox_listeners (
+       id INTEGER PRIMARY KEY AUTOINCREMENT,
+       scope TEXT NOT NULL,
+       pid INTEGER NOT NULL,
+       started_at INTEGER NOT NULL,
+       seen_at INTEGER NOT NULL,
+       ended_at INTEGER,
+       endpoint_id TEXT,
+       endpoint_gone INTEGER NOT NULL DEFAULT 0,
+       url TEXT,
+       port INTEGER,
+       path TEXT,
+       events TEXT
+     );
+     CREATE TABLE inbox_deliveries (
+       id INTEGER PRIMARY KEY AUTOINCREMENT,
+       scope TEXT NOT NULL,
+       received_at INTEGER NOT NULL,
+       delivery_id TEXT,
+       event_id TEXT,
+       event_type TEXT,
+       resource_id TEXT,
+       order_key TEXT,
+       created INTEGER NOT NULL,
+       method TEXT NOT NULL,
+       headers TEXT NOT NULL,
+       body BLOB NOT NULL,
+       verdict TEXT NOT NULL
+     );
+     CREATE TABLE inbox_forwards (
+       id INTEGER PRIMARY KEY,
+       scope TEXT NOT NULL,
+       event_id TEXT,
+       target TEXT NOT NULL,
+       state TEXT NOT NULL,
+       owner INTEGER,
+       attempts INTEGER NOT NULL DEFAULT 0,
+       updated_at INTEGER NOT NULL,
+       status INTEGER,
+       latency_ms INTEGER,
+       error TEXT,
+       answer TEXT
+     );
+     CREATE INDEX inbox_forwards_event ON inbox_forwards (event_id) WHERE event_id IS NOT NULL;
+     CREATE TRIGGER inbox_forwards_follow AFTER DELETE ON inbox_deliveries BEGIN
+       DELETE FROM inbox_forwards
+       WHERE id >= OLD.id * ${FORWARDS_PER_DELIVERY} AND id < (OLD.id + 1) * ${FORWARDS_PER_DELIVERY};
+     END;`,
+  ],
+  trim: `DELETE FROM inbox_deliveries WHERE id IN (
+           SELECT id FROM inbox_deliveries AS d
+           WHERE NOT EXISTS (
+             SELECT 1 FROM inbox_forwards
+             WHERE id >= d.id * ${FORWARDS_PER_DELIVERY} AND id < (d.id + 1) * ${FORWARDS_PER_DELIVERY} AND state = 'waiting')
+           ORDER BY id LIMIT ?)`,
+};

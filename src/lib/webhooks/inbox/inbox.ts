@@ -1,0 +1,262 @@
+/**
+ * The inbox of a listener: stores each verified delivery on disk before its sender is answered, and the result of each attempt to
+ * forward it. Writes of the same turn of the event loop share one commit, and so one wait for the disk. What a listener left behind is
+ * claimed by the next one in listener-registry.ts.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { ForwardState } from '../../contract/listener-events.ts';
+import { Failure } from '../../failure.ts';
+import { sqliteCode } from '../../store/damage.ts';
+import type { Store } from '../../store/store.ts';
+import type { EventFacts } from './event-facts.ts';
+import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
+
+export interface InboxOptions {
+  store: Store;
+  scope: string;
+  /** Id of the listener that owns what is stored. */
+  owner: number;
+  /** False stores and forwards the same event id for the same target again. */
+  dedupe?: boolean;
+}
+
+/** A verified delivery to be stored. */
+export interface NewDelivery extends EventFacts {
+  receivedAt: number;
+  deliveryId: string | null;
+  method: string;
+  /** Names and values in turn, as they came. */
+  headers: readonly string[];
+  body: Uint8Array;
+  /** `valid`, `unverified`, or `valid` with the warnings after a colon. */
+  verdict: string;
+}
+
+/** A delivery to one target, as stored. */
+export interface StoredForward {
+  id: number;
+  target: string;
+  state: 'waiting' | 'duplicate';
+  /** Of a duplicate: the state of the earlier delivery. */
+  earlier: 'waiting' | 'delivered' | null;
+}
+
+export interface StoredDelivery {
+  id: number;
+  forwards: StoredForward[];
+}
+
+/** The result of an attempt, as kept for a forward. */
+export interface AttemptResult {
+  state: ForwardState;
+  attempts: number;
+  at: number;
+  status: number | null;
+  latencyMs: number | null;
+  error: string | null;
+  answer: string | null;
+}
+
+interface Waiting {
+  delivery: NewDelivery;
+  targets: readonly string[];
+  resolve: (stored: StoredDelivery) => void;
+  reject: (error: unknown) => void;
+}
+
+/** The size of the file is checked once every this many deliveries. */
+const TRIM_EVERY = 100;
+const RETRY_MS = 100;
+const DELAY_MS = 1;
+const RESULT_MS = 5;
+
+export class Inbox {
+  readonly #store: Store;
+  readonly #writer: Writer;
+  readonly #read: StatementSync;
+  #arrivals: Waiting[] = [];
+  #results: [number, AttemptResult][] = [];
+  #due: NodeJS.Immediate | null = null;
+  #delay: NodeJS.Timeout | null = null;
+  #resultsTimer: NodeJS.Timeout | undefined;
+  #untrimmed = 0;
+
+  constructor(options: InboxOptions) {
+    const { db } = options.store;
+    this.#store = options.store;
+    this.#writer = createWriter(db, options);
+    this.#read = db.prepare('SELECT headers, body FROM inbox_deliveries WHERE id = ?');
+  }
+
+  /**
+   * Stores a delivery and its forwards. Resolves when they are on disk, safe from a power cut.
+   * @throws Failure `unavailable` (`inbox_full`, `inbox_unwritable`): the sender must retry
+   */
+  store(delivery: NewDelivery, targets: readonly string[]): Promise<StoredDelivery> {
+    return new Promise((resolve, reject) => {
+      this.#arrivals.push({ delivery, targets, resolve, reject });
+      this.#scheduleSoon();
+    });
+  }
+
+  /** Stores the result of an attempt with the next commit, within milliseconds. */
+  saveAttempt(forward: number, result: AttemptResult): void {
+    this.#results.push([forward, result]);
+    this.#scheduleIn(RESULT_MS);
+  }
+
+  /** Headers and body of a stored delivery; null when it was deleted. */
+  content(delivery: number): { headers: string[]; body: Uint8Array } | null {
+    const row = this.#store.db.isOpen ? this.#read.get(delivery) : undefined;
+    if (row === undefined || !(row['body'] instanceof Uint8Array)) return null;
+    return { headers: readHeaders(row['headers']), body: row['body'] };
+  }
+
+  /** Commits everything that is buffered. */
+  flush(): void {
+    if (this.#due !== null) clearImmediate(this.#due);
+    this.#due = null;
+    clearTimeout(this.#resultsTimer);
+    this.#resultsTimer = undefined;
+    const group = { arrivals: this.#arrivals, results: this.#results };
+    this.#arrivals = [];
+    this.#results = [];
+    if (group.arrivals.length + group.results.length === 0) return;
+    if (group.arrivals.length > 0) this.#delayNext();
+    const stored = commitGroup(this.#store, this.#writer, group);
+    if (stored === null) {
+      // Results go with a later commit. Arrivals were refused, and their senders retry.
+      this.#results = [...group.results, ...this.#results];
+      this.#scheduleIn(RETRY_MS);
+    } else if (stored.length > 0) {
+      void releaseWhenSafe(group.arrivals, stored, this.#store);
+    }
+    this.#untrimmed += group.arrivals.length;
+    if (this.#untrimmed < TRIM_EVERY || !this.#store.db.isOpen) return;
+    this.#untrimmed = 0;
+    this.#store.trim();
+  }
+
+  #scheduleSoon(): void {
+    if (this.#store.db.isOpen && this.#delay === null) this.#due ??= setImmediate(() => this.flush());
+  }
+
+  #scheduleIn(ms: number): void {
+    if (this.#store.db.isOpen) this.#resultsTimer ??= setTimeout(() => this.flush(), ms);
+  }
+
+  /** Delays the next commit a little: a busy listener makes few big commits instead of many small ones. */
+  #delayNext(): void {
+    this.#delay ??= setTimeout(() => {
+      this.#delay = null;
+      if (this.#arrivals.length > 0) this.flush();
+    }, DELAY_MS);
+  }
+}
+
+/** The names and values of a stored delivery's `headers`. */
+export function readHeaders(text: unknown): string[] {
+  const value: unknown = JSON.parse(String(text));
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+interface Group {
+  arrivals: Waiting[];
+  results: [number, AttemptResult][];
+}
+
+/** @returns what was stored; null when the commit failed, and the arrivals were rejected. */
+function commitGroup(store: Store, writer: Writer, group: Group): StoredDelivery[] | null {
+  const { db } = store;
+  try {
+    // The file was replaced or deleted by another process: nothing written to it now would ever be delivered.
+    if (store.isStale()) throw failureOf('damaged');
+    db.exec('BEGIN IMMEDIATE');
+    for (const [forward, result] of group.results) writer.saveAttempt(forward, result);
+    const stored = group.arrivals.map(({ delivery, targets }) => writer.add(delivery, targets));
+    db.exec('COMMIT');
+    return stored;
+  } catch (error) {
+    if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
+    const failure = asFailure(error, store);
+    for (const waiting of group.arrivals) waiting.reject(failure);
+    return null;
+  }
+}
+
+/** Waits until the commit is safe from a power cut, then resolves the arrivals. */
+async function releaseWhenSafe(arrivals: Waiting[], stored: StoredDelivery[], store: Store): Promise<void> {
+  try {
+    await store.sync();
+  } catch (error) {
+    for (const waiting of arrivals) waiting.reject(asFailure(error, store));
+    return;
+  }
+  for (const [index, waiting] of arrivals.entries()) {
+    const one = stored[index];
+    if (one !== undefined) waiting.resolve(one);
+  }
+}
+
+const MESSAGES = {
+  full: { code: 'inbox_full', message: 'the inbox is full of deliveries that are waiting to be forwarded' },
+  damaged: {
+    code: 'inbox_unwritable',
+    message: 'the inbox file is damaged or missing; restart the listener: it sets the file aside and starts a new one',
+  },
+  other: { code: 'inbox_unwritable', message: 'the inbox cannot be written' },
+};
+
+function asFailure(error: unknown, store: Store): Failure {
+  if (error instanceof Failure) return error;
+  const code = sqliteCode(error);
+  if (code === 'damaged') store.condemn();
+  return failureOf(code === 'full' || code === 'damaged' ? code : 'other', error);
+}
+
+function failureOf(trouble: keyof typeof MESSAGES, error?: unknown): Failure {
+  const { message, ...facts } = MESSAGES[trouble];
+  return new Failure('unavailable', message, facts, error);
+}
+
+/** The prepared statements that fill the inbox. They run inside a transaction of `commitGroup`. */
+interface Writer {
+  add(delivery: NewDelivery, targets: readonly string[]): StoredDelivery;
+  saveAttempt(forward: number, result: AttemptResult): void;
+}
+
+function createWriter(db: DatabaseSync, options: { scope: string; owner: number; dedupe?: boolean }): Writer {
+  const { scope, owner } = options;
+  const addDelivery = db.prepare(
+    `INSERT INTO inbox_deliveries (scope, received_at, delivery_id, event_id, event_type, resource_id, order_key, created, method, headers, body, verdict)
+     VALUES ($scope, $receivedAt, $deliveryId, $eventId, $eventType, $resourceId, $orderKey, $created, $method, $headers, $body, $verdict)`,
+  );
+  const addForward = db.prepare(
+    'INSERT INTO inbox_forwards (id, scope, event_id, target, state, owner, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const earlier = db.prepare(
+    `SELECT state FROM inbox_forwards WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ?
+     ORDER BY state LIMIT 1`,
+  );
+  const update = db.prepare(
+    `UPDATE inbox_forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ? WHERE id = ?`,
+  );
+  return {
+    add(d, targets) {
+      const { lastInsertRowid } = addDelivery.run({ ...d, scope, headers: JSON.stringify(d.headers) });
+      const id = Number(lastInsertRowid);
+      const forwards = targets.map((target, place): StoredForward => {
+        const twin = options.dedupe === false || d.eventId === null ? null : earlier.get(d.eventId, target, scope);
+        const state = twin === null || twin === undefined ? 'waiting' : 'duplicate';
+        const twinState = twin?.['state'] === 'delivered' ? 'delivered' : 'waiting';
+        const forward = id * FORWARDS_PER_DELIVERY + place;
+        addForward.run(forward, scope, d.eventId, target, state, owner, d.receivedAt);
+        return { id: forward, target, state, earlier: state === 'duplicate' ? twinState : null };
+      });
+      return { id, forwards };
+    },
+    saveAttempt(id, s) {
+      update.run(s.state, s.attempts, s.at, s.status, s.latencyMs, s.error, s.answer, id);
+    },
+  };
+}

@@ -1,0 +1,180 @@
+/** What happens to a verified delivery: stored in the inbox, reported, forwarded, and its sender answered. */
+import type { WriteDown } from '../../contract/exchange.ts';
+import { eventMatches } from '../../contract/events.ts';
+import { SIGNATURE_ADVICE } from '../../contract/signature-advice.ts';
+import type { RefusedSignature, SignatureVerdict } from '../../contract/signature.ts';
+import { Failure } from '../../failure.ts';
+import { eventFacts, type EventFacts } from '../inbox/event-facts.ts';
+import type { DeliveryJob, Forwarder } from '../forward/forwarder.ts';
+import type { AttemptOutcome, DeliveryMessage } from '../forward/target-client.ts';
+import type { Inbox, StoredDelivery, StoredForward } from '../inbox/inbox.ts';
+import type { PendingForward } from '../inbox/listener-registry.ts';
+import type { ListenerCounts, ListenerEvent, RejectedEvent, DeliverySubject } from '../../contract/listener-events.ts';
+import { receivedRecord } from '../forward/journal-records.ts';
+import type { Incoming } from './receiver.ts';
+
+export interface IngestOptions {
+  inbox: Inbox;
+  forwarder: Forwarder;
+  /** Where an event of this type goes. */
+  route: (eventType: string | null) => string[];
+  /** Types and families the listener wants. */
+  events: readonly string[];
+  /** `forwarded` answers the sender with the app's own status, after one attempt. */
+  ack: 'stored' | 'forwarded';
+  environment: string | null;
+  now: () => number;
+  emit: (event: ListenerEvent) => void;
+  record: WriteDown;
+  counts: ListenerCounts;
+}
+
+/** A stored delivery, for each of its forwards. */
+interface Arrival {
+  subject: DeliverySubject;
+  facts: EventFacts;
+  warnings: readonly string[];
+  message: DeliveryMessage;
+}
+
+export class Ingest {
+  readonly #options: IngestOptions;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+  }
+
+  /** Stores and forwards a delivery. @returns the status for the sender @throws Failure when it could not be stored */
+  async accept(incoming: Incoming, verdict: SignatureVerdict | null): Promise<number> {
+    const { ack, counts, emit } = this.#options;
+    const { receivedAt, headers, body } = incoming;
+    const facts = eventFacts(body);
+    const warnings = verdict?.valid === true ? verdict.warnings : [];
+    const targets = this.#targetsOf(facts.eventType);
+    const judged = verdict === null ? 'unverified' : ['valid', ...warnings].join(':');
+    const stored = await this.#store(incoming, facts, judged, targets);
+    counts.received += 1;
+    const subject = subjectOf(stored.id, incoming, facts);
+    emit({ type: 'received', at: iso(receivedAt), ...subject, bytes: body.length, warnings, targets });
+    const arrival = { subject, facts, warnings, message: { headers, body } };
+    const sent = Promise.all(stored.forwards.map((forward) => this.#forward(forward, arrival)));
+    const status = ack === 'stored' ? 200 : worstOf(await sent);
+    this.#record(incoming, facts, status, null);
+    return status;
+  }
+
+  /** Reports a delivery that was refused for its signature. */
+  reject(incoming: Incoming, verdict: RefusedSignature): void {
+    const { cause, also, detail } = verdict;
+    this.#record(incoming, null, 400, `bad signature: ${cause}`);
+    this.#emitRejected(incoming, {
+      status: 400,
+      cause,
+      also,
+      skew_seconds: verdict.skewSeconds ?? null,
+      detail,
+      ...SIGNATURE_ADVICE[cause],
+    });
+  }
+
+  /** Forwards what an earlier listener left. */
+  forwardPending(pending: PendingForward): void {
+    const { forward, target, orderKey, created, attempts, delivery } = pending;
+    const subject = {
+      inbox_id: delivery,
+      event_id: pending.eventId,
+      event_type: pending.eventType,
+      delivery_id: pending.deliveryId,
+      resource_id: pending.resourceId,
+    };
+    const { forwarder } = this.#options;
+    forwarder.send({ forward, target, subject, orderKey, created, attempts, warnings: [], message: null });
+  }
+
+  #targetsOf(eventType: string | null): string[] {
+    const { events, route } = this.#options;
+    const wanted = events.some((pattern) => pattern === '*' || eventMatches(pattern, eventType ?? ''));
+    return wanted ? route(eventType) : [];
+  }
+
+  async #store(
+    incoming: Incoming,
+    facts: EventFacts,
+    verdict: string,
+    targets: readonly string[],
+  ): Promise<StoredDelivery> {
+    try {
+      return await this.#options.inbox.store({ ...facts, ...incoming, verdict }, targets);
+    } catch (error) {
+      this.#record(incoming, facts, 503, 'not stored');
+      this.#emitRejected(incoming, {
+        status: 503,
+        cause: error instanceof Failure && error.facts.code === 'inbox_full' ? 'inbox_full' : 'inbox_unwritable',
+        also: [],
+        skew_seconds: null,
+        detail: null,
+        meaning: error instanceof Failure ? error.message : 'the delivery could not be stored',
+        next: 'the sender will retry; make room, or start the app so that the inbox empties',
+      });
+      throw error;
+    }
+  }
+
+  /** Forwards to one target. @returns the status for the sender; known at once unless `--ack forwarded` */
+  #forward(forward: StoredForward, { subject, facts, warnings, message }: Arrival): number | Promise<number> {
+    const { forwarder } = this.#options;
+    if (forward.state === 'duplicate') return this.#acknowledgeDuplicate(forward, subject);
+    const { orderKey, created } = facts;
+    const { id, target } = forward;
+    const job: DeliveryJob = { forward: id, target, subject, warnings, message, orderKey, created, attempts: 0 };
+    if (this.#options.ack === 'stored') {
+      forwarder.send(job);
+      return 200;
+    }
+    return forwarder.sendAndWait(job).then(statusFor);
+  }
+
+  #acknowledgeDuplicate(forward: StoredForward, subject: DeliverySubject): number {
+    const { counts, emit, now } = this.#options;
+    counts.duplicates += 1;
+    emit({ type: 'duplicate', at: iso(now()), ...subject, target: forward.target });
+    // The earlier one is still under way: the sender must retry, when its outcome is known.
+    return forward.earlier === 'waiting' ? 503 : 200;
+  }
+
+  #emitRejected(incoming: Incoming, why: Omit<RejectedEvent, 'type' | 'at' | 'delivery_id' | 'bytes'>): void {
+    const { counts, emit } = this.#options;
+    const { receivedAt, deliveryId, body } = incoming;
+    counts.rejected += 1;
+    emit({ type: 'rejected', at: iso(receivedAt), delivery_id: deliveryId, bytes: body.length, ...why });
+  }
+
+  #record(incoming: Incoming, facts: EventFacts | null, status: number, note: string | null): void {
+    const { environment, now, record } = this.#options;
+    record(receivedRecord({ incoming, facts, status, note, environment, now: now() }));
+  }
+}
+
+function worstOf(statuses: readonly number[]): number {
+  return statuses.find((status) => status >= 300) ?? statuses[0] ?? 200;
+}
+
+function subjectOf(id: number, incoming: Incoming, facts: EventFacts): DeliverySubject {
+  return {
+    inbox_id: id,
+    event_id: facts.eventId,
+    event_type: facts.eventType,
+    delivery_id: incoming.deliveryId,
+    resource_id: facts.resourceId,
+  };
+}
+
+/** The app's status, or that of a gateway whose upstream is unreachable or late (RFC 9110 §15.6.3, §15.6.5). */
+function statusFor(outcome: AttemptOutcome): number {
+  if (outcome.kind === 'answered') return outcome.status;
+  return outcome.kind === 'broken' && outcome.error === 'timeout' ? 504 : 502;
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,315 @@
+/**
+ * `webhooks listen`: opens the receiver, registers the endpoint, proves with a self-test that deliveries arrive, forwards them, and tidies
+ * up at the end. It yields listener events and prints nothing; the terminal view, `--json`, the inspector page and tests read the same.
+ */
+import type { WriteDown } from '../../contract/exchange.ts';
+import type { ClosedEvent, ListenerCounts, ListenerEvent, ReadyEvent } from '../../contract/listener-events.ts';
+import { usage } from '../../failure.ts';
+import type { Store } from '../../store/store.ts';
+import { type DeliveryFaultSettings, describeDeliveryFaults } from '../forward/delivery-faults.ts';
+import { Forwarder } from '../forward/forwarder.ts';
+import type { RetryTimes } from '../forward/target-queue.ts';
+import { type Route, routing } from '../forward/targets.ts';
+import { Inbox } from '../inbox/inbox.ts';
+import { type ListenerRegistration, type PendingForward, registerListener } from '../inbox/listener-registry.ts';
+import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
+import type { ReconnectTimes } from '../tunnels/keep-open.ts';
+import type { Tunnel } from '../tunnels/tunnel-programs.ts';
+import {
+  type EndpointApi,
+  findAdoptable,
+  obtainEndpoint,
+  type RegisteredEndpoint,
+  removeEndpoint,
+  watchEndpoint,
+} from './endpoint-registration.ts';
+import { ListenerEventQueue } from './event-queue.ts';
+import { Ingest } from './ingest.ts';
+import { aborted, openPublicUrl, type PublicUrl } from './public-url.ts';
+import { createSelfTest } from './self-test.ts';
+
+/** What a listener needs. Clock, randomness, the API's endpoints and the journal are handed in. */
+export interface ListenOptions {
+  /** Open, with `inboxTables`; stays open when the listener ends. */
+  store: Store;
+  /** Profile and environment; deliveries and endpoints of other scopes are left alone. */
+  scope: string;
+  environment: string | null;
+  endpoints: EndpointApi;
+  /** Stops the listener: it tidies up and emits `closed`. */
+  signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Milliseconds on a clock that never jumps; default `now`. */
+  ticks?: () => number;
+  random: () => number;
+  /** At least 128 bits nobody can guess, as URL-safe text. */
+  token: () => string;
+  pid: number;
+  isAlive: (pid: number) => boolean;
+  record: WriteDown;
+  /** Called with every event as it happens, even when the generator is read slowly. Must not throw and must not wait. */
+  onEvent?: (event: ListenerEvent) => void;
+
+  /** The target of events that no route matches; null keeps them in the inbox. */
+  forward: URL | null;
+  routes?: readonly Route[];
+  /** Types and families. Default `['*']`. */
+  events?: readonly string[];
+  /** Loopback port of the receiver; default that of a crashed listener whose endpoint is taken over, else any. */
+  port?: number;
+  /** Further live secrets besides the endpoint's own, read for each delivery (rotation). */
+  secrets?: () => readonly string[];
+  otherSecrets?: () => { environment: readonly string[]; endpoint: readonly string[] };
+  /** Seconds. Default 300. */
+  tolerance?: number;
+  skipVerify?: boolean;
+  ack?: 'stored' | 'forwarded';
+  order?: 'none' | 'resource' | 'all';
+  dedupe?: boolean;
+  /** Faults injected between inbox and app; `random` is seeded, so that the same seed gives the same faults. */
+  faults?: { settings: DeliveryFaultSettings; random: () => number };
+  /** Most requests at once at each app. Default 8. */
+  concurrency?: number;
+  /** Limit for one attempt, in milliseconds. Default 10 s. */
+  timeoutMs?: number;
+  retry?: Partial<RetryTimes>;
+  limits?: Partial<ReceiverLimits>;
+  /** How often the API is asked whether the endpoint still exists, in milliseconds. Default 2 s. */
+  endpointCheckMs?: number;
+  /** Limit for the self-test, in milliseconds. Default 30 s. */
+  readyMs?: number;
+  /** Makes the receiver reachable from outside; not needed when the sender is on this machine. */
+  tunnel?: Tunnel;
+  tunnelTimes?: Partial<ReconnectTimes>;
+  /** How long the end may wait for attempts under way, in milliseconds. Default 3 s. */
+  graceMs?: number;
+}
+
+const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: null };
+const HEARTBEAT_MS = 5000;
+/** Shortest time between two look-ups of the stored secret. */
+const RECALL_MS = 10_000;
+
+/**
+ * Listens until the signal is aborted or the generator is left; tidies up either way.
+ * @throws Failure when it cannot become ready: port taken, registration refused, self-test lost
+ */
+export async function* listen(options: ListenOptions): AsyncGenerator<ListenerEvent, void, undefined> {
+  const queue = new ListenerEventQueue();
+  const leave = new AbortController();
+  const emit = (event: ListenerEvent): void => {
+    options.onEvent?.(event);
+    queue.push(event);
+  };
+  const done = run(options, AbortSignal.any([options.signal, leave.signal]), emit).finally(() => queue.end());
+  // Awaited below; until then a failure must not count as unhandled.
+  done.catch(() => {});
+  try {
+    for (let event = await queue.next(); event !== null; event = await queue.next()) yield event;
+    await done;
+  } finally {
+    leave.abort();
+    await done.catch(() => {});
+  }
+}
+
+type Emit = (event: ListenerEvent) => void;
+
+async function run(options: ListenOptions, signal: AbortSignal, emit: Emit): Promise<void> {
+  if (options.skipVerify === true && options.environment === 'live') {
+    throw usage('signatures are always checked on live', {
+      code: 'skip_verify_live',
+      param: '--skip-verify',
+      next: 'leave out --skip-verify; webhooks verify explains a signature that fails',
+    });
+  }
+  const { store, scope, now } = options;
+  const registration = registerListener({ store, scope, pid: options.pid, isAlive: options.isAlive, now });
+  const heartbeat = setInterval(registration.heartbeat, HEARTBEAT_MS).unref();
+  const parts = assemble(options, registration, emit);
+  let ready = false;
+  try {
+    const pending = await open(options, parts, signal);
+    ready = true;
+    for (const forward of pending) parts.ingest.forwardPending(forward);
+    await aborted(signal);
+  } finally {
+    clearInterval(heartbeat);
+    const closed = await close(options, parts);
+    if (ready) emit(closed);
+  }
+}
+
+type Parts = ReturnType<typeof assemble>;
+
+/** What exists once the listener is open. */
+interface Opened {
+  receiver: Receiver | null;
+  endpoint: RegisteredEndpoint | null;
+  publicUrl: PublicUrl | null;
+  watchingUrl: Promise<void> | null;
+  watchingEndpoint: Promise<void> | null;
+}
+
+function assemble(options: ListenOptions, registration: ListenerRegistration, emit: Emit) {
+  const { store, scope, now, random, environment, record, faults } = options;
+  const ticks = options.ticks ?? now;
+  const counts: ListenerCounts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+  const inbox = new Inbox({ store, scope, owner: registration.id, dedupe: options.dedupe ?? true });
+  const { targets, route } = routing(options.forward, options.routes ?? []);
+  const forwarder = new Forwarder({
+    ...{ inbox, environment, now, ticks, random, emit, record, counts },
+    ...(faults === undefined ? {} : { faults }),
+    concurrency: options.concurrency ?? 8,
+    order: options.order ?? 'none',
+    timeoutMs: options.timeoutMs ?? 10_000,
+    retry: { ...DEFAULT_RETRY, ...options.retry },
+  });
+  const events = [...(options.events ?? ['*'])];
+  const ack = options.ack ?? 'stored';
+  const ingest = new Ingest({ inbox, forwarder, environment, now, emit, record, counts, route, events, ack });
+  const selfTest = createSelfTest({ now, ticks, token: options.token });
+  const opened: Opened = {
+    ...{ receiver: null, endpoint: null, publicUrl: null },
+    ...{ watchingUrl: null, watchingEndpoint: null },
+  };
+  // The endpoint is no longer watched from the beginning of the end; the public URL until deliveries have ended.
+  const [leaving, closing] = [new AbortController(), new AbortController()];
+  return {
+    registration,
+    counts,
+    inbox,
+    targets,
+    route,
+    events,
+    ingest,
+    forwarder,
+    selfTest,
+    opened,
+    emit,
+    leaving,
+    closing,
+  };
+}
+
+/** Opens everything, up to the `ready` event. @returns what earlier listeners left to deliver. */
+async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): Promise<PendingForward[]> {
+  const { opened, registration, selfTest, events, targets, emit } = parts;
+  const adoptable = await findAdoptable(options.endpoints, registration);
+  const path = adoptable?.left.path ?? `/${options.token()}`;
+  const secretKnown = Promise.withResolvers<void>();
+  const receiver = await openAtUsualPort(options, parts, path, adoptable?.left.port ?? 0, secretKnown.promise);
+  opened.receiver = receiver;
+  const { port } = receiver;
+  const publicUrl = await openPublicUrl(options, port, signal, emit);
+  opened.publicUrl = publicUrl;
+  const url = publicUrl.base + path;
+  const endpoint = await obtainEndpoint(options.endpoints, registration, adoptable, { url, events, port, path });
+  opened.endpoint = endpoint;
+  secretKnown.resolve();
+  const prove = (until: AbortSignal): Promise<number> =>
+    selfTest.run(endpoint.url, endpoint.secret, options.readyMs ?? 30_000, until);
+  const selfTestMs = await prove(signal);
+  const where = { endpoint, registration, events, port, path };
+  opened.watchingUrl = publicUrl.watch({ ...where, selfTest, signal: parts.closing.signal });
+  const pending = registration.claimPending(parts.route);
+  const facts = { port, events, targets };
+  emit(readyEvent(options, endpoint, { ...facts, leftover: pending.length, self_test_ms: selfTestMs, replaces: null }));
+  opened.watchingEndpoint = watchEndpoint({
+    ...{ api: options.endpoints, endpoint, events, signal: parts.leaving.signal },
+    everyMs: options.endpointCheckMs ?? 2000,
+    onReplaced: async (replaces) => {
+      registration.saveEndpoint({ endpointId: endpoint.id, url: endpoint.url, port, path, events });
+      const self_test_ms = await prove(parts.leaving.signal);
+      emit(readyEvent(options, endpoint, { ...facts, leftover: 0, self_test_ms, replaces }));
+    },
+  });
+  return pending;
+}
+
+function readyEvent(
+  options: ListenOptions,
+  { id, url, adopted }: RegisteredEndpoint,
+  facts: Pick<ReadyEvent, 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms' | 'replaces'>,
+): ReadyEvent {
+  const { replaces, ...rest } = facts;
+  return {
+    type: 'ready',
+    at: new Date(options.now()).toISOString(),
+    endpoint_id: id,
+    url,
+    ...rest,
+    adopted,
+    replaces,
+    unverified: options.skipVerify === true,
+    chaos: options.faults === undefined ? null : describeDeliveryFaults(options.faults.settings),
+  };
+}
+
+/** The port asked for, else that of the crashed listener whose endpoint is taken over, else any. */
+async function openAtUsualPort(
+  options: ListenOptions,
+  parts: Parts,
+  path: string,
+  usualPort: number,
+  secretKnown: Promise<void>,
+): Promise<Receiver> {
+  const { opened, selfTest, ingest } = parts;
+  const settings: ReceiverOptions = {
+    path,
+    known: secretKnown,
+    now: options.now,
+    port: options.port ?? usualPort,
+    tolerance: options.tolerance ?? 300,
+    skipVerify: options.skipVerify ?? false,
+    limits: options.limits ?? {},
+    ...(options.otherSecrets === undefined ? {} : { otherSecrets: options.otherSecrets }),
+    secrets: () => [...(opened.endpoint === null ? [] : [opened.endpoint.secret]), ...(options.secrets?.() ?? [])],
+    renew: createSecretRenewal(options, opened),
+    onRejected: (incoming, verdict) => ingest.reject(incoming, verdict),
+    onDelivery: (incoming, verdict) =>
+      selfTest.recognise(incoming.deliveryId) ? Promise.resolve(200) : ingest.accept(incoming, verdict),
+  };
+  try {
+    return await openReceiver(settings);
+  } catch (error) {
+    if (options.port !== undefined || usualPort === 0) throw error;
+    return openReceiver({ ...settings, port: 0 });
+  }
+}
+
+/** A secret may be rotated while this listener runs: the stored one is looked up again, though not for every forgery. */
+function createSecretRenewal(options: ListenOptions, opened: Opened): () => Promise<boolean> {
+  let asked = -RECALL_MS;
+  return async () => {
+    const { endpoint } = opened;
+    const { recall } = options.endpoints;
+    if (endpoint === null || recall === undefined || options.now() - asked < RECALL_MS) return false;
+    asked = options.now();
+    const secret = await recall(endpoint.id).catch(() => null);
+    if (secret === null || secret === endpoint.secret) return false;
+    endpoint.secret = secret;
+    return true;
+  };
+}
+
+/** Removes the endpoint, lets attempts under way end or puts them back, and closes the rest. */
+async function close(options: ListenOptions, parts: Parts): Promise<ClosedEvent> {
+  const { opened, registration } = parts;
+  const { endpoint, receiver } = opened;
+  const graceMs = options.graceMs ?? 3000;
+  // First, or an endpoint just removed would look like one that was lost.
+  parts.leaving.abort();
+  await opened.watchingEndpoint;
+  const problem = endpoint === null ? null : await removeEndpoint(options.endpoints, endpoint.id);
+  if (problem === null) registration.markEndpointGone(registration.id);
+  await Promise.all([receiver?.close(graceMs), parts.forwarder.stop(graceMs)]);
+  parts.closing.abort();
+  await (opened.watchingUrl ?? opened.publicUrl?.close());
+  parts.inbox.flush();
+  const waiting = registration.countWaiting();
+  registration.end();
+  const at = new Date(options.now()).toISOString();
+  return { type: 'closed', at, ...parts.counts, waiting, endpoint_removed: problem === null, detail: problem };
+}
