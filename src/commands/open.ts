@@ -39,9 +39,14 @@ export default class Open extends ApiCommand<typeof Open> {
   private async address(): Promise<string> {
     const { page, of } = this.args;
     if ((page === 'error' || page === 'app') !== (of !== undefined)) {
-      throw usage(of === undefined ? `open ${page} needs one more word` : `open ${page} takes no other word`, {
-        next: 'write: credicorp open error CODE, or credicorp open app ID',
-      });
+      throw usage(
+        of === undefined
+          ? `open ${page} needs a ${page === 'app' ? 'application id' : 'code'}`
+          : `open ${page} takes no further argument`,
+        {
+          next: 'write: credicorp open error CODE, or credicorp open app ID',
+        },
+      );
     }
     if (page === 'status') return STATUS_PAGE;
     if (page === 'dashboard') return this.dashboard();
@@ -49,7 +54,7 @@ export default class Open extends ApiCommand<typeof Open> {
     return page === 'error' ? errorAddress(of) : this.journey(of);
   }
 
-  /** The embedded sandbox has a page of its own in its place. */
+  /** The dashboard; the embedded sandbox has its own page instead. */
   private async dashboard(): Promise<string> {
     const { base, environment } = apiHost(await this.session(), this.flags['api-base']);
     return environment === 'local' ? `${base}/` : DASHBOARD;
@@ -59,7 +64,7 @@ export default class Open extends ApiCommand<typeof Open> {
     const { json } = await this.call('applications.get', { id });
     const url: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, 'handoff_url') : null;
     if (typeof url === 'string' && url !== '') return url;
-    throw new Failure('unavailable', `the application ${id} has no journey page`, {
+    throw new Failure('unavailable', `application ${id} has no form to open`, {
       code: 'no_page',
       next: `look at it: credicorp apps get ${id}`,
     });
@@ -70,7 +75,7 @@ function errorAddress(code: string): string {
   const page = problemPage(code.toLowerCase());
   if (page) return page.doc_url;
   const like = suggest(code.toLowerCase(), EXPLAINED);
-  throw usage(`there is no page for the code ${JSON.stringify(code.slice(0, 60))}`, {
+  throw usage(`unknown error code ${JSON.stringify(code.slice(0, 60))}`, {
     code: 'unknown_code',
     next: like ? `did you mean: credicorp open error ${like}` : 'open the whole reference: credicorp open docs',
   });

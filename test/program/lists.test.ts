@@ -44,7 +44,7 @@ test('that a page is not all is said on the terminal, also when the page itself 
   const line = `'${process.execPath}' '${root}/bin/run.js' apps list --limit 2 -q | wc -l`;
   const terminal = onTerminal(['bash', '-c', line], env);
   assert.equal(await terminal.ended(), 0);
-  assert.match(terminal.text, /^there are more: --all for every one, or --cursor \w+ for the next page$/m);
+  assert.match(terminal.text, /^there are more items: use --all for all of them, or --cursor \w+ for the next page$/m);
   assert.match(terminal.text, /^2$/m);
   const quiet = await runScript('bin/run.js', ['apps', 'list', '--limit', '2', '-q'], env);
   assert.equal(quiet.stderr, '');

@@ -137,7 +137,7 @@ describe('open', () => {
     const rows: [args: string[], says: RegExp][] = [
       [['nothing'], /nothing/],
       [['error'], /open error CODE/],
-      [['docs', 'more'], /takes no other word/],
+      [['docs', 'more'], /takes no further argument/],
       [['error', 'term_out_of_rang'], /did you mean: credicorp open error term_out_of_range/],
     ];
     for (const [args, says] of rows) {

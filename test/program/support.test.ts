@@ -212,6 +212,6 @@ it('errors explain: every code of an answer has a page offline; a mistyped one i
   const text = (
     await command({ home: home.path, terminal: true, env: { NO_COLOR: '1' } }, 'errors', 'explain', 'invalid_request')
   ).stdout;
-  for (const word of ['means', 'repeat\\?', 'change', 'helps', 'online', 'at the token endpoint'])
+  for (const word of ['means', 'retry\\?', 'change', 'helps', 'online', 'at the token endpoint'])
     assert.match(text, new RegExp(`^ {2}${word}`, 'm'));
 });

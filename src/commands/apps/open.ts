@@ -20,9 +20,9 @@ export default class AppsOpen extends ApiCommand<typeof AppsOpen> {
     const answer = await this.call('applications.get', { id: this.args.id });
     const { handoff_url: url } = answer.data;
     if (!url) {
-      throw new Failure('refused', `application ${this.args.id} has no journey to open`, {
+      throw new Failure('refused', `application ${this.args.id} has no form to open`, {
         code: 'no_handoff_url',
-        next: `see what it says: credicorp apps get ${this.args.id} --json`,
+        next: `look at it: credicorp apps get ${this.args.id} --json`,
       });
     }
     await openPage(this.context, url);

@@ -30,11 +30,11 @@ export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
     const page = problemPage(code);
     if (page === null) {
       const like = suggest(code, EXPLAINED);
-      throw usage(`there is no page for the code ${JSON.stringify(code.slice(0, 60))}`, {
+      throw usage(`unknown error code ${JSON.stringify(code.slice(0, 60))}`, {
         code: 'unknown_code',
         next: like
           ? `did you mean: credicorp errors explain ${like}`
-          : 'treat it by its type, else by its status: 4xx correct the call, 429 wait, 5xx repeat with the same idempotency key',
+          : 'go by its type, else by its status: 4xx correct the call, 429 wait, 5xx retry with the same idempotency key',
       });
     }
     const paint = await colourOf(this.context, this.context.stdout, this.view.color);
@@ -46,7 +46,7 @@ function pageText(page: ProblemPage, paint: { bold(text: string): string; dim(te
   const { code, status, type, meaning, retry, change, command, doc_url: docUrl, at_token_endpoint: token } = page;
   const rows: [string, string][] = [
     ['means', meaning],
-    ['repeat?', retry],
+    ['retry?', retry],
     ['change', change],
     ['helps', command],
     ['online', docUrl],

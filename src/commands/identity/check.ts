@@ -47,7 +47,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     const started = await this.sent('identity.create', { body }, 'start an identity check');
     if (flags.wait === undefined) return object(started.json);
     const { id } = started.data;
-    if (!id) throw new Failure('unavailable', 'the check came without an id, so it cannot be waited for');
+    if (!id) throw new Failure('unavailable', 'the identity check has no id, so --wait cannot follow it');
     const awaited = await this.awaited(`identity check ${id}`, id, flags.wait);
     const { waitForStatus } = await import('../../lib/cli/wait-for-status.ts');
     const finished = await waitForStatus(awaited, ['pending'], () => this.call('identity.get', { id }));
@@ -61,7 +61,7 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
     const first = flags['first-name'] ?? (await ask('--first-name', Name, 'First name', '--first-name Ada'));
     const last = flags['last-name'] ?? (await ask('--last-name', Name, 'Last name', '--last-name Sample'));
     const addressed = Object.entries(flags).some(([name, value]) => name.startsWith('address-') && value !== undefined);
-    // Neither is too little to check; which of the two it shall be is left to whoever is not asked.
+    // A check needs one of the two. Where nobody can be asked, the server says so.
     const born =
       flags['date-of-birth'] ??
       (this.mayAsk && !addressed

@@ -1,4 +1,4 @@
-/** Base for lists: one page, or all pages as they come. */
+/** Base of the list commands: one page, or all pages item by item. */
 import type { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type { ListName } from '../api/endpoints.ts';
@@ -30,10 +30,11 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     const answer = await this.call(name, { query: { ...query, limit: flags.limit, ...from } });
     const { has_more: more, next_cursor: next } = answer.data;
     if (this.context.stderr.isTTY === true && more === true && next)
-      this.note(`there are more: --all for every one, or --cursor ${plainLine(next)} for the next page`);
+      this.note(`there are more items: use --all for all of them, or --cursor ${plainLine(next)} for the next page`);
     return page(documentOf(answer.json), columns, empty);
   }
 
+  /** The items of all pages; only one page is held at a time. */
   private async *items(
     name: ListName,
     walk: { query: NonNullable<Operation['query']>; limit: number; cursor?: string },
@@ -54,7 +55,7 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
   }
 }
 
-/** The page object as it came; a bare array or object in its place counts as a page (partner-api.md#decisions). */
+/** The page object as the server sent it; a bare array or object in its place counts as a page (partner-api.md#decisions). */
 function documentOf(json: unknown): { data: readonly unknown[] } {
   if (Array.isArray(json)) return { data: json };
   if (typeof json === 'object' && json !== null && 'data' in json && Array.isArray(json.data))

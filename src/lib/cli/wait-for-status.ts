@@ -1,4 +1,4 @@
-/** `--wait`: polls as `api/wait` does, at once when a listener has received a delivery about the object, with a spinner that shows the status. */
+/** `--wait`: polls like `api/wait`, and at once when a listener received a delivery about the object; a spinner shows the status. */
 import type { Answer } from '../api/answers.ts';
 import type { Look, WaitOptions } from '../api/wait.ts';
 import { Failure } from '../failure.ts';
@@ -12,12 +12,13 @@ export interface Awaited {
   session: Session;
   /** For the spinner and for errors: "the decision on app_1". */
   what: string;
-  /** What deliveries about it name. */
+  /** The id that deliveries about it have. */
   id: string;
   timeoutMs: number;
 }
 
 /**
+ * Polls with a spinner until the wait ends.
  * @param wait one of the waits of `api/wait`, given its options
  * @throws Failure `pending` with the last state when the time is up
  */

@@ -1,4 +1,4 @@
-/** Where values came from and where secrets live, in words for people. */
+/** Text for people: which source a value came from, and where a secret is stored. */
 import type { Identity, Source, VaultKind } from '../../auth/credentials/client-identity.ts';
 import { vaultPath } from '../../auth/vaults/open-vault.ts';
 
@@ -10,15 +10,15 @@ export function vaultWords(kind: VaultKind, folder: string): string {
     case 'file':
       return `encrypted file ${vaultPath('file', folder)}`;
     case 'local':
-      return `file ${vaultPath('local', folder)}: it opens nothing but the embedded sandbox`;
+      return `file ${vaultPath('local', folder)}, only for the embedded sandbox`;
     case 'memory':
-      return 'memory: it ends with the command';
+      return 'memory, until the command ends';
   }
 }
 
 export function secretWords({ secret }: Identity, folder: string): string {
   if (secret.where === 'variable') return `environment variable ${secret.name}`;
-  if (secret.where === 'built_in') return "built in: the embedded sandbox's own, known to everybody";
+  if (secret.where === 'built_in') return 'built in: the public secret of the embedded sandbox';
   return vaultWords(secret.store, folder);
 }
 

@@ -1,25 +1,25 @@
-/** A URL as a QR code on stderr: a picture is for people, and stdout may be going into a variable. */
+/** Draws a URL as a QR code on stderr: stdout is data, and may be going into a variable. */
 import { wantsColour } from './terminal-text.ts';
 import type { Context } from '../context.ts';
 import { note } from './write.ts';
 
 /** Draws the code where stderr is a terminal wide enough for it; says why not elsewhere. */
 export async function showQr(context: Context, url: string, color: boolean): Promise<void> {
-  if (context.stderr.isTTY !== true) return note(context, 'note: --qr draws on a terminal, and stderr is none');
+  if (context.stderr.isTTY !== true) return note(context, 'note: --qr needs a terminal, and stderr is not one');
   const { encode } = await import('uqr');
   const { data, size } = encode(url, { ecc: 'M', border: 2 });
   if (size > (context.stderr.columns || 80)) {
-    return note(context, `note: the terminal is too narrow for the QR code; it needs ${size} columns`);
+    return note(context, `note: the terminal is too narrow for the QR code: it needs ${size} columns`);
   }
   const paint = wantsColour(context, context.stderr, color) ? whiteOnBlack : (line: string) => line;
   for (const line of qrLines(data)) note(context, paint(line));
 }
 
-/** Two modules to a character, so that they come out square. */
+/** Two modules in one character, so that they are square. */
 const HALVES = [' ', '▄', '▀', '█'] as const;
 
 /**
- * Light modules are drawn and dark ones left out: right on the dark ground that most terminals have.
+ * Light modules are drawn and dark ones left out: right on the dark background of most terminals.
  * @param dark rows of modules, true for dark
  */
 export function qrLines(dark: readonly (readonly boolean[])[]): string[] {
@@ -33,7 +33,7 @@ export function qrLines(dark: readonly (readonly boolean[])[]): string[] {
   return lines;
 }
 
-/** Colours of its own where there is colour: a camera can read it on any ground. */
+/** Sets both colours, so that a camera can read it on any background. */
 function whiteOnBlack(line: string): string {
   return `\u001b[38;5;231;48;5;16m${line}\u001b[0m`;
 }

@@ -1,4 +1,4 @@
-/** The columns of lists, and of objects that come one per row. */
+/** Which members of each resource are the columns of its list, and of objects read one per row. */
 import type { Column } from '../result.ts';
 
 export const APPLICATION_COLUMNS: readonly Column[] = [
