@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { usage } from '../lib/failure.ts';
 import { BaseCommand } from '../lib/cli/command.ts';
@@ -16,10 +15,11 @@ makes a payment link, and shows the signed webhooks as they arrive at a small lo
   static override recorded: Recording[] = [{ stage: 'offline' }];
 
   async run(): Promise<Result> {
-    const folder = await mkdtemp(join(tmpdir(), 'credicorp-demo-')).catch((error: unknown) => {
+    const { temporaryFolder } = this.context;
+    const folder = await mkdtemp(join(temporaryFolder, 'credicorp-demo-')).catch((error: unknown) => {
       throw usage(
-        `no folder can be made in ${tmpdir()}`,
-        { code: 'not_writable', next: 'name another temporary folder with TMPDIR' },
+        `no folder can be created in ${temporaryFolder}`,
+        { code: 'not_writable', next: 'set TMPDIR to another temporary folder' },
         error,
       );
     });

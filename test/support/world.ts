@@ -1,5 +1,6 @@
 /** A context made by hand: several commands run in one process, each with its own streams, clock and places. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type Context, type Interruption, type Output, placesOf } from '../../src/lib/cli/context.ts';
@@ -50,11 +51,11 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     ticks: () => performance.now(),
     random: Math.random,
     uuid: randomUUID,
+    secureBytes: randomBytes,
     signal: controller.signal,
     interrupt: (why: Interruption) => controller.abort(why),
     ownStreams: () => undefined,
     neverBlock: () => undefined,
-    frugal: () => undefined,
     signalProcess: (pid, signal) => {
       try {
         return process.kill(pid, signal);
@@ -63,6 +64,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
       }
     },
     paths: placesOf(env, world.home, 'linux'),
+    temporaryFolder: tmpdir(),
     nodeVersion: process.version,
     pid: process.pid,
     root: world.root ?? root,

@@ -1,5 +1,5 @@
 import { object, type Result } from '../../lib/cli/result.ts';
-import { SandboxCommand } from '../../lib/cli/sandbox/admin-command.ts';
+import { SandboxCommand } from '../../lib/cli/admin-command.ts';
 import { isRecord } from '../../lib/contract/json.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 

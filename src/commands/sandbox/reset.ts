@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { SandboxCommand } from '../../lib/cli/sandbox/admin-command.ts';
+import { SandboxCommand } from '../../lib/cli/admin-command.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxReset extends SandboxCommand<typeof SandboxReset> {

@@ -45,7 +45,7 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     const session = await this.session();
     const secrets = await signingSecrets(context, session, flags);
     const body = await readBody(context, this.args.body);
-    const deliveryId = flags['delivery-id'] ?? newDeliveryId();
+    const deliveryId = flags['delivery-id'] ?? newDeliveryId(this.context);
     const t = flags.at ?? Math.floor(context.now() / 1000);
     const { name, webhooks } = senderOf(context, session, flags.provider);
     const message =

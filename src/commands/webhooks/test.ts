@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
@@ -56,7 +55,7 @@ when a check fails.`;
     const checks: CheckResult[] = [];
     const moments = runHandlerTests({
       ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },
-      token: () => randomBytes(18).toString('base64url'),
+      token: () => context.secureBytes(18).toString('base64url'),
       timeoutMs: flags.timeout ?? 10_000,
       onAttempt: await attemptWriter(context, session, target),
     });

@@ -82,7 +82,7 @@ given with --set is read as JSON if it is valid JSON, else as text.`;
     const timeoutMs = flags.timeout ?? 10_000;
     for (let n = 0; n < (flags.count ?? 1); n += 1) {
       const body = Buffer.from(JSON.stringify(composeEvent(context, this.args.type, set)));
-      const deliveryId = newDeliveryId();
+      const deliveryId = newDeliveryId(this.context);
       const message = signedMessage({ body, secrets, t: Math.floor(context.now() / 1000), deliveryId });
       const sent = await deliver(context, session, { target, message, deliveryId, timeoutMs });
       yield { id: sent.event_id, ...sent };

@@ -2,10 +2,9 @@
  * Everything a command gets from outside, in one value: streams, environment, clock, randomness, folders, signals. This file alone
  * touches `process` and the real ones; a test makes its own value and runs commands with its own streams and clock.
  */
-import { randomUUID } from 'node:crypto';
-import { homedir, userInfo } from 'node:os';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { redactText } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
 
@@ -35,6 +34,8 @@ export interface Context {
   /** 0 ≤ n < 1. */
   random(): number;
   uuid(): string;
+  /** For secrets and ids: cannot be guessed. */
+  secureBytes(count: number): Buffer;
   /** Aborted when the program is asked to stop; `reason` is an `Interruption`. */
   readonly signal: AbortSignal;
   /** Asks the program to stop. */
@@ -43,12 +44,12 @@ export interface Context {
   ownStreams(): void;
   /** Makes writing to a terminal non-blocking, so that a stopped terminal (Ctrl-S) does not stop a server that prints to it. */
   neverBlock(): void;
-  /** Little memory rather than speed, from here on: for work of any length that mostly waits. */
-  frugal(): void;
   /** Sends a signal to another process; `0` sends none. @returns whether that process exists */
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
   readonly paths: { readonly config: string; readonly state: string };
+  /** Where this system keeps temporary files. */
+  readonly temporaryFolder: string;
   /** `v24.15.0` */
   readonly nodeVersion: string;
   /** This process's own number. */
@@ -131,15 +132,16 @@ function realContext({ root, script, helper, fromSource = false }: Start): Conte
     ticks: () => performance.now(),
     random: Math.random,
     uuid: randomUUID,
+    secureBytes: randomBytes,
     signal: controller.signal,
     interrupt,
     ownStreams: () => {
       process.stdout.removeAllListeners('error').on('error', onError);
     },
     neverBlock: () => [process.stdout, process.stderr].forEach(unblock),
-    frugal,
     signalProcess,
     paths: placesOf(env, home, process.platform),
+    temporaryFolder: tmpdir(),
     nodeVersion: process.version,
     pid: process.pid,
     root,
@@ -179,18 +181,6 @@ function unblock(stream: object & { isTTY?: boolean }): void {
   if (typeof handle !== 'object' || handle === null) return;
   const setBlocking: unknown = Reflect.get(handle, 'setBlocking');
   if (typeof setBlocking === 'function') setBlocking.call(handle, false);
-}
-
-/**
- * V8 reads these each time it decides: garbage is collected sooner, and nothing is compiled for speed, which takes memory of its own.
- * The HTTP parser is WebAssembly; compiling that anew for speed while it runs is the dearest of all, about 10 MB.
- */
-function frugal(): void {
-  for (const flag of [
-    ...['--optimize-for-size', '--no-opt', '--no-maglev', '--no-sparkplug', '--max-semi-space-size=1'],
-    ...['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'],
-  ])
-    setFlagsFromString(flag);
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {

@@ -25,7 +25,6 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
   ): Promise<Result> {
     const flags = this.flags as { limit?: number; cursor?: string; all?: boolean };
     const from = flags.cursor === undefined ? {} : { cursor: flags.cursor };
-    if (flags.all === true) this.context.frugal();
     if (flags.all === true) return stream(this.items(name, { query, limit: flags.limit ?? 100, ...from }), columns);
     const answer = await this.call(name, { query: { ...query, limit: flags.limit, ...from } });
     const { has_more: more, next_cursor: next } = answer.data;

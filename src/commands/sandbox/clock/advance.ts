@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { object, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
+import { SandboxCommand } from '../../../lib/cli/admin-command.ts';
 import { parseDuration } from '../../../lib/contract/time.ts';
 import { usage } from '../../../lib/failure.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';

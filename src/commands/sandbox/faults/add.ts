@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { count, duration } from '../../../lib/cli/flags.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
+import { SandboxCommand } from '../../../lib/cli/admin-command.ts';
 import { usage } from '../../../lib/failure.ts';
 import { FAULT_KINDS } from '../../../lib/sandbox/state/fault-injection.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';

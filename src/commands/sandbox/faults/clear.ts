@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { object, type Result } from '../../../lib/cli/result.ts';
-import { SandboxCommand } from '../../../lib/cli/sandbox/admin-command.ts';
+import { SandboxCommand } from '../../../lib/cli/admin-command.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxFaultsClear extends SandboxCommand<typeof SandboxFaultsClear> {

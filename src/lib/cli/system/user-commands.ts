@@ -1,7 +1,6 @@
 /** Runs commands of the user in a shell: the editor, and a command beside ours (`--exec`). */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
@@ -9,7 +8,7 @@ import type { Context } from '../context.ts';
 /** `VISUAL`, else `EDITOR`, else vi; run by a shell, since both may carry arguments. @throws Failure `usage` when it fails */
 export async function editText(context: Context, name: string, text: string): Promise<string> {
   const editor = context.env['VISUAL'] || context.env['EDITOR'] || 'vi';
-  const folder = await mkdtemp(join(tmpdir(), 'credicorp-edit-'));
+  const folder = await mkdtemp(join(context.temporaryFolder, 'credicorp-edit-'));
   try {
     const file = join(folder, name);
     await writeFile(file, text, { mode: 0o600 });

@@ -1,5 +1,4 @@
 /** Posting a signed delivery of one's own to an app, once: `webhooks send`, `webhooks trigger --forward`, `events replay`. */
-import { randomBytes } from 'node:crypto';
 import { Failure } from '../../failure.ts';
 import type { DeliveryMessage, AttemptOutcome } from '../../webhooks/forward/target-client.ts';
 import type { DeliverySubject } from '../../contract/listener-events.ts';
@@ -27,8 +26,8 @@ export const DELIVERED_COLUMNS = ['event_id', 'event_type', 'target', 'status', 
 );
 
 /** A delivery id of ours, in the sender's form. */
-export function newDeliveryId(): string {
-  return `whd_${randomBytes(9).toString('base64url').replaceAll(/[-_]/g, '0')}`;
+export function newDeliveryId(context: Context): string {
+  return `whd_${context.secureBytes(9).toString('base64url').replaceAll(/[-_]/g, '0')}`;
 }
 
 /** Posts, and writes it down. @throws Failure `interrupted` only; everything else is told in the result. */

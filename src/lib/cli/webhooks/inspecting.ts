@@ -1,5 +1,4 @@
 /** A listener with its page: the inspector hears every moment, reads the inbox, and sends again as `events replay` does. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { openInspector } from '../../inspector/server.ts';
 import { findEntry, listEntries } from '../../webhooks/inbox/inbox-read.ts';
@@ -34,7 +33,7 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
   const inspector = await openInspector({
     port,
     // Hex: a double click takes all of it, and no terminal leaves a last dash out of the address.
-    token: randomBytes(16).toString('hex'),
+    token: context.secureBytes(16).toString('hex'),
     folder: join(context.root, 'assets', 'inspector'),
     environment: options.environment,
     inbox: {

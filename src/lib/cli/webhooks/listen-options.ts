@@ -1,5 +1,4 @@
 /** From the flags of `webhooks listen` to what a listener is told. */
-import { randomBytes } from 'node:crypto';
 import type * as Interfaces from '@oclif/core/interfaces';
 import { isLoopback } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';
@@ -48,7 +47,7 @@ export async function listenOptions(
     ...{ signal, now: context.now, ticks: context.ticks, random: context.random, pid: context.pid },
     endpoints: endpointActs(context, session, secrets),
     endpointCheckMs: presenceEvery(session),
-    token: () => randomBytes(24).toString('base64url'),
+    token: () => context.secureBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.writeDown(),
     secrets: () => given,
@@ -141,7 +140,7 @@ async function chaosOf(context: Context, flags: ListenFlags): Promise<Pick<Liste
   }
   const { parseDeliveryFaults, seededRandom } = await import('../../webhooks/forward/delivery-faults.ts');
   const settings = parseDeliveryFaults(flags.chaos);
-  const seed = flags['chaos-seed'] ?? randomBytes(4).toString('hex');
+  const seed = flags['chaos-seed'] ?? context.secureBytes(4).toString('hex');
   note(context, `chaos on purpose; the same again: --chaos-seed ${seed}`);
   return { faults: { settings, random: seededRandom(seed) } };
 }

@@ -26,7 +26,7 @@ export async function replayed(
 ): Promise<Delivered> {
   const { resignedMessage } = await import('../../webhooks/forward/signed-delivery.ts');
   const { target, body, secrets, timeoutMs } = how;
-  const deliveryId = newDeliveryId();
+  const deliveryId = newDeliveryId(context);
   const t = Math.floor(context.now() / 1000);
   const message = resignedMessage(found, { body, secrets, t, deliveryId });
   return deliver(context, session, { target, message, deliveryId, timeoutMs });

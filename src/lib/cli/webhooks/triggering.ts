@@ -1,5 +1,4 @@
 /** Events made on request: by the embedded sandbox's own machinery, or signed here and posted to an app. */
-import { randomBytes } from 'node:crypto';
 import { sampleEvent } from '../../contract/event-samples.ts';
 import { EVENT_TYPES, type EventEnvelope, isEventType, setInEvent } from '../../contract/events.ts';
 import { parseJson } from '../../contract/json.ts';
@@ -8,7 +7,7 @@ import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import type { Pair } from '../flags.ts';
 import { suggest } from '../suggest.ts';
-import { askSandbox } from '../sandbox/admin-command.ts';
+import { askSandbox } from '../admin-command.ts';
 import type { Session } from '../session.ts';
 
 /** `--set` values as JSON where they are JSON, as text otherwise; a text that looks like a number is written `'"5"'`. */
@@ -38,7 +37,7 @@ export function checkedType(type: string): keyof typeof EVENT_TYPES {
 /** A sample event with fresh ids. @throws Failure `usage` for a path that is not to be set */
 export function composeEvent(context: Context, type: string, sets: Record<string, unknown>): EventEnvelope {
   const fresh = (prefix: string): string =>
-    `${prefix}${randomBytes(12).toString('base64').replaceAll(/[+/]/g, '0').slice(0, 12)}`;
+    `${prefix}${context.secureBytes(12).toString('base64').replaceAll(/[+/]/g, '0').slice(0, 12)}`;
   const event = sampleEvent(checkedType(type), { id: fresh('evt_'), created: isoSeconds(context.now()) }, fresh);
   for (const [path, value] of Object.entries(sets)) {
     if (!setInEvent(event, path, value))

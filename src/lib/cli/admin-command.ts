@@ -1,13 +1,13 @@
 /** Base for commands about the embedded sandbox itself: its admin routes, which take no credential and answer this machine only. */
 import type { Command } from '@oclif/core/command';
-import { isLoopback, parseBase } from '../../contract/environments.ts';
-import { Failure, usage } from '../../failure.ts';
-import { BaseCommand } from '../command.ts';
-import type { Context } from '../context.ts';
-import { optionalIdentity } from '../optional-identity.ts';
-import { withSpinner } from '../output/status-line.ts';
-import type { Session } from '../session.ts';
-import { runningSandbox } from './running-sandbox.ts';
+import { isLoopback, parseBase } from '../contract/environments.ts';
+import { Failure, usage } from '../failure.ts';
+import { BaseCommand } from './command.ts';
+import type { Context } from './context.ts';
+import { optionalIdentity } from './optional-identity.ts';
+import { withSpinner } from './output/status-line.ts';
+import type { Session } from './session.ts';
+import { runningSandbox } from './sandbox/running-sandbox.ts';
 
 export interface AdminCall {
   method: 'GET' | 'POST' | 'DELETE';
@@ -53,7 +53,7 @@ function localBase(session: Session): string | null {
 
 /** One call to an admin route. @throws Failure */
 export async function askSandbox(context: Context, session: Session, base: string, call: AdminCall): Promise<unknown> {
-  const [{ parseAnswer }, transport] = await Promise.all([import('../../api/answers.ts'), session.transport()]);
+  const [{ parseAnswer }, transport] = await Promise.all([import('../api/answers.ts'), session.transport()]);
   const path = `/_sandbox${call.path}`;
   const content =
     call.body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) };
