@@ -36,7 +36,7 @@ test('what was acknowledged is there after a restart, and goes on', async (t) =>
   const second = bench({ data, seed: 'another' });
   t.after(() => second.sandbox.stop());
   assert.equal(second.sandbox.seed, 'ci');
-  assert.match(second.sandbox.notices.join(), /the seed of the data file .*,the clock continues from the data file/);
+  assert.match(second.sandbox.notices.join(), /the seed of the data file.*,the clock continues from the data file/);
   assert.deepEqual(first.sandbox.notices, []);
   const health = (await second.bare('GET', '/_sandbox/health')).json;
   assert.deepEqual([health.seed, health.now, health.counts.applications], ['ci', '2026-07-04T10:00:05Z', 2]);
