@@ -80,6 +80,19 @@ test('every file that the documentation names is there', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('every source file that ARCHITECTURE.md names is in one of our folders', async () => {
+  const known = new Set<string>();
+  for await (const file of glob('{src/lib,bin,scripts,test}/**/*.{ts,js}', { cwd: root })) known.add(basename(file));
+  const named = [...(pages.get('ARCHITECTURE.md') ?? '').matchAll(/`(?:[\w-]+\/)*([\w-]+\.(?:ts|js))`/g)].map(
+    ([, name = '']) => name,
+  );
+  assert.ok(named.length > 50, `only ${named.length} files`);
+  assert.deepEqual(
+    named.filter((name) => !known.has(name)),
+    [],
+  );
+});
+
 test('the anchors of a page are those a reader of GitHub gets', () => {
   const page = ['# One `two`, three (4)', '## A_b – c', '```', '# not a heading', '```', '### Again', '### Again'].join(
     '\n',
