@@ -44,8 +44,9 @@ function refusalView({ cause }, { status, meaning, next, detail }) {
 }
 
 function appView(row, attempts, replay) {
-  if (row.ways.length === 0) return [el('p', {}, 'Forwarded nowhere: it is kept in the inbox.')];
-  const buttons = row.ways.map(({ target }, place) => {
+  if (row.targets.length === 0)
+    return [el('p', {}, 'Not forwarded: no target takes this event. It is kept in the inbox.')];
+  const buttons = row.targets.map(({ target }, place) => {
     const button = el('button', { type: 'button', name: `replay${place}` }, `Send again to ${short(target)}`);
     button.addEventListener('click', () => replay(place, button));
     return button;
@@ -66,14 +67,14 @@ function appView(row, attempts, replay) {
   ];
 }
 
-function stillOpen({ ways }) {
-  return ways.every(({ state }) => state === 'duplicate')
-    ? 'A duplicate: this event is at your app already, or on its way there, so it was not forwarded again.'
-    : 'On its way.';
+function stillOpen({ targets }) {
+  return targets.every(({ state }) => state === 'duplicate')
+    ? 'A duplicate: your app has this event already, or it is being delivered, so it was not forwarded again.'
+    : 'Being delivered.';
 }
 
-function attemptsView({ ways }, attempts) {
-  const several = ways.length > 1;
+function attemptsView({ targets }, attempts) {
+  const several = targets.length > 1;
   const newestFirst = [...attempts].reverse();
   return el(
     'ol',

@@ -8,10 +8,12 @@ export function el(name, properties = {}, ...children) {
 }
 
 /** What the whole delivery stands at: its worst target counts. */
-export function stateOf({ verdict, ways }) {
+export function stateOf({ verdict, targets }) {
   if (verdict === 'rejected') return 'rejected';
-  if (ways.length === 0) return 'kept';
-  return ['failed', 'waiting', 'delivered'].find((state) => ways.some((way) => way.state === state)) ?? 'duplicate';
+  if (targets.length === 0) return 'kept';
+  return (
+    ['failed', 'waiting', 'delivered'].find((state) => targets.some((target) => target.state === state)) ?? 'duplicate'
+  );
 }
 
 /** @param {{text: string, type: string, state: string}} filter */
@@ -19,9 +21,9 @@ export function fits(row, { text, type, state }) {
   if (state !== '' && stateOf(row) !== state) return false;
   if (type.endsWith('.*') ? !row.event_type?.startsWith(type.slice(0, -1)) : type !== '' && row.event_type !== type)
     return false;
-  const { event_type, event_id, delivery_id, resource_id, cause, verdict, ways } = row;
+  const { event_type, event_id, delivery_id, resource_id, cause, verdict, targets } = row;
   const all = [event_type, event_id, delivery_id, resource_id, cause, verdict, stateOf(row)];
-  const places = ways.flatMap(({ target, status, error }) => [target, status, error]);
+  const places = targets.flatMap(({ target, status, error }) => [target, status, error]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const searched = [...all, ...places].join(' ').toLowerCase();
   return words.every((word) => searched.includes(word));
@@ -55,19 +57,19 @@ const SIGNS = { delivered: '✓', failed: '✗', rejected: '✗', waiting: '…'
 function stateWords(row) {
   const state = stateOf(row);
   if (state === 'kept' || state === 'rejected' || state === 'duplicate') return state === 'kept' ? 'kept only' : state;
-  const way = row.ways.find((one) => one.state === state);
-  const retrying = state === 'waiting' && way.attempts > 0;
-  return [retrying ? 'retrying' : state, answerOf(way)].filter(Boolean).join(' ');
+  const one = row.targets.find((target) => target.state === state);
+  const retrying = state === 'waiting' && one.attempts > 0;
+  return [retrying ? 'retrying' : state, answerOf(one)].filter(Boolean).join(' ');
 }
 
 /** Fills a line; the line itself stays, and with it the focus. */
 export function fillRow(tr, row) {
   const state = stateOf(row);
-  const [way] = row.ways;
-  const more = row.ways.length > 1 ? ` +${row.ways.length - 1}` : '';
-  const tries = row.ways.reduce((most, { attempts }) => Math.max(most, attempts), 0);
+  const [first] = row.targets;
+  const more = row.targets.length > 1 ? ` +${row.targets.length - 1}` : '';
+  const tries = row.targets.reduce((most, { attempts }) => Math.max(most, attempts), 0);
   const again = row.replays > 0 ? `+${row.replays}` : '';
-  const latency = row.ways.reduce((most, { latency_ms }) => Math.max(most, latency_ms ?? -1), -1);
+  const latency = row.targets.reduce((most, { latency_ms }) => Math.max(most, latency_ms ?? -1), -1);
   const signature = row.verdict === 'rejected' ? (row.cause ?? 'rejected') : row.verdict;
   const warnings = row.warnings.length > 0 ? ` (${row.warnings.join(', ')})` : '';
   tr.dataset.state = state;
@@ -94,8 +96,8 @@ export function fillRow(tr, row) {
       el('span', { className: state }, el('span', { ariaHidden: 'true' }, `${SIGNS[state]} `), stateWords(row)),
       el(
         'span',
-        { className: 'target', title: row.ways.map(({ target }) => target).join('\n') },
-        way ? short(way.target) + more : '',
+        { className: 'target', title: row.targets.map(({ target }) => target).join('\n') },
+        first ? short(first.target) + more : '',
       ),
     ),
     el('td', { role: 'gridcell', className: 'number tries' }, `${tries || ''}${again}`),

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { globSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { readPage } from '../../src/lib/inspector/page-files.ts';
-import type { Row } from '../../src/lib/inspector/rows.ts';
+import { readPageFiles } from '../../src/lib/inspector/inspector-server.ts';
+import type { ListRow } from '../../src/lib/inspector/delivery-list.ts';
 import { root } from '../support/spawn.ts';
 import { folder, pageModule, TARGET } from './support.ts';
 
@@ -13,7 +13,7 @@ const names = readdirSync(folder).sort();
 const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 test('every file is served, and every module can be read', async () => {
-  const served = [...(await readPage(folder)).keys()].map((path) => (path === '/' ? 'index.html' : path.slice(1)));
+  const served = [...(await readPageFiles(folder)).keys()].map((path) => (path === '/' ? 'index.html' : path.slice(1)));
   assert.deepEqual(served.sort(), names);
   for (const name of names.filter((one) => one.endsWith('.js')))
     execFileSync(process.execPath, ['--check', join(folder, name)]);
@@ -23,53 +23,64 @@ test('every file is served, and every module can be read', async () => {
     assert.ok(names.includes(used), used);
 });
 
+const MAKES_MARKUP =
+  /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|\beval\b|new Function|setHTML/;
+const LEADS_ELSEWHERE = /https?:\/\/|javascript:|url\(/;
+const INLINE_OR_KEPT = / on\w+="|style="|<style|localStorage|document\.cookie/;
+
 test('nothing of it makes markup or code of text, and nothing comes from elsewhere', () => {
+  // The patterns find what they are for.
+  assert.match('row.innerHTML = text', MAKES_MARKUP);
+  assert.match('<script src="https://cdn.example/x.js">', LEADS_ELSEWHERE);
+  assert.match('<p onclick="go()">', INLINE_OR_KEPT);
+  assert.ok(names.includes('index.html') && names.filter((name) => name.endsWith('.js')).length > 3, names.join());
   for (const name of names) {
     const code = text(name);
-    assert.doesNotMatch(
-      code,
-      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|\beval\b|new Function|setHTML/,
-      name,
-    );
-    assert.doesNotMatch(
-      code.replaceAll(/http:\/\/www\.w3\.org\/2000\/svg|\^https\?:/g, ''),
-      /https?:\/\/|javascript:|url\(/,
-      name,
-    );
-    assert.doesNotMatch(code, / on\w+="|style="|<style|localStorage|document\.cookie/, name);
+    assert.ok(code.length > 100, `${name} is empty`);
+    assert.doesNotMatch(code, MAKES_MARKUP, name);
+    assert.doesNotMatch(code.replaceAll(/http:\/\/www\.w3\.org\/2000\/svg|\^https\?:/g, ''), LEADS_ELSEWHERE, name);
+    assert.doesNotMatch(code, INLINE_OR_KEPT, name);
   }
 });
 
 test('the elements its script looks for are there, each with a name for those who do not see them', () => {
   const page = text('index.html');
-  for (const name of names.filter((one) => one.endsWith('.js')))
-    for (const [, id = ''] of text(name).matchAll(/\bat\('([a-z]+)'\)/g))
-      assert.ok(page.includes(`id="${id}"`) || id === 'said', `${name}: ${id}`);
-  for (const [, id = ''] of page.matchAll(/<(?:input|select) id="(\w+)"/g))
+  const wanted = names
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) => [...text(name).matchAll(/\bat\('([a-z]+)'\)/g)].map(([, id = '']) => id));
+  assert.ok(wanted.length > 5, wanted.join());
+  for (const id of wanted) assert.ok(page.includes(`id="${id}"`) || id === 'said', id);
+  const fields = [...page.matchAll(/<(?:input|select) id="(\w+)"/g)].map(([, id = '']) => id);
+  assert.ok(fields.length > 2, fields.join());
+  for (const id of fields)
     assert.match(page, new RegExp(`<label>\\s*<span>\\w+</span>\\s*<(?:input|select) id="${id}"`));
   assert.match(page, /<html lang="en-GB">[\s\S]*role="status"[\s\S]*role="grid" aria-label="/);
 });
 
 test('nothing of the page is loaded unless it is asked for', () => {
-  for (const file of globSync(['src/commands/**/*.ts', 'src/lib/**/*.ts'], { cwd: root })) {
-    if (file === 'src/lib/cli/webhooks/inspecting.ts' || file.startsWith('src/lib/inspector/')) continue;
-    assert.doesNotMatch(
-      readFileSync(join(root, file), 'utf8'),
-      /^import (?!type)[^;]*(?:inspector\/|inspecting)/m,
-      file,
-    );
-  }
+  const sources = globSync(['src/commands/**/*.ts', 'src/lib/**/*.ts'], { cwd: root })
+    .filter((file) => !file.startsWith('src/lib/inspector/'))
+    .map((file) => ({ file, code: readFileSync(join(root, file), 'utf8') }));
+  const uses = sources.filter(({ code }) => /^import (?!type)[^;]*\/inspector\//m.test(code)).map(({ file }) => file);
+  assert.equal(uses.length, 1, 'one file uses the inspector');
+  const name = basename(uses[0] ?? '');
+  assert.ok(
+    sources.some(({ code }) => code.includes('import(') && code.includes(`/${name}')`)),
+    `${name} is loaded on demand`,
+  );
+  for (const { file, code } of sources)
+    assert.doesNotMatch(code, new RegExp(`^import (?!type)[^;]*/${name.replace('.', '\\.')}'`, 'm'), file);
 });
 
 interface List {
-  stateOf(row: Row): string;
-  fits(row: Row, filter: { text: string; type: string; state: string }): boolean;
-  isBefore(a: Row, b: Row): boolean;
+  stateOf(row: ListRow): string;
+  fits(row: ListRow, filter: { text: string; type: string; state: string }): boolean;
+  isBefore(a: ListRow, b: ListRow): boolean;
   timeOf(at: string, now?: Date): string;
 }
 
 const way = (state: string) => ({ target: TARGET, state, attempts: 1, status: 500, error: null, latency_ms: 1 });
-const row = (more: object): Row =>
+const row = (more: object): ListRow =>
   ({
     ...{
       key: '1',
@@ -84,15 +95,15 @@ const row = (more: object): Row =>
       verdict: 'valid',
       warnings: [],
       cause: null,
-      ways: [way('failed')],
+      targets: [way('failed')],
       replays: 0,
       ...more,
     },
-  }) as Row;
+  }) as ListRow;
 
 test('the worst target tells how a delivery stands', async () => {
   const { stateOf } = await pageModule<List>('list.js');
-  const states = (...names: string[]): string => stateOf(row({ ways: names.map(way) }));
+  const states = (...names: string[]): string => stateOf(row({ targets: names.map(way) }));
   assert.deepEqual(
     [
       states(),
@@ -103,7 +114,7 @@ test('the worst target tells how a delivery stands', async () => {
     ],
     ['kept', 'failed', 'waiting', 'delivered', 'duplicate'],
   );
-  assert.equal(stateOf(row({ verdict: 'rejected', ways: [] })), 'rejected');
+  assert.equal(stateOf(row({ verdict: 'rejected', targets: [] })), 'rejected');
 });
 
 test('the filter: type or family, state, and every word anywhere', async () => {
@@ -125,7 +136,7 @@ test('the filter: type or family, state, and every word anywhere', async () => {
     ['failed', 'delivered'].map((state) => passes({ state })),
     [true, false],
   );
-  const refused = row({ verdict: 'rejected', event_type: null, event_id: null, cause: 'wrong_secret', ways: [] });
+  const refused = row({ verdict: 'rejected', event_type: null, event_id: null, cause: 'wrong_secret', targets: [] });
   assert.deepEqual([passes({ text: 'wrong' }, refused), passes({ type: 'payment.*' }, refused)], [true, false]);
 });
 

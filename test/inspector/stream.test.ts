@@ -5,7 +5,7 @@ import { createServer as createHttpServer, type ServerResponse } from 'node:http
 import { type AddressInfo, createServer, connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { Book } from '../../src/lib/inspector/book.ts';
+import { DeliveryList } from '../../src/lib/inspector/delivery-list.ts';
 import { SseClients } from '../../src/lib/inspector/sse-clients.ts';
 import {
   ask,
@@ -30,7 +30,7 @@ test('the page begins with what the inbox has, and hears what changes', async ()
   const page = await openPage(inspector.origin);
   await page.until(() => page.rows.size === 500);
   assert.equal(page.rows.has('100'), false, 'the newest 500');
-  assert.deepEqual(page.rows.get('600')?.ways[0], {
+  assert.deepEqual(page.rows.get('600')?.targets[0], {
     ...{ target: 'http://127.0.0.1:3000/hook', state: 'failed', attempts: 3, status: 500, error: null, latency_ms: 5 },
   });
   inspector.hear(ready());
@@ -38,8 +38,8 @@ test('the page begins with what the inbox has, and hears what changes', async ()
   inspector.hear(attempted(601, { type: 'retrying', status: 503 }));
   inspector.hear(attempted(601, { attempt: 2 }));
   inspector.hear(rejected());
-  await page.until(() => page.rows.get('601')?.ways[0]?.state === 'delivered' && page.rows.has('r1'));
-  assert.equal(page.rows.get('601')?.ways[0]?.attempts, 2);
+  await page.until(() => page.rows.get('601')?.targets[0]?.state === 'delivered' && page.rows.has('r1'));
+  assert.equal(page.rows.get('601')?.targets[0]?.attempts, 2);
   assert.deepEqual([page.rows.get('r1')?.verdict, page.rows.get('r1')?.cause], ['rejected', 'wrong_secret']);
   const facts = page.heard.findLast(([event]) => event === 'facts')?.[1] as { ready: { endpoint_id: string } };
   assert.equal(facts.ready.endpoint_id, 'whend_1');
@@ -61,7 +61,7 @@ test('a line that breaks again and again loses nothing, and what was told is not
     await page.until(() => page.turns.slice(before).includes('lost') && page.turns.at(-1) === 'live');
   }
   await page.until(
-    () => page.rows.size === 200 && [...page.rows.values()].every((row) => row.ways[0]?.state === 'delivered'),
+    () => page.rows.size === 200 && [...page.rows.values()].every((row) => row.targets[0]?.state === 'delivered'),
   );
   const greetings = page.heard
     .filter(([event]) => event === 'hello')
@@ -94,14 +94,14 @@ test('a burst is told in few messages, and one delivery at its last state only',
     if (attempt === 1) inspector.hear(received(1));
     inspector.hear(attempted(1, { type: 'retrying', attempt, status: 500 }));
   }
-  await page.until(() => page.rows.get('1')?.ways[0]?.attempts === 1000);
+  await page.until(() => page.rows.get('1')?.targets[0]?.attempts === 1000);
   assert.ok(page.heard.length < 10, `${page.heard.length} messages`);
 });
 
 test('a reader that takes nothing is owed one message, not all; it catches up once it reads', async () => {
-  const book = new Book({ recent: () => [], find: () => null }, () => clients.changed());
+  const list = new DeliveryList({ recent: () => [], find: () => null }, () => clients.changed());
   const clients = new SseClients({
-    book,
+    list,
     boot: 'b',
     facts: () => ({}),
     clean: (row) => row,
@@ -125,7 +125,7 @@ test('a reader that takes nothing is owed one message, not all; it catches up on
   const long = 'x'.repeat(250);
   const fill = (round: number): void => {
     for (let id = 1; id <= 500; id += 1)
-      book.hear(received(id, { event_type: `t${round}`, resource_id: long, delivery_id: long }));
+      list.onEvent(received(id, { event_type: `t${round}`, resource_id: long, delivery_id: long }));
   };
   let round = 0;
   // Until the sockets between are full.
@@ -147,9 +147,9 @@ test('a reader that takes nothing is owed one message, not all; it catches up on
 });
 
 test('a reader that takes nothing for long is let go', async () => {
-  const book = new Book({ recent: () => [], find: () => null }, () => clients.changed());
+  const list = new DeliveryList({ recent: () => [], find: () => null }, () => clients.changed());
   const clients = new SseClients({
-    book,
+    list,
     boot: 'b',
     facts: () => ({}),
     clean: (row) => row,
@@ -168,14 +168,15 @@ test('a reader that takes nothing for long is let go', async () => {
   let seen = false;
   for (let round = 0; !seen || clients.isFull; round += 1) {
     seen ||= clients.isFull;
-    for (let id = 1; id <= 500; id += 1) book.hear(received(id, { resource_id: long, delivery_id: `${long}${round}` }));
+    for (let id = 1; id <= 500; id += 1)
+      list.onEvent(received(id, { resource_id: long, delivery_id: `${long}${round}` }));
     await new Promise((later) => setTimeout(later, 2));
   }
   clients.end();
 });
 
 test('pages are counted: one too many is told so, and gets its turn when another leaves', async () => {
-  const inspector = await startInspector({ mostPages: 2 });
+  const inspector = await startInspector({ maxPages: 2 });
   const first = await openPage(inspector.origin);
   const second = await openPage(inspector.origin);
   await Promise.all([first, second].map((page) => page.until(() => page.turns.at(-1) === 'live')));

@@ -13,8 +13,8 @@ import type {
   ReceivedEvent,
   RejectedEvent,
 } from '../../src/lib/contract/listener-events.ts';
-import type { Row } from '../../src/lib/inspector/rows.ts';
-import { type Inspector, type InspectorOptions, openInspector } from '../../src/lib/inspector/server.ts';
+import type { ListRow } from '../../src/lib/inspector/delivery-list.ts';
+import { type Inspector, type InspectorOptions, openInspector } from '../../src/lib/inspector/inspector-server.ts';
 import { root } from '../support/spawn.ts';
 
 export const TOKEN = 'a-token-nobody-guesses-0123456789';
@@ -138,7 +138,7 @@ export function kept(id: number): InboxEntry {
 export async function openPage(origin: string, more: { token?: string } = {}) {
   const { follow } = await pageModule<{ follow: Follow }>('stream.js');
   const leave = new AbortController();
-  const rows = new Map<string, Row>();
+  const rows = new Map<string, ListRow>();
   const turns: string[] = [];
   const heard: [event: string, data: unknown][] = [];
   let look = (): void => {};
@@ -147,7 +147,7 @@ export async function openPage(origin: string, more: { token?: string } = {}) {
     take(event, data) {
       heard.push([event, data]);
       if (event === 'hello' && (data as { fresh: boolean }).fresh) rows.clear();
-      if (event === 'rows') for (const row of data as Row[]) rows.set(row.key, row);
+      if (event === 'rows') for (const row of data as ListRow[]) rows.set(row.key, row);
       look();
     },
     turn(state) {

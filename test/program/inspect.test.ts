@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { signatureHeader, verify } from '../../src/lib/contract/signature.ts';
-import type { Row } from '../../src/lib/inspector/rows.ts';
+import type { ListRow } from '../../src/lib/inspector/delivery-list.ts';
 import { ask, openPage } from '../inspector/support.ts';
 import { startSandbox, type RunningSandbox } from '../support/embedded.ts';
 import { post, receive, type Receiving, smallApp, type SmallApp } from '../support/receiving.ts';
@@ -41,7 +41,7 @@ function addressOf({ stderr }: Receiving): { origin: string; token: string } {
 }
 
 interface Detail {
-  row: Row;
+  row: ListRow;
   headers: [string, string][];
   body: { text: string; pretty: string };
   steps: { state: string }[];
@@ -74,12 +74,12 @@ test('a delivery: in the list with its outcome, in full with its exact body, its
     '-q',
   );
   const id = said.stdout.trim();
-  const rowOf = (): Row | undefined => [...page.rows.values()].find((row) => row.event_id === id);
-  await page.until(() => rowOf()?.ways[0]?.state === 'delivered');
+  const rowOf = (): ListRow | undefined => [...page.rows.values()].find((row) => row.event_id === id);
+  await page.until(() => rowOf()?.targets[0]?.state === 'delivered');
   const row = rowOf();
   assert.ok(row);
   assert.deepEqual(
-    [row.verdict, row.event_type, row.ways[0]?.target, row.ways[0]?.status],
+    [row.verdict, row.event_type, row.targets[0]?.target, row.targets[0]?.status],
     ['valid', 'decision.completed', app.url, 200],
   );
   const { body, headers, steps, attempts } = await detailOf(row.key);

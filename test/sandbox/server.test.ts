@@ -146,8 +146,15 @@ test('close waits for a running request', async (t) => {
     method: 'POST',
     body: JSON.stringify({ kind: 'latency', delay_ms: 200 }),
   });
+  const { handle } = served.sandbox;
+  const arrived = new Promise<void>((resolve) => {
+    served.sandbox.handle = (incoming) => {
+      resolve();
+      return handle(incoming);
+    };
+  });
   const running = fetch(`${served.url}/partner/v1/applications`, { headers: KEY });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await arrived;
   await served.close();
   assert.equal((await running).status, 200);
 });

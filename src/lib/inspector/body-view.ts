@@ -1,34 +1,34 @@
-/** The bytes of a delivery for the eye: as they came, and set out where they are JSON. Without secrets, and it says so. */
+/** A body made readable: as text, indented where it is JSON, as hex where it is binary. Redacted, and marked as such. */
 import { parseJson, writeJson } from '../contract/json.ts';
 
 export interface BodyView {
   bytes: number;
   kind: 'empty' | 'json' | 'text' | 'binary';
   text: string;
-  /** JSON on many lines, its numbers untouched; null for what is no JSON, or too big or deep to be read that way. */
+  /** Indented JSON, its numbers untouched; null for anything else, and for JSON that is too big or too deep. */
   pretty: string | null;
-  /** Something was taken out. */
+  /** A secret was removed. */
   redacted: boolean;
-  /** Only the beginning is here. */
+  /** Only the beginning is shown. */
   cut: boolean;
 }
 
-/** Beyond these, what is indented may become many times as long as what came. */
-const MOST_PRETTY_CHARACTERS = 256 * 1024;
-const MOST_PRETTY_DEPTH = 40;
-const MOST_HEX_BYTES = 2048;
+/** Beyond these, indented text may be many times as long as the body. */
+const MAX_PRETTY_CHARACTERS = 256 * 1024;
+const MAX_PRETTY_DEPTH = 40;
+const MAX_HEX_BYTES = 2048;
 
-/** @param clean takes secrets out of a text */
+/** @param clean redacts a text */
 export function bodyView(body: Uint8Array, clean: (text: string) => string): BodyView {
   const text = utf8(body);
   if (text === null) {
-    const cut = body.length > MOST_HEX_BYTES;
+    const cut = body.length > MAX_HEX_BYTES;
     return { bytes: body.length, kind: 'binary', text: hexOf(body), pretty: null, redacted: false, cut };
   }
   return textView(text, { bytes: body.length, cut: false }, clean);
 }
 
-/** Of a body that was kept as text. */
+/** The same for a body that was recorded as text. */
 export function textView(
   text: string,
   size: { bytes: number; cut: boolean },
@@ -41,7 +41,7 @@ export function textView(
 }
 
 function prettyOf(text: string): string | null {
-  if (text.length > MOST_PRETTY_CHARACTERS || depthOf(text) > MOST_PRETTY_DEPTH) return null;
+  if (text.length > MAX_PRETTY_CHARACTERS || depthOf(text) > MAX_PRETTY_DEPTH) return null;
   try {
     return writeJson(parseJson(text), 2);
   } catch {
@@ -81,7 +81,7 @@ function utf8(body: Uint8Array): string | null {
 
 function hexOf(body: Uint8Array): string {
   const lines: string[] = [];
-  for (let at = 0; at < Math.min(body.length, MOST_HEX_BYTES); at += 16) {
+  for (let at = 0; at < Math.min(body.length, MAX_HEX_BYTES); at += 16) {
     const bytes = [...body.subarray(at, at + 16)];
     const hex = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     const seen = bytes.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');

@@ -4,17 +4,16 @@
  */
 import type { ServerResponse } from 'node:http';
 import { responseSink, ServerEventWriter } from '../http-server/server-events.ts';
-import type { Book } from './book.ts';
-import type { Row } from './rows.ts';
+import type { DeliveryList, ListRow } from './delivery-list.ts';
 
 export interface SseClientsOptions {
-  book: Book;
+  list: DeliveryList;
   /** Tells this listener's numbers from those of another one at the same address. */
   boot: string;
   /** What stands above the list, as JSON; sent when it changes. */
   facts: () => object;
   /** Takes secrets out of a row. */
-  clean: (row: Row) => Row;
+  clean: (row: ListRow) => ListRow;
   /** Pages open at once. */
   maxPages: number;
   /** Between two messages, so that a burst becomes few; in milliseconds. Default 100. */
@@ -92,7 +91,7 @@ export class SseClients {
 
   /** Sends what changed, until the page falls behind; the rest follows once it has caught up. */
   #update(client: SseClient): void {
-    const { book, boot, clean } = this.#options;
+    const { list, boot, clean } = this.#options;
     const { writer, response } = client;
     const facts = JSON.stringify(this.#options.facts());
     if (!writer.isBehind && facts !== client.facts) {
@@ -100,7 +99,7 @@ export class SseClients {
       writer.send({ event: 'facts', data: facts });
     }
     while (!writer.isBehind && response.writable) {
-      const entries = book.since(client.sent, ROWS_PER_MESSAGE);
+      const entries = list.since(client.sent, ROWS_PER_MESSAGE);
       const last = entries.at(-1);
       if (last === undefined) return;
       client.sent = last.changed;

@@ -1,6 +1,6 @@
 /** A listener with its page: the inspector hears every moment, reads the inbox, and sends again as `events replay` does. */
 import { join } from 'node:path';
-import { openInspector } from '../../inspector/server.ts';
+import { openInspector } from '../../inspector/inspector-server.ts';
 import { findEntry, listEntries } from '../../webhooks/inbox/inbox-read.ts';
 import type { ListenOptions } from '../../webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verify } from '../../src/lib/contract/signature.ts';
-import { type Checked, signatureSteps } from '../../src/lib/inspector/steps.ts';
+import { type CheckedSignature, signatureSteps } from '../../src/lib/inspector/signature-steps.ts';
 import { signatureCases } from '../support/vectors.ts';
 
 const AGE = 5;
@@ -45,11 +45,11 @@ test('every published case: all steps for what is genuine, the one that ended th
       states.slice(stop + 1).map((_, n) => (late && stop + 1 + n === AGE ? 'bad' : 'unseen')),
       name,
     );
-    assert.match(steps[stop]?.text ?? '', /: not so, /, name);
+    assert.match(steps[stop]?.text ?? '', /: failed, /, name);
   }
 });
 
-const checked: Checked = {
+const checked: CheckedSignature = {
   ...{
     header: 't=1,v1=x',
     receivedAt: 0,

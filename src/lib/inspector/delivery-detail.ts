@@ -1,37 +1,36 @@
-/** One delivery in full, for the chosen line of the list. Secrets are taken out of everything that came from outside. */
+/** One delivery in full, for the selected line of the list. Everything that came from outside is redacted. */
 import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
 import { SIGNATURE_HEADER } from '../contract/signature.ts';
 import { type BodyView, bodyView, textView } from './body-view.ts';
-import type { InboxReader } from './heard.ts';
-import type { Attempt, Entry, Row } from './rows.ts';
-import { signatureSteps, type Step } from './steps.ts';
+import type { AttemptRow, InboxReader, ListEntry, ListRow } from './delivery-list.ts';
+import { signatureSteps, type SignatureStep } from './signature-steps.ts';
 
-export interface Detail {
-  row: Row;
-  /** Names and values, as they came; null where they are not at hand. */
+export interface DeliveryDetail {
+  row: ListRow;
+  /** Names and values, as they came; null when they are not known any more. */
   headers: [string, string][] | null;
   body: BodyView | null;
-  steps: Step[];
-  /** Of what was refused: what it means, and what to do. */
+  steps: SignatureStep[];
+  /** Why it was refused and what to do about it; null when it was not. */
   refusal: { status: number; meaning: string; next: string; detail: string | null } | null;
-  attempts: Attempt[];
+  attempts: AttemptRow[];
 }
 
-export interface View {
+export interface DetailSources {
   inbox: InboxReader;
   /** Seconds. */
   tolerance: number;
-  /** Live secrets, to be taken out by value. */
+  /** Live secrets, redacted by value. */
   known: () => readonly string[];
 }
 
-/** What the journal is given of a body at most, in bytes; longer ones were cut there. */
+/** Bytes of a body that a record holds; longer ones were cut there. */
 const RECORD_BYTES = 64 * 1024;
 
-export function detailOf(entry: Entry, view: View): Detail {
-  const known = view.known();
+export function detailOf(entry: ListEntry, sources: DetailSources): DeliveryDetail {
+  const known = sources.known();
   const clean = (text: string): string => redactText(text, known);
-  const { headers, body } = entry.refusal === null ? stored(entry.row, view, clean) : refused(entry, known);
+  const { headers, body } = entry.refusal === null ? stored(entry.row, sources, clean) : refused(entry, known);
   const { row, refusal } = entry;
   const header = headers?.find(([name]) => name.toLowerCase() === SIGNATURE_HEADER)?.[1] ?? null;
   const { bytes, verdict, cause, warnings } = row;
@@ -42,14 +41,14 @@ export function detailOf(entry: Entry, view: View): Detail {
     verdict,
     cause,
     warnings,
-    tolerance: view.tolerance,
+    tolerance: sources.tolerance,
   };
   return {
     row: cleanRow(row, clean),
     headers: headers?.map(([name, value]) => cleanHeader(name, value, known)) ?? null,
     body,
-    steps: signatureSteps({ ...checked, also: refusal?.moment.also ?? [] }),
-    refusal: refusal === null ? null : reasonOf(refusal.moment),
+    steps: signatureSteps({ ...checked, also: refusal?.event.also ?? [] }),
+    refusal: refusal === null ? null : reasonOf(refusal.event),
     attempts: entry.attempts.map((attempt) => ({
       ...attempt,
       target: clean(attempt.target),
@@ -58,8 +57,8 @@ export function detailOf(entry: Entry, view: View): Detail {
   };
 }
 
-/** A line of the list without secrets: a type or an id is what somebody wrote, and a target may carry a token. */
-export function cleanRow(row: Row, clean: (text: string) => string): Row {
+/** A redacted line of the list: types and ids are outside text, and a target may carry a token. */
+export function cleanRow(row: ListRow, clean: (text: string) => string): ListRow {
   const each = (text: string | null): string | null => (text === null ? null : clean(text));
   return {
     ...row,
@@ -67,7 +66,7 @@ export function cleanRow(row: Row, clean: (text: string) => string): Row {
     event_type: each(row.event_type),
     delivery_id: each(row.delivery_id),
     resource_id: each(row.resource_id),
-    ways: row.ways.map((way) => ({ ...way, target: clean(way.target) })),
+    targets: row.targets.map((way) => ({ ...way, target: clean(way.target) })),
   };
 }
 
@@ -76,7 +75,7 @@ interface Content {
   body: BodyView | null;
 }
 
-function stored({ key }: Row, { inbox }: View, clean: (text: string) => string): Content {
+function stored({ key }: ListRow, { inbox }: DetailSources, clean: (text: string) => string): Content {
   const found = inbox.find(Number(key));
   if (found === null) return { headers: null, body: null };
   const { headers, body } = found;
@@ -87,11 +86,11 @@ function stored({ key }: Row, { inbox }: View, clean: (text: string) => string):
   return { headers: pairs, body: bodyView(body, clean) };
 }
 
-function refused({ row, refusal }: Entry, known: readonly string[]): Content {
+function refused({ row, refusal }: ListEntry, known: readonly string[]): Content {
   const record = refusal?.record ?? null;
   if (record === null) return { headers: null, body: null };
   const cut = row.bytes > RECORD_BYTES;
-  // Half a secret may stand at the edge of what was cut.
+  // The cut may have left half a secret at the end.
   const clean = (text: string): string => (cut ? redactBody(text, text.length - 1, known) : redactText(text, known));
   const body = textView(record.requestBody ?? '', { bytes: row.bytes, cut }, clean);
   return { headers: Object.entries(record.requestHeaders), body };

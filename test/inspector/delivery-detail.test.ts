@@ -79,7 +79,7 @@ test('secrets are taken out of headers, body, ids, target and answer, and the pa
   inspector.hear(ready({ targets: [target] }));
   inspector.hear(received(1, { event_id: SECRET, resource_id: 'sk_live_abcdefghijklmnop', targets: [target] }));
   inspector.hear(attempted(1, { target, answer: `you sent ${SECRET}` }));
-  await page.until(() => page.rows.get('1')?.ways[0]?.status === 200);
+  await page.until(() => page.rows.get('1')?.targets[0]?.status === 200);
   const { text } = await ask(inspector.origin, '/deliveries/1', { headers: bearer });
   const shown = JSON.parse(text) as { body: Record<string, unknown>; headers: [string, string][] };
   for (const said of [text, JSON.stringify(page.heard)]) {
@@ -122,7 +122,7 @@ interface Refused {
 }
 
 interface Sent {
-  row: { replays: number; ways: { attempts: number }[] };
+  row: { replays: number; targets: { attempts: number }[] };
   attempts: unknown[];
 }
 
@@ -188,5 +188,5 @@ test('sent again: to one of its own targets by number, at most four at once, and
     Array.from({ length: 4 }, () => [1, TARGET]),
   );
   const { row, attempts } = (await detail(inspector.origin, '1')) as unknown as Sent;
-  assert.deepEqual([row.replays, attempts.length, row.ways[0]?.attempts], [4, 4, 0]);
+  assert.deepEqual([row.replays, attempts.length, row.targets[0]?.attempts], [4, 4, 0]);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { Failure } from '../../src/lib/failure.ts';
-import { openInspector } from '../../src/lib/inspector/server.ts';
+import { openInspector } from '../../src/lib/inspector/inspector-server.ts';
 import { ask, bearer, folder, received, startInspector, TOKEN } from './support.ts';
 
 const inspector = await startInspector();

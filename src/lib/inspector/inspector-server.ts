@@ -1,18 +1,18 @@
 /**
- * The page's server: a listener's deliveries in a browser of this machine, live, and sent again on request. It stands on loopback, hands
- * data to nobody but whoever has the token, and is handed everything it knows: moments, a reader of the inbox, a way to send again.
+ * The server of the listener's page (`webhooks listen --inspect`): deliveries in a browser of this machine, live, and replayed on request.
+ * It listens on loopback and gives data only to a caller that has the token. Events, the inbox and the replay are handed in.
  */
+import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import type { ExchangeRecord } from '../contract/exchange.ts';
+import type { ListenerEvent } from '../contract/listener-events.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
 import { bearsToken, type RefusedCaller, refusedCaller } from '../http-server/access.ts';
 import { openServer } from '../http-server/listen.ts';
-import { Book, MOST_KEPT, MOST_REFUSED } from './book.ts';
-import { cleanRow, detailOf } from './detail.ts';
-import type { ListenerEvent } from '../contract/listener-events.ts';
-import type { InboxReader, Replayed } from './heard.ts';
-import { type PageFile, readPage, SAFE_HEADERS } from './page-files.ts';
+import { DeliveryList, type InboxReader, MAX_REJECTED, MAX_STORED, type ReplayResult } from './delivery-list.ts';
+import { cleanRow, detailOf } from './delivery-detail.ts';
 import { SseClients } from './sse-clients.ts';
 
 export interface InspectorOptions {
@@ -25,15 +25,15 @@ export interface InspectorOptions {
   environment: string | null;
   inbox: InboxReader;
   /** Sends a stored delivery to one of its targets again. @throws Failure */
-  replay: (inboxId: number, target: string) => Promise<Replayed>;
+  replay: (inboxId: number, target: string) => Promise<ReplayResult>;
   /** Greatest age of a signature, in seconds. */
   tolerance: number;
-  /** Live secrets, to be taken out by value. */
+  /** Live secrets, redacted by value. */
   known: () => readonly string[];
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Pages open at once. A browser has six connections for one host, and the others are needed too. Default 4. */
-  mostPages?: number;
+  maxPages?: number;
   pauseMs?: number;
 }
 
@@ -42,19 +42,19 @@ export interface Inspector {
   url: string;
   /** Never throws. */
   hear(moment: ListenerEvent): void;
-  /** The bytes of a delivery that is about to be refused. */
+  /** Remembers the bytes of a delivery that may be refused next. */
   keepBytes(record: ExchangeRecord): void;
   close(): Promise<void>;
 }
 
-const MOST_CONNECTIONS = 32;
-const MOST_REPLAYS = 4;
-const FAREWELL_MS = 500;
+const MAX_CONNECTIONS = 32;
+const MAX_REPLAYS = 4;
+const CLOSE_GRACE_MS = 500;
 
 /** @throws Failure `usage` (`port_in_use`, `port_forbidden`) */
 export async function openInspector(options: InspectorOptions): Promise<Inspector> {
-  const files = await readPage(options.folder);
-  const desk = createDesk(options);
+  const files = await readPageFiles(options.folder);
+  const routes = createRoutes(options);
   const local = await openServer({
     port: options.port,
     chosenBy: {
@@ -62,7 +62,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
       next: 'choose another with --inspect=PORT, or take any free one with --inspect',
     },
     http: { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5000 },
-    maxConnections: MOST_CONNECTIONS,
+    maxConnections: MAX_CONNECTIONS,
   });
   const { server, port } = local;
   server.on('clientError', (_error, socket) => socket.destroy());
@@ -71,26 +71,26 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
     const refused = refusedCaller(request, port);
     if (refused !== null && !(refused === 'foreign_page' && isVisit(request))) {
       const { status, error } = REFUSALS[refused];
-      return say(response, status, { error });
+      return answer(response, status, { error });
     }
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const file = files.get(path);
-    if (file !== undefined) return show(request, response, file);
-    return void desk.serve(request, response, path);
+    if (file !== undefined) return sendFile(request, response, file);
+    return void routes.serve(request, response, path);
   });
   return {
     url: `${local.origin}/#${options.token}`,
     hear(moment) {
       try {
-        desk.book.hear(moment);
+        routes.list.onEvent(moment);
       } catch {
-        // The inbox could not be read for a delivery of before. The page must not trouble the listener.
+        // The inbox could not be read for an earlier delivery. An error of the page must not reach the listener.
       }
     },
-    keepBytes: (record) => desk.book.keepBytes(record),
+    keepBytes: (record) => routes.list.keepBody(record),
     close: () => {
-      desk.clients.end();
-      return local.close(FAREWELL_MS);
+      routes.clients.end();
+      return local.close(CLOSE_GRACE_MS);
     },
   };
 }
@@ -108,47 +108,50 @@ function isVisit({ method, url, headers }: IncomingMessage): boolean {
   return origin === undefined && method === 'GET' && url === '/' && mode === 'navigate' && dest === 'document';
 }
 
-/** Behind the token: the stream, one delivery, sending it again. */
-function createDesk(options: InspectorOptions) {
+/** The routes behind the token: the event stream, one delivery, its replay. */
+function createRoutes(options: InspectorOptions) {
   const { inbox, tolerance, known, now } = options;
-  const book = new Book(inbox, () => clients.changed());
+  const list = new DeliveryList(inbox, () => clients.changed());
   const clients = new SseClients({
-    book,
+    list,
     boot: now().toString(36),
-    facts: () => factsOf(book, options),
+    facts: () => factsOf(list, options),
     clean: (row) => {
       const secrets = known();
       return cleanRow(row, (text) => redactText(text, secrets));
     },
-    maxPages: options.mostPages ?? 4,
+    maxPages: options.maxPages ?? 4,
     ...(options.pauseMs === undefined ? {} : { pauseMs: options.pauseMs }),
   });
   let replays = 0;
 
   async function replay(response: ServerResponse, key: string, place: number): Promise<void> {
-    const target = book.get(key)?.row.ways[place]?.target;
-    if (target === undefined) return say(response, 404, { error: 'there is no such delivery, or it went nowhere' });
-    if (replays >= MOST_REPLAYS) return say(response, 429, { error: 'others are still under way' });
+    const target = list.get(key)?.row.targets[place]?.target;
+    if (target === undefined) return answer(response, 404, { error: 'no such delivery, or no such target of it' });
+    if (replays >= MAX_REPLAYS)
+      return answer(response, 429, { error: 'too many replays at once; try again in a moment' });
     replays += 1;
     try {
       const sent = await options.replay(Number(key), target);
-      book.replayed(key, new Date(now()).toISOString(), sent);
-      return say(response, 200, { status: sent.status, error: sent.error, latency_ms: sent.latency_ms });
+      list.replayed(key, new Date(now()).toISOString(), sent);
+      return answer(response, 200, { status: sent.status, error: sent.error, latency_ms: sent.latency_ms });
     } catch (error) {
-      return say(response, 503, { error: error instanceof Failure ? error.message : 'it could not be sent' });
+      return answer(response, 503, {
+        error: error instanceof Failure ? error.message : 'the delivery could not be sent',
+      });
     } finally {
       replays -= 1;
     }
   }
 
   function detail(response: ServerResponse, key: string): void {
-    const entry = book.get(key);
-    if (entry === undefined) return say(response, 404, { error: 'this delivery is not in the list any more' });
-    return say(response, 200, detailOf(entry, { inbox, tolerance, known }));
+    const entry = list.get(key);
+    if (entry === undefined) return answer(response, 404, { error: 'this delivery is not in the list any more' });
+    return answer(response, 200, detailOf(entry, { inbox, tolerance, known }));
   }
 
   function follow(request: IncomingMessage, response: ServerResponse): void {
-    if (clients.isFull) return say(response, 503, { error: 'this page is open too often; close another one' });
+    if (clients.isFull) return answer(response, 503, { error: 'this page is open too many times; close another one' });
     const type = { 'Content-Type': 'text/event-stream; charset=utf-8', Connection: 'close' };
     response.writeHead(200, { ...SAFE_HEADERS, ...type });
     return clients.add(response, String(request.headers['last-event-id'] ?? '') || null);
@@ -156,47 +159,47 @@ function createDesk(options: InspectorOptions) {
 
   function serve(request: IncomingMessage, response: ServerResponse, path: string): void | Promise<void> {
     const [, key, place] = /^\/deliveries\/(r?\d{1,15})(?:\/replays\/(\d{1,3}))?$/.exec(path) ?? [];
-    if (path !== '/stream' && key === undefined) return say(response, 404, { error: 'there is nothing here' });
+    if (path !== '/stream' && key === undefined) return answer(response, 404, { error: 'no such path' });
     const method = place === undefined ? 'GET' : 'POST';
-    if (request.method !== method) return say(response, 405, { error: `only ${method}` }, { Allow: method });
+    if (request.method !== method)
+      return answer(response, 405, { error: `only ${method} is allowed` }, { Allow: method });
     if (!bearsToken(request.headers.authorization, options.token))
-      return say(response, 401, { error: 'open the address the listener printed' });
+      return answer(response, 401, { error: 'the token is missing or wrong: open the address the listener printed' });
     if (key === undefined) return follow(request, response);
     return place === undefined ? detail(response, key) : replay(response, key, Number(place));
   }
 
   return {
-    book,
+    list,
     clients,
     async serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
       try {
         await serve(request, response, path);
       } catch {
-        // The inbox could not be read; who reads it says so.
-        say(response, 500, { error: 'the inbox could not be read' });
+        answer(response, 500, { error: 'the inbox could not be read' });
       }
     },
   };
 }
 
-/** What stands above the list; a target may carry a token. */
-function factsOf({ facts }: Book, { environment, known }: InspectorOptions): object {
-  const { ready } = facts;
+/** What stands above the list, redacted: a target may carry a token. */
+function factsOf({ header }: DeliveryList, { environment, known }: InspectorOptions): object {
+  const { ready } = header;
   const targets = ready?.targets.map((target) => redactText(target, known()));
-  const most = { kept: MOST_KEPT, refused: MOST_REFUSED };
-  return { ...facts, ready: ready === null ? null : { ...ready, targets }, environment, most };
+  const most = { kept: MAX_STORED, refused: MAX_REJECTED };
+  return { ...header, ready: ready === null ? null : { ...ready, targets }, environment, most };
 }
 
-function show(request: IncomingMessage, response: ServerResponse, { type, body }: PageFile): void {
+function sendFile(request: IncomingMessage, response: ServerResponse, { type, body }: PageFile): void {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return say(response, 405, { error: 'only GET' }, { Allow: 'GET, HEAD' });
+    return answer(response, 405, { error: 'only GET is allowed' }, { Allow: 'GET, HEAD' });
   }
   response.writeHead(200, { ...SAFE_HEADERS, 'Content-Type': type, 'Content-Length': body.length });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** Nothing here reads a request's body, so one that comes with one is the last on its connection. */
-function say(response: ServerResponse, status: number, document: object, more: Record<string, string> = {}): void {
+/** Answers with JSON. Request bodies are never read, so the connection is closed after a request that has one. */
+function answer(response: ServerResponse, status: number, document: object, more: Record<string, string> = {}): void {
   if (response.headersSent || response.destroyed) return;
   const { 'content-length': length = '0', 'transfer-encoding': coding } = response.req.headers;
   const last = length !== '0' || coding !== undefined || status === 421 ? { Connection: 'close' } : {};
@@ -204,3 +207,51 @@ function say(response: ServerResponse, status: number, document: object, more: R
   response.writeHead(status, { ...SAFE_HEADERS, ...type, ...last, ...more });
   response.end(JSON.stringify(document));
 }
+
+interface PageFile {
+  type: string;
+  body: Buffer;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+/** The page's files by path, read once and served as they are; `/` is `index.html`. They hold no data, so they need no token. */
+export async function readPageFiles(folder: string): Promise<Map<string, PageFile>> {
+  const names = (await readdir(folder)).filter((name) => typeOf(name) !== null);
+  const files = names.map(async (name) => {
+    const file = { type: typeOf(name) ?? '', body: await readFile(join(folder, name)) };
+    return [name === 'index.html' ? '/' : `/${name}`, file] as const;
+  });
+  return new Map(await Promise.all(files));
+}
+
+function typeOf(name: string): string | null {
+  return TYPES[/^[a-z]+\.([a-z]+)$/.exec(name)?.[1] ?? ''] ?? null;
+}
+
+/** Nothing but the page's own files runs, nothing from elsewhere is loaded, and no text ever becomes markup. */
+const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; '),
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+};

@@ -1,14 +1,14 @@
-/** The signature check, step by step, as webhooks.md#verification orders it: how far it got, and what stopped it. Never a MAC, never a secret. */
+/** The signature check in steps, in the order of webhooks.md#verification: how far it got and where it failed. Shows no MAC and no secret. */
 import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
 import type { SignatureCause } from '../contract/signature.ts';
 
-export interface Step {
-  /** `unseen`: the check did not get that far. */
+export interface SignatureStep {
+  /** `unseen`: the check ended before this step. */
   state: 'good' | 'bad' | 'unseen' | 'warn';
   text: string;
 }
 
-export interface Checked {
+export interface CheckedSignature {
   /** The `Credicorp-Signature` header; null when there was none. */
   header: string | null;
   /** Milliseconds since the epoch. */
@@ -47,16 +47,16 @@ const STOPS: Readonly<Record<SignatureCause, number>> = {
   future_timestamp: 5,
 };
 
-export function signatureSteps(checked: Checked): Step[] {
+export function signatureSteps(checked: CheckedSignature): SignatureStep[] {
   const { verdict, cause, also, warnings } = checked;
   if (verdict === 'unverified') {
-    return [{ state: 'warn', text: 'nothing was checked: the listener ran with --skip-verify' }];
+    return [{ state: 'warn', text: 'not checked: the listener runs with --skip-verify' }];
   }
   const known = isCause(cause) ? cause : null;
-  // That it could not be stored is not a matter of its signature.
+  // A delivery that could not be stored says nothing about its signature.
   if (cause !== null && known === null) return [];
   const stop = known === null ? Infinity : STOPS[known];
-  const steps = describe(checked).map((text, place): Step => {
+  const steps = describe(checked).map((text, place): SignatureStep => {
     if (place < stop) return { state: 'good', text };
     return place === stop ? { state: 'bad', text: reason(text, known) } : { state: 'unseen', text };
   });
@@ -70,21 +70,21 @@ const LAST_ONLY =
   'the last v1 is not the one that matches, as while a secret is rotated: code that keeps only the last v1 refuses this delivery';
 
 function reason(text: string, cause: SignatureCause | null): string {
-  return cause === null ? text : `${text}: not so, ${SIGNATURE_ADVICE[cause].meaning}`;
+  return cause === null ? text : `${text}: failed, ${SIGNATURE_ADVICE[cause].meaning}`;
 }
 
-function describe({ header, receivedAt, bytes, tolerance }: Checked): string[] {
+function describe({ header, receivedAt, bytes, tolerance }: CheckedSignature): string[] {
   const pieces = (header ?? '').split(/[,\s]+/).filter(Boolean);
   const times = pieces.filter((piece) => piece.startsWith('t=')).map((piece) => piece.slice(2));
   const count = pieces.filter((piece) => piece.startsWith('v1=')).length;
   const t = times.length === 1 && /^(?:0|[1-9]\d{0,11})$/.test(times[0] ?? '') ? Number(times[0]) : null;
   const skew = t === null ? null : Math.floor(receivedAt / 1000) - t;
-  const age = skew === null ? '' : `; it was signed ${Math.abs(skew)} s ${skew < 0 ? 'after' : 'before'} it came in`;
+  const age = skew === null ? '' : `; it was signed ${Math.abs(skew)} s ${skew < 0 ? 'after' : 'before'} it arrived`;
   return [
-    'the Credicorp-Signature header is there',
+    'the Credicorp-Signature header is present',
     'it is a list of name=value',
-    `it says once, in whole seconds, when it was signed${t === null ? '' : ` (t=${t})`}`,
-    `it carries a v1 of 64 lower-case hex digits${count > 1 ? ` (one of ${count})` : ''}`,
+    `it has one t, the time of signing in whole seconds${t === null ? '' : ` (t=${t})`}`,
+    `it has a v1 of 64 lower-case hex digits${count > 1 ? ` (one of ${count})` : ''}`,
     `HMAC-SHA256 over t, a dot and the ${bytes} raw bytes, with a secret of this endpoint, equals a v1`,
     `the time of signing is less than ${tolerance} s away${age}`,
   ];
