@@ -8,7 +8,7 @@ import {
   type Server,
 } from 'node:http';
 import { Agent } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
@@ -450,7 +450,7 @@ describe('lends a token', () => {
   it('says so when there is none to be had', async () => {
     const proxy = await proxyTo(host.url, { token: async () => Promise.reject(new Error('sk_live_secret')) });
     const got = await ask(`${proxy.url}/echo`);
-    assert.deepEqual([got.status, got.body.toString()], [502, 'credicorp proxy: no token could be had\n']);
+    assert.deepEqual([got.status, got.body.toString()], [502, 'credicorp proxy: no token could be obtained\n']);
     assert.equal(host.seen.length, 0);
   });
 });

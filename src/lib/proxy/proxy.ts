@@ -1,6 +1,6 @@
 /**
- * A recording reverse proxy in front of one host. An app is pointed at it by changing its base URL; it adds nothing, passes
- * errors on as they are, and hands every exchange over to be written down. It answers on loopback only.
+ * A recording reverse proxy in front of one host. An app uses it by changing its base URL; the proxy changes nothing, passes errors on as
+ * they are, and records every exchange. It listens on loopback only.
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -10,17 +10,23 @@ import type { WriteDown } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { type RefusedCaller, refusedCaller } from '../http-server/access.ts';
 import { openServer } from '../http-server/listen.ts';
-import { pass, type Passed, type Road, sayNo, turnDown } from './pass.ts';
+import {
+  proxyExchange,
+  type ProxiedExchange,
+  type Upstream,
+  sendProxyError,
+  refuseExchange,
+} from './proxied-exchange.ts';
 
 export interface ProxyOptions {
   /** 0 takes any free port. */
   port: number;
-  /** Scheme, host and port of the real thing. */
+  /** Scheme, host and port of the real API. */
   target: string;
   environment: string | null;
   /**
-   * Lends the bearer for calls that carry no `Authorization` of their own; `refused` is one the host turned down. null: nothing
-   * is ever added.
+   * Gives the token for calls that have no `Authorization`; `refused` is the token that the host answered with 401. null: nothing
+   * is added.
    */
   token: ((ask: { refused: string | null }) => Promise<string>) | null;
   record: WriteDown;
@@ -43,44 +49,48 @@ export interface Proxy {
   close(graceMs: number): Promise<void>;
 }
 
-const MOST_CONNECTIONS = 512;
+const MAX_CONNECTIONS = 512;
 const KEEP_ALIVE_MS = 30_000;
-/** Hosts close what idles for longer, and a write that meets the closing cannot be repeated. */
+/** Hosts close connections that are idle for longer, and a write that meets the closing cannot be repeated. */
 const IDLE_MS = 4000;
 /** Bytes of a head, in either direction: more than hosts and clients allow themselves. */
-const MOST_HEAD = 64 * 1024;
+const MAX_HEAD = 64 * 1024;
 /** The API has none. Other upgrades (h2c) are an offer that a server may pass over (RFC 9110 §7.8). */
 const NO_WEBSOCKET = { status: 501, code: 'upgrade_not_passed_on', message: 'this proxy does not pass on WebSockets' };
 
 /** @throws Failure `usage` (`port_in_use`, `port_forbidden`, `bad_proxy`) */
 export async function openProxy(options: ProxyOptions): Promise<Proxy> {
-  const road = roadTo(options);
+  const upstream = upstreamOf(options);
   const counts = { calls: 0, failed: 0 };
-  const lend = createLender(options.token);
+  const tokens = createTokenSource(options.token);
   const local = await openServer({
     port: options.port,
     chosenBy: { param: '--port', next: 'choose another with --port, or any free one with --port 0' },
-    http: { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MOST_HEAD },
-    maxConnections: MOST_CONNECTIONS,
+    http: { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEAD },
+    maxConnections: MAX_CONNECTIONS,
   });
   local.server.on('request', (request, response) => {
     const refused = refusedCaller(request);
-    if (refused !== null) return sayNo(response, refused === 'not_a_path' ? 400 : 403, REFUSALS[refused]);
+    if (refused !== null) return sendProxyError(response, refused === 'not_a_path' ? 400 : 403, REFUSALS[refused]);
     return void serve(request, response);
   });
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const [at, began] = [options.now(), options.ticks()];
-    const lent = request.headers.authorization === undefined ? await lend.token() : null;
-    const passed = await (lent instanceof Failure
-      ? turnDown(road, request, response, { status: 502, code: lent.facts.code ?? 'no_token', message: lent.message })
+    const token = request.headers.authorization === undefined ? await tokens.token() : null;
+    const exchange = await (token instanceof Failure
+      ? refuseExchange(upstream, request, response, {
+          status: 502,
+          code: token.facts.code ?? 'no_token',
+          message: token.message,
+        })
       : wantsWebSocket(request)
-        ? turnDown(road, request, response, NO_WEBSOCKET)
-        : pass(road, request, response, lent === null ? [] : ['Authorization', `Bearer ${lent}`]));
-    if (passed.status === 401 && typeof lent === 'string') lend.refused(lent);
+        ? refuseExchange(upstream, request, response, NO_WEBSOCKET)
+        : proxyExchange(upstream, request, response, token === null ? [] : ['Authorization', `Bearer ${token}`]));
+    if (exchange.status === 401 && typeof token === 'string') tokens.refused(token);
     counts.calls += 1;
-    if (passed.status === null || passed.status >= 400) counts.failed += 1;
-    options.record({ ...recordFor(request, passed, options), at, latencyMs: options.ticks() - began });
+    if (exchange.status === null || exchange.status >= 400) counts.failed += 1;
+    options.record({ ...recordFor(request, exchange, options), at, latencyMs: options.ticks() - began });
   }
 
   return {
@@ -88,7 +98,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     counts,
     async close(graceMs) {
       await local.close(graceMs);
-      road.agent.destroy();
+      upstream.agent.destroy();
     },
   };
 }
@@ -100,57 +110,57 @@ const REFUSALS: Readonly<Record<RefusedCaller, string>> = {
   foreign_page: 'web pages may not call this proxy',
 };
 
-function roadTo({ target, proxy, timeoutMs, idleMs = IDLE_MS }: ProxyOptions): Road {
+function upstreamOf({ target, proxy, timeoutMs, idleMs = IDLE_MS }: ProxyOptions): Upstream {
   const url = new URL(target);
   const secure = url.protocol === 'https:';
   const settings = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' as const, timeout: idleMs };
-  // Plain http goes to loopback only, and never through a proxy. Node passes over an address it cannot read: that would be a way round.
+  // Plain http goes to loopback only, never through a proxy. Node ignores a proxy address it cannot read, which would bypass the proxy.
   const through = secure && proxy?.https ? { proxyEnv: { HTTPS_PROXY: proxy.https, NO_PROXY: proxy.none } } : {};
   if ('proxyEnv' in through && !/^https?:$/.test(URL.parse(proxy?.https ?? '')?.protocol ?? '')) throw badProxy();
   const agent = secure ? new https.Agent({ ...settings, ...through }) : new http.Agent(settings);
-  return { target: url, agent, open: secure ? https.request : http.request, timeoutMs, maxHeaderSize: MOST_HEAD };
+  return { target: url, agent, open: secure ? https.request : http.request, timeoutMs, maxHeaderSize: MAX_HEAD };
 }
 
 function wantsWebSocket({ headers }: http.IncomingMessage): boolean {
   return /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? '');
 }
 
-/** A token the host turned down is not lent again. `token` does not throw: why there is none is in the failure. */
-function createLender(lend: ProxyOptions['token']) {
+/** Remembers the refused token, so that it is not used again. `token` does not throw: it returns the failure. */
+function createTokenSource(lend: ProxyOptions['token']) {
   let refused: string | null = null;
   return {
     token: async (): Promise<string | null | Failure> => {
       try {
         return lend === null ? null : await lend({ refused });
       } catch (error) {
-        return error instanceof Failure ? error : new Failure('auth', 'no token could be had');
+        return error instanceof Failure ? error : new Failure('auth', 'no token could be obtained');
       }
     },
     refused: (token: string) => (refused = token),
   };
 }
 
-function recordFor(request: http.IncomingMessage, passed: Passed, { target, environment }: ProxyOptions) {
+function recordFor(request: http.IncomingMessage, exchange: ProxiedExchange, { target, environment }: ProxyOptions) {
   const { method = 'GET', url = '/' } = request;
-  const { status, trouble } = passed;
+  const { status, trouble } = exchange;
   const absolute = new URL(target).origin + url;
   const sent = {
     method,
     url: URL.canParse(absolute) ? absolute : target,
-    headers: passed.requestHeaders,
-    ...(passed.requestBody === null ? {} : { body: passed.requestBody }),
+    headers: exchange.requestHeaders,
+    ...(exchange.requestBody === null ? {} : { body: exchange.requestBody }),
   };
   const ended =
     status === null
       ? networkFailure(trouble ?? { code: 'network', message: '' }, new URL(target))
       : {
           status,
-          headers: passed.responseHeaders,
-          text: passed.responseBody ?? '',
+          headers: exchange.responseHeaders,
+          text: exchange.responseBody ?? '',
           ...(trouble ? { broken: trouble } : {}),
         };
-  const seen = { at: 0, attempt: passed.tries, environment, latencyMs: 0 };
+  const seen = { at: 0, attempt: exchange.tries, environment, latencyMs: 0 };
   const record = recordOf(sent, ended, seen);
-  const note = record.note ?? (passed.tries > 1 ? 'sent again: the host had just closed the connection' : null);
-  return { ...record, source: 'proxy' as const, responseBody: passed.responseBody, note };
+  const note = record.note ?? (exchange.tries > 1 ? 'sent again: the host had just closed the connection' : null);
+  return { ...record, source: 'proxy' as const, responseBody: exchange.responseBody, note };
 }

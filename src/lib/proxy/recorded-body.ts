@@ -1,24 +1,24 @@
-/** The beginning of a body that passes through, kept for the record. The bytes themselves pass untouched. */
+/** Records the beginning of a body while it is passed on unchanged. */
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib';
 
 /** The journal keeps fewer characters than this has bytes. */
-const MOST_BYTES = 64 * 1024;
-const MOST_INFLATED = 256 * 1024;
+const MAX_BYTES = 64 * 1024;
+const MAX_INFLATED = 256 * 1024;
 
-export class KeptBody {
+export class RecordedBody {
   readonly #chunks: Buffer[] = [];
   #kept = 0;
   #size = 0;
 
   readonly add = (chunk: Buffer): void => {
     this.#size += chunk.length;
-    if (this.#kept >= MOST_BYTES) return;
-    const part = chunk.subarray(0, MOST_BYTES - this.#kept);
+    if (this.#kept >= MAX_BYTES) return;
+    const part = chunk.subarray(0, MAX_BYTES - this.#kept);
     this.#kept += part.length;
     this.#chunks.push(part);
   };
 
-  /** As text, decompressed; in words where it is none. null when there was no body. */
+  /** As text, decompressed; a description where it is not text; null when there was no body. */
   text(headers: Readonly<Record<string, string>>): string | null {
     if (this.#size === 0) return null;
     const type = headers['content-type'] ?? '';
@@ -32,16 +32,16 @@ function isText(type: string): boolean {
   return type === '' || /json|text|xml|javascript|x-www-form-urlencoded|graphql/i.test(type);
 }
 
-/** null when it cannot be read. What was cut off is read as far as it goes. */
+/** null when it cannot be decompressed. A body that was cut off is read as far as it goes. */
 function decoded(bytes: Buffer, encoding: string): Buffer | null {
-  const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MOST_INFLATED };
+  const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_INFLATED };
   try {
     if (/^(?:x-)?gzip$/i.test(encoding)) return gunzipSync(bytes, zlib);
     if (/^deflate$/i.test(encoding)) return inflateSync(bytes, zlib);
     if (/^br$/i.test(encoding)) {
       return brotliDecompressSync(bytes, {
         finishFlush: constants.BROTLI_OPERATION_FLUSH,
-        maxOutputLength: MOST_INFLATED,
+        maxOutputLength: MAX_INFLATED,
       });
     }
     return encoding === '' || /^identity$/i.test(encoding) ? bytes : null;
