@@ -9,7 +9,7 @@ import { ask, bearer, folder, received, startInspector, TOKEN } from './support.
 const inspector = await startInspector();
 const { origin } = inspector;
 const { port } = new URL(origin);
-inspector.hear(received(1));
+inspector.onEvent(received(1));
 const get = (path: string, headers: Record<string, string | string[]> = {}) => ask(origin, path, { headers });
 
 test('the address: loopback, any free port, the token where no server sees it', () => {

@@ -76,9 +76,9 @@ test('secrets are taken out of headers, body, ids, target and answer, and the pa
   const inspector = await startInspector({ inbox, known: () => [SECRET] });
   const target = 'http://127.0.0.1:3000/hook?token=abcdefghijkl';
   const page = await openPage(inspector.origin);
-  inspector.hear(ready({ targets: [target] }));
-  inspector.hear(received(1, { event_id: SECRET, resource_id: 'sk_live_abcdefghijklmnop', targets: [target] }));
-  inspector.hear(attempted(1, { target, answer: `you sent ${SECRET}` }));
+  inspector.onEvent(ready({ targets: [target] }));
+  inspector.onEvent(received(1, { event_id: SECRET, resource_id: 'sk_live_abcdefghijklmnop', targets: [target] }));
+  inspector.onEvent(attempted(1, { target, answer: `you sent ${SECRET}` }));
   await page.until(() => page.rows.get('1')?.targets[0]?.status === 200);
   const { text } = await ask(inspector.origin, '/deliveries/1', { headers: bearer });
   const shown = JSON.parse(text) as { body: Record<string, unknown>; headers: [string, string][] };
@@ -100,13 +100,13 @@ test('attempts: each one of this listener, the last of an earlier one, at most t
     return found.map(({ kind, attempt, status }) => [kind, attempt, status]);
   };
   assert.deepEqual(await attempts('1'), [['earlier', 3, 500]]);
-  inspector.hear(attempted(1, { attempt: 4 }));
+  inspector.onEvent(attempted(1, { attempt: 4 }));
   assert.deepEqual(await attempts('1'), [
     ['earlier', 3, 500],
     ['forward', 4, 200],
   ]);
   for (let attempt = 4; attempt < 40; attempt += 1)
-    inspector.hear(attempted(7, { attempt, status: 503, type: 'retrying' }));
+    inspector.onEvent(attempted(7, { attempt, status: 503, type: 'retrying' }));
   assert.deepEqual(
     await attempts('7'),
     Array.from({ length: 10 }, (_, n) => ['forward', 30 + n, 503]),
@@ -134,13 +134,13 @@ test('what was refused has its bytes where they were at hand, the right ones, an
     requestHeaders: { 'credicorp-signature': 't=1783159200,v1=ab', cookie: 'abcdefgh' },
   };
   const keep = (deliveryId: string | null, requestBody: string): void =>
-    inspector.keepBytes({ ...record, deliveryId, requestBody } as unknown as ExchangeRecord);
+    inspector.keepBody({ ...record, deliveryId, requestBody } as unknown as ExchangeRecord);
   keep('whd_r', '{"id":"evt_forged"}');
-  inspector.hear(rejected({ also: ['stale_timestamp'] }));
+  inspector.onEvent(rejected({ also: ['stale_timestamp'] }));
   keep('whd_other', 'other');
-  inspector.hear(rejected({ delivery_id: 'whd_unknown', cause: 'inbox_full', status: 503 }));
+  inspector.onEvent(rejected({ delivery_id: 'whd_unknown', cause: 'inbox_full', status: 503 }));
   keep(null, `${'long '.repeat(13_000)}sk_live_abcdef`);
-  inspector.hear(rejected({ delivery_id: null, bytes: 100_000 }));
+  inspector.onEvent(rejected({ delivery_id: null, bytes: 100_000 }));
   const first = await detail(inspector.origin, 'r1');
   const { body, headers, steps, refusal } = first as unknown as Refused;
   assert.equal(body.text, '{"id":"evt_forged"}');
@@ -169,9 +169,9 @@ test('sent again: to one of its own targets by number, at most four at once, and
     return { delivery_id: 'whd_new', target, status: 201, latency_ms: 3, error: null, answer: 'again', hint: null };
   };
   const inspector = await startInspector({ replay });
-  inspector.hear(received(1));
-  inspector.hear(received(2, { targets: [] }));
-  inspector.hear(rejected());
+  inspector.onEvent(received(1));
+  inspector.onEvent(received(2, { targets: [] }));
+  inspector.onEvent(rejected());
   const again = (path: string) =>
     ask(inspector.origin, `/deliveries/${path}`, { method: 'POST', headers: { ...bearer, 'content-length': '0' } });
   for (const path of ['1/replays/1', '2/replays/0', 'r1/replays/0', '3/replays/0'])

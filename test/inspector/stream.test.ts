@@ -33,11 +33,11 @@ test('the page begins with what the inbox has, and hears what changes', async ()
   assert.deepEqual(page.rows.get('600')?.targets[0], {
     ...{ target: 'http://127.0.0.1:3000/hook', state: 'failed', attempts: 3, status: 500, error: null, latency_ms: 5 },
   });
-  inspector.hear(ready());
-  inspector.hear(received(601));
-  inspector.hear(attempted(601, { type: 'retrying', status: 503 }));
-  inspector.hear(attempted(601, { attempt: 2 }));
-  inspector.hear(rejected());
+  inspector.onEvent(ready());
+  inspector.onEvent(received(601));
+  inspector.onEvent(attempted(601, { type: 'retrying', status: 503 }));
+  inspector.onEvent(attempted(601, { attempt: 2 }));
+  inspector.onEvent(rejected());
   await page.until(() => page.rows.get('601')?.targets[0]?.state === 'delivered' && page.rows.has('r1'));
   assert.equal(page.rows.get('601')?.targets[0]?.attempts, 2);
   assert.deepEqual([page.rows.get('r1')?.verdict, page.rows.get('r1')?.cause], ['rejected', 'wrong_secret']);
@@ -54,9 +54,9 @@ test('a line that breaks again and again loses nothing, and what was told is not
     const before = page.turns.length;
     for (let n = 0; n < 40; n += 1) {
       const id = round * 40 + n + 1;
-      inspector.hear(received(id));
+      inspector.onEvent(received(id));
       if (n === 20) relay.cut();
-      inspector.hear(attempted(id));
+      inspector.onEvent(attempted(id));
     }
     await page.until(() => page.turns.slice(before).includes('lost') && page.turns.at(-1) === 'live');
   }
@@ -74,7 +74,7 @@ test('a line that breaks again and again loses nothing, and what was told is not
 
 test('numbers of another listener at the same address mean a fresh start', async () => {
   const inspector = await startInspector();
-  inspector.hear(received(1));
+  inspector.onEvent(received(1));
   for (const id of ['zzz.5', '5', 'x', `${'9'.repeat(400)}`]) {
     const { origin } = inspector;
     const response = await fetch(`${origin}/stream`, { headers: { ...bearer, 'last-event-id': id } });
@@ -91,8 +91,8 @@ test('a burst is told in few messages, and one delivery at its last state only',
   const page = await openPage(inspector.origin);
   await page.until(() => page.turns.length > 0);
   for (let attempt = 1; attempt <= 1000; attempt += 1) {
-    if (attempt === 1) inspector.hear(received(1));
-    inspector.hear(attempted(1, { type: 'retrying', attempt, status: 500 }));
+    if (attempt === 1) inspector.onEvent(received(1));
+    inspector.onEvent(attempted(1, { type: 'retrying', attempt, status: 500 }));
   }
   await page.until(() => page.rows.get('1')?.targets[0]?.attempts === 1000);
   assert.ok(page.heard.length < 10, `${page.heard.length} messages`);
@@ -193,8 +193,8 @@ test('a wrong token locks the page; the end of the listener is told as such', as
   assert.deepEqual(locked.turns, ['locked']);
   const page = await openPage(inspector.origin);
   await page.until(() => page.turns.at(-1) === 'live');
-  inspector.hear(received(1));
-  inspector.hear(closed());
+  inspector.onEvent(received(1));
+  inspector.onEvent(closed());
   await inspector.close();
   await page.over;
   assert.deepEqual(page.turns, ['live', 'ended']);
@@ -204,8 +204,8 @@ test('a wrong token locks the page; the end of the listener is told as such', as
 
 test('what is refused is counted apart and bounded: a flood does not push out what is genuine', async () => {
   const inspector = await startInspector();
-  inspector.hear(received(1));
-  for (let n = 0; n < 1000; n += 1) inspector.hear(rejected({ delivery_id: `whd_${n}` }));
+  inspector.onEvent(received(1));
+  for (let n = 0; n < 1000; n += 1) inspector.onEvent(rejected({ delivery_id: `whd_${n}` }));
   const page = await openPage(inspector.origin);
   await page.until(() => page.rows.has('r1000'));
   assert.deepEqual([page.rows.size, page.rows.has('1'), page.rows.has('r900')], [101, true, false]);

@@ -41,9 +41,9 @@ export interface Inspector {
   /** With the token behind `#`, where no server and no log ever sees it. */
   url: string;
   /** Never throws. */
-  hear(moment: ListenerEvent): void;
+  onEvent(event: ListenerEvent): void;
   /** Remembers the bytes of a delivery that may be refused next. */
-  keepBytes(record: ExchangeRecord): void;
+  keepBody(record: ExchangeRecord): void;
   close(): Promise<void>;
 }
 
@@ -80,14 +80,14 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
   });
   return {
     url: `${local.origin}/#${options.token}`,
-    hear(moment) {
+    onEvent(event) {
       try {
-        routes.list.onEvent(moment);
+        routes.list.onEvent(event);
       } catch {
         // The inbox could not be read for an earlier delivery. An error of the page must not reach the listener.
       }
     },
-    keepBytes: (record) => routes.list.keepBody(record),
+    keepBody: (record) => routes.list.keepBody(record),
     close: () => {
       routes.clients.end();
       return local.close(CLOSE_GRACE_MS);

@@ -62,9 +62,9 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
   // On one line of 80: an address that is broken cannot be clicked.
   note(context, `inspect: ${inspector.url}   (private)`);
   const heard: Partial<ListenOptions> = {
-    onEvent: (moment) => inspector.hear(moment),
+    onEvent: (moment) => inspector.onEvent(moment),
     record: (line) => {
-      if (line.path === RECEIVER_PATH) inspector.keepBytes(line);
+      if (line.path === RECEIVER_PATH) inspector.keepBody(line);
       record(line);
     },
   };
