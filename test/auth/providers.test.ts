@@ -24,7 +24,12 @@ describe('providers', () => {
     const files = readdirSync(home).filter((name) => name.endsWith('.json'));
     assert.deepEqual(files.map((name) => name.replace('.json', '')).sort(), [...PROVIDER_NAMES].sort());
     assert.deepEqual(DOCUMENTED_VALUES.provider, PROVIDER_NAMES, 'as they are completed');
-    for (const name of PROVIDER_NAMES) assert.equal(findProvider(name, '/nonexistent').name, name);
+    for (const name of PROVIDER_NAMES) {
+      const builtIn = findProvider(name, '/nonexistent');
+      // A further provider with the same text is parsed, a built-in one is not.
+      const text = JSON.stringify({ ...builtIn, name: 'copy' });
+      assert.deepEqual({ ...findProvider('copy', configWith('copy', text)), name }, builtIn);
+    }
   });
 
   it('agrees with the contract about Credicorp', () => {

@@ -2,7 +2,8 @@
 import { assertCredentialFits, environmentOfBase, environmentOfCredential } from '../contract/environments.ts';
 import type { Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
-import { type Identity, Secret } from './credentials/client-identity.ts';
+import type { Identity } from './credentials/client-identity.ts';
+import { Secret } from './credentials/environment-variables.ts';
 import {
   isLocalCredential,
   assertProfileName,

@@ -1,8 +1,8 @@
 /** Which profile and which credential are used (command-line.md#profiles-credentials-and-precedence). An id and a secret stay together. */
 import { type Environment, environmentOfCredential } from '../../contract/environments.ts';
 import { usage, Failure } from '../../failure.ts';
-import { type Sourced, type Sources, type SecretPlace, type VaultKind, Secret } from './client-identity.ts';
-import type { Variables } from './environment-variables.ts';
+import { type Sourced, type Sources, type SecretPlace, type VaultKind } from './client-identity.ts';
+import { Secret, type Variables } from './environment-variables.ts';
 import {
   LOCAL_CLIENT,
   LOCAL_PROFILE,

@@ -1,8 +1,8 @@
-/** Who the program acts as, and what that was decided from: the types, and the wrapper that keeps a secret out of every output. */
-import { inspect } from 'node:util';
+/** Who the program acts as, and what that was decided from: types only. */
 import type { Environment } from '../../contract/environments.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Pin } from './directory-pin.ts';
+import type { Secret } from './environment-variables.ts';
 import type { Config, SecretStore } from './profiles.ts';
 
 /** Where a value came from. `name` is the flag, the variable, the pin's path or the profile; empty where there is nothing to name. */
@@ -67,31 +67,4 @@ export interface Identity {
   account: string;
   /** From a variable; a profile's own webhook secrets are in its vault. */
   webhookSecret: { name: string; secret: Secret } | null;
-}
-
-const REDACTED = '[redacted]';
-
-export class Secret {
-  readonly #text: string;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  /** The secret itself, at the one place that needs it. */
-  reveal(): string {
-    return this.#text;
-  }
-
-  toJSON(): string {
-    return REDACTED;
-  }
-
-  toString(): string {
-    return REDACTED;
-  }
-
-  [inspect.custom](): string {
-    return REDACTED;
-  }
 }

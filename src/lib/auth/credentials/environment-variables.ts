@@ -1,7 +1,7 @@
 /** The environment variables that carry credentials and hosts, each with its twin (partner-api.md#credential-kinds, command-line.md#profiles-credentials-and-precedence). */
+import { inspect } from 'node:util';
 import { parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { Failure, usage } from '../../failure.ts';
-import { Secret } from './client-identity.ts';
 
 type Environ = Readonly<Record<string, string | undefined>>;
 
@@ -71,4 +71,32 @@ function mapped<T>(variable: Variable<string> | null, read: (text: string) => T)
 function keychainName(text: string): 'os' | 'file' | 'memory' {
   if (text === 'os' || text === 'file' || text === 'memory') return text;
   throw usage('is none of os, file, memory', { code: 'bad_keychain', next: 'unset it, or set it to one of the three' });
+}
+
+const REDACTED = '[redacted]';
+
+/** A secret that shows nothing when it is printed, logged, inspected or written as JSON (partner-api.md#credential-kinds). */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The secret itself, at the one place that needs it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
 }

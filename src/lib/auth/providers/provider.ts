@@ -13,7 +13,8 @@ import acountpayV2 from './acountpay-v2.json' with { type: 'json' };
 import acountpay from './acountpay.json' with { type: 'json' };
 import credicorp from './credicorp.json' with { type: 'json' };
 
-const BUILT_IN = [credicorp, acountpay, acountpayV2];
+/** A test parses them, so that no command has to. */
+const BUILT_IN = [credicorp, acountpay, acountpayV2] as unknown as readonly Provider[];
 const LARGEST = 64 * 1024;
 
 /** Names of the built-in providers. */
@@ -24,8 +25,8 @@ export const PROVIDER_NAMES: readonly string[] = ['credicorp', 'acountpay', 'aco
  * @throws Failure `usage` (`unknown_provider`, `bad_provider`)
  */
 export function findProvider(name: string, configFolder: string): Provider {
-  const data = BUILT_IN.find((provider) => provider.name === name);
-  if (data !== undefined) return parseProvider(data, name);
+  const builtIn = BUILT_IN.find((provider) => provider.name === name);
+  if (builtIn !== undefined) return builtIn;
   const path = isSimpleName(name) ? join(configFolder, 'providers', `${name}.json`) : null;
   const size = path === null ? undefined : statSync(path, { throwIfNoEntry: false })?.size;
   if (path === null || size === undefined) {
