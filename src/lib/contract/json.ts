@@ -14,10 +14,13 @@ interface LosslessJson {
 
 const lossless = JSON as unknown as LosslessJson;
 
+/** A number that a double may not give back, where a number can stand: at the beginning, after a name, in an array. */
+const LOSSY_NUMBER = /(?:^|"\s*:|[[,])\s*-?(?:\d+[.eE]|\d{16}|(?<=-)0)/;
+
 /** Parses JSON text. @throws SyntaxError when the text is not JSON. */
 export function parseJson(text: string): unknown {
   // Without a long or fractional number nothing can be lost, and the plain parser is several times faster.
-  if (!/[0-9][.eE][0-9+-]|[0-9]{16}|-0/.test(text)) return JSON.parse(text);
+  if (!LOSSY_NUMBER.test(text)) return JSON.parse(text);
   return lossless.parse(text, (_key, value, context) =>
     typeof value === 'number' && context.source !== undefined && String(value) !== context.source
       ? lossless.rawJSON(context.source)
