@@ -1,11 +1,15 @@
 /**
  * What the sandbox costs, against a bare hono app that answers a constant, in the same run: token-checked reads, and creates with an
  * idempotency key. Then a thousand connections at once, and a hundred thousand applications with the memory they take.
- * `npm run bench:sandbox [-- applications]`
+ * Both sides run bundled, as the program is shipped. `npm run bench:sandbox [-- applications]`
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { build } from 'esbuild';
 
 const many = Number(process.argv[2] ?? 100_000);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -15,9 +19,20 @@ interface Side {
   url: string;
 }
 
+// In the checkout, so that the bundle finds hono's adapter.
+const folder = await mkdtemp(join(import.meta.dirname, '.sandbox-side-'));
+process.once('exit', () => rmSync(folder, { recursive: true }));
+const program = join(folder, 'side.mjs');
+await build({
+  entryPoints: [join(import.meta.dirname, 'sandbox-side.ts')],
+  outfile: program,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+});
+
 async function start(side: 'bare' | 'ours' | 'still'): Promise<Side> {
-  const file = new URL('./sandbox-side.ts', import.meta.url);
-  const child = fork(file, [side], { execArgv: ['--no-warnings'] });
+  const child = fork(program, [side], { execArgv: ['--no-warnings'] });
   const [message] = await once(child, 'message');
   return { child, url: String(message.url) };
 }
@@ -134,5 +149,5 @@ const full = await start('ours');
 const fullToken = await tokenOf(full);
 const rate = await load(full.url, 20, many, () => create(fullToken));
 print(`${many} applications lived     ${rate.toFixed(0)}/s, no error`);
-print(`memory with their decisions  ${await memory(full)} MB resident (the mark is 300 MB)`);
+print(`memory with their decisions  ${await memory(full)} MB resident (the mark is 450 MB)`);
 full.child.kill('SIGINT');

@@ -51,30 +51,40 @@ export interface AcceptedCredential {
   scopes: ReadonlySet<Scope>;
 }
 
-/** What a handler gets. Handlers add what the request log should show. */
-export interface SandboxCall {
+/** One request on its way through the sandbox. Handlers add what the request log should show. */
+export class SandboxCall {
   readonly request: SandboxRequest;
   readonly requestId: string;
   /** Segments of the path that stand for ids, decoded. */
   readonly params: Readonly<Record<string, string>>;
-  readonly search: URLSearchParams;
   /** Set once the credential was accepted. */
-  credential: AcceptedCredential | null;
+  credential: AcceptedCredential | null = null;
   /** The JSON body of a partner or admin request; undefined when there was none. */
-  body: unknown;
-  readonly notes: string[];
-  resourceIds: string[];
-  scope: Scope | null;
-  idempotencyKey: string | null;
-  replayed: boolean;
-  faultId: string | null;
-  errorType: string | null;
-  errorCode: string | null;
-  errorParam: string | null;
+  body: unknown = undefined;
+  readonly notes: string[] = [];
+  resourceIds: string[] = [];
+  scope: Scope | null = null;
+  idempotencyKey: string | null = null;
+  replayed = false;
+  faultId: string | null = null;
+  errorType: string | null = null;
+  errorCode: string | null = null;
+  errorParam: string | null = null;
   /** The bodies hold a secret that was asked for: they are redacted before they are kept. */
-  secretive: boolean;
+  secretive = false;
   /** Figures for the headers; null shows those of project `local`, nothing taken. */
-  rate: RateFigures | null;
+  rate: RateFigures | null = null;
+  #search: URLSearchParams | null = null;
+
+  constructor(request: SandboxRequest, requestId: string, params: Readonly<Record<string, string>>) {
+    this.request = request;
+    this.requestId = requestId;
+    this.params = params;
+  }
+
+  get search(): URLSearchParams {
+    return (this.#search ??= new URLSearchParams(this.request.query));
+  }
 }
 
 /** Headers that are never kept (sandbox.md#request-log-and-stream). */
@@ -100,36 +110,4 @@ export function empty(status: number, headers: Record<string, string> = {}): San
 export function projectOf(call: SandboxCall): ProjectName {
   if (call.credential === null) throw new Error('a partner route was reached without a credential');
   return call.credential.project;
-}
-
-// One request on its way through the sandbox, and what is learnt about it.
-
-export class OpenCall implements SandboxCall {
-  readonly request: SandboxRequest;
-  readonly requestId: string;
-  readonly params: Readonly<Record<string, string>>;
-  credential: AcceptedCredential | null = null;
-  body: unknown = undefined;
-  readonly notes: string[] = [];
-  resourceIds: string[] = [];
-  scope: Scope | null = null;
-  idempotencyKey: string | null = null;
-  replayed = false;
-  faultId: string | null = null;
-  errorType: string | null = null;
-  errorCode: string | null = null;
-  errorParam: string | null = null;
-  secretive = false;
-  rate: RateFigures | null = null;
-  #search: URLSearchParams | null = null;
-
-  constructor(request: SandboxRequest, requestId: string, params: Readonly<Record<string, string>>) {
-    this.request = request;
-    this.requestId = requestId;
-    this.params = params;
-  }
-
-  get search(): URLSearchParams {
-    return (this.#search ??= new URLSearchParams(this.request.query));
-  }
 }

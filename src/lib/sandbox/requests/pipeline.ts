@@ -5,15 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { problem } from '../../contract/problem.ts';
 import { bearsToken, hasForeignOrigin, isForeignPage, isLocalCaller } from '../../http-server/access.ts';
-import {
-  type SandboxAnswer,
-  type SandboxCall,
-  DROPPED,
-  type SandboxRequest,
-  json,
-  OpenCall,
-  type Outgoing,
-} from '../http/call.ts';
+import { type SandboxAnswer, SandboxCall, DROPPED, type SandboxRequest, json, type Outgoing } from '../http/call.ts';
 import { andFinally, andThen, type MaybePromise } from '../http/maybe-promise.ts';
 import { Refusal, refusalAnswer, refuse } from '../http/refusal.ts';
 import { answerInstead, applyAfterAnswer, delayOf, type Fault, faultFor } from '../state/fault-injection.ts';
@@ -51,7 +43,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
 function openCall(state: SandboxState, request: SandboxRequest, found: RouteMatch): SandboxCall {
   const requestId = hasOwnCounter(request.path) ? state.ids.adminRequest() : state.ids.next('req_');
-  return new OpenCall(request, requestId, 'params' in found ? found.params : NO_PARAMS);
+  return new SandboxCall(request, requestId, 'params' in found ? found.params : NO_PARAMS);
 }
 
 const NO_PARAMS = {};

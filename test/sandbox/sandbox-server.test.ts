@@ -142,21 +142,20 @@ test('a body of 20 MB is refused with 413 and its sender sees the answer', async
 
 test('close waits for a running request', async (t) => {
   const served = await open(t);
-  await fetch(`${served.url}/_sandbox/faults`, {
+  const running = request(`${served.url}/partner/v1/applications`, {
     method: 'POST',
-    body: JSON.stringify({ kind: 'latency', delay_ms: 200 }),
+    headers: { ...KEY, expect: '100-continue' },
   });
-  const { handle } = served.sandbox;
-  const arrived = new Promise<void>((resolve) => {
-    served.sandbox.handle = (incoming) => {
-      resolve();
-      return handle(incoming);
-    };
-  });
-  const running = fetch(`${served.url}/partner/v1/applications`, { headers: KEY });
-  await arrived;
-  await served.close();
-  assert.equal((await running).status, 200);
+  running.flushHeaders();
+  // The server has taken the request and waits for its body.
+  await once(running, 'continue');
+  const closed = served.close();
+  const answered = once(running, 'response');
+  running.end(JSON.stringify(APPLICATION));
+  const [response] = await answered;
+  assert.equal(response.statusCode, 201);
+  response.resume();
+  await closed;
 });
 
 async function order(url: string, fault: object): Promise<void> {
