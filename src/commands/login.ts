@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
-import { DOCUMENTED_VALUES } from '../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES } from '../lib/cli/flags.ts';
 import { object, type Result } from '../lib/cli/result.ts';
 import { login, type LoginRequest } from '../lib/cli/sign-in/login.ts';
 import { readSecretFromStdin } from '../lib/cli/stdin.ts';

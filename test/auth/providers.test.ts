@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findProvider, PROVIDER_NAMES } from '../../src/lib/auth/providers/provider.ts';
-import { DOCUMENTED_VALUES } from '../../src/lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES } from '../../src/lib/cli/flags.ts';
 import { CREDICORP_HOSTS, DEFAULT_BASES } from '../../src/lib/contract/environments.ts';
 import { Failure } from '../../src/lib/failure.ts';
 import { freshFolder } from '../support/folder.ts';

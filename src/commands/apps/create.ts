@@ -4,8 +4,6 @@ import { DEFAULT_WAIT, WriteCommand } from '../../lib/cli/api-command.ts';
 import { requiredValues, withDefaults } from '../../lib/cli/ask/application-values.ts';
 import { bulkFlags } from '../../lib/cli/bulk/bulk-flags.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
-import { applicationBody } from '../../lib/cli/requests/request-bodies.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
@@ -16,10 +14,10 @@ const applicationFlags = {
   ...Typed.amountFlags,
   term: Typed.count({ helpGroup: 'MONEY', helpValue: '<months>', summary: 'term in months, 3 to 60', max: 1200 }),
   purpose: Flags.string({
-    completes: DOCUMENTED_VALUES.purpose,
+    completes: Typed.DOCUMENTED_VALUES.purpose,
     helpGroup: 'BUSINESS',
     helpValue: '<purpose>',
-    summary: joinWithOr(DOCUMENTED_VALUES.purpose),
+    summary: Typed.joinWithOr(Typed.DOCUMENTED_VALUES.purpose),
   }),
   email: Typed.email({ helpGroup: 'APPLICANT', summary: "the applicant's e-mail address" }),
   'first-name': Flags.string({
@@ -104,4 +102,34 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
     };
     return this.bulk('applications.create', options, { columns: applicationFlags, what: 'applications', bodyOf });
   }
+}
+
+interface ApplicationValues {
+  company: string;
+  /** Pence. */
+  amount: number;
+  /** Months. */
+  term: number;
+  purpose?: string | undefined;
+  email?: string | undefined;
+  'first-name'?: string | undefined;
+  'redirect-uri'?: string | undefined;
+  reference?: string | undefined;
+  'introduction-id'?: string | undefined;
+  metadata?: readonly Typed.Pair[] | undefined;
+}
+
+/** The request (partner-api.md#create-an-application). */
+function applicationBody(values: ApplicationValues): Record<string, unknown> {
+  return Typed.withoutUndefined({
+    business: { company_number: values.company },
+    amount_pence: values.amount,
+    term_months: values.term,
+    purpose: values.purpose,
+    applicant: Typed.objectOrNothing({ email: values.email, first_name: values['first-name'] }),
+    redirect_uri: values['redirect-uri'],
+    reference: values.reference,
+    introduction_id: values['introduction-id'],
+    metadata: Typed.metadataOf(values.metadata),
+  });
 }

@@ -1,7 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { APPLICATION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
-import { instant } from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
+import { DOCUMENTED_VALUES, instant, joinWithOr } from '../../lib/cli/flags.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';

@@ -1,6 +1,5 @@
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { withoutUndefined } from '../../lib/cli/requests/request-bodies.ts';
-import { amountFlags, count, id } from '../../lib/cli/flags.ts';
+import { amountFlags, count, id, withoutUndefined } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 

@@ -1,6 +1,5 @@
 import * as Flags from '@oclif/core/flags';
 import { DEFAULT_WAIT, WriteCommand } from '../../lib/cli/api-command.ts';
-import { checkBody } from '../../lib/cli/requests/request-bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
 import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
@@ -72,3 +71,40 @@ export default class IdentityCheck extends WriteCommand<typeof IdentityCheck> {
 }
 
 const Name = Flags.string();
+
+interface CheckValues {
+  'first-name': string;
+  'last-name': string;
+  'date-of-birth'?: string | undefined;
+  'address-line1'?: string | undefined;
+  'address-city'?: string | undefined;
+  'address-postcode'?: string | undefined;
+  'address-country'?: string | undefined;
+  email?: string | undefined;
+  company?: string | undefined;
+  application?: string | undefined;
+  reference?: string | undefined;
+  metadata?: readonly Typed.Pair[] | undefined;
+}
+
+/** The request (partner-api.md#identity-checks). */
+function checkBody(values: CheckValues): Record<string, unknown> {
+  return Typed.withoutUndefined({
+    subject: Typed.withoutUndefined({
+      first_name: values['first-name'],
+      last_name: values['last-name'],
+      date_of_birth: values['date-of-birth'],
+      address: Typed.objectOrNothing({
+        line1: values['address-line1'],
+        city: values['address-city'],
+        postcode: values['address-postcode'],
+        country: values['address-country'],
+      }),
+      email: values.email,
+      company_number: values.company,
+    }),
+    application_id: values.application,
+    reference: values.reference,
+    metadata: Typed.metadataOf(values.metadata),
+  });
+}

@@ -1,8 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../lib/cli/api-command.ts';
-import { paymentBody } from '../../lib/cli/requests/request-bodies.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
 import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
@@ -22,9 +20,9 @@ A payment is processing when it is created; it settles or fails later, which a w
     ...Typed.amountFlags,
     currency: Typed.currency({ helpGroup: 'MONEY', summary: 'ISO 4217 code [default: GBP]' }),
     scheme: Flags.string({
-      completes: DOCUMENTED_VALUES.scheme,
+      completes: Typed.DOCUMENTED_VALUES.scheme,
       helpValue: '<scheme>',
-      summary: `${joinWithOr(DOCUMENTED_VALUES.scheme)} [default: pisp]`,
+      summary: `${Typed.joinWithOr(Typed.DOCUMENTED_VALUES.scheme)} [default: pisp]`,
     }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, up to 64 characters' }),
     application: Typed.applicationFlag({ summary: 'the approved application to draw down' }),
@@ -52,4 +50,28 @@ A payment is processing when it is created; it settles or fails later, which a w
     const made = await this.sent('payments.create', { body }, `create a payment of ${formatPounds(amount)}`);
     return object(made.json, { pence: await this.penceMembers() });
   }
+}
+
+interface PaymentValues {
+  /** Pence. */
+  amount: number;
+  currency: string;
+  scheme: string;
+  reference?: string | undefined;
+  application?: string | undefined;
+  mandate?: string | undefined;
+  metadata?: readonly Typed.Pair[] | undefined;
+}
+
+/** The request (partner-api.md#create-a-payment). */
+function paymentBody(values: PaymentValues): Record<string, unknown> {
+  return Typed.withoutUndefined({
+    amount: values.amount,
+    currency: values.currency,
+    scheme: values.scheme,
+    reference: values.reference,
+    application_id: values.application,
+    mandate_id: values.mandate,
+    metadata: Typed.metadataOf(values.metadata),
+  });
 }

@@ -4,7 +4,6 @@ import { WriteCommand } from '../../lib/cli/api-command.ts';
 import { askMissing } from '../../lib/cli/ask/prompt.ts';
 import { bulkFlags } from '../../lib/cli/bulk/bulk-flags.ts';
 import * as Typed from '../../lib/cli/flags.ts';
-import { linkBody } from '../../lib/cli/requests/request-bodies.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';
@@ -132,5 +131,33 @@ function inFuture(at: number | undefined, now: number): number | undefined {
   throw usage(`${isoSeconds(at)} is in the past: the server's time is ${isoSeconds(now)}`, {
     param: '--expires-at',
     next: 'give an instant in the future',
+  });
+}
+
+interface LinkValues {
+  /** Pence. */
+  amount: number;
+  currency: string;
+  reference: string;
+  'payer-name'?: string | undefined;
+  'payer-email'?: string | undefined;
+  application?: string | undefined;
+  'redirect-uri'?: string | undefined;
+  /** Milliseconds since the epoch. */
+  expiresAt?: number | undefined;
+  metadata?: readonly Typed.Pair[] | undefined;
+}
+
+/** The request (partner-api.md#create-a-payment-link). */
+function linkBody(values: LinkValues): Record<string, unknown> {
+  return Typed.withoutUndefined({
+    amount: values.amount,
+    currency: values.currency,
+    reference: values.reference,
+    payer: Typed.objectOrNothing({ name: values['payer-name'], email: values['payer-email'] }),
+    application_id: values.application,
+    redirect_uri: values['redirect-uri'],
+    expires_at: values.expiresAt === undefined ? undefined : isoSeconds(values.expiresAt),
+    metadata: Typed.metadataOf(values.metadata),
   });
 }

@@ -1,7 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { PAYMENT_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
-import { applicationFlag } from '../../lib/cli/flags.ts';
-import { DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/requests/documented-values.ts';
+import { applicationFlag, DOCUMENTED_VALUES, joinWithOr } from '../../lib/cli/flags.ts';
 import { ListCommand, listFlags } from '../../lib/cli/list-command.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';

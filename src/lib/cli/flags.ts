@@ -147,6 +147,32 @@ export function metadataOf(pairs: readonly Pair[] | undefined): Record<string, s
   return metadata;
 }
 
+/** The members of a request body that were given: those that are undefined are left out. */
+export function withoutUndefined(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+/** An object of the members that were given; undefined where none was. */
+export function objectOrNothing(members: Record<string, string | undefined>): Record<string, unknown> | undefined {
+  const given = withoutUndefined(members);
+  return Object.keys(given).length === 0 ? undefined : given;
+}
+
+/** Values that the API documents for a member. A new one is passed on: the server decides (partner-api.md#evidence-tags-and-optional-routes rule 4). */
+export const DOCUMENTED_VALUES = {
+  purpose: ['working_capital', 'asset_finance', 'expansion', 'refinance', 'stock'],
+  application: ['created', 'submitted', 'in_review', 'approved', 'declined', 'funded', 'withdrawn'],
+  payment: ['processing', 'settled', 'failed'],
+  account: ['active', 'in_arrears', 'closed'],
+  scheme: ['pisp', 'direct_debit'],
+  provider: ['credicorp', 'acountpay', 'acountpay-v2'],
+} as const;
+
+/** `a, b or c`, for a summary. */
+export function joinWithOr(values: readonly string[]): string {
+  return values.join(', ').replace(/, ([^,]*)$/, ' or $1');
+}
+
 /** A whole number within bounds. */
 export const count = Flags.custom<number, { min?: number; max?: number }>({
   helpValue: '<n>',

@@ -1,9 +1,8 @@
 /** Company, amount, term and purpose of an application: given, asked for on a terminal, or defaults outside live. */
 import { formatPounds } from '../../contract/money.ts';
 import { usage } from '../../failure.ts';
-import { companyNumber, count, pounds } from '../flags.ts';
+import { companyNumber, count, DOCUMENTED_VALUES, pounds } from '../flags.ts';
 import { note } from '../output/write.ts';
-import { DOCUMENTED_VALUES } from '../requests/documented-values.ts';
 import type { FlagQuestion, PromptContext } from './prompt.ts';
 
 interface Given {

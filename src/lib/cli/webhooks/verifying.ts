@@ -12,7 +12,7 @@ import { derivedEventId } from '../../contract/webhook-scheme.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
-import { DOCUMENTED_VALUES } from '../requests/documented-values.ts';
+import { DOCUMENTED_VALUES } from '../flags.ts';
 import type { Session } from '../session.ts';
 import { type OtherSecrets, otherSecrets, secretOf } from './webhook-secrets.ts';
 
