@@ -49,7 +49,7 @@ export function isLoopback(hostname: string): boolean {
   return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-/** The environment a URL's host is known to serve; null for a host nobody told us about or text that is no URL. */
+/** The environment a URL's host is known to serve; null for an unknown host or text that is no URL. */
 export function environmentOfHost(url: string | URL, hosts: KnownHosts = CREDICORP_HOSTS): Environment | null {
   const parsed = parseUrl(url);
   if (parsed === null) return null;
@@ -65,8 +65,8 @@ export function environmentOfCredential(text: string): 'sandbox' | 'live' | null
 }
 
 /**
- * Reads a configured base URL into its one spelling: no trailing `/`, no `/partner/v1`, no root dot (partner-api.md#hosts-and-environments).
- * @throws Failure `usage` for anything that is not an API base: plain http beyond loopback, user-info, query, fragment, website rings.
+ * Normalises a configured base URL: no trailing `/`, no `/partner/v1`, no root dot (partner-api.md#hosts-and-environments).
+ * @throws Failure `usage` for anything that is not an API base: plain http off loopback, user info, query, fragment, a host of the website.
  */
 export function parseBase(text: string): string {
   const url = readUrl(text, 'base');
@@ -90,8 +90,8 @@ export function parseTokenUrl(text: string): string {
 }
 
 /**
- * The environment a base serves, given what was said explicitly about it. A known host speaks for itself; an unknown one needs
- * the explicit word; a loopback host is `local` unless it was said to stand for the sandbox (partner-api.md#hosts-and-environments).
+ * The environment of a base URL. A known host decides by itself; an unknown one needs an explicit
+ * environment; a loopback host is `local` unless it is declared as the sandbox (partner-api.md#hosts-and-environments).
  * @throws Failure `usage` when the two disagree or nothing is known.
  */
 export function environmentOfBase(
@@ -131,7 +131,7 @@ export function assertCredentialFits(
   const target = environmentOfHost(url, hosts) ?? explicit;
   if (credential === null || target === null || credential === target) return;
   if (credential === 'sandbox' && target === 'local') return;
-  // The embedded sandbox's own credential may stand in for the sandbox on this machine, and nowhere else.
+  // The embedded sandbox's own credential may be used for the environment sandbox on this machine, and nowhere else.
   if (credential === 'local' && target === 'sandbox' && environmentOfHost(url, hosts) === 'local') return;
   throw usage(`a ${credential} credential is never sent to ${hostOf(url)}, which is ${target}`, {
     code: 'environment_mismatch',
@@ -139,7 +139,7 @@ export function assertCredentialFits(
   });
 }
 
-/** Scheme, host and port of a URL in one spelling; null when the text is no URL. */
+/** Scheme, host and port of a URL, normalised; null when the text is no URL. */
 export function originOf(url: string): string | null {
   const parsed = parseUrl(url);
   if (parsed === null) return null;
@@ -165,7 +165,7 @@ function readUrl(text: string, what: 'base' | 'token'): URL {
   return url;
 }
 
-/** `beta.` and `ww2…` hosts are rings of the website, not APIs (partner-api.md#hosts-and-environments). */
+/** `beta.` and `ww2…` hosts serve the website, not the API (partner-api.md#hosts-and-environments). */
 function refuseWebsite(url: URL): void {
   if (url.hostname === 'beta.credicorp.co.uk' || url.hostname.startsWith('ww2')) {
     throw refusal(`${url.hostname} is a website, not an API`, `use ${DEFAULT_BASES.sandbox} or ${DEFAULT_BASES.live}`);

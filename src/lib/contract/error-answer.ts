@@ -89,7 +89,7 @@ function documentOf(text: string): Record<string, unknown> {
   }
 }
 
-/** `param`, `details[].param|field` and `fields[].field` as one list without doubles (partner-api.md#errors). */
+/** `param`, `details[].param|field` and `fields[].field` as one list without repetitions (partner-api.md#errors). */
 function detailsOf(
   error: Record<string, unknown>,
   body: Record<string, unknown>,
@@ -110,7 +110,7 @@ function detailsOf(
   return [...found.values()];
 }
 
-/** Outside text fit for one line of ours: bounded, one line, without control characters and secrets. */
+/** Text from outside made fit for a message: bounded, one line, without control characters and secrets. */
 function plainText(value: unknown, known: readonly string[] = []): string | null {
   if (typeof value !== 'string' || value === '') return null;
   const clean = redactText(value, known)

@@ -61,7 +61,7 @@ export function isEventPattern(pattern: string): boolean {
   return Object.keys(EVENT_TYPES).some((type) => eventMatches(pattern, type));
 }
 
-/** What a reader treats the event as: `decision.referred` is a `decision.completed`, `payment.succeeded` a `payment.settled` (webhooks.md#event-catalogue). */
+/** What a reader treats the event as: `decision.referred` as `decision.completed`, `payment.succeeded` a `payment.settled` (webhooks.md#event-catalogue). */
 export function readAs(type: string): string {
   if (type === 'decision.referred') return 'decision.completed';
   if (type === 'payment.succeeded') return 'payment.settled';

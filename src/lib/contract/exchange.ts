@@ -1,5 +1,5 @@
 /**
- * One HTTP exchange as plain data, and what is written down about it. The rooms that send (`api`), mint (`auth`), serve
+ * One HTTP exchange as plain data, and its journal record. The rooms that send (`api`), mint (`auth`), serve
  * (`sandbox`), forward (`webhooks`) and remember (`journal`) never import each other; they agree on these shapes.
  */
 
@@ -62,7 +62,7 @@ export interface ExchangeRecord {
   responseBody: string | null;
 }
 
-/** What most records have nothing to say of; whoever writes one down adds what is known. */
+/** Defaults for the members that most records do not have. */
 export const BLANK_RECORD = {
   attempt: 1,
   requestId: null,
@@ -81,5 +81,5 @@ export const BLANK_RECORD = {
   responseBody: null,
 } as const satisfies Partial<ExchangeRecord>;
 
-/** "Write this down." Must not throw and must not wait. */
+/** Records an exchange in the journal. Must not throw and must not wait. */
 export type WriteDown = (record: ExchangeRecord) => void;

@@ -28,7 +28,7 @@ export function parseJson(text: string): unknown {
   );
 }
 
-/** Compact JSON, or indented by `indent` spaces. Kept number texts are written as they came. */
+/** Compact JSON, or indented by `indent` spaces. Numbers whose text was kept are written unchanged. */
 export function writeJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent) ?? 'null';
 }

@@ -30,11 +30,11 @@ export interface ReadyEvent extends Base {
   port: number;
   events: string[];
   targets: string[];
-  /** Deliveries of an earlier listener that are still to be delivered. */
+  /** Deliveries of an earlier listener that are not forwarded yet. */
   leftover: number;
-  /** True when the endpoint of a listener that died was taken over, with its secret. */
+  /** True when the endpoint of a crashed listener was taken over, with its secret. */
   adopted: boolean;
-  /** The endpoint this one stands in for, when the API lost that one while it was listened at; null at the beginning. */
+  /** The endpoint that this one replaces, because the API lost it while the listener was running; null at the start. */
   replaces: string | null;
   /** How long the self-test took, in milliseconds. */
   self_test_ms: number;
@@ -48,7 +48,7 @@ export interface ReadyEvent extends Base {
 export interface ReceivedEvent extends Base, DeliverySubject {
   type: 'received';
   bytes: number;
-  /** `last_v1_only`: readers that keep only the last `v1` refuse this one. */
+  /** `last_v1_only`: a receiver that keeps only the last `v1` would refuse this delivery. */
   warnings: string[];
   /** Where it goes; empty when no route wants it. */
   targets: string[];
@@ -165,13 +165,13 @@ export type ListenerEvent =
   | SkippedEvent
   | ClosedEvent;
 
-/** One attempt to deliver to one target, whatever came of it. */
+/** One attempt to deliver to one target, successful or not. */
 export type AttemptEvent = ForwardedEvent | RetryingEvent | FailedEvent;
 
-/** What became of a delivery at one target. */
+/** The state of a delivery at one target. */
 export type ForwardState = 'waiting' | 'delivered' | 'failed' | 'duplicate';
 
-/** One delivery as the inbox has it and `events list --json` prints it: members are added, never renamed. */
+/** One delivery in the inbox, as `events list --json` prints it: members are added, never renamed. */
 export interface InboxEntry extends DeliverySubject {
   received_at: string;
   bytes: number;

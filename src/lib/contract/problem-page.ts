@@ -13,7 +13,7 @@ export interface ProblemPage {
   /** Ready to type, where a word in capitals stands for a value. */
   command: string;
   doc_url: string;
-  /** The same code from the token endpoint means something else (partner-api.md#oauth-tokens). */
+  /** What the same code means when it comes from the token endpoint (partner-api.md#oauth-tokens). */
   at_token_endpoint?: { status: number; meaning: string; change: string };
 }
 

@@ -170,7 +170,7 @@ interface Style {
   sorted: boolean;
 }
 
-/** Deeper documents are left unexplained rather than risk the stack; real events have about five levels. */
+/** Deeper documents are not tried, to keep the recursion short; real events have about five levels. */
 const MAX_DEPTH = 200;
 
 /** The other spellings of a JSON text, in the order the page lists them; nothing when the text is not JSON. */

@@ -1,5 +1,5 @@
 /**
- * The verdict on a signed delivery, by whatever scheme its sender signs (`webhook-scheme`); Credicorp's own (webhooks.md#signature-scheme, webhooks.md#verification)
+ * Verifies a signed delivery by the scheme of its sender (`webhook-scheme`); signs and verifies Credicorp's own (webhooks.md#signature-scheme, webhooks.md#verification)
  * in both directions. Pure: the present is a parameter. Why a mismatch happened is worked out in `signature-causes`, off the path of a
  * genuine delivery.
  */
@@ -46,7 +46,7 @@ export interface GenuineSignature {
 export interface RefusedSignature {
   valid: false;
   cause: SignatureCause;
-  /** What is wrong besides: an unexplained signature can be stale as well. */
+  /** Further causes: a signature that does not match can be stale as well. */
   also: AgeCause[];
   /** `now − t` in seconds; present when the age is a cause or stands in `also`. */
   skewSeconds?: number;
@@ -70,15 +70,15 @@ export interface DeliveryInput {
   now: number;
   /** Seconds; a skew of exactly this much is refused, in both directions. */
   tolerance?: number;
-  /** Known secrets that must not count, only explain. */
+  /** Other known secrets: they only explain a failure and never make a delivery valid. */
   otherEnvironmentSecrets?: readonly string[];
   otherEndpointSecrets?: readonly string[];
-  /** False spares the search for the cause of a mismatch: it is then called `wrong_secret`. Default true. */
+  /** False skips the search for the cause of a mismatch, which is then `wrong_secret`. Default true. */
   explain?: boolean;
 }
 
 /**
- * Judges one delivery of Credicorp by webhooks.md#verification.
+ * Verifies one delivery of Credicorp by webhooks.md#verification.
  * @throws Failure `usage` when no secret is configured
  */
 export function verify({ header, ...input }: VerifyInput): SignatureVerdict {
@@ -86,12 +86,12 @@ export function verify({ header, ...input }: VerifyInput): SignatureVerdict {
 }
 
 /**
- * Judges one delivery of anybody, in constant time with regard to secrets and MACs.
+ * Verifies one delivery of any sender, in constant time with regard to secrets and MACs.
  * @param headers names in lower case, values as they came
  * @throws Failure `usage` when no secret is configured: that is the receiver's mistake, not a cause.
  */
 export function verifyScheme(scheme: WebhookScheme, headers: Headers, input: DeliveryInput): SignatureVerdict {
-  // A blank secret is a key everybody knows: it counts as not configured.
+  // A blank secret is a key that everybody can guess: it is treated as not configured.
   const secrets = input.secrets.filter((secret) => secret.trim() !== '');
   if (secrets.length === 0) {
     throw usage('no webhook secret is configured, so nothing can be verified', { code: 'no_webhook_secret' });

@@ -1,6 +1,6 @@
 /**
- * How a sender signs its webhooks, as data: which headers, what is signed, by which hash, in which spelling. A provider's file holds
- * one; this file reads and writes headers by it, and `signature` reaches the verdict. Pure.
+ * How a sender signs its webhooks, as data: headers, signed text, hash, encoding. A provider's file holds
+ * one; this file reads and writes headers by it, and `signature` verifies with it. Pure.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { isRecord, parseJson, scalarText } from './json.ts';
@@ -43,7 +43,7 @@ export const CREDICORP_SCHEME: WebhookScheme = {
   eventId: null,
 };
 
-/** Causes that are read off the headers, before any comparison. */
+/** Causes found in the headers, before any comparison. */
 export type ShapeCause =
   | 'missing_header'
   | 'malformed_header'
@@ -131,7 +131,7 @@ export function digest({ hash }: Pick<WebhookScheme, 'hash'>, secret: string | U
   return hmac.digest();
 }
 
-/** An id for telling repetitions where deliveries carry none: the same for the same event. null when the body has no such members. */
+/** An id for deduplication where deliveries have none: the same for the same event. null when the body has no such members. */
 export function derivedEventId({ eventId }: Pick<WebhookScheme, 'eventId'>, body: Uint8Array): string | null {
   if (eventId === null) return null;
   try {
