@@ -8,9 +8,9 @@ import { object, type Result } from '../lib/cli/result.ts';
 import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Demo extends BaseCommand<typeof Demo> {
-  static override summary = 'a guided tour on the embedded sandbox: no account needed, nothing left behind';
+  static override summary = 'run a guided tour on the embedded sandbox: no account needed, nothing left behind';
   static override description = `Runs the real commands one after another, with a temporary configuration: starts the sandbox, signs in, creates an application, waits for the decision,
-makes a payment link, and shows the signed webhooks as they arrive at a small local app.`;
+creates a payment link, and shows the signed webhooks as they arrive at a small local app.`;
   static override examples = ['<%= config.bin %> demo', '<%= config.bin %> demo --json | jq .decision'];
   static override recorded: Recording[] = [{ stage: 'offline' }];
 

@@ -13,8 +13,8 @@ const STATUS_PAGE = 'https://status.credicorp.co.uk/';
 const DASHBOARD = 'https://hub.credicorp.co.uk/';
 
 export default class Open extends ApiCommand<typeof Open> {
-  static override summary = 'print the address of a page, and open it on a terminal';
-  static override description = `docs, status, dashboard, error CODE (its entry in the errors reference), app ID (the applicant's journey).`;
+  static override summary = 'print the URL of a page, and on a terminal open it in a browser';
+  static override description = `docs, status, dashboard, error CODE (its entry in the errors reference), app ID (the applicant's form).`;
   static override examples = [
     '<%= config.bin %> open error term_out_of_range',
     '<%= config.bin %> open app app_8Kd2c9Qm --json | jq -r .url',

@@ -23,7 +23,7 @@ export default class AppsList extends ListCommand<typeof AppsList> {
       helpValue: '<status>',
       summary: `only in this state: ${joinWithOr(DOCUMENTED_VALUES.application)}`,
     }),
-    'created-after': instant({ summary: 'created since: 2026-06-01, an instant, or 7d (ago)' }),
+    'created-after': instant({ summary: 'created since: 2026-06-01, an ISO 8601 time, or 7d (ago)' }),
     ...listFlags,
   };
 

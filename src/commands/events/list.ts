@@ -25,7 +25,7 @@ export default class EventsList extends BaseCommand<typeof EventsList> {
       options: ['waiting', 'delivered', 'failed', 'duplicate'] as const,
       summary: 'only deliveries in this state',
     })(),
-    since: instant({ summary: 'received since: 10m (ago), or an instant' }),
+    since: instant({ summary: 'received since: 10m (ago), or an ISO 8601 time' }),
     limit: count({ summary: 'how many [default: 50]', min: 1, max: 1000 }),
     before: count({ helpValue: '<no>', summary: 'only deliveries with a lower number: the next page' }),
   };

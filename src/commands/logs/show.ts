@@ -9,7 +9,7 @@ import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
 export default class LogsShow extends BaseCommand<typeof LogsShow> {
   static override summary = 'show one call completely: request and response, redacted';
   static override description =
-    'Takes a request id, or the id of a delivery or an event. Each try of a call is shown, and both ends where both were recorded.';
+    'Takes a request id, or the id of a delivery or an event. Each attempt of a call is shown, and both ends where both were recorded.';
   static override examples = [
     '<%= config.bin %> logs show req_7Hs2bV9k4LmQ',
     '<%= config.bin %> logs show req_7Hs2bV9k4LmQ --har | jq ".log.entries[0].response.status"',

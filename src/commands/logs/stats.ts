@@ -19,7 +19,7 @@ export default class LogsStats extends BaseCommand<typeof LogsStats> {
   static override agentTool = 'read' as const;
   static override recorded: Recording[] = [{ after: 'logs tail' }];
   static override flags = {
-    since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an instant [default: 1h]' }),
+    since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an ISO 8601 time [default: 1h]' }),
     ...filterFlags,
   };
 

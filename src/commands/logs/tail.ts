@@ -32,7 +32,7 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here); without --since it begins
   ];
   static override endsOnSignal = true;
   static override flags = {
-    since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an instant' }),
+    since: instant({ summary: 'start here: 10m (ago), 2026-06-29, or an ISO 8601 time' }),
     ...filterFlags,
     bodies: Flags.boolean({ summary: 'show request and response bodies, redacted' }),
     from: notForAgents(

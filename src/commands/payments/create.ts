@@ -26,7 +26,7 @@ A payment is processing when it is created; it settles or fails later, which a w
     }),
     reference: Flags.string({ helpValue: '<text>', summary: 'your own reference, up to 64 characters' }),
     application: Typed.applicationFlag({ summary: 'the approved application to draw down' }),
-    mandate: Typed.idFlag({ summary: 'the mandate of a direct debit' }),
+    mandate: Typed.idFlag({ summary: 'mandate id of a direct debit' }),
     ...Typed.metadataFlags,
   };
 

@@ -5,7 +5,7 @@ import { page, type Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
-  static override summary = 'list the accounts that are signed in';
+  static override summary = 'list the profiles that are signed in';
   static override description =
     'Reads no secret. The active profile is used unless a flag, a variable or a pin says otherwise; see whoami.';
   static override examples = [

@@ -14,7 +14,7 @@ const LENDS = 'lend the token to every program on this machine that calls the pr
 export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
   static override summary = "record your app's own calls: a reverse proxy to the profile's host";
   static override description =
-    'Point your app at the address it prints instead of the API, and logs tail shows each call. It changes nothing, passes errors on unchanged, and answers on this machine only. Ends on Ctrl-C.';
+    'Point your app at the URL it prints instead of the API, and logs tail shows each call. It changes nothing, passes errors on unchanged, and answers on this machine only. Ends on Ctrl-C.';
   static override examples = [
     '<%= config.bin %> proxy start --port 0',
     '<%= config.bin %> proxy start --port 0 --auth --json | jq -r \'select(.type=="ready").url\'',

@@ -29,7 +29,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     }),
     json: Flags.boolean({
       helpGroup: 'GLOBAL',
-      summary: 'print what the server sent as JSON',
+      summary: 'print the full result as JSON',
       exclusive: ['field', 'quiet'],
     }),
     field: Flags.string({
@@ -39,7 +39,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     }),
     quiet: Flags.boolean({ helpGroup: 'GLOBAL', char: 'q', summary: 'print only the id(s)', exclusive: ['field'] }),
     'no-input': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'never ask; a missing value is an error' }),
-    'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'no colour' }),
+    'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'print without colour' }),
     debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'show the HTTP calls on stderr, redacted' }),
     timeout: duration({ helpGroup: 'GLOBAL', summary: 'time limit for each call: 500ms, 10s, 2m [default: 30s]' }),
     'max-retries': count({
@@ -47,7 +47,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       max: 100,
       summary: 'retries after a network failure, 429 or 5xx [default: 3]',
     }),
-    'api-base': Flags.string({ helpGroup: 'GLOBAL', helpValue: '<url>', summary: 'another host for the API' }),
+    'api-base': Flags.string({
+      helpGroup: 'GLOBAL',
+      helpValue: '<url>',
+      summary: "base URL of the API, instead of the profile's",
+    }),
   };
 
   /** Flags that may stand without a value: `--wait` means `--wait=<this>`. */

@@ -7,7 +7,7 @@ import { usage } from '../../../lib/failure.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsUpdate extends WriteCommand<typeof WebhooksEndpointsUpdate> {
-  static override summary = 'change a webhook endpoint: address, events, label, on or off';
+  static override summary = 'change a webhook endpoint: URL, events, description, enabled or disabled';
   static override description =
     'Enabling a disabled endpoint sends the events that waited for it and are younger than 72 h.';
   static override examples = [

@@ -1,4 +1,4 @@
-/** What `doctor` checks: this machine first (Node, configuration, write rights, store, keychain, ports), then the way to the API. */
+/** What `doctor` checks: this machine first (Node, configuration, write permissions, store, keychain, ports), then the way to the API. */
 import { lookup } from 'node:dns/promises';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';

@@ -11,7 +11,7 @@ export const endpointFlags = {
     helpValue: '<types>',
     summary: 'types and families: decision.*,payment.settled',
   }),
-  description: Flags.string({ helpValue: '<text>', summary: 'your own label' }),
+  description: Flags.string({ helpValue: '<text>', summary: 'your own description' }),
   metadata: pair({ summary: 'a metadata pair; may be repeated, up to 20', multiple: true, multipleNonGreedy: true }),
 };
 

@@ -33,10 +33,10 @@ export const listenFlags = {
     max: 65_535,
   }),
   port: count({ summary: 'loopback port to receive on [default: any free one]', min: 1, max: 65_535 }),
-  'public-url': Flags.string({ helpValue: '<url>', summary: 'your https address that leads to --port' }),
+  'public-url': Flags.string({ helpValue: '<url>', summary: 'your https URL that leads to --port' }),
   tunnel: Flags.string({
     helpValue: '<tunnel>',
-    summary: 'public address by ssh:user@host[:port], cloudflared or ngrok',
+    summary: 'public URL by ssh:user@host[:port], cloudflared or ngrok',
   }),
   'remote-port': count({ summary: 'port at the far end of an ssh tunnel [default: any]', min: 1, max: 65_535 }),
   ack: Flags.option({
