@@ -18,8 +18,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Failure } from '../../src/lib/failure.ts';
-import { openStore, type Store } from '../../src/lib/store/store.ts';
-import type { Tables } from '../../src/lib/store/tables.ts';
+import { openStore, type Store, type Tables } from '../../src/lib/store/store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'credicorp-store-'));
 after(() => rmSync(root, { recursive: true, force: true }));

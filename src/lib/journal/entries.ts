@@ -6,7 +6,7 @@ import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
 import { problemEntry } from '../contract/problem.ts';
 import { redactBody, redactHeaders } from '../contract/secrets.ts';
-import type { Tables } from '../store/tables.ts';
+import type { Tables } from '../store/store.ts';
 
 /** Sequence numbers are never reused (AUTOINCREMENT), so a missing one means that a row was pruned. */
 export const JOURNAL: Tables = {

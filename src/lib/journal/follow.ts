@@ -1,10 +1,8 @@
 /** Follows the journal: the entries already there, then new ones as any process on this machine writes them (`logs tail`). */
 import { setTimeout as wait } from 'node:timers/promises';
-import { isDamage } from '../store/damage.ts';
-import type { Store } from '../store/store.ts';
+import { isDamage, type Store } from '../store/store.ts';
 import type { JournalEntry } from './entries.ts';
-import type { JournalFilter } from './query.ts';
-import { JournalReader } from './query.ts';
+import { type JournalFilter, JournalReader } from './query.ts';
 
 export type { JournalFilter } from './query.ts';
 

@@ -4,8 +4,7 @@
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { WriteDown } from '../contract/exchange.ts';
-import { isDamage, sqliteCode } from '../store/damage.ts';
-import type { Store } from '../store/store.ts';
+import { isDamage, sqliteCode, type Store } from '../store/store.ts';
 import { INSERT, toRow } from './entries.ts';
 import { deleteOverLimit, type JournalLimits, readJournalLimits } from './journal-limits.ts';
 

@@ -5,15 +5,25 @@
  * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so nobody ever meets a
  * half-made file, and the switch to WAL, which does not wait for locks, never happens on a file others can see.
  */
-import { chmodSync, closeSync, linkSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  fdatasync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
-import { makeFolders } from '../files/private-folder.ts';
-import { migrate, type Tables } from './tables.ts';
-import { condemn, inodeOf, isCondemned, isDamage, setAside, sqliteCode } from './damage.ts';
-import { createWalSync } from './wal-sync.ts';
+import { makeFolders } from '../files/private-files.ts';
 
 export interface StoreOptions {
   path: string;
@@ -221,4 +231,161 @@ function asFailure(error: unknown, path: string): unknown {
     { code: 'state_unwritable', next: 'make the directory writable, or name another with CREDICORP_STATE_DIR' },
     error,
   );
+}
+
+/** What a room keeps in the store. */
+export interface Tables {
+  /** The room's name, unique in the file. */
+  room: string;
+  /** SQL scripts; the first makes version 1, the next version 2. Published steps are never changed, only followed. */
+  steps: readonly string[];
+  /** Deletes up to `?` of the oldest rows that may be lost when the file grows too big. */
+  trim?: string;
+}
+
+/**
+ * Runs the steps that are missing, in one transaction. Costs one read when nothing is missing.
+ * @throws Failure `usage` (`state_too_new`) when a newer version of the program wrote the file.
+ */
+export function migrate(db: DatabaseSync, tables: readonly Tables[]): void {
+  if (pending(db, tables).length === 0) return;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    db.exec('CREATE TABLE IF NOT EXISTS rooms (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID');
+    // Read again: another process may have been faster while this one waited for the lock.
+    for (const { room, steps, from } of pending(db, tables)) {
+      for (const step of steps.slice(from)) db.exec(step);
+      db.prepare('INSERT OR REPLACE INTO rooms (name, version) VALUES (?, ?)').run(room, steps.length);
+    }
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function pending(db: DatabaseSync, tables: readonly Tables[]): (Tables & { from: number })[] {
+  const versions = new Map<string, number>();
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'rooms'").get() !== undefined) {
+    for (const row of db.prepare('SELECT name, version FROM rooms').all()) {
+      versions.set(String(row['name']), Number(row['version']));
+    }
+  }
+  return tables.flatMap((entry) => {
+    const from = versions.get(entry.room) ?? 0;
+    if (from > entry.steps.length) {
+      throw new Failure('usage', `the local store was written by a newer version of this program (${entry.room})`, {
+        code: 'state_too_new',
+        next: 'update credicorp, or name another directory with CREDICORP_STATE_DIR',
+      });
+    }
+    return from < entry.steps.length ? [{ ...entry, from }] : [];
+  });
+}
+
+/** SQLite's primary result codes that this program tells apart (sqlite.org/rescode.html). */
+export function sqliteCode(error: unknown): 'busy' | 'damaged' | 'full' | 'other' | null {
+  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return null;
+  // The low byte is the primary code; extended codes add detail above it.
+  switch (error.errcode & 0xff) {
+    case 5: // SQLITE_BUSY
+    case 6: // SQLITE_LOCKED
+      return 'busy';
+    case 11: // SQLITE_CORRUPT
+    case 26: // SQLITE_NOTADB
+      return 'damaged';
+    case 13: // SQLITE_FULL
+      return 'full';
+    default:
+      return 'other';
+  }
+}
+
+export function isDamage(error: unknown): boolean {
+  return sqliteCode(error) === 'damaged';
+}
+
+/** Tells one file from another in the same place; null when there is none. */
+export function inodeOf(path: string): bigint | null {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
+}
+
+/**
+ * Renames the damaged file, and its `-wal` and `-shm` with it, to `<name>.corrupt-<time>`.
+ * @param damaged the file that is meant @returns the new name; null when another process was faster and that file is gone already
+ */
+export function setAside(path: string, damaged: bigint | null, now: number): string | null {
+  const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  let target = `${path}.corrupt-${stamp}`;
+  for (let n = 2; existsSync(target) && n < 1000; n += 1) target = `${path}.corrupt-${stamp}-${n}`;
+  if (inodeOf(path) !== damaged) return null;
+  for (const suffix of ['-wal', '-shm', '']) rename(path + suffix, target + suffix);
+  rmSync(path + MARK, { force: true });
+  return existsSync(target) ? target : null;
+}
+
+/** What is not there, or no longer, needs no renaming. */
+function rename(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+const MARK = '.damaged';
+
+/** Leaves a mark beside the file that says which one is meant: a whole check at every start would cost more than it finds. */
+export function condemn(path: string, inode: bigint | null): void {
+  writeFileSync(path + MARK, String(inode), { mode: 0o600 });
+}
+
+export function isCondemned(path: string, inode: bigint | null): boolean {
+  return inode !== null && existsSync(path + MARK) && readFileSync(path + MARK, 'utf8') === String(inode);
+}
+
+export interface WalSync {
+  sync(): Promise<void>;
+  close(): void;
+}
+
+export function createWalSync(path: string): WalSync {
+  let file: number | null = null;
+  let running: Promise<void> | null = null;
+  let queued: Promise<void> | null = null;
+  let closed = false;
+
+  const run = (): Promise<void> => {
+    running = flush().finally(() => {
+      running = null;
+      if (closed) release();
+    });
+    return running;
+  };
+  const flush = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      file ??= openSync(path, 'r+');
+      fdatasync(file, (error) => (error === null ? resolve() : reject(error)));
+    });
+  const release = (): void => {
+    if (file !== null) closeSync(file);
+    file = null;
+  };
+  const after = async (earlier: Promise<void>): Promise<void> => {
+    await earlier.catch(() => {});
+    queued = null;
+    await run();
+  };
+  return {
+    sync() {
+      // One that is under way may have begun before the caller's commit: it does not count.
+      if (running === null) return run();
+      queued ??= after(running);
+      return queued;
+    },
+    close() {
+      closed = true;
+      if (running === null) release();
+    },
+  };
 }

@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Pool } from 'undici';
+import type { ListenerEvent } from '../../../src/lib/contract/listener-events.ts';
 import { signatureHeader } from '../../../src/lib/contract/signature.ts';
 import { openStore, type Store } from '../../../src/lib/store/store.ts';
-import type { EndpointApi } from '../../../src/lib/webhooks/listen/endpoint-registration.ts';
 import { inboxTables } from '../../../src/lib/webhooks/inbox/inbox-tables.ts';
+import type { EndpointApi } from '../../../src/lib/webhooks/listen/endpoint-registration.ts';
 import { listen, type ListenOptions } from '../../../src/lib/webhooks/listen/listen.ts';
-import type { ListenerEvent } from '../../../src/lib/contract/listener-events.ts';
 
 export const SECRET = 'whsec_stage';
 const root = mkdtempSync(join(tmpdir(), 'credicorp-webhooks-'));

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { carriesSecret } from '../../contract/secrets.ts';
 import { Failure, usage } from '../../failure.ts';
-import { replaceFile } from '../../files/atomic-write.ts';
+import { replaceFile } from '../../files/private-files.ts';
 import { isSimpleName } from '../providers/provider.ts';
 
 const PIN_NAME = '.credicorp.json';

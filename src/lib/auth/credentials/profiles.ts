@@ -6,10 +6,9 @@
 import { join } from 'node:path';
 import { type Environment, isEnvironment, parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { Failure, usage } from '../../failure.ts';
-import { isSimpleName } from '../providers/provider.ts';
-import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
 import { withLock } from '../../files/lock.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
+import { isSimpleName } from '../providers/provider.ts';
 
 /** Where a profile's secret rests: the keychain, an encrypted file, or (embedded sandbox only) a plain file. */
 export type SecretStore = 'os' | 'file' | 'local';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Environment, type KnownHosts, isEnvironment, parseBase } from '../../contract/environments.ts';
 import { type WebhookScheme, pairNames } from '../../contract/webhook-scheme.ts';
 import { Failure, usage } from '../../failure.ts';
-import { readPrivate } from '../../files/atomic-write.ts';
+import { readPrivate } from '../../files/private-files.ts';
 import acountpayV2 from './acountpay-v2.json' with { type: 'json' };
 import acountpay from './acountpay.json' with { type: 'json' };
 import credicorp from './credicorp.json' with { type: 'json' };

@@ -7,9 +7,8 @@ import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:cryp
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure, usage } from '../../failure.ts';
-import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
 import { withLock } from '../../files/lock.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import type { Vault } from './vault.ts';
 
 /** What guessing a passphrase costs (RFC 7914 §2). */

@@ -5,9 +5,8 @@
 import { existsSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from '../../failure.ts';
-import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
 import { withLock } from '../../files/lock.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import { isLocalCredential } from '../credentials/profiles.ts';
 import type { Vault } from './vault.ts';
 

@@ -10,7 +10,7 @@ import { mint, type Minted } from '../../auth/token/mint.ts';
 import { isLoopback } from '../../contract/environments.ts';
 import type { HttpAnswer, Send } from '../../contract/exchange.ts';
 import { Failure } from '../../failure.ts';
-import { writePrivate } from '../../files/atomic-write.ts';
+import { writePrivate } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import { runningSandbox } from '../sandbox/running-sandbox.ts';
 import type { Session } from '../session.ts';

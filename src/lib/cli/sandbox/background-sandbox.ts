@@ -5,8 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isRecord } from '../../contract/json.ts';
 import { Failure, type FailureFacts, type FailureKind, usage } from '../../failure.ts';
-import { replaceFile } from '../../files/atomic-write.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import { replaceFile, makePrivateFolder } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import { STATUS } from '../explain.ts';
 

@@ -2,9 +2,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../contract/json.ts';
-import { writePrivate } from '../../files/atomic-write.ts';
 import { holdLock } from '../../files/lock.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import { writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 
 export interface RunningSandbox {

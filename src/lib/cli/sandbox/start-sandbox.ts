@@ -9,7 +9,7 @@ import { isLoopback } from '../../contract/environments.ts';
 import type { WriteDown } from '../../contract/exchange.ts';
 import { isRecord } from '../../contract/json.ts';
 import { Failure, usage } from '../../failure.ts';
-import { replaceFile } from '../../files/atomic-write.ts';
+import { replaceFile } from '../../files/private-files.ts';
 import type { SandboxOptions } from '../../sandbox/sandbox.ts';
 import type { ReservedCompany } from '../../sandbox/state/objects.ts';
 import type { Context } from '../context.ts';

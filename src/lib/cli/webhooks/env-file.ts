@@ -2,7 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { usage } from '../../failure.ts';
-import { replaceFile } from '../../files/atomic-write.ts';
+import { replaceFile } from '../../files/private-files.ts';
 import { setVariable } from '../../webhooks/env-file.ts';
 import type { Context } from '../context.ts';
 

@@ -2,8 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { replaceFile } from '../../files/atomic-write.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
+import { replaceFile } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import { type SideCommand, startSideCommand } from '../system/user-commands.ts';
 import type { Prepared } from './listen-options.ts';

@@ -5,9 +5,8 @@
 import { join } from 'node:path';
 import type { VaultKind } from '../../auth/credentials/client-identity.ts';
 import { isRecord } from '../../contract/json.ts';
-import { readPrivate, writePrivate } from '../../files/atomic-write.ts';
 import { withLock } from '../../files/lock.ts';
-import { makePrivateFolder } from '../../files/private-folder.ts';
+import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
 

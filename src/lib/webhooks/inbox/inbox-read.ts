@@ -2,8 +2,8 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { ForwardState, InboxEntry } from '../../contract/listener-events.ts';
 import type { Store } from '../../store/store.ts';
-import { readHeaders } from './inbox.ts';
 import { FORWARDS_PER_DELIVERY as PER } from './inbox-tables.ts';
+import { readHeaders } from './inbox.ts';
 
 export interface InboxQuery {
   scope: string;

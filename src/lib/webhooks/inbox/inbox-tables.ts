@@ -1,5 +1,5 @@
 /** The rows behind the inbox. Published steps are never changed, only followed by others. */
-import type { Tables } from '../../store/tables.ts';
+import type { Tables } from '../../store/store.ts';
 
 /**
  * A forward's id is its delivery's id times this, plus its place among the delivery's targets: it needs neither a column nor

@@ -6,8 +6,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ForwardState } from '../../contract/listener-events.ts';
 import { Failure } from '../../failure.ts';
-import { sqliteCode } from '../../store/damage.ts';
-import type { Store } from '../../store/store.ts';
+import { sqliteCode, type Store } from '../../store/store.ts';
 import type { EventFacts } from './event-facts.ts';
 import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 

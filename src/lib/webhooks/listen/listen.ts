@@ -12,7 +12,6 @@ import type { RetryTimes } from '../forward/target-queue.ts';
 import { type Route, routing } from '../forward/targets.ts';
 import { Inbox } from '../inbox/inbox.ts';
 import { type ListenerRegistration, type PendingForward, registerListener } from '../inbox/listener-registry.ts';
-import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
 import type { ReconnectTimes } from '../tunnels/keep-open.ts';
 import type { Tunnel } from '../tunnels/tunnel-programs.ts';
 import {
@@ -26,6 +25,7 @@ import {
 import { ListenerEventQueue } from './event-queue.ts';
 import { Ingest } from './ingest.ts';
 import { aborted, openPublicUrl, type PublicUrl } from './public-url.ts';
+import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
 import { createSelfTest } from './self-test.ts';
 
 /** What a listener needs. Clock, randomness, the API's endpoints and the journal are handed in. */
