@@ -10,7 +10,7 @@ import type { ListenerEvent } from '../contract/listener-events.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
 import { bearsToken, type RefusedCaller, refusedCaller } from '../http-server/access.ts';
-import { openServer } from '../http-server/listen.ts';
+import { openServer } from '../http-server/local-server.ts';
 import { DeliveryList, type InboxReader, MAX_REJECTED, MAX_STORED, type ReplayResult } from './delivery-list.ts';
 import { cleanRow, detailOf } from './delivery-detail.ts';
 import { SseClients } from './sse-clients.ts';

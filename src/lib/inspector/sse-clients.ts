@@ -3,7 +3,7 @@
  * sent: one that reads slowly is sent fewer messages, never has more than one queued, and one that reconnects gets what changed meanwhile.
  */
 import type { ServerResponse } from 'node:http';
-import { responseSink, ServerEventWriter } from '../http-server/server-events.ts';
+import { responseSink, ServerEventWriter } from '../http-server/server-event-writer.ts';
 import type { DeliveryList, ListRow } from './delivery-list.ts';
 
 export interface SseClientsOptions {

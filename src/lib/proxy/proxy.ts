@@ -9,7 +9,7 @@ import { recordOf } from '../api/recording.ts';
 import type { WriteDown } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { type RefusedCaller, refusedCaller } from '../http-server/access.ts';
-import { openServer } from '../http-server/listen.ts';
+import { openServer } from '../http-server/local-server.ts';
 import {
   proxyExchange,
   type ProxiedExchange,

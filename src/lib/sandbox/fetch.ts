@@ -1,6 +1,6 @@
 /** Request and Response on one side, plain data on the other. */
 import { readStream } from '../http-server/body.ts';
-import type { EventSink } from '../http-server/server-events.ts';
+import type { EventSink } from '../http-server/server-event-writer.ts';
 import { CREDENTIAL_HEADERS, type SandboxAnswer, type SandboxRequest } from './http/call.ts';
 
 /** Bodies over this many bytes are not read (partner-api.md#requests-and-responses). */

@@ -4,7 +4,7 @@ import { count, duration } from '../../../lib/cli/flags.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { SandboxCommand } from '../../../lib/cli/admin-command.ts';
 import { usage } from '../../../lib/failure.ts';
-import { FAULT_KINDS } from '../../../lib/sandbox/state/fault-injection.ts';
+import { FAULT_KINDS } from '../../../lib/contract/faults.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxFaultsAdd extends SandboxCommand<typeof SandboxFaultsAdd> {

@@ -170,7 +170,7 @@ export interface LoginRequest {
   mayAsk: boolean;
 }
 
-export interface Credential {
+export interface EnteredCredential {
   environment: Environment;
   mode: Profile['mode'];
   clientId: string | null;
@@ -178,7 +178,11 @@ export interface Credential {
 }
 
 /** @throws Failure `usage` naming the flag, where something is missing and nobody may be asked */
-async function gatherCredential(context: Context, request: LoginRequest, provider: Provider): Promise<Credential> {
+async function gatherCredential(
+  context: Context,
+  request: LoginRequest,
+  provider: Provider,
+): Promise<EnteredCredential> {
   const variables = readVariables(context.env);
   const environment = await environmentFor(context, request, provider, variables);
   const { localClient } = provider;
@@ -204,7 +208,7 @@ async function profileOf(
   context: Context,
   request: LoginRequest,
   provider: Provider,
-  { environment, mode, clientId, secret }: Credential,
+  { environment, mode, clientId, secret }: EnteredCredential,
 ): Promise<Profile> {
   const variables = readVariables(context.env);
   const base = await baseFor(context, request, provider, environment, variables);

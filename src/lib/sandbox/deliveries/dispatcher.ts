@@ -4,7 +4,8 @@
  */
 import { createHmac } from 'node:crypto';
 import type { ScheduledStep } from '../state/clock.ts';
-import type { Fault, FaultKind } from '../state/fault-injection.ts';
+import type { FaultKind } from '../../contract/faults.ts';
+import type { Fault } from '../state/fault-injection.ts';
 import { type DeliveryKept, type EndpointKept, EVENT_LIFE_MS } from '../state/objects.ts';
 import { flush, type SandboxState, save } from '../state/state.ts';
 import {

@@ -1,6 +1,6 @@
 /** One request to the sandbox and its answer as plain data, whether it came through `fetch` or a port. */
 import type { Scope } from '../../contract/scopes.ts';
-import type { EventSink } from '../../http-server/server-events.ts';
+import type { EventSink } from '../../http-server/server-event-writer.ts';
 
 /** A sandbox holds three projects, each with credentials and records of its own (sandbox.md#start-up). */
 export type ProjectName = 'local' | 'launch' | 'scale';

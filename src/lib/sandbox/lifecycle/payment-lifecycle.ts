@@ -2,7 +2,7 @@
 import { changes, emit, paymentData } from '../deliveries/emitted-events.ts';
 import type { ProjectName } from '../http/call.ts';
 import type { ScheduledStep } from '../state/clock.ts';
-import type { FaultKind } from '../state/fault-injection.ts';
+import type { FaultKind } from '../../contract/faults.ts';
 import type { Metadata, PaymentKept, PaymentLinkKept, PaymentObject } from '../state/objects.ts';
 import { newId, type SandboxState, save, stamp } from '../state/state.ts';
 

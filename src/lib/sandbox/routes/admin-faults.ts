@@ -2,7 +2,8 @@
 import * as z from 'zod/mini';
 import { cutPage, readPageQuery } from '../state/cursors.ts';
 import { empty, json, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
-import { FAULT_KINDS, type Fault, type FaultKind, type FaultMatch } from '../state/fault-injection.ts';
+import { FAULT_KINDS, type FaultKind } from '../../contract/faults.ts';
+import type { Fault, FaultMatch } from '../state/fault-injection.ts';
 import { at, integerType, validate, oneOf, described, textType, within, type Field } from '../http/fields.ts';
 import { refuse } from '../http/refusal.ts';
 import type { SandboxRoute } from '../requests/router.ts';

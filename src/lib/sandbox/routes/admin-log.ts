@@ -1,7 +1,7 @@
 /** The request log, as pages, as lines, and as a stream of server-sent events (sandbox.md#admin-routes, sandbox.md#request-log-and-stream). */
 import { isoSeconds } from '../../contract/time.ts';
 import { isLocalCaller } from '../../http-server/access.ts';
-import { type EventSink, ServerEventWriter } from '../../http-server/server-events.ts';
+import { type EventSink, ServerEventWriter } from '../../http-server/server-event-writer.ts';
 import { cutPage, readPageQuery } from '../state/cursors.ts';
 import { json, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
 import { refuse } from '../http/refusal.ts';

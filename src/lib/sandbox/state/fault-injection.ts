@@ -1,30 +1,10 @@
 /** Fault injection (sandbox.md#fault-injection): holds the faults that the user added; of those that match, the oldest applies. */
+import type { FaultKind } from '../../contract/faults.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type SandboxAnswer, type SandboxCall, DROPPED, type Outgoing } from '../http/call.ts';
 import { Refusal, refusalAnswer } from '../http/refusal.ts';
 import { challenge } from '../token/authenticator.ts';
 import type { IdPrefix } from './identifiers.ts';
-
-export const FAULT_KINDS = [
-  'error',
-  'latency',
-  'drop_before',
-  'drop_after',
-  'html',
-  'bad_json',
-  'token_expired',
-  'rotate_keys',
-  'payment_fail',
-  'webhook_fail',
-  'webhook_duplicate',
-  'webhook_reorder',
-  'webhook_delay',
-  'webhook_bad_signature',
-  'webhook_stale',
-  'webhook_body_only',
-] as const;
-
-export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface FaultMatch {
   method?: string;

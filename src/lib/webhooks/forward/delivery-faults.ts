@@ -3,8 +3,12 @@
  * may do too (webhooks.md#delivery). No delivery is lost.
  */
 import { createHash } from 'node:crypto';
+import type { ListenerFault } from '../../contract/faults.ts';
 import { parseDuration } from '../../contract/time.ts';
 import { type Failure, usage } from '../../failure.ts';
+
+/** Faults given as a share of the deliveries. */
+const SHARES = ['duplicate', 'reorder', 'drop'] as const satisfies readonly ListenerFault[];
 
 /** How often each fault is injected, as shares from 0 to 1. */
 export interface DeliveryFaultSettings {
@@ -33,17 +37,20 @@ export function parseDeliveryFaults(text: string): DeliveryFaultSettings {
   for (const piece of text.split(',')) {
     const [name = '', value = ''] = piece.split('=').map((part) => part.trim());
     if (name === 'delay') settings.delayMs = duration(value);
-    else if (name === 'duplicate' || name === 'reorder' || name === 'drop') settings[name] = share(name, value);
-    else throw wrong(`unknown fault "${name.slice(0, 40)}"`);
+    else {
+      const fault = SHARES.find((known) => known === name);
+      if (fault === undefined) throw wrong(`unknown fault "${name.slice(0, 40)}"`);
+      settings[fault] = share(name, value);
+    }
   }
   return settings;
 }
 
 /** The settings as text: `duplicate 5%, delay up to 2000 ms`. */
 export function describeDeliveryFaults(settings: DeliveryFaultSettings): string {
-  const shares = (['duplicate', 'reorder', 'drop'] as const)
-    .filter((name) => settings[name] > 0)
-    .map((name) => `${name} ${+(settings[name] * 100).toFixed(3)}%`);
+  const shares = SHARES.filter((name) => settings[name] > 0).map(
+    (name) => `${name} ${+(settings[name] * 100).toFixed(3)}%`,
+  );
   return [...shares, ...(settings.delayMs > 0 ? [`delay up to ${settings.delayMs} ms`] : [])].join(', ');
 }
 

@@ -12,7 +12,7 @@ import {
   verify,
 } from '../../contract/signature.ts';
 import { type BodyFailure, createBodyReader } from '../../http-server/body.ts';
-import { openServer } from '../../http-server/listen.ts';
+import { openServer } from '../../http-server/local-server.ts';
 
 /** A delivery as it came in. */
 export interface Incoming {
