@@ -68,7 +68,7 @@ test('mistakes on the command line are usage, with a way on', async () => {
   const rows: [argv: string[], says: RegExp][] = [
     [['nothing-like-it'], /there is no command "nothing-like-it"/],
     [['shwo'], /did you mean: credicorp show/],
-    [['show', 'extra', '--document', '1'], /there is an argument too many/],
+    [['show', 'extra', '--document', '1'], /too many arguments/],
     [['show'], /document/],
     [['show', '--document'], /--document expects a value/],
     [['show', '--document', '1', '--docment', '2'], /unknown flag --docment/],

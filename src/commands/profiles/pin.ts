@@ -42,7 +42,7 @@ there: a file in a repository cannot send your secret elsewhere.`;
       });
     }
     const path = writePin(this.context.cwd, pin);
-    this.note(`profile ${name} counts in this folder and below it`);
+    this.note(`profile ${name} is used in this folder and below it`);
     return object({ path, profile: name, base: pin.base ?? null, token_url: pin.tokenUrl ?? null }, { id: name });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * An answer becomes data or a `Failure`, and nothing else. What the status says counts first, then the code; the message is for
+ * Turns an answer into data or a `Failure`. The status decides first, then the code; the message is for
  * people and is never read (partner-api.md#errors).
  */
 import { isRecord, parseJson } from '../contract/json.ts';

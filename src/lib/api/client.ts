@@ -31,7 +31,7 @@ interface SendOptions {
   sleep?: RetryOptions['sleep'];
   environment: string | null;
   signal?: AbortSignal;
-  /** Gets each try with its secrets; whoever keeps it redacts. */
+  /** Receives each try with its secrets; the receiver redacts it. */
   record: WriteDown;
   onWait?: RetryOptions['onWait'];
 }
@@ -90,7 +90,7 @@ export interface Client {
   request<T = unknown>(request: ClientRequest<T>): Promise<Answer<T>>;
 }
 
-/** No single wait is longer: the user is told instead (partner-api.md#rate-limits). */
+/** No single wait is longer: the call ends and tells the user instead (partner-api.md#rate-limits). */
 const MAX_WAIT_MS = 60_000;
 
 export function createClient(options: ClientOptions): Client {
@@ -113,7 +113,7 @@ export function createClient(options: ClientOptions): Client {
 }
 
 /**
- * Sends to the token plane: without a bearer or a key, and with retries, because a grant that was lost on the way is simply asked for
+ * Sends to the token plane: without a bearer or a key, and with retries, because a token request that was lost on the way is simply sent
  * again (RFC 6749 §4.4: nothing but a token comes of it).
  */
 export function createPlainSend(options: SendOptions): Send {

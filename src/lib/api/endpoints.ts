@@ -6,7 +6,7 @@ import type * as Resources from '../contract/resources.ts';
 
 export interface Endpoint {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below `/partner/v1`; `{id}` stands for one segment. */
+  /** The path below `/partner/v1`; `{id}` is one segment. */
   path: string;
   /** What a success holds; null for an empty body. */
   holds: ResourceName | null;

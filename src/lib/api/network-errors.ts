@@ -9,7 +9,7 @@ export interface NetworkError {
   message: string;
 }
 
-/** Trouble that another try cannot cure: the request is wrong, or the other end is, or nobody listens on this machine. */
+/** Errors that a retry cannot cure: a wrong request, a wrong server, or nothing listening on this machine. */
 export const NOT_RETRIED: ReadonlySet<string> = new Set([
   'nothing_listening',
   'unknown_host',

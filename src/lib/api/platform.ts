@@ -1,9 +1,9 @@
-/** The platform's own word on how it is (partner-api.md#keyless-routes): keyless, and the worst component decides, not the banner. */
+/** Reads the status of the platform (partner-api.md#keyless-routes): without a credential, and the worst component decides, not the overall word. */
 import type { Send } from '../contract/exchange.ts';
 import { isRecord, parseJson } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
 
-/** `down`: it does not serve. Any word but `operational` counts as `degraded`. */
+/** `down`: it does not serve. Every word except `operational` is read as `degraded`. */
 export type PlatformStatus = 'operational' | 'degraded' | 'down';
 
 export interface Platform {
@@ -38,7 +38,7 @@ export async function platformStatus(
     return { status: 'down', reason: `health was answered with ${health.status}`, components: components ?? [] };
   }
   if (health.status === 404 && !(status instanceof Failure) && status.status === 404) {
-    throw new Failure('not_found', 'this host does not say how it is', {
+    throw new Failure('not_found', 'this host does not offer its status', {
       status: 404,
       code: 'not_offered',
       next: 'is it the API? `credicorp whoami` shows the base and where it comes from',
@@ -54,7 +54,7 @@ export async function platformStatus(
   return { status: 'degraded', reason: names, components };
 }
 
-/** The banner counts as one more component; null when the document cannot be read. */
+/** The overall status is added as one more component; null when the document cannot be read. */
 function componentsOf(text: string): Platform['components'] | null {
   const document = read(text);
   if (document === null) return null;

@@ -117,7 +117,7 @@ const CAUTION = 0.98;
 /** For the same reason up to this many tokens of a burst stay unused; a bucket of one has none to spare. */
 const MOST_SLACK = 2;
 
-/** A token bucket on our side of the wire, filled a little slower and kept a little smaller than the server's. */
+/** The client's own token bucket, filled a little slower and a little smaller than the server's. */
 class Bucket {
   readonly #waiting: Waiting;
   #size = 0;

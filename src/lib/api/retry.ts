@@ -65,7 +65,7 @@ export interface RetryLimits {
   maxRetries: number;
   /** From the first try until the start of the last, in milliseconds. */
   totalMs: number;
-  /** The longest single wait; who is asked to wait longer stops and says so. Milliseconds. */
+  /** The longest single wait; if the server asks for a longer one, the call ends and says so. Milliseconds. */
   maxWaitMs: number;
 }
 
@@ -115,7 +115,7 @@ function waitFor(tried: Try): number {
   const { outcome, random } = tried;
   if ('status' in outcome) {
     const asked = retryAfterMs(outcome.headers, tried.now);
-    // A little more than was asked for, so that many who were told the same do not all come back at once.
+    // A little more than the server asked for, so that many clients do not all come back at once.
     if (asked !== null) return asked + Math.round(random * SPREAD_MS);
     const reset = outcome.headers['ratelimit-reset']?.trim() ?? '';
     if (outcome.status === 429 && /^\d{1,9}$/.test(reset)) return Number(reset) * 1000 + Math.round(random * SPREAD_MS);

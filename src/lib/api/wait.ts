@@ -21,7 +21,7 @@ export type Look<T> = { done: Answer<T> } | { state: string; last: unknown };
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
-/** The last look, when the time is up, gets a moment of its own. */
+/** Time for the last read, when the time is up. */
 const LEAST_LOOK_MS = 1000;
 /** The longest a timer can run. */
 const LONGEST_LOOK_MS = 2 ** 31 - 1;

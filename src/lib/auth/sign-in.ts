@@ -1,4 +1,4 @@
-/** Signing in and out: a credential is proved before it is stored, and what is forgotten is gone. */
+/** Signs in and out: a credential is proved before it is stored, and removed completely. */
 import { assertCredentialFits, environmentOfBase, environmentOfCredential } from '../contract/environments.ts';
 import type { Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';

@@ -125,7 +125,7 @@ function mistake(message: string): string {
   const said = message
     .replace(/\nSee more help with --help$/, '')
     // What stands where nothing is expected may be a secret that was pasted there.
-    .replace(/^Unexpected arguments?:[\s\S]*/, 'there is an argument too many')
+    .replace(/^Unexpected arguments?:[\s\S]*/, 'too many arguments')
     .replace(/^The following errors? occurred:\s*Missing required flag (\S+)/, '--$1 is missing')
     .replace(/^Missing required flag (\S+)/, '--$1 is missing')
     .replace(/^Missing \d+ required args?:\s*(\S+) */, (_all, name: string) => `${name.toUpperCase()} is missing: `)

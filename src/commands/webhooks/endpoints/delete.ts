@@ -22,7 +22,7 @@ export default class WebhooksEndpointsDelete extends WriteCommand<typeof Webhook
   async run(): Promise<Result> {
     const { id } = this.args;
     if ((id === undefined) === !this.flags.leftovers)
-      throw usage('say which endpoint', { param: 'id', next: 'give its id, or --leftovers' });
+      throw usage('give the id of an endpoint', { param: 'id', next: 'give its id, or --leftovers' });
     if (id !== undefined) {
       const planned = await this.planned('webhooks.delete', { id });
       if (planned) return planned;

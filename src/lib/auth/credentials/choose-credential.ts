@@ -187,7 +187,7 @@ function fromProfile(profile: Profile, keychain: VaultKind | null): Credential {
   };
 }
 
-/** `CREDICORP_KEYCHAIN` speaks for the keychain; what is kept in the plain file of the embedded sandbox stays there. */
+/** `CREDICORP_KEYCHAIN` replaces the keychain; what is stored in the plain file of the embedded sandbox stays there. */
 export function vaultOf(profile: Profile, keychain: VaultKind | null): VaultKind {
   return profile.store === 'local' ? 'local' : (keychain ?? profile.store);
 }

@@ -1,6 +1,6 @@
 /**
  * The directory pin: `.credicorp.json`, searched upwards. It holds a profile name and hosts, never a secret. It may come with a
- * repository somebody else wrote, so it is read with suspicion; what its hosts may do is decided in `credentials`.
+ * repository somebody else wrote, so it is not trusted; what its hosts may do is decided in `resolve-identity`.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -82,7 +82,7 @@ function parsePin(path: string, text: string): Pin {
   const members = new Map<string, unknown>(Object.entries(document));
   for (const name of members.keys()) {
     if (/secret|password|passphrase|api_?key|access_?token/i.test(name)) throw secretFound(path);
-    if (!MEMBERS.has(name)) throw refused(path, 'it says more than profile, base and token_url');
+    if (!MEMBERS.has(name)) throw refused(path, 'it has other members than profile, base and token_url');
   }
   const profile = textOf(path, members, 'profile');
   const base = textOf(path, members, 'base');
@@ -112,7 +112,7 @@ function urlOf(path: string, name: string, text: string, parse: (text: string) =
 }
 
 function secretFound(path: string): Failure {
-  return usage(`${path} carries a secret, and a pin never does`, {
+  return usage(`${path} contains a secret, which a pin must not`, {
     code: 'pin_refused',
     next: 'take it out, revoke it if the file was shared, and store it with: credicorp login',
   });

@@ -19,7 +19,7 @@ export interface Variables {
   webhookSecret: Variable<Secret> | null;
   base: Variable<string> | null;
   tokenUrl: Variable<string> | null;
-  /** Which vault stands in for the keychain. */
+  /** Which vault is used instead of the keychain. */
   keychain: Variable<'os' | 'file' | 'memory'> | null;
 }
 

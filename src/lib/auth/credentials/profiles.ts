@@ -107,7 +107,7 @@ export function withActive(config: Config, name: string): Config {
   return { ...config, active: name };
 }
 
-/** The failure for a name nobody has; says which names there are. */
+/** The failure for an unknown name; lists the known ones. */
 export function unknownProfile(config: Config, name: string, because: string): Failure {
   const names = config.profiles.map((profile) => profile.name).join(', ');
   return usage(`${because} ${isSimpleName(name) ? name : 'of that name'}`, {

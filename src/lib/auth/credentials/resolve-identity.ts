@@ -55,8 +55,8 @@ export function resolveIdentity(sources: Sources): Identity {
 }
 
 /**
- * What is left of the environment when the profile was named by a flag, which comes first: whoever types `--profile` means that
- * account on its host. Only a secret for this very client (a pipeline's, say) still counts.
+ * The variables that are still used when the profile is given by a flag, which comes first: `--profile` means that
+ * account on its host. Only a secret for the same client (set in a pipeline, for example) is still used.
  */
 function behindFlag(variables: Variables, { flags }: Sources, profile: Profile): Variables {
   const { clientId } = variables;
@@ -121,8 +121,8 @@ function chooseScopes(
 }
 
 /**
- * Where the token rests. A profile's stays with its secret. One minted from environment variables alone is kept in memory, unless it
- * is the embedded sandbox's: a keychain nobody asked for must not make a pipeline wait.
+ * Where the token is stored. A profile's token stays with its secret. One minted from environment variables alone is kept in memory, unless it
+ * is the embedded sandbox's: a pipeline must not wait for a keychain that it did not ask for.
  */
 function chooseVault(
   credential: Credential,
@@ -239,7 +239,7 @@ function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
   return { value: own, source: { from: 'profile', name: profile.value.name } };
 }
 
-/** A pin's hosts belong to its profile: whoever chose a profile by flag, or another by variable, left them behind. */
+/** A pin's hosts belong to its profile: they are not used when a flag, or a variable, chooses another profile. */
 function pinThatCounts({ sources: { pin }, profile }: Known): Pin | null {
   if (profile?.source.from === 'flag') return null;
   return pin?.profile === undefined || pin.profile === profile?.value.name ? pin : null;

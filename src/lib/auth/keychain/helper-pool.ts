@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 export type Helper = ChildProcessByStdio<Writable, Readable, null>;
 type Environ = Readonly<Record<string, string | undefined>>;
 
-/** It waits for its request and keeps nobody alive; whoever started it may forget it, and it ends with its starter. */
+/** It waits for its request and does not keep the program alive; it ends when the program ends. */
 export function startHelper([program, ...args]: readonly [string, ...string[]], env: Environ): Helper {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'ignore'],

@@ -1,5 +1,5 @@
 /**
- * The OS keychain at arm's length: requests go to a helper process that is killed when the keychain does not answer in time.
+ * Reads and writes the OS keychain through a helper process, which is killed when the keychain does not answer in time.
  * Secrets travel over the helper's pipes, never in arguments or environment.
  */
 import { redactText } from '../../contract/secrets.ts';
@@ -114,7 +114,7 @@ class Exchange implements KeychainAnswer {
 /** What the helper's line says; null when it is no answer. */
 function readReply(line: string): KeychainReply | null {
   try {
-    // The other end of the pipe is our own program: beyond this, its word is taken.
+    // The other end of the pipe is our own program: nothing beyond this is checked.
     const reply = JSON.parse(line) as KeychainReply | null;
     return typeof reply === 'object' ? reply : null;
   } catch {

@@ -1,5 +1,5 @@
 /**
- * The life of an access token: taken from the vault while it is good, else minted by client credentials (RFC 6749 §4.4), one process
+ * Gets an access token: from the vault while it is valid, else minted by client credentials (RFC 6749 §4.4), one process
  * at a time, and kept for the next. Cached per token URL, client and scopes (partner-api.md#oauth-tokens).
  */
 import { createHash } from 'node:crypto';
@@ -38,7 +38,7 @@ export interface TokenSource {
   prefetch(): void;
 }
 
-/** Two waits at most: whoever finds the third mint of others useless too mints for itself. */
+/** Waits for other processes at most twice, then mints without the lock. */
 const ROUNDS = 3;
 /** A holder of the lock that lives needs a discovery and a mint; longer than this nobody waits for it. */
 const PATIENCE_MS = 20_000;
@@ -146,7 +146,7 @@ class Holder {
     }
   }
 
-  /** False when it could not be kept: then each process has to mint for itself, which is slow and not wrong. */
+  /** False when the token could not be stored: then each process mints its own, which is slower but correct. */
   async #store(entry: TokenEntry): Promise<boolean> {
     const { identity, vault, notice } = this.#options;
     try {
@@ -223,7 +223,7 @@ export function writeEntry(entry: TokenEntry): string {
   return JSON.stringify(entry);
 }
 
-/** Reads what `writeEntry` wrote; anything else counts as nothing. */
+/** Reads what `writeEntry` wrote; anything else is treated as absent. */
 function readEntry(text: string | null): TokenEntry | null {
   if (text === null) return null;
   let value: unknown;

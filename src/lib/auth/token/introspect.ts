@@ -1,4 +1,4 @@
-/** What is known of a token: asked of the server (RFC 7662, partner-api.md#oauth-tokens), or decoded here without a check. */
+/** Reads a token: by introspection at the server (RFC 7662, partner-api.md#oauth-tokens), or by decoding it here without verification. */
 import type { Send } from '../../contract/exchange.ts';
 import { isRecord, parseJson } from '../../contract/json.ts';
 import { Failure, usage } from '../../failure.ts';
@@ -39,7 +39,7 @@ export async function introspect(
   if (answer.status < 200 || answer.status > 299) throw tokenFailure(answer, url, [secret, token]);
   const body = read(answer.text);
   if (body !== null && typeof body['active'] === 'boolean') return { ...body, active: body['active'] };
-  throw new Failure('unavailable', `${new URL(url).host} answered, but not about a token`, {
+  throw new Failure('unavailable', `${new URL(url).host} did not answer with an introspection result`, {
     status: answer.status,
     code: 'no_introspection_in_answer',
     next: 'check the base URL with credicorp whoami',

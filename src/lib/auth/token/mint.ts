@@ -263,7 +263,7 @@ export function readTokenAnswer(answer: HttpAnswer, url: string, known: readonly
   const token = body?.['access_token'];
   // A bearer goes into a header: visible ASCII without spaces (RFC 6750 §2.1, a little wider).
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
-    throw new Failure('unavailable', `${hostOf(url)} answered, but not with a token`, {
+    throw new Failure('unavailable', `${hostOf(url)} did not answer with a token`, {
       ...factsOf(answer),
       code: 'no_token_in_answer',
       next: 'check the token URL with credicorp whoami; a proxy or sign-in page may stand in between',

@@ -1,5 +1,5 @@
 /**
- * Is this token genuine, and for us? Checked on this machine against the server's published keys (RFC 7517, RFC 7519). ES256 and
+ * Verifies an access token on this machine against the server's published keys (RFC 7517, RFC 7519). ES256 and
  * RS256 only; `none` and every HS* are refused (partner-api.md#oauth-tokens). Loads `jose`, so only who verifies pays for it.
  */
 import {

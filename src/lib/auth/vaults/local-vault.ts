@@ -31,7 +31,7 @@ export function localVault(path: string): Vault {
     get: async (account) => read(path).get(account) ?? null,
     async set(account, secret) {
       if (/\/(?:client_secret|secret_key)$/.test(account) && !isLocalCredential(secret)) {
-        throw new Failure('bug', 'a secret was about to be stored in the clear', { code: 'plain_secret' });
+        throw new Failure('bug', 'a secret must not be stored in the clear', { code: 'plain_secret' });
       }
       await change((secrets) => secrets.set(account, secret));
     },
@@ -45,7 +45,7 @@ export function localVault(path: string): Vault {
   };
 }
 
-/** A damaged file counts as an empty one, and is set aside before the first write. */
+/** A damaged file is treated as empty, and is set aside before the first write. */
 function read(path: string): Map<string, string> {
   const secrets = new Map<string, string>();
   const text = readPrivate(path);

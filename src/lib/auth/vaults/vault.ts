@@ -1,5 +1,5 @@
 /**
- * Where secrets rest: the OS keychain, an encrypted file, the plain file of the embedded sandbox's public credentials, or memory.
+ * Where secrets are stored: the OS keychain, an encrypted file, the plain file of the embedded sandbox's public credentials, or memory.
  * Accounts are `<profile>/client_secret`, `<profile>/secret_key`, `<profile>/access_token`, `<profile>/webhook/<endpoint id>`.
  */
 import type { VaultKind } from '../credentials/client-identity.ts';

@@ -1,5 +1,5 @@
 /**
- * The door. It stands on a loopback port and answers one unguessable path only; everything else is 404 without a hint, because
+ * The receiver: listens on a loopback port and answers one unguessable path only; everything else is 404 without a hint, because
  * a tunnel may show it to the world. Bodies are raw, bounded in size and time, and verified before anything else looks at them.
  */
 import { timingSafeEqual } from 'node:crypto';
@@ -32,7 +32,7 @@ export interface ReceiverOptions {
   path: string;
   /** The endpoint's live secrets, asked anew for each delivery: they change while a secret is rotated. */
   secrets: () => readonly string[];
-  /** Deliveries wait for this before they are judged: an endpoint may be called before its secret is known here. */
+  /** Deliveries wait for this before they are verified: an endpoint may be called before its secret is known here. */
   known?: Promise<void>;
   /** A signature matched no secret: looks whether there is a newer one. Resolves to true when there is. */
   renew?: () => Promise<boolean>;
@@ -42,7 +42,7 @@ export interface ReceiverOptions {
   now: () => number;
   /** Seconds. Default 300. */
   tolerance?: number;
-  /** Takes deliveries without looking at their signature. Never set it on live. */
+  /** Accepts deliveries without checking their signature. Never set it on live. */
   skipVerify?: boolean;
   /** Handles a genuine delivery; resolves to the status its sender gets. A throw is answered 503. */
   onDelivery: (incoming: Incoming, verdict: SignatureVerdict | null) => Promise<number>;
@@ -123,7 +123,7 @@ function createHandler(
       await options.known;
       answer(response, await admit(options, request, body, judge), server);
     } catch {
-      // Not stored, so not acknowledged: the sender comes again. Details went to whoever threw.
+      // Not stored, so not acknowledged: the sender comes again. The details are reported where the error was thrown.
       answer(response, 503, server);
     } finally {
       release();
@@ -183,7 +183,7 @@ function createJudge(options: ReceiverOptions, limits: ReceiverLimits): Judge {
 
 function answer(response: ServerResponse, status: number, server: Server): void {
   if (response.headersSent || response.destroyed) return;
-  // Once the door is closed, a connection that is kept alive would keep it from shutting.
+  // Once closing has begun, a connection that is kept alive would keep the server from closing.
   const last = server.listening ? {} : { connection: 'close' };
   response.writeHead(status, { 'content-length': 0, ...last }).end();
 }

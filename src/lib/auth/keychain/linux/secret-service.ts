@@ -1,5 +1,5 @@
 /**
- * Is there a keyring, and is it open? Asked of the freedesktop secret service directly, because the keychain library cannot tell: for
+ * Asks the freedesktop secret service whether there is a keyring and whether it is unlocked. Asked directly, because the keychain library cannot tell: for
  * a locked keyring it answers "nothing stored", or crashes when asked for a list.
  */
 import { existsSync } from 'node:fs';
