@@ -1,9 +1,9 @@
-import { detach } from '../../lib/cli/sandbox/background-sandbox.ts';
+import { startInBackground } from '../../lib/cli/sandbox/background-sandbox.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { usage } from '../../lib/failure.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
-import { holdSandboxLock, surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
+import { holdSandboxLock, confirmedSandbox } from '../../lib/cli/sandbox/running-sandbox.ts';
 import { SANDBOX_FLAGS } from '../../lib/cli/sandbox/start-sandbox.ts';
 import {
   type Ready,
@@ -42,7 +42,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
       const ready = await withSpinner(
         this.context,
         'starting the sandbox',
-        detach(this.context, words, this.flags['ready-file']),
+        startInBackground(this.context, words, this.flags['ready-file']),
       );
       return ready === 'already' ? this.already() : object(ready, { id: null });
     }
@@ -57,7 +57,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
   }
 
   private async already(): Promise<Result> {
-    const running = await surelyRunning(this.context);
+    const running = await confirmedSandbox(this.context);
     if (running === null)
       throw usage('another sandbox is starting or stopping right now', { next: 'try again in a moment' });
     if (running.provider !== (this.flags.provider ?? 'credicorp'))

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
+import { confirmedSandbox } from '../../lib/cli/sandbox/running-sandbox.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
@@ -10,7 +10,7 @@ export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
   static override recorded: Recording[] = [{ stage: 'start' }];
 
   async run(): Promise<Result> {
-    const running = await surelyRunning(this.context);
+    const running = await confirmedSandbox(this.context);
     return object(
       running ? { running: true, ...running } : { running: false, pid: null, base_url: null, started_at: null },
     );

@@ -2,7 +2,7 @@ import { usage } from '../../lib/failure.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { withSpinner } from '../../lib/cli/output/status-line.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { runningSandbox, surelyRunning } from '../../lib/cli/sandbox/running-sandbox.ts';
+import { runningSandbox, confirmedSandbox } from '../../lib/cli/sandbox/running-sandbox.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
@@ -11,7 +11,7 @@ export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
   static override recorded: Recording[] = [{ stage: 'offline', after: 'profiles remove' }];
 
   async run(): Promise<Result> {
-    const running = await surelyRunning(this.context);
+    const running = await confirmedSandbox(this.context);
     if (!running) {
       this.note('no sandbox is running');
       return object({ stopped: false });

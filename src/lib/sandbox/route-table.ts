@@ -62,7 +62,7 @@ function publicRoutes(): SandboxRoute[] {
   ];
 }
 
-// What the sandbox says about itself to programs and people. Loaded when first asked for: it needs the schema library.
+// The API reference, as an OpenAPI document and as a page. Loaded when first asked for: it needs the schema library.
 
 function referenceRoutes(state: SandboxState): SandboxRoute[] {
   const { baseUrl, version } = state.settings;

@@ -107,13 +107,13 @@ function keepIn(state: SandboxState, path: string): readonly string[] {
   restore(state, file);
   state.persistence = file;
   if (state.settings.jwtAlg === 'RS256') file.put('state', 'keys', (state.keyring.current(), state.keyring.save()));
-  const went = isNew ? [] : ownStory(state, asked);
+  const overridden = isNew ? [] : overriddenOptions(state, asked);
   file.flush();
-  return [...file.notices, ...went];
+  return [...file.notices, ...overridden];
 }
 
 /** What a file that was used before decides instead of the options. */
-function ownStory(state: SandboxState, asked: string): string[] {
+function overriddenOptions(state: SandboxState, asked: string): string[] {
   return [
     ...(state.seed === asked ? [] : [`using the seed of the data file: ${state.seed}`]),
     ...(state.settings.clock.start === undefined
@@ -127,7 +127,7 @@ function ownStory(state: SandboxState, asked: string): string[] {
 export interface SandboxOptions {
   /** Origin without a final slash, `http://127.0.0.1:4010`. */
   baseUrl: string;
-  /** Of the program; told by the health route. */
+  /** Of the program; the health route shows it. */
   version: string;
   /** The same seed gives the same ids and bodies (sandbox.md#determinism). */
   seed: string;

@@ -1,4 +1,4 @@
-/** Starting the sandbox in a process of its own, and waiting until it says that it is ready. */
+/** Starting the sandbox in a process of its own, and waiting until it is ready. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -9,9 +9,9 @@ import { replaceFile, makePrivateFolder } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import { STATUS } from '../explain.ts';
 
-const PATIENCE_MS = 15_000;
-/** How long the other process may take to end once it was told to. */
-const FAREWELL_MS = 3000;
+const READY_LIMIT_MS = 15_000;
+/** How long the other process may take to end after SIGTERM. */
+const STOP_LIMIT_MS = 3000;
 
 /**
  * Runs `sandbox start` with the same flags, detached, and returns what it wrote into its ready file; `already` when another one was
@@ -19,7 +19,7 @@ const FAREWELL_MS = 3000;
  * @param flags names and finished values, as parsed
  * @throws Failure: the other process's own, `unavailable` after 15 s, `interrupted`
  */
-export async function detach(
+export async function startInBackground(
   context: Context,
   flags: readonly (readonly [name: string, value: unknown])[],
   copyTo: string | undefined,
@@ -27,7 +27,11 @@ export async function detach(
   makePrivateFolder(context.paths.state);
   const readyFile = join(context.paths.state, `ready-${context.uuid()}.json`);
   const logFile = join(context.paths.state, 'sandbox.log');
-  const child = start(context, ['sandbox', 'start', ...wordsOf(flags), '--json', `--ready-file=${readyFile}`], logFile);
+  const child = start(
+    context,
+    ['sandbox', 'start', ...argumentsOf(flags), '--json', `--ready-file=${readyFile}`],
+    logFile,
+  );
   const ended = new Promise<number>((done) => {
     child.once('exit', (status) => done(status ?? STATUS.bug));
     child.once('error', () => done(STATUS.bug));
@@ -41,7 +45,7 @@ export async function detach(
     return ready;
   } catch (error) {
     child.kill('SIGTERM');
-    await Promise.race([ended, new Promise((done) => setTimeout(done, FAREWELL_MS))]);
+    await Promise.race([ended, new Promise((done) => setTimeout(done, STOP_LIMIT_MS))]);
     throw error;
   } finally {
     await rm(readyFile, { force: true });
@@ -76,7 +80,7 @@ function openLog(path: string): number {
 }
 
 /** Flags as words; `--background` and the ready file are this side's business. */
-function wordsOf(flags: readonly (readonly [name: string, value: unknown])[]): string[] {
+function argumentsOf(flags: readonly (readonly [name: string, value: unknown])[]): string[] {
   return flags.flatMap(([name, value]) => {
     if (name === 'background' || name === 'ready-file' || value === undefined || value === false) return [];
     return value === true ? [`--${name}`] : [`--${name}=${String(value)}`];
@@ -91,7 +95,7 @@ async function readyOrEnded(
 ): Promise<Record<string, unknown> | 'already'> {
   let status: number | null = null;
   void ended.then((with_) => (status = with_));
-  for (let waited = 0; waited < PATIENCE_MS; waited += 25) {
+  for (let waited = 0; waited < READY_LIMIT_MS; waited += 25) {
     const ready = parsed(await readFile(file, 'utf8').catch(() => ''));
     if (ready && !signal.aborted) return ready;
     if (status === 0) return 'already';
@@ -99,7 +103,7 @@ async function readyOrEnded(
     if (signal.aborted) throw new Failure('interrupted', 'stopped while the sandbox was starting');
     await new Promise((done) => setTimeout(done, 25));
   }
-  throw new Failure('unavailable', `the sandbox was not ready after ${PATIENCE_MS / 1000} s`, {
+  throw new Failure('unavailable', `the sandbox was not ready after ${READY_LIMIT_MS / 1000} s`, {
     next: `see its log: ${log}`,
   });
 }
@@ -113,10 +117,10 @@ async function failureOf(log: string, status: number): Promise<Failure> {
   if (!isRecord(error)) {
     return new Failure(kind, 'the sandbox ended while it was starting', { next: `see its log: ${log}` });
   }
-  const said = (name: string): string | undefined => (typeof error[name] === 'string' ? error[name] : undefined);
-  const facts = { code: said('code'), param: said('param'), next: said('next') };
+  const textOf = (name: string): string | undefined => (typeof error[name] === 'string' ? error[name] : undefined);
+  const facts = { code: textOf('code'), param: textOf('param'), next: textOf('next') };
   const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as FailureFacts;
-  return new Failure(kind, said('message') ?? 'the sandbox ended while it was starting', known);
+  return new Failure(kind, textOf('message') ?? 'the sandbox ended while it was starting', known);
 }
 
 function parsed(text: string): Record<string, unknown> | null {

@@ -1,4 +1,4 @@
-/** The note a running embedded sandbox leaves in the state folder, so that the next command finds it. */
+/** The run file: a running sandbox writes its process and address into the state folder, so that other commands find it. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../contract/json.ts';
@@ -15,29 +15,31 @@ export interface RunningSandbox {
 }
 
 /**
- * The sandbox that says it runs, or null. A note of a process that is gone does not count. Cheap, and good enough to look for a
- * base; whoever is about to end a process asks `surelyRunning`.
+ * The sandbox of the run file, or null when its process is gone. Cheap, and good enough to look for a
+ * base; whoever is about to end a process asks `confirmedSandbox`.
  */
 export async function runningSandbox(
   context: Pick<Context, 'paths' | 'signalProcess'>,
 ): Promise<RunningSandbox | null> {
-  const text = await readFile(noteFile(context), 'utf8').catch(() => null);
+  const text = await readFile(runFile(context), 'utf8').catch(() => null);
   if (text === null) return null;
-  const found = readNote(text);
+  const found = readRunFile(text);
   return found && context.signalProcess(found.pid, 0) ? found : null;
 }
 
 /**
- * The sandbox that runs beyond doubt: it holds its lock, which no other process does, whatever became of its number (a note outlives
+ * The sandbox that runs beyond doubt: it holds its lock, which no other process does, whatever became of its number (a run file outlives
  * a killed process, a restart of the machine, a container).
  */
-export async function surelyRunning(context: Pick<Context, 'paths' | 'signalProcess'>): Promise<RunningSandbox | null> {
+export async function confirmedSandbox(
+  context: Pick<Context, 'paths' | 'signalProcess'>,
+): Promise<RunningSandbox | null> {
   const lock = await holdSandboxLock(context);
   if (typeof lock === 'function') {
     lock();
     return null;
   }
-  // Between taking the lock and leaving the note it starts to listen.
+  // Between taking the lock and writing the run file it starts to listen.
   for (let waited = 0; waited < 3000; waited += 25) {
     const found = await runningSandbox(context);
     if (found || lock === 'unusable') return found;
@@ -53,24 +55,24 @@ export async function holdSandboxLock({ paths }: Pick<Context, 'paths'>): Promis
 }
 
 /** @throws Failure `usage` when the state folder cannot be written */
-export function leaveNote(
+export function writeRunFile(
   { paths }: Pick<Context, 'paths'>,
   { pid, base_url, started_at, provider }: RunningSandbox,
 ): void {
-  writePrivate(noteFile({ paths }), `${JSON.stringify({ pid, base_url, started_at, provider })}\n`);
+  writePrivate(runFile({ paths }), `${JSON.stringify({ pid, base_url, started_at, provider })}\n`);
 }
 
-/** Removes the note if it is still this process's own. */
-export async function removeNote(context: Pick<Context, 'paths'>, pid: number): Promise<void> {
-  const text = await readFile(noteFile(context), 'utf8').catch(() => '');
-  if (readNote(text)?.pid === pid) await rm(noteFile(context), { force: true });
+/** Removes the run file if it is still this process's own. */
+export async function removeRunFile(context: Pick<Context, 'paths'>, pid: number): Promise<void> {
+  const text = await readFile(runFile(context), 'utf8').catch(() => '');
+  if (readRunFile(text)?.pid === pid) await rm(runFile(context), { force: true });
 }
 
-function noteFile(context: Pick<Context, 'paths'>): string {
+function runFile(context: Pick<Context, 'paths'>): string {
   return join(context.paths.state, 'sandbox.json');
 }
 
-function readNote(text: string): RunningSandbox | null {
+function readRunFile(text: string): RunningSandbox | null {
   try {
     const value: unknown = JSON.parse(text);
     if (!isRecord(value) || !isProcess(value['pid']) || typeof value['base_url'] !== 'string') return null;

@@ -15,7 +15,7 @@ import type { ReservedCompany } from '../../sandbox/state/objects.ts';
 import type { Context } from '../context.ts';
 import { count } from '../flags.ts';
 import { note } from '../output/write.ts';
-import { leaveNote, removeNote } from './running-sandbox.ts';
+import { writeRunFile, removeRunFile } from './running-sandbox.ts';
 
 export interface SandboxFlags {
   port?: number | undefined;
@@ -122,14 +122,14 @@ export async function startSandbox(
         if (!(error instanceof Failure)) throw error;
         note(context, `warning: ${error.message}; ${error.facts.next ?? ''}`);
       } finally {
-        // Last: whoever waits for the end looks at the note (a process without a parent that reaps it never seems to end).
-        await removeNote(context, context.pid);
+        // Last: whoever waits for the end looks at the run file (a process without a parent that reaps it never seems to end).
+        await removeRunFile(context, context.pid);
       }
     },
   };
 }
 
-/** Leaves word for the other commands: the note, the profile `local`, the ready file. */
+/** Tells the other commands: writes the run file, the profile `local`, the ready file. */
 export async function sandboxReady(
   context: Context,
   server: StartedSandbox,
@@ -151,7 +151,7 @@ export async function sandboxReady(
     started_at: new Date(context.now()).toISOString(),
   };
   try {
-    leaveNote(context, { ...ready, provider });
+    writeRunFile(context, { ...ready, provider });
     await updateConfig(context.paths.config, (config) =>
       withProfile(config, { ...findProfile(config, name), ...profile, name }),
     );
@@ -164,8 +164,8 @@ export async function sandboxReady(
 }
 
 /** The ready line for a terminal. */
-export function readyLine(moment: unknown): string {
-  const ready = moment as Ready;
+export function readyLine(line: unknown): string {
+  const ready = line as Ready;
   const next =
     ready.secret_key === null
       ? 'credicorp api POST /v1/partner/payments --profile acountpay-local --merchant test_merchant_success …'

@@ -46,7 +46,7 @@ const DURING: ReadonlySet<FaultKind> = new Set([
   'webhook_body_only',
 ]);
 /** A secret that belongs to no endpoint. */
-const NOBODYS_KEY = 'whsec_belongs_to_nobody';
+const FORGED_KEY = 'whsec_belongs_to_nobody';
 /** Seconds a stale signature lies in the past. */
 const STALE_SECONDS = 600;
 
@@ -133,7 +133,7 @@ async function attempt(
   const at = state.clock.now();
   const startedAt = state.settings.now();
   const t = Math.floor(startedAt / 1000) - (fault?.kind === 'webhook_stale' ? STALE_SECONDS : 0);
-  const secrets = fault?.kind === 'webhook_bad_signature' ? [NOBODYS_KEY] : endpointSecrets(state, endpoint);
+  const secrets = fault?.kind === 'webhook_bad_signature' ? [FORGED_KEY] : endpointSecrets(state, endpoint);
   const headers = attemptHeaders(state, delivery, secrets, t);
   if (fault?.kind === 'webhook_body_only') headers['Credicorp-Signature'] = signBodyOnly(secrets, t, delivery.body);
   const number = delivery.resource.attempts.length + 1;

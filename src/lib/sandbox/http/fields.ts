@@ -167,7 +167,7 @@ export function validateRanges(body: unknown, fields: readonly Field[], more: re
   refuseAll([...details, ...more]);
 }
 
-/** Query parameters, each at its first value, judged like a body. @throws Refusal 400 */
+/** Query parameters, each at its first value, checked like a body. @throws Refusal 400 */
 export function validateQuery(search: URLSearchParams, fields: readonly Field[]): void {
   validateTypes(Object.fromEntries(fields.map(({ path }) => [path, search.get(path)])), fields);
 }

@@ -37,7 +37,7 @@ export function refusalAnswer(call: SandboxCall, error: unknown): SandboxAnswer 
   const { param, details, status, headers } = known.facts;
   call.errorCode = known.code;
   call.errorParam = param ?? null;
-  const told = problem(known.code, {
+  const envelope = problem(known.code, {
     message: known.message,
     requestId: call.requestId,
     environment: 'sandbox',
@@ -45,6 +45,6 @@ export function refusalAnswer(call: SandboxCall, error: unknown): SandboxAnswer 
     ...(details === undefined ? {} : { details }),
     ...(status === undefined ? {} : { status }),
   });
-  call.errorType = told.body.error.type;
-  return json(told.status, told.body, headers);
+  call.errorType = envelope.body.error.type;
+  return json(envelope.status, envelope.body, headers);
 }

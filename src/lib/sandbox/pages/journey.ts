@@ -53,7 +53,7 @@ function moves(state: SandboxState, { resource: { status } }: ApplicationKept): 
   return status === 'submitted' || status === 'in_review' || (status === 'created' && state.settings.autoSubmit);
 }
 
-const SAID: Readonly<Record<string, string>> = {
+const STATUS_TEXT: Readonly<Record<string, string>> = {
   created: 'Waiting for you',
   submitted: 'Sent to Credicorp',
   in_review: 'In review',
@@ -80,7 +80,7 @@ function summary({ resource }: ApplicationKept): Markup {
     ['Amount', formatPounds(resource.amount_pence)],
     ['Term', `${resource.term_months} months`],
     ['Purpose', resource.purpose?.replaceAll('_', ' ') ?? 'not given'],
-    ['Status', SAID[resource.status] ?? resource.status],
+    ['Status', STATUS_TEXT[resource.status] ?? resource.status],
   ]);
 }
 

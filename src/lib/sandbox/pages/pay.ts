@@ -46,7 +46,7 @@ function failureCode({ request }: SandboxCall): string {
   return /^[a-z0-9_]{1,64}$/.test(code) ? code : 'insufficient_funds';
 }
 
-const SAID: Readonly<Record<string, string>> = {
+const STATUS_TEXT: Readonly<Record<string, string>> = {
   open: 'Waiting for payment',
   paid: 'Paid. Thank you.',
   expired: 'Expired. It can no longer be paid.',
@@ -63,7 +63,7 @@ function show(state: SandboxState, status: number, kept: PaymentLinkKept): Sandb
         ['Payee', 'Credicorp sandbox'],
         ['Amount', formatPounds(resource.amount)],
         ['Reference', resource.reference],
-        ['Status', SAID[resource.status] ?? resource.status],
+        ['Status', STATUS_TEXT[resource.status] ?? resource.status],
         ...lastTry(state, kept),
       ])}
       ${resource.status === 'open' ? buttons(kept.token) : []}`,

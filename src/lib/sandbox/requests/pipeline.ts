@@ -1,6 +1,6 @@
 /**
  * What every request goes through, in the order of partner-api.md#requests-and-responses: route, credential, rate limit, scope, idempotency, JSON syntax,
- * then the handler, which judges fields and state. Refusals become envelopes here, and every answer gets its request-id headers.
+ * then the handler, which checks fields and state. Refusals become envelopes here, and every answer gets its request-id headers.
  */
 import { isUtf8 } from 'node:buffer';
 import { problem } from '../../contract/problem.ts';
@@ -31,8 +31,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const found = routes.find(request.method, request.path);
     const call = openCall(state, request, found);
     return andThen(answer(parts, call, found), (given) => {
-      const trouble = flush(state);
-      const outgoing = trouble === null ? given : refusalAnswer(call, unwritten(trouble));
+      const writeError = flush(state);
+      const outgoing = writeError === null ? given : refusalAnswer(call, unwritten(writeError));
       if (outgoing !== DROPPED) finishHeaders(state, call, outgoing);
       const isAdmin = 'route' in found && found.route?.plane === 'admin';
       if (!isAdmin) parts.log.write(call, outgoing, startedAt);
@@ -217,8 +217,8 @@ function refuseForeignForm(state: SandboxState, call: SandboxCall): void {
 }
 
 /** Nothing is acknowledged that is not on disk (sandbox.md#persistence). */
-function unwritten(trouble: string): Refusal {
-  return refuse('service_unavailable', `The data file of the sandbox could not be written: ${trouble}.`);
+function unwritten(writeError: string): Refusal {
+  return refuse('service_unavailable', `The data file of the sandbox could not be written: ${writeError}.`);
 }
 
 function lacking(scope: string): Refusal {

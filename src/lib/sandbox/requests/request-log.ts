@@ -23,61 +23,61 @@ export interface RequestLog {
   write(call: SandboxCall, outgoing: Outgoing, startedAt: number): void;
   writeAttempt(attempt: Attempted): void;
   /** Oldest first. */
-  entries(): readonly LoggedExchange[];
+  entries(): readonly LoggedRequest[];
   /** Publishes a message to the subscribers. */
-  say(kind: LogMessageKind, text: () => string): void;
+  publish(kind: LogMessageKind, text: () => string): void;
   /** Messages that are still kept, oldest first. */
   messages(): readonly LogMessage[];
   /** The number of the last message. */
   last(): number;
   /** Identifies this log: another one begins its numbers again. */
   readonly instance: string;
-  /** Told of each message as it is published, and null at the end; returns the way to stop. */
-  watch(hear: (message: LogMessage | null) => void): () => void;
+  /** Calls back with each message as it is published, and null at the end; returns the way to stop. */
+  subscribe(onMessage: (message: LogMessage | null) => void): () => void;
   clear(): void;
   /** Ends all subscriptions. */
   close(): void;
 }
 
 export function createRequestLog(state: SandboxState, record: WriteDown | undefined): RequestLog {
-  const entries = new Ring<LoggedExchange>(RING);
+  const entries = new Ring<LoggedRequest>(RING);
   const feed = new Ring<LogMessage>(RING);
-  const listeners = new Set<(message: LogMessage | null) => void>();
+  const subscribers = new Set<(message: LogMessage | null) => void>();
   let seq = 0;
   state.watchers.add({
-    event: ({ resource }) => say('webhook_event', () => redactText(JSON.stringify(resource))),
+    event: ({ resource }) => publish('webhook_event', () => redactText(JSON.stringify(resource))),
     delivery: ({ resource }) => {
       const text = JSON.stringify(resource);
-      say('delivery', () => redactText(text));
+      publish('delivery', () => redactText(text));
     },
   });
-  const publish = (message: LogMessage): void => {
+  const deliver = (message: LogMessage): void => {
     feed.push(message);
-    for (const hear of listeners) hear(message);
+    for (const onMessage of subscribers) onMessage(message);
   };
-  const say = (kind: LogMessageKind, text: () => string): void => publish({ id: ++seq, kind, text });
+  const publish = (kind: LogMessageKind, text: () => string): void => deliver({ id: ++seq, kind, text });
   return {
-    say,
+    publish,
     write(call, outgoing, startedAt) {
       const durationMs = Math.max(0, Math.round(state.settings.now() - startedAt));
-      const entry = new LoggedExchange(call, outgoing, { seq: ++seq, at: state.clock.now(), durationMs });
+      const entry = new LoggedRequest(call, outgoing, { seq: ++seq, at: state.clock.now(), durationMs });
       entries.push(entry);
-      publish(entry);
+      deliver(entry);
       record?.(exchangeRecord(state.settings.baseUrl, entry, startedAt));
     },
     writeAttempt: (attempt) => record?.(deliveryRecord(attempt)),
     entries: () => entries.all(),
     messages: () => feed.all(),
-    watch(hear) {
-      listeners.add(hear);
-      return () => listeners.delete(hear);
+    subscribe(onMessage) {
+      subscribers.add(onMessage);
+      return () => subscribers.delete(onMessage);
     },
     last: () => seq,
-    // No two sandboxes come to stand on one port within a millisecond.
+    // Two sandboxes never start on one port within a millisecond.
     instance: state.settings.now().toString(36),
     clear: () => entries.clear(),
     close() {
-      for (const hear of listeners) hear(null);
+      for (const onMessage of subscribers) onMessage(null);
     },
   };
 }
@@ -86,7 +86,7 @@ export function createRequestLog(state: SandboxState, record: WriteDown | undefi
 class Ring<T> {
   readonly #size: number;
   #items: T[] = [];
-  /** Where the next one goes once the ring is full, and the oldest one stands. */
+  /** Where the next one goes once the ring is full, and the oldest one is. */
   #at = 0;
 
   constructor(size: number) {
@@ -152,7 +152,7 @@ export interface ExchangeFacts {
 }
 
 /** A request and its answer as kept: formatted and searched for secrets only when somebody reads the log. */
-export class LoggedExchange {
+export class LoggedRequest {
   readonly kind = 'request';
   readonly id: number;
   readonly call: SandboxCall;
@@ -239,7 +239,7 @@ function maskQuery(query: string): string {
 // Requests and delivery attempts as records of the user's journal.
 
 /** `startedAt` in real milliseconds. */
-function exchangeRecord(baseUrl: string, entry: LoggedExchange, startedAt: number): ExchangeRecord {
+function exchangeRecord(baseUrl: string, entry: LoggedRequest, startedAt: number): ExchangeRecord {
   const { call, status } = entry;
   const { method, path, query, headers } = call.request;
   return {

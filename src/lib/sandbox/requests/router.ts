@@ -1,4 +1,4 @@
-/** Which route a request is for: hono's router over one table, so that an unknown method is told from an unknown path. */
+/** Finds the route of a request: hono's router over one table, so that a wrong method (405) differs from an unknown path (404). */
 import { PatternRouter } from 'hono/router/pattern-router';
 import { partnerRoute, type Scope } from '../../contract/scopes.ts';
 import type { SandboxCall, Outgoing } from '../http/call.ts';
@@ -82,7 +82,7 @@ function allowed(methods: Methods): string {
   return [...methods.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
 }
 
-/** A segment that is not properly encoded stands for itself: it names nothing anyway. */
+/** A segment that is not properly encoded is used as it is: no object has such an id. */
 function decoded(segment: string): string {
   if (!segment.includes('%')) return segment;
   try {

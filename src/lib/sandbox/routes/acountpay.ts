@@ -90,7 +90,7 @@ function courseOf(merchant: string, mock: string | undefined): { after: number; 
   return { after: merchant === 'test_merchant_slow' ? SLOW_MS : USUAL_MS, end };
 }
 
-/** A positive number with at most two decimals, judged by its text: a double would have lost it by now. */
+/** A positive number with at most two decimals, checked in its text: a number has lost the trailing zeros. */
 function isAmount(amount: unknown): boolean {
   if (typeof amount !== 'number' && !isKeptNumber(amount)) return false;
   const text = scalarText(amount);

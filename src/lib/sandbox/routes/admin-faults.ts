@@ -65,7 +65,7 @@ function factsOf(body: unknown, kind: FaultKind): Omit<Fault, 'id' | 'remaining'
     const value = at(body, name);
     return typeof value === 'number' ? value : null;
   };
-  const word = (name: string): string | null => {
+  const string = (name: string): string | null => {
     const value = at(body, name);
     return typeof value === 'string' ? value : null;
   };
@@ -73,8 +73,8 @@ function factsOf(body: unknown, kind: FaultKind): Omit<Fault, 'id' | 'remaining'
     kind,
     match: matchOf(body),
     status: number('status') ?? (kind === 'error' ? 503 : kind === 'html' ? 502 : null),
-    code: word('code'),
-    message: word('message'),
+    code: string('code'),
+    message: string('message'),
     retry_after: number('retry_after'),
     delay_ms: number('delay_ms') ?? 0,
     probability: number('probability') ?? 1,

@@ -5,7 +5,7 @@ import { type EventSink, ServerEventWriter } from '../../http-server/server-even
 import { cutPage, readPageQuery } from '../state/cursors.ts';
 import { json, type SandboxAnswer, type SandboxCall } from '../http/call.ts';
 import { refuse } from '../http/refusal.ts';
-import type { LoggedExchange } from '../requests/request-log.ts';
+import type { LoggedRequest } from '../requests/request-log.ts';
 import type { LogMessage, RequestLog } from '../requests/request-log.ts';
 import type { SandboxRoute } from '../requests/router.ts';
 import type { SandboxState } from '../state/state.ts';
@@ -52,7 +52,7 @@ function list(state: SandboxState, log: RequestLog, call: SandboxCall): SandboxA
 }
 
 /** `method`, `path` (prefix), `status` (`4xx` or `429`), `since` (seq). @throws Refusal 400 */
-function filterOf(call: SandboxCall): (entry: LoggedExchange) => boolean {
+function filterOf(call: SandboxCall): (entry: LoggedRequest) => boolean {
   const [method, path, status] = ['method', 'path', 'status'].map((name) => call.search.get(name));
   if (status && !/^[1-5](?:xx|\d\d)$/.test(status)) {
     throw refuse('parameter_invalid', 'status must be such as 4xx or 429.', 'status');
@@ -73,7 +73,7 @@ function readSince(text: string | null | undefined): number | null {
 }
 
 /**
- * Replays what the ring still holds after `Last-Event-ID` or `since`, then goes on with what comes. The headers say whose numbers
+ * Replays what the log still keeps after `Last-Event-ID` or `since`, then goes on with what comes. The headers say whose numbers
  * these are, how far they have come and what the sandbox's clock shows, so that a reader whose connection breaks loses nothing even before the first message.
  */
 function follow(state: SandboxState, log: RequestLog, call: SandboxCall): SandboxAnswer {
@@ -97,7 +97,7 @@ function pour(log: RequestLog, since: number, sink: EventSink, closed: AbortSign
   const writer = new ServerEventWriter(sink, { beatMs: KEEP_OPEN_MS, maxBehind: MOST_BEHIND });
   writer.comment('the sandbox says what happens');
   replay(log, since, writer);
-  const stopWatching = log.watch((message) => {
+  const stopWatching = log.subscribe((message) => {
     if (message === null || !send(writer, message)) end();
   });
   const end = (): void => {

@@ -90,7 +90,7 @@ async function advance(state: SandboxState, log: RequestLog, call: SandboxCall):
   if (given.length > 1) throw refuse('parameter_invalid', 'Send one of by, seconds and to.', given[1]);
   const { from, to, fired } = await state.clock.advance((now) => targetOf(body, now));
   const answer = { now: isoSeconds(to), advanced_seconds: Math.floor((to - from) / 1000), fired };
-  log.say('clock', () => JSON.stringify(answer));
+  log.publish('clock', () => JSON.stringify(answer));
   return json(200, answer);
 }
 

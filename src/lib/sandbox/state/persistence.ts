@@ -39,7 +39,7 @@ export interface SavedRow {
 export interface DataFile extends Persistence {
   /** Every record of a kind. */
   read(kind: string): SavedRow[];
-  /** What the user should be told about the file. */
+  /** What to tell the user about the file. */
   readonly notices: readonly string[];
 }
 
@@ -153,12 +153,12 @@ function tryOpen(path: string): DatabaseSync | string {
     return db;
   } catch (error) {
     db.close();
-    return judge(path, error);
+    return explainError(path, error);
   }
 }
 
 /** SQLite's result codes (sqlite.org/rescode.html): 5 busy, 11 corrupt, 26 not a database. */
-function judge(path: string, error: unknown): string {
+function explainError(path: string, error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
   if (code === 5 || code === 6) {
     const next = 'stop the other sandbox, or name another file with --data';

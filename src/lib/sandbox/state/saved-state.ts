@@ -60,9 +60,9 @@ interface Fillable {
   add(record: Kept<{ id: string }>): unknown;
 }
 
-function fill(shelf: Fillable, rows: readonly SavedRow[]): void {
+function fill(collection: Fillable, rows: readonly SavedRow[]): void {
   const records = rows.map(({ value }) => value as Kept<{ id: string }>);
-  for (const record of records.sort((a, b) => a.n - b.n)) shelf.add(record);
+  for (const record of records.sort((a, b) => a.n - b.n)) collection.add(record);
 }
 
 function restoreAnswers(state: SandboxState, file: DataFile): void {
