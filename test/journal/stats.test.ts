@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { JOURNAL } from '../../src/lib/journal/entries.ts';
+import { exchangesOf } from '../../src/lib/journal/query.ts';
 import {
   DEFAULT_JOURNAL_LIMITS,
   readJournalLimits,
   pruneJournal,
   setJournalLimits,
-} from '../../src/lib/journal/journal-limits.ts';
-import { exchangesOf } from '../../src/lib/journal/query.ts';
-import { createJournal } from '../../src/lib/journal/record.ts';
+  createJournal,
+} from '../../src/lib/journal/record.ts';
 import { type Stats, statsOf } from '../../src/lib/journal/stats.ts';
 import { openStore, type Store } from '../../src/lib/store/store.ts';
 import { NOW, record } from './support.ts';

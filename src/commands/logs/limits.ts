@@ -1,10 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, duration } from '../../lib/cli/flags.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { usage } from '../../lib/failure.ts';
-import type { JournalLimits } from '../../lib/journal/journal-limits.ts';
-import type { Recording } from '../../lib/cli/manifest.ts';
+import type { JournalLimits } from '../../lib/journal/record.ts';
 
 const MIB = 1024 * 1024;
 
@@ -32,7 +32,7 @@ export default class LogsLimits extends BaseCommand<typeof LogsLimits> {
 
   async run(): Promise<Result> {
     const session = await this.session();
-    const { readJournalLimits, pruneJournal, setJournalLimits } = await import('../../lib/journal/journal-limits.ts');
+    const { readJournalLimits, pruneJournal, setJournalLimits } = await import('../../lib/journal/record.ts');
     const store = session.store();
     const given = this.given();
     const limits = Object.keys(given).length === 0 ? readJournalLimits(store) : setJournalLimits(store, given);
