@@ -76,5 +76,5 @@ test('nothing there is 6, and no secret is 2', async () => {
   assert.equal((await battery('127.0.0.1:9/hook', false)).status, 6);
   const said = await command({ home: home.path }, 'webhooks', 'test', '--forward', addresses[0] ?? '');
   assert.equal(said.status, 2);
-  assert.match(said.stderr, /no webhook secret is known here/);
+  assert.match(said.stderr, /no webhook secret is stored/);
 });

@@ -409,7 +409,7 @@ test('--chaos is told with the seed that repeats it', async () => {
   const app = await smallApp();
   const listener = receive(world, '--forward', app.url, '--chaos', 'duplicate=100%', '--chaos-seed', 'abc');
   assert.match(String((await listener.next('ready')).chaos), /duplicate 100%/);
-  assert.match(listener.stderr(), /chaos on purpose; the same again: --chaos-seed abc/);
+  assert.match(listener.stderr(), /faults are injected \(--chaos\); to repeat them: --chaos-seed abc/);
   await value('webhooks', 'trigger', 'payment.settled', '--quiet');
   await listener.next('forwarded');
   await listener.next('forwarded');
@@ -502,6 +502,6 @@ test('the view on a terminal is lines, not documents', async () => {
   assert.equal(listened.status, 0);
   assert.match(
     listened.stdout,
-    /^\d{4}-\d\d-\d\d, times at [+-]\d\d:\d\d\n\d\d:\d\d:\d\d ready {5}\* → kept here, forwarded nowhere\n +endpoint whend_\w+; Ctrl-C ends\n.* closed {4}0 received, 0 forwarded\n$/,
+    /^\d{4}-\d\d-\d\d, times at [+-]\d\d:\d\d\n\d\d:\d\d:\d\d ready {5}\* → kept in the inbox, not forwarded\n +endpoint whend_\w+; Ctrl-C ends\n.* closed {4}0 received, 0 forwarded\n$/,
   );
 });

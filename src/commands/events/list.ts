@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, instant } from '../../lib/cli/flags.ts';
-import { INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
+import { INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/local-inbox.ts';
 import { page, type Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 

@@ -1,12 +1,12 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { DELIVERED_COLUMNS, taken } from '../../lib/cli/webhooks/delivering.ts';
+import { DELIVERED_COLUMNS, isAccepted } from '../../lib/cli/webhooks/deliver-once.ts';
 import { duration } from '../../lib/cli/flags.ts';
-import { findDelivery, type Found, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
-import { editedBody, replayed, targetsOf } from '../../lib/cli/webhooks/replaying.ts';
+import { findDelivery, type FoundDelivery, inboxScope } from '../../lib/cli/webhooks/local-inbox.ts';
+import { editedBody, replayOnce, targetsOf } from '../../lib/cli/webhooks/deliver-once.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
-import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
+import { secretFlags, secretsToSignWith } from '../../lib/cli/webhooks/signing.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
@@ -49,17 +49,21 @@ to where they were forwarded before or to --forward.`;
     const allowed = { allowRemote: flags['allow-remote'] };
     const forward = flags.forward === undefined ? null : parseTarget(flags.forward, allowed);
     const plans = found.map((one) => ({ one, targets: forward === null ? targetsOf(one) : [forward] }));
-    const secrets = await signingSecrets(this.context, session, flags);
+    const secrets = await secretsToSignWith(this.context, session, flags);
     for (const { one, targets } of plans) yield* this.replay(one, targets, secrets);
   }
 
-  private async *replay(found: Found, targets: readonly URL[], secrets: readonly string[]): AsyncGenerator<unknown> {
+  private async *replay(
+    found: FoundDelivery,
+    targets: readonly URL[],
+    secrets: readonly string[],
+  ): AsyncGenerator<unknown> {
     const { flags, context } = this;
     const body = flags.edit ? await editedBody(context, found) : found.body;
     const timeoutMs = flags.timeout ?? 10_000;
     for (const target of targets) {
-      const sent = await replayed(context, await this.session(), found, { target, body, secrets, timeoutMs });
-      if (flags['exit-status'] && !taken(sent)) this.endWith(9);
+      const sent = await replayOnce(context, await this.session(), found, { target, body, secrets, timeoutMs });
+      if (flags['exit-status'] && !isAccepted(sent)) this.endWith(9);
       yield { id: sent.event_id, ...sent };
     }
   }

@@ -1,6 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { eventOf, findDelivery, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
+import { eventOf, findDelivery, inboxScope } from '../../lib/cli/webhooks/local-inbox.ts';
 import { humanFields } from '../../lib/cli/output/format.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { plain } from '../../lib/cli/output/terminal-text.ts';

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, duration, instant, pair } from '../../lib/cli/flags.ts';
-import { eventOf, INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/inbox.ts';
+import { eventOf, INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/local-inbox.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 

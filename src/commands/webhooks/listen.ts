@@ -1,16 +1,16 @@
 import { colourOf } from '../../lib/cli/output/terminal-text.ts';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { confirmLive } from '../../lib/cli/ask/prompt.ts';
-import { listenFlags } from '../../lib/cli/webhooks/listen-flags.ts';
-import { listenOptions, type Prepared } from '../../lib/cli/webhooks/listen-options.ts';
-import { runListener } from '../../lib/cli/webhooks/listener-run.ts';
-import { calmLines, counted } from '../../lib/cli/webhooks/moment-view.ts';
+import { listenFlags } from '../../lib/cli/webhooks/listener-options.ts';
+import { listenerOptions, type ListenerSetup } from '../../lib/cli/webhooks/listener-options.ts';
+import { runListener } from '../../lib/cli/webhooks/run-listener.ts';
+import { listenerLines, counted } from '../../lib/cli/webhooks/listener-lines.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { SessionFlags } from '../../lib/cli/session.ts';
 import type { ListenerEvent } from '../../lib/contract/listener-events.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
-type Run = (prepared: Prepared) => AsyncGenerator<ListenerEvent>;
+type Run = (prepared: ListenerSetup) => AsyncGenerator<ListenerEvent>;
 
 export default class WebhooksListen extends BaseCommand<typeof WebhooksListen> {
   static override summary = 'receive signed webhooks, verify them, and forward them to your app';
@@ -32,10 +32,10 @@ bytes and stored before it is acknowledged; your app gets it byte for byte, and 
     const { context, flags } = this;
     const leave = new AbortController();
     const session = await this.session();
-    const prepared = await listenOptions(context, session, flags, AbortSignal.any([context.signal, leave.signal]));
+    const prepared = await listenerOptions(context, session, flags, AbortSignal.any([context.signal, leave.signal]));
     const summary = 'register a webhook endpoint';
     await confirmLive(context, session.identity.environment.value, { summary, yes: flags.yes, mayAsk: this.mayAsk });
-    const beneath = {
+    const runOptions = {
       readyFile: flags['ready-file'],
       exec: flags.exec,
       ended: (status: number) => {
@@ -43,22 +43,22 @@ bytes and stored before it is acknowledged; your app gets it byte for byte, and 
         leave.abort();
       },
     };
-    const moments = await this.listener(prepared, (given) => runListener(context, given, beneath));
+    const events = await this.listener(prepared, (given) => runListener(context, given, runOptions));
     if (context.stdout.isTTY !== true || this.view.json || this.view.field !== null || this.view.quiet)
       return stream(
-        counted(moments, (line) => this.note(line)),
+        counted(events, (line) => this.note(line)),
         COLUMNS,
       );
     const paint = await colourOf(context, context.stdout, this.view.color);
-    return stream(calmLines(moments, { width: context.stdout.columns || 80, paint }), COLUMNS, String);
+    return stream(listenerLines(events, { width: context.stdout.columns || 80, paint }), COLUMNS, String);
   }
 
   /** With `--inspect` its page hears it too; without, nothing of the page is loaded. */
-  private async listener(prepared: Prepared, run: Run): Promise<AsyncGenerator<ListenerEvent>> {
+  private async listener(prepared: ListenerSetup, run: Run): Promise<AsyncGenerator<ListenerEvent>> {
     const { inspect: port } = this.flags;
     if (port === undefined) return run(prepared);
-    const { inspected } = await import('../../lib/cli/webhooks/inspecting.ts');
-    return inspected({ context: this.context, session: await this.session(), prepared, port, run });
+    const { inspectListener } = await import('../../lib/cli/webhooks/inspect-listener.ts');
+    return inspectListener({ context: this.context, session: await this.session(), prepared, port, run });
   }
 
   /** `--timeout` is the app's limit here; calls to the API keep their own. */

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { writeVariable } from '../../lib/cli/webhooks/env-file.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
 import { noSecret } from '../../lib/cli/webhooks/signing.ts';
-import { secretOf } from '../../lib/cli/webhooks/webhook-secrets.ts';
+import { webhookSecret } from '../../lib/cli/webhooks/webhook-secrets.ts';
 import { usage } from '../../lib/failure.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
@@ -30,7 +30,7 @@ export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
     const { flags } = this;
     const name = flags.name ?? 'CC_WEBHOOK_SECRET';
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw usage('this is not the name of a variable', { param: '--name' });
-    const secret = await secretOf(await this.session(), flags.endpoint);
+    const secret = await webhookSecret(await this.session(), flags.endpoint);
     if (secret === null) throw noSecret();
     if (flags.dotenv === undefined) return text(secret, { secret });
     const file = await writeVariable(this.context, flags.dotenv, name, secret);

@@ -1,10 +1,16 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { deliver, newDeliveryId, taken } from '../../lib/cli/webhooks/delivering.ts';
+import { deliver, newDeliveryId, isAccepted } from '../../lib/cli/webhooks/deliver-once.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { foreignMessage, readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/webhooks/signing.ts';
+import {
+  foreignMessage,
+  readRawBody,
+  secretFlags,
+  secretsToSignWith,
+  unixTime,
+} from '../../lib/cli/webhooks/signing.ts';
 import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
@@ -43,9 +49,9 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     ]);
     const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();
-    const secrets = await signingSecrets(context, session, flags);
-    const body = await readBody(context, this.args.body);
-    const deliveryId = flags['delivery-id'] ?? newDeliveryId(this.context);
+    const secrets = await secretsToSignWith(context, session, flags);
+    const body = await readRawBody(context, this.args.body);
+    const deliveryId = flags['delivery-id'] ?? newDeliveryId(context);
     const t = flags.at ?? Math.floor(context.now() / 1000);
     const { name, webhooks } = senderOf(context, session, flags.provider);
     const message =
@@ -53,7 +59,7 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
         ? signedMessage({ body, secrets, t, deliveryId })
         : foreignMessage(webhooks, { body, secrets, t });
     const sent = await deliver(context, session, { target, message, deliveryId, timeoutMs: flags.timeout ?? 10_000 });
-    if (flags['exit-status'] && !taken(sent)) this.endWith(9);
+    if (flags['exit-status'] && !isAccepted(sent)) this.endWith(9);
     return object(sent, { id: sent.delivery_id });
   }
 }

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { type Result, text } from '../../lib/cli/result.ts';
-import { readBody, secretFlags, signingSecrets, unixTime } from '../../lib/cli/webhooks/signing.ts';
+import { readRawBody, secretFlags, secretsToSignWith, unixTime } from '../../lib/cli/webhooks/signing.ts';
 import { providerFlag, senderOf } from '../../lib/cli/webhooks/verifying.ts';
 import { signedHeaders } from '../../lib/contract/webhook-scheme.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
@@ -28,8 +28,8 @@ export default class WebhooksSign extends BaseCommand<typeof WebhooksSign> {
     const { context, flags } = this;
     const session = await this.session();
     const { webhooks } = senderOf(context, session, flags.provider);
-    const secrets = await signingSecrets(context, session, flags);
-    const body = await readBody(context, this.args.body);
+    const secrets = await secretsToSignWith(context, session, flags);
+    const body = await readRawBody(context, this.args.body);
     const t = flags.at ?? Math.floor(context.now() / 1000);
     const headers = signedHeaders(webhooks, { secrets, t, body });
     const header = headers[webhooks.signatureHeader] ?? '';

@@ -3,11 +3,11 @@ import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { colourOf } from '../../lib/cli/output/terminal-text.ts';
-import { attemptWriter } from '../../lib/cli/webhooks/delivering.ts';
+import { attemptWriter } from '../../lib/cli/webhooks/deliver-once.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { scoreText, verdictLine } from '../../lib/cli/webhooks/handler-test.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
-import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
+import { secretFlags, secretsToSignWith } from '../../lib/cli/webhooks/signing.ts';
 import { usage } from '../../lib/failure.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 import type { CheckResult, HandlerTestScore } from '../../lib/webhooks/handler-tests/handler-tests.ts';
@@ -50,26 +50,26 @@ when a check fails.`;
     ]);
     const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();
-    const [secret = '', second] = await signingSecrets(context, session, flags);
+    const [secret = '', second] = await secretsToSignWith(context, session, flags);
     if (second !== undefined) throw usage('one secret is enough: the handler is tried with rotated ones as well');
     const checks: CheckResult[] = [];
-    const moments = runHandlerTests({
+    const events = runHandlerTests({
       ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },
       token: () => context.secureBytes(18).toString('base64url'),
       timeoutMs: flags.timeout ?? 10_000,
       onAttempt: await attemptWriter(context, session, target),
     });
-    for await (const moment of moments) {
-      if (moment.type === 'check') checks.push(moment);
+    for await (const event of events) {
+      if (event.type === 'check') checks.push(event);
       else {
-        if (moment.failed > 0) this.endWith(9);
+        if (event.failed > 0) this.endWith(9);
         // Rows of a pipe are checks; the score has none of their columns, and people see it all the same.
         if (this.inRows) {
-          this.note(scoreText(moment));
+          this.note(scoreText(event));
           break;
         }
       }
-      yield moment;
+      yield event;
     }
     await this.report(target, checks);
   }

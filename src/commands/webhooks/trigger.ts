@@ -1,10 +1,10 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { deliver, DELIVERED_COLUMNS, newDeliveryId } from '../../lib/cli/webhooks/delivering.ts';
+import { deliver, DELIVERED_COLUMNS, newDeliveryId } from '../../lib/cli/webhooks/deliver-once.ts';
 import { count, duration, pair } from '../../lib/cli/flags.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
-import { secretFlags, signingSecrets } from '../../lib/cli/webhooks/signing.ts';
+import { secretFlags, secretsToSignWith } from '../../lib/cli/webhooks/signing.ts';
 import { checkedType, composeEvent, orderEvents, setsOf } from '../../lib/cli/webhooks/triggering.ts';
 import { isRecord } from '../../lib/contract/json.ts';
 import { usage } from '../../lib/failure.ts';
@@ -78,7 +78,7 @@ given with --set is read as JSON if it is valid JSON, else as text.`;
     ]);
     const target = parseTarget(forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();
-    const secrets = await signingSecrets(context, session, flags);
+    const secrets = await secretsToSignWith(context, session, flags);
     const timeoutMs = flags.timeout ?? 10_000;
     for (let n = 0; n < (flags.count ?? 1); n += 1) {
       const body = Buffer.from(JSON.stringify(composeEvent(context, this.args.type, set)));

@@ -3,11 +3,11 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { count } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
-import { givenSecrets, noSecret, readBody, secretFlags, unixTime } from '../../lib/cli/webhooks/signing.ts';
+import { givenSecrets, noSecret, readRawBody, secretFlags, unixTime } from '../../lib/cli/webhooks/signing.ts';
 import {
   badSignature,
   genuine,
-  judgeDelivery,
+  verifyDelivery,
   knownSecrets,
   providerFlag,
   senderOf,
@@ -58,9 +58,9 @@ CC_WEBHOOK_SECRET, otherwise it is that of the running or last listener. Other s
     const provider = senderOf(context, session, flags.provider);
     const delivery = {
       ...{ header: flags.header, timestamp: flags.timestamp, tolerance: flags.tolerance },
-      ...{ body: await readBody(context, this.args.body), secrets, now, others: known.others },
+      ...{ body: await readRawBody(context, this.args.body), secrets, now, others: known.others },
     };
-    const verdict = judgeDelivery(provider, delivery);
+    const verdict = verifyDelivery(provider, delivery);
     if (!verdict.valid) throw badSignature(verdict, provider);
     const { document, human } = genuine(verdict, delivery, provider);
     return object(document, { id: null, human });

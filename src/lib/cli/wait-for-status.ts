@@ -47,12 +47,12 @@ async function sleepUntilDelivery(
   session: Session,
   id: string,
 ): Promise<NonNullable<WaitOptions['sleep']> | null> {
-  const [{ pauseUntilDelivery }, { lookout }] = await Promise.all([
+  const [{ pauseUntilDelivery }, { registryOptions }] = await Promise.all([
     import('../webhooks/inbox/inbox-watcher.ts'),
-    import('./webhooks/endpoints.ts'),
+    import('./webhooks/manage-endpoints.ts'),
   ]);
   try {
-    return pauseUntilDelivery(lookout(context, session), id);
+    return pauseUntilDelivery(registryOptions(context, session), id);
   } catch {
     return null;
   }

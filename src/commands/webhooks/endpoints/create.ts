@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { endpointBody, endpointFlags } from '../../../lib/cli/webhooks/endpoint-flags.ts';
-import { keepShownSecret } from '../../../lib/cli/webhooks/endpoints.ts';
+import { endpointBody, endpointFlags } from '../../../lib/cli/webhooks/manage-endpoints.ts';
+import { keepShownSecret } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { uri } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';

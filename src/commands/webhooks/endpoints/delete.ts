@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { deleteEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
-import { endpointId } from '../../../lib/cli/webhooks/endpoint-flags.ts';
+import { deleteEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/manage-endpoints.ts';
+import { endpointId } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';

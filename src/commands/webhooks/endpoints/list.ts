@@ -1,4 +1,4 @@
-import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/webhooks/endpoints.ts';
+import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { ListCommand, listFlags } from '../../../lib/cli/list-command.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';

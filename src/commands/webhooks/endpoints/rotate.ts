@@ -1,5 +1,5 @@
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { keepShownSecret } from '../../../lib/cli/webhooks/endpoints.ts';
+import { keepShownSecret } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { id } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { endpointBody, endpointFlags } from '../../../lib/cli/webhooks/endpoint-flags.ts';
+import { endpointBody, endpointFlags } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { id } from '../../../lib/cli/flags.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';

@@ -1,9 +1,8 @@
-/** Sets one variable of an `.env` file in one step; every other byte, the file's mode and a link to it stay as they are. */
+/** Sets one variable of an `.env` file with an atomic write; every other byte, the file's mode and a symbolic link to it stay as they are. */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { usage } from '../../failure.ts';
 import { replaceFile } from '../../files/private-files.ts';
-import { setVariable } from '../../webhooks/env-file.ts';
 import type { Context } from '../context.ts';
 
 /** A new file is for this user alone. @returns the file's whole path. @throws Failure `usage` when it cannot be written. */
@@ -22,4 +21,22 @@ export async function writeVariable(context: Context, given: string, name: strin
     throw usage(`the file cannot be written: ${given}`, { param: '--dotenv' }, error);
   }
   return path;
+}
+
+/**
+ * Sets `name=value`: in place where the name stands (in all places, if it stands there more than once), else as a new last line.
+ * An `export ` before it, the spaces around `=` and the file's line ends are kept.
+ */
+export function setVariable(text: string, name: string, value: string): string {
+  const written = /^[A-Za-z0-9_./+:=-]*$/.test(value) ? value : quoted(value);
+  const line = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*)[^\\r\\n]*`, 'gm');
+  if (line.test(text)) return text.replace(line, (_whole, start: string) => start + written);
+  const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
+  const gap = text === '' || text.endsWith('\n') ? '' : lineEnd;
+  return `${text}${gap}${name}=${written}${lineEnd}`;
+}
+
+/** Single quotes keep everything but a single quote itself; double quotes need three characters escaped. */
+function quoted(value: string): string {
+  return value.includes("'") ? `"${value.replaceAll(/["\\$]/g, '\\$&')}"` : `'${value}'`;
 }

@@ -1,16 +1,16 @@
-/** The handler battery on a terminal: a line for each check, its explanation below where it failed, the score at the end. */
+/** Lines of `webhooks test` on a terminal: one for each check, with an explanation if it failed, and the score. */
 import type { CheckResult, HandlerTestScore } from '../../webhooks/handler-tests/handler-tests.ts';
 import { cut, type Paint, plainLine } from '../output/terminal-text.ts';
-import { wrapped } from './moment-line.ts';
+import { wrapped } from './listener-lines.ts';
 
 /** Before the second column. */
 const INDENT = 8;
 
 export function verdictLine(item: unknown, width: number, paint: Paint): string {
-  const moment = item as CheckResult | HandlerTestScore;
-  return moment.type === 'check'
-    ? checkLine(moment, width, paint)
-    : (moment.failed > 0 ? paint.bad : paint.good)(scoreText(moment));
+  const event = item as CheckResult | HandlerTestScore;
+  return event.type === 'check'
+    ? checkLine(event, width, paint)
+    : (event.failed > 0 ? paint.bad : paint.good)(scoreText(event));
 }
 
 function checkLine(check: CheckResult, width: number, paint: Paint): string {

@@ -1,4 +1,4 @@
-/** What the offline webhook tools have in common: which bytes, which secrets, which time. */
+/** Input of the commands that sign and verify: the body, the secrets, the time. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
@@ -8,7 +8,7 @@ import { Failure, usage } from '../../failure.ts';
 import { contextOf, type Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
-import { secretOf } from './webhook-secrets.ts';
+import { webhookSecret } from './webhook-secrets.ts';
 import { notForAgents } from '../manifest.ts';
 
 const LARGEST_BODY = 16 * 1024 * 1024;
@@ -39,14 +39,14 @@ export const unixTime = Flags.custom<number>({
     if (/^\d{1,12}$/.test(text)) return Number(text);
     const at = parseInstant(text, contextOf(command).now());
     if (at !== null) return Math.floor(at / 1000);
-    throw usage('this is not a point in time', {
+    throw usage('not a valid time', {
       next: 'write unix seconds, 2026-06-29T10:00:00Z, or 10m for ten minutes ago',
     });
   },
 });
 
 /** Every byte of a file, or of stdin for `-`. @throws Failure `usage` */
-export async function readBody(context: Context, file: string): Promise<Buffer> {
+export async function readRawBody(context: Context, file: string): Promise<Buffer> {
   if (file === '-') return readStdin(context, LARGEST_BODY, 'body');
   const body = await readFile(resolve(context.cwd, file)).catch((error: unknown) => {
     throw usage(`the body cannot be read: ${file}`, { next: 'name a file, or - for stdin' }, error);
@@ -57,7 +57,7 @@ export async function readBody(context: Context, file: string): Promise<Buffer> 
 
 /**
  * Secrets given on stdin, in files or by CC_WEBHOOK_SECRET, exactly as they stand there but for one line end: a space or quote
- * that does not belong to one is what `verify` shall find. @returns an empty list when none was given. @throws Failure `usage`
+ * that does not belong to one is for `verify` to find. @returns an empty list when none was given. @throws Failure `usage`
  */
 export async function givenSecrets(context: Context, flags: SecretFlags): Promise<string[]> {
   const files = await Promise.all(
@@ -75,16 +75,16 @@ export async function givenSecrets(context: Context, flags: SecretFlags): Promis
 }
 
 /** The secrets to sign with: those given, else that of the running or last listener. @throws Failure `usage` when there is none. */
-export async function signingSecrets(context: Context, session: Session, flags: SecretFlags): Promise<string[]> {
+export async function secretsToSignWith(context: Context, session: Session, flags: SecretFlags): Promise<string[]> {
   const given = await givenSecrets(context, flags);
   for (const secret of given) session.hide(secret);
   if (given.length > 0) return given;
-  const last = optionalIdentity(session) === null ? null : await secretOf(session);
+  const last = optionalIdentity(session) === null ? null : await webhookSecret(session);
   if (last !== null) return [last];
   throw noSecret();
 }
 
-/** A delivery as another provider would post it. */
+/** A delivery signed by another provider's scheme. */
 export function foreignMessage(
   scheme: WebhookScheme,
   delivery: { body: Uint8Array; secrets: readonly string[]; t: number },
@@ -94,7 +94,7 @@ export function foreignMessage(
 }
 
 export function noSecret() {
-  return usage('no webhook secret is known here', {
+  return usage('no webhook secret is stored', {
     code: 'no_webhook_secret',
     next: 'start a listener first, or give one with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET',
   });
@@ -104,8 +104,8 @@ export function noSecret() {
 async function readStdin(context: Context, most: number, what: string): Promise<Buffer> {
   if (context.stdin.isTTY === true) throw usage(`stdin is a terminal; pipe the ${what} in`);
   const { promise: stopped, reject } = Promise.withResolvers<never>();
-  const late = setTimeout(() => reject(usage(`the ${what} did not come on stdin in 30 s`)), PATIENCE_MS);
-  const stop = (): void => reject(new Failure('interrupted', `stopped while the ${what} was read from stdin`));
+  const late = setTimeout(() => reject(usage(`no ${what} arrived on stdin within 30 s`)), PATIENCE_MS);
+  const stop = (): void => reject(new Failure('interrupted', `stopped while reading the ${what} from stdin`));
   context.signal.addEventListener('abort', stop, { once: true });
   try {
     return await Promise.race([readAll(context.stdin, most, what), stopped]);

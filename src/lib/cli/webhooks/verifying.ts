@@ -1,4 +1,4 @@
-/** A signature's verdict as a person reads it and as a script does. */
+/** `webhooks verify`: checks a signature with the known secrets, and explains the verdict for people and for scripts. */
 import * as Flags from '@oclif/core/flags';
 import { findProvider, type Provider } from '../../auth/providers/provider.ts';
 import { SIGNATURE_ADVICE, type SignatureAdvice } from '../../contract/signature-advice.ts';
@@ -14,22 +14,22 @@ import type { Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import { DOCUMENTED_VALUES } from '../flags.ts';
 import type { Session } from '../session.ts';
-import { type OtherSecrets, otherSecrets, secretOf } from './webhook-secrets.ts';
+import { type OtherSecrets, otherSecrets, webhookSecret } from './webhook-secrets.ts';
 
-/** What is stored here: the secrets that count unless others are given, and those that only explain. Asks nobody. */
+/** Stored secrets: those used unless others are given, and those that only explain a mismatch. Never prompts. */
 export async function knownSecrets(
   context: Context,
   session: Session,
   endpoint: string | null,
 ): Promise<{ own: string[]; others: OtherSecrets }> {
   const me = optionalIdentity(session);
-  const own = me === null ? null : await secretOf(session, endpoint ?? undefined).catch(() => null);
+  const own = me === null ? null : await webhookSecret(session, endpoint ?? undefined).catch(() => null);
   const mine = me === null ? null : { account: me.account, environment: me.environment.value };
   const others = await otherSecrets(context, session, mine, endpoint ?? 'last');
   return { own: own === null ? [] : [own], others };
 }
 
-/** Whose webhooks: that of a name, else the profile's, else Credicorp. */
+/** `--provider`: whose webhook scheme. */
 export const providerFlag = Flags.string({
   completes: DOCUMENTED_VALUES.provider,
   helpValue: '<name>',
@@ -42,7 +42,7 @@ export function senderOf(context: Context, session: Session, name: string | unde
   return optionalIdentity(session)?.provider ?? findProvider('credicorp', context.paths.config);
 }
 
-export interface JudgedDelivery {
+export interface DeliveryToVerify {
   /** Value of the signature header, with or without its name. */
   header: string | undefined;
   timestamp: string | undefined;
@@ -55,7 +55,7 @@ export interface JudgedDelivery {
   others: OtherSecrets;
 }
 
-export function judgeDelivery({ webhooks }: Provider, delivery: JudgedDelivery): SignatureVerdict {
+export function verifyDelivery({ webhooks }: Provider, delivery: DeliveryToVerify): SignatureVerdict {
   const { header, timestamp, others, tolerance, ...rest } = delivery;
   const headers = {
     [webhooks.signatureHeader]: valueOf(header, webhooks.signatureHeader),
@@ -71,18 +71,18 @@ export function judgeDelivery({ webhooks }: Provider, delivery: JudgedDelivery):
   });
 }
 
-/** A header pasted whole is taken as its value. */
+/** Accepts a header with or without its name. */
 function valueOf(header: string | undefined, name: string): string | undefined {
   return header?.toLowerCase().startsWith(`${name}:`) ? header.slice(name.length + 1) : header;
 }
 
 export function genuine(
   verdict: GenuineSignature,
-  { now, secrets, body }: JudgedDelivery,
+  { now, secrets, body }: DeliveryToVerify,
   { webhooks }: Provider,
 ): { document: Record<string, unknown>; human: string } {
   const age = verdict.timestamp === null ? null : now - verdict.timestamp;
-  const when = age === null ? 'at no known time' : age < 0 ? `${-age} s ahead` : `${age} s ago`;
+  const when = age === null ? 'at an unknown time' : age < 0 ? `${-age} s ahead` : `${age} s ago`;
   const which = secrets.length > 1 ? `, with secret ${verdict.secretIndex + 1} of ${secrets.length}` : '';
   const document = {
     valid: true,
@@ -98,11 +98,11 @@ export function genuine(
   return { document, human: `genuine: signed ${when}${which}\n${warning}` };
 }
 
-/** What to tell the owner of a handler (webhooks.md#causes-of-a-refused-signature). */
+/** Advice for the owner of a handler (webhooks.md#causes-of-a-refused-signature). */
 const WARNINGS = {
   last_v1_only:
     'a handler that keeps only the last v1 refuses this delivery while the secret is rotated; compare every v1',
-  no_replay_protection: 'nothing says when it was signed, so a copy of it stays genuine; remember what was processed',
+  no_replay_protection: 'the signature has no time, so a copy of it stays valid; remember which events were processed',
 };
 
 /** The failure of a signature: the cause is its code, the whole verdict its last state. */
@@ -126,7 +126,7 @@ export function badSignature(verdict: RefusedSignature, provider: Provider): Fai
   });
 }
 
-/** The page's words are about Credicorp's scheme; for another, what it signs stands in place of how ours is mended. */
+/** Advice for the provider's scheme: the texts are about Credicorp's, so another scheme is described instead. */
 function adviceOf(cause: RefusedSignature['cause'], { name, title, webhooks }: Provider): SignatureAdvice {
   const advice = SIGNATURE_ADVICE[cause];
   if (name === 'credicorp') return advice;

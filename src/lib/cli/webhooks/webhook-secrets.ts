@@ -52,7 +52,7 @@ export async function forgetSecret(context: Context, session: Session, id: strin
 }
 
 /** The secret of an endpoint, or of the last listener; null when none is stored. @throws Failure of the vault */
-export async function secretOf(session: Session, id: string = LAST): Promise<string | null> {
+export async function webhookSecret(session: Session, id: string = LAST): Promise<string | null> {
   const secret = await session.vault().get(`${session.identity.account}/webhook/${id}`);
   if (secret !== null) session.hide(secret);
   return secret;

@@ -1,4 +1,4 @@
-/** A listener with its page: the inspector hears every moment, reads the inbox, and sends again as `events replay` does. */
+/** `webhooks listen --inspect`: the listener with its page, which shows its events and the inbox and can replay deliveries. */
 import { join } from 'node:path';
 import { openInspector } from '../../inspector/inspector-server.ts';
 import { findEntry, listEntries } from '../../webhooks/inbox/inbox-read.ts';
@@ -6,33 +6,39 @@ import type { ListenOptions } from '../../webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
 import { RECEIVER_PATH } from '../../webhooks/forward/journal-records.ts';
 import type { Context } from '../context.ts';
-import { findDelivery } from './inbox.ts';
-import type { Prepared } from './listen-options.ts';
+import { findDelivery } from './local-inbox.ts';
+import type { ListenerSetup } from './listener-options.ts';
 import { note } from '../output/write.ts';
-import { replayed } from './replaying.ts';
+import { replayOnce } from './deliver-once.ts';
 import type { Session } from '../session.ts';
 import { noSecret } from './signing.ts';
-import { secretOf } from './webhook-secrets.ts';
+import { webhookSecret } from './webhook-secrets.ts';
 
 export interface Inspected {
   context: Context;
   session: Session;
-  prepared: Prepared;
-  /** 0 takes any free one. */
+  prepared: ListenerSetup;
+  /** 0 takes any free port. */
   port: number;
   /** Runs the listener. */
-  run: (prepared: Prepared) => AsyncGenerator<ListenerEvent>;
+  run: (prepared: ListenerSetup) => AsyncGenerator<ListenerEvent>;
 }
 
-/** The same moments. @throws Failure `usage` when the port cannot be had, before anything is registered */
-export async function* inspected({ context, session, prepared, port, run }: Inspected): AsyncGenerator<ListenerEvent> {
+/** Yields the listener's events. @throws Failure `usage` when the port cannot be opened, before anything is registered */
+export async function* inspectListener({
+  context,
+  session,
+  prepared,
+  port,
+  run,
+}: Inspected): AsyncGenerator<ListenerEvent> {
   const { options } = prepared;
   const { store, scope, record } = options;
   const leave = new AbortController();
   const within = { ...context, signal: AbortSignal.any([context.signal, leave.signal]) };
   const inspector = await openInspector({
     port,
-    // Hex: a double click takes all of it, and no terminal leaves a last dash out of the address.
+    // Hex: a double click selects all of it.
     token: context.secureBytes(16).toString('hex'),
     folder: join(context.root, 'assets', 'inspector'),
     environment: options.environment,
@@ -48,7 +54,7 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
       const found = findDelivery(store, scope, String(inboxId));
       const secret = await currentSecret(session, prepared);
       const timeoutMs = options.timeoutMs ?? 10_000;
-      return replayed(within, session, found, {
+      return replayOnce(within, session, found, {
         target: new URL(target),
         body: found.body,
         secrets: [secret],
@@ -59,25 +65,25 @@ export async function* inspected({ context, session, prepared, port, run }: Insp
     known: knownOf(prepared),
     now: context.now,
   });
-  // On one line of 80: an address that is broken cannot be clicked.
+  // Fits on one line of 80, so that it can be clicked.
   note(context, `inspect: ${inspector.url}   (private)`);
-  const heard: Partial<ListenOptions> = {
-    onEvent: (moment) => inspector.onEvent(moment),
+  const observed: Partial<ListenOptions> = {
+    onEvent: (event) => inspector.onEvent(event),
     record: (line) => {
       if (line.path === RECEIVER_PATH) inspector.keepBody(line);
       record(line);
     },
   };
   try {
-    yield* run({ ...prepared, options: { ...options, ...heard } });
+    yield* run({ ...prepared, options: { ...options, ...observed } });
   } finally {
     leave.abort();
     await inspector.close();
   }
 }
 
-/** The same list as long as nothing changes: what to look for in a text is worked out once for each list. */
-function knownOf({ options, secrets }: Prepared): () => readonly string[] {
+/** Secrets to redact. Returns the same array while nothing changes, so that its search pattern is built once. */
+function knownOf({ options, secrets }: ListenerSetup): () => readonly string[] {
   let held: readonly string[] = [];
   return () => {
     const others = options.otherSecrets?.() ?? { environment: [], endpoint: [] };
@@ -89,9 +95,9 @@ function knownOf({ options, secrets }: Prepared): () => readonly string[] {
 }
 
 /** It may have been rotated while the listener runs. @throws Failure `usage` when there is none */
-async function currentSecret(session: Session, { options, secrets }: Prepared): Promise<string> {
-  const kept = secrets.endpoint === null ? null : await secretOf(session, secrets.endpoint).catch(() => null);
-  const secret = kept ?? secrets.own ?? options.secrets?.()[0] ?? (await secretOf(session));
+async function currentSecret(session: Session, { options, secrets }: ListenerSetup): Promise<string> {
+  const kept = secrets.endpoint === null ? null : await webhookSecret(session, secrets.endpoint).catch(() => null);
+  const secret = kept ?? secrets.own ?? options.secrets?.()[0] ?? (await webhookSecret(session));
   if (secret === null) throw noSecret();
   return secret;
 }

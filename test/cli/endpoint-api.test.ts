@@ -9,7 +9,7 @@ import { createClient } from '../../src/lib/api/client.ts';
 import { createRateLimiter } from '../../src/lib/api/rate-limit.ts';
 import { sleep } from '../../src/lib/api/retry.ts';
 import { createTransport } from '../../src/lib/api/transport.ts';
-import { createPresence, presenceEvery } from '../../src/lib/cli/webhooks/presence.ts';
+import { createEndpointCheck, endpointCheckInterval } from '../../src/lib/cli/webhooks/endpoint-api.ts';
 import { Failure } from '../../src/lib/failure.ts';
 
 const FOUND: Answer = [200, { id: 'whend_1', url: 'https://a.example', enabled_events: ['*'], status: 'enabled' }];
@@ -56,8 +56,13 @@ async function openApi(environment: string, answers: Answer[]) {
     client: async () => client,
     transport: async () => transport,
   };
-  const told: string[] = [];
-  return { asked, told, present: createPresence(asking, (line) => told.push(line)), everyMs: presenceEvery(asking) };
+  const warnings: string[] = [];
+  return {
+    asked,
+    warnings,
+    present: createEndpointCheck(asking, (line) => warnings.push(line)),
+    everyMs: endpointCheckInterval(asking),
+  };
 }
 
 const count = (webhook_endpoints: number): Answer => [200, { counts: { webhook_endpoints } }];
@@ -96,10 +101,10 @@ test('an API without the route, or that lets nobody look, is not asked again; on
   assert.equal(await present('whend_1', signal), true);
 });
 
-test('a disabled endpoint is told once, with what enables it', async () => {
+test('a disabled endpoint is reported once, with what enables it', async () => {
   const off: Answer = [200, { ...FOUND[1], status: 'disabled' }];
-  const { told, present } = await openApi('sandbox', [FOUND, off, off, FOUND, off]);
+  const { warnings, present } = await openApi('sandbox', [FOUND, off, off, FOUND, off]);
   for (let n = 0; n < 5; n += 1) assert.equal(await present('whend_1', signal), true);
-  assert.equal(told.length, 2);
-  assert.match(told[0] ?? '', /whend_1 is disabled.*endpoints update whend_1 --status enabled$/);
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0] ?? '', /whend_1 is disabled.*endpoints update whend_1 --status enabled$/);
 });

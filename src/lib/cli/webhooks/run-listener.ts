@@ -1,4 +1,4 @@
-/** A listener's moments, and what runs along with them: the ready file, the user's own command, the secrets that explain a refusal. */
+/** Runs a listener with `--ready-file` and `--exec`, and keeps the secrets that explain a refused signature current. */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -6,48 +6,52 @@ import type { ListenerEvent } from '../../contract/listener-events.ts';
 import { replaceFile } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import { type SideCommand, startSideCommand } from '../system/user-commands.ts';
-import type { Prepared } from './listen-options.ts';
+import type { ListenerSetup } from './listener-options.ts';
 
-export interface Beneath {
-  /** Gets the ready moment. */
+export interface RunOptions {
+  /** The `ready` event is written to this file. */
   readyFile: string | undefined;
-  /** Started when ready. */
+  /** Command to start when ready. */
   exec: string | undefined;
-  /** Told how `exec` ended; the listener shall end then as well. */
+  /** LineParts how `exec` ended; the listener shall end then as well. */
   ended: (status: number) => void;
 }
 
 export async function* runListener(
   context: Context,
-  prepared: Prepared,
-  beneath: Beneath,
+  prepared: ListenerSetup,
+  runOptions: RunOptions,
 ): AsyncGenerator<ListenerEvent> {
   const { listen } = await import('../../webhooks/listen/listen.ts');
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
-  const readyFile = beneath.readyFile === undefined ? null : resolve(context.cwd, beneath.readyFile);
+  const readyFile = runOptions.readyFile === undefined ? null : resolve(context.cwd, runOptions.readyFile);
   let beside: SideCommand | null = null;
-  // One that an earlier listener left would say ready too soon.
+  // A file left by an earlier listener would mean ready too soon.
   if (readyFile !== null) await rm(readyFile, { force: true });
   try {
-    for await (const moment of listen(prepared.options)) {
-      if (moment.type === 'ready') {
-        if (readyFile !== null) replaceFile(readyFile, `${JSON.stringify(moment)}\n`, 0o600);
-        // Other secrets only explain: a slow keychain must not hold the listener up.
+    for await (const event of listen(prepared.options)) {
+      if (event.type === 'ready') {
+        if (readyFile !== null) replaceFile(readyFile, `${JSON.stringify(event)}\n`, 0o600);
+        // These secrets only explain mismatches: a slow keychain must not delay the listener.
         await Promise.race([again(), pause(500)]);
       }
       // Another endpoint may have been made since.
-      if (moment.type === 'rejected' && SECRET_CAUSES.has(moment.cause)) void again();
-      yield moment;
+      if (event.type === 'rejected' && SECRET_CAUSES.has(event.cause)) void again();
+      yield event;
       // An endpoint that was lost and registered again is ready once more.
-      if (moment.type === 'ready') beside ??= startBeside(context, prepared, beneath);
+      if (event.type === 'ready') beside ??= startBeside(context, prepared, runOptions);
     }
   } finally {
     await beside?.stop();
   }
 }
 
-/** The user's own command gets the secret as its app would, and its end is ours. */
-function startBeside(context: Context, { secrets, options }: Prepared, { exec, ended }: Beneath): SideCommand | null {
+/** Starts the user's command with the secret in its environment; when it ends, the listener ends. */
+function startBeside(
+  context: Context,
+  { secrets, options }: ListenerSetup,
+  { exec, ended }: RunOptions,
+): SideCommand | null {
   if (exec === undefined) return null;
   const secret = secrets.own ?? options.secrets?.()[0] ?? '';
   const beside = startSideCommand(context, exec, { CC_WEBHOOK_SECRET: secret });

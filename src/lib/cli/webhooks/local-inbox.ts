@@ -27,14 +27,14 @@ export function eventOf(body: Uint8Array): unknown {
   }
 }
 
-export interface Found {
+export interface FoundDelivery {
   entry: InboxEntry;
   headers: string[];
   body: Uint8Array;
 }
 
 /** @throws Failure `not_found` */
-export function findDelivery(store: Store, scope: string, id: string): Found {
+export function findDelivery(store: Store, scope: string, id: string): FoundDelivery {
   const found = findEntry(store, scope, id);
   if (found !== null) return found;
   throw new Failure('not_found', `no delivery ${JSON.stringify(id.slice(0, 60))} is in the inbox of this profile`, {

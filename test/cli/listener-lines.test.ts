@@ -1,8 +1,8 @@
-/** The terminal view of a listener: one calm line per moment at 80 columns, what needs words once, bursts folded. */
+/** The terminal view of a listener: one calm line per event at 80 columns, what needs words once, bursts folded. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Paint } from '../../src/lib/cli/output/terminal-text.ts';
-import { calmLines } from '../../src/lib/cli/webhooks/moment-view.ts';
+import { listenerLines } from '../../src/lib/cli/webhooks/listener-lines.ts';
 import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 
 process.env['TZ'] = 'UTC';
@@ -51,14 +51,14 @@ const closed = (ms: number): ListenerEvent => ({
   ...{ endpoint_removed: false, detail: 'the API did not answer' },
 });
 
-async function shown(moments: Iterable<ListenerEvent>, width = 80): Promise<string[]> {
+async function shown(events: Iterable<ListenerEvent>, width = 80): Promise<string[]> {
   async function* source(): AsyncGenerator<ListenerEvent> {
-    yield* moments;
+    yield* events;
   }
-  return Array.fromAsync(calmLines(source(), { width, paint }));
+  return Array.fromAsync(listenerLines(source(), { width, paint }));
 }
 
-test('each moment is a line with aligned columns; what needs words stands below, once', async () => {
+test('each event is a line with aligned columns; what needs words stands below, once', async () => {
   const retrying: ListenerEvent = {
     ...{
       ...attempt,
@@ -87,15 +87,16 @@ test('each moment is a line with aligned columns; what needs words stands below,
     '10:14:02 ready     * → 127.0.0.1:3000/hook',
     '                   endpoint whend_3T8K1; Ctrl-C ends',
     '                   2 stored deliveries go first',
-    '                   SIGNATURES ARE NOT CHECKED (--skip-verify): anybody who finds',
-    '                   the address can forge',
-    '                   CHAOS on purpose: drop 1%',
+    '                   SIGNATURES ARE NOT CHECKED (--skip-verify): anyone who finds',
+    '                   the address can forge deliveries',
+    '                   faults injected (--chaos): drop 1%',
     '10:14:02 received  decision.completed       evt_7Q2M9XaB 257 B',
     '10:14:02 forwarded decision.completed       evt_7Q2M9XaB 200        12 ms',
     '10:14:02 rejected  stale_timestamp          whd_1 612 s old',
     '                   stale_timestamp: it is wrong; mend it',
     '10:14:02 rejected  stale_timestamp          whd_1 612 s old',
-    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused when it opens',
+    '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused',
+    '                   connection refused; will retry when the port opens',
     '                   nothing listens on 127.0.0.1:3000, but [::1]:3000 does:',
     '                   forward to [::1]:3000 or to localhost',
     '10:14:02 retrying  decision.completed       evt_7Q2M9XaB refused in 1.5s',
@@ -132,7 +133,8 @@ test('with several targets each line says which one', async () => {
     answer: null,
   };
   const narrow = await shown([{ ...ready, targets }, away]);
-  assert.match(narrow.at(-1) ?? '', /refused once up :3000$/);
+  assert.match(narrow.at(-2) ?? '', /refused :3000$/);
+  assert.match(narrow.at(-1) ?? '', /^ +connection refused; will retry when the port opens$/);
   const alike = ['http://127.0.0.1:3000/hook', 'http://127.0.0.1:3000/pay'];
   const wide = await shown([{ ...ready, targets: alike, chaos: null, unverified: false }, forwarded(1)], 120);
   assert.match(wide.at(-1) ?? '', /200 +12 ms 127\.0\.0\.1:3000\/hook$/);
@@ -162,7 +164,7 @@ test('a burst of a thousand folds into a few lines that say how many; what matte
   assert.match(lines.at(-3) ?? '', /closed/);
 });
 
-test('what is told late begins neither a new second nor a new day', async () => {
+test('what arrives late begins neither a new second nor a new day', async () => {
   const midnight = Date.parse('2026-07-05T00:00:00Z') - START;
   const pairs = Array.from({ length: 100 }, (_, n) => [forwarded(midnight + n), received(midnight - 100 + n)]).flat();
   const lines = await shown([received(midnight - 200), ...pairs]);
@@ -175,7 +177,7 @@ test('what is told late begins neither a new second nor a new day', async () => 
   assert.equal(setBack.length, 1 + 60, 'a clock that was set back folds nothing');
 });
 
-test('after a burst the calm comes back, and a fold is told when silence falls', async () => {
+test('after a burst the calm comes back, and a fold is reported when silence falls', async () => {
   const { promise: later, resolve } = Promise.withResolvers<void>();
   async function* source(): AsyncGenerator<ListenerEvent> {
     for (let n = 0; n < 100; n += 1) yield received(n);
@@ -184,7 +186,7 @@ test('after a burst the calm comes back, and a fold is told when silence falls',
     yield received(5001);
   }
   const lines: string[] = [];
-  for await (const line of calmLines(source(), { width: 80, paint, silenceMs: 5 })) {
+  for await (const line of listenerLines(source(), { width: 80, paint, silenceMs: 5 })) {
     lines.push(line);
     if (line.includes(' and  ')) resolve();
   }
@@ -204,6 +206,6 @@ test('a reader that stops lets the listener tidy up', async () => {
       tidied = true;
     }
   }
-  for await (const _line of calmLines(source(), { width: 80, paint })) break;
+  for await (const _line of listenerLines(source(), { width: 80, paint })) break;
   assert.equal(tidied, true);
 });

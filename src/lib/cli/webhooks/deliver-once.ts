@@ -1,12 +1,15 @@
-/** Posting a signed delivery of one's own to an app, once: `webhooks send`, `webhooks trigger --forward`, `events replay`. */
-import { Failure } from '../../failure.ts';
-import type { DeliveryMessage, AttemptOutcome } from '../../webhooks/forward/target-client.ts';
+/** Posts one signed delivery to an app, once: `webhooks send`, `webhooks trigger --forward`, `events replay`. */
+import { parseJson, writeJson } from '../../contract/json.ts';
 import type { DeliverySubject } from '../../contract/listener-events.ts';
+import { Failure, usage } from '../../failure.ts';
+import type { DeliveryMessage, AttemptOutcome } from '../../webhooks/forward/target-client.ts';
 import type { Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
+import { editText } from '../system/user-commands.ts';
+import { eventOf, type FoundDelivery } from './local-inbox.ts';
 
-/** What came of one delivery, as these commands print it. */
+/** The result of one delivery, as these commands print it. */
 export interface Delivered {
   event_id: string | null;
   event_type: string | null;
@@ -25,12 +28,12 @@ export const DELIVERED_COLUMNS = ['event_id', 'event_type', 'target', 'status', 
   (path) => ({ path }),
 );
 
-/** A delivery id of ours, in the sender's form. */
+/** A new delivery id, in the same form as the sender's. */
 export function newDeliveryId(context: Context): string {
   return `whd_${context.secureBytes(9).toString('base64url').replaceAll(/[-_]/g, '0')}`;
 }
 
-/** Posts, and writes it down. @throws Failure `interrupted` only; everything else is told in the result. */
+/** Posts one delivery and records it in the journal. @throws Failure `interrupted` only; other failures are in the result */
 export async function deliver(
   context: Context,
   session: Session,
@@ -48,16 +51,16 @@ export async function deliver(
   written(message, outcome, deliveryId);
   const facts = eventFacts(message.body);
   const { eventId: event_id, eventType: event_type } = facts;
-  return { event_id, event_type, delivery_id: deliveryId, target: target.href, ...told(outcome) };
+  return { event_id, event_type, delivery_id: deliveryId, target: target.href, ...resultMembers(outcome) };
 }
 
-/** Writes down what was posted to that app. @returns for each attempt; the delivery id is that of the header where none is given */
+/** @returns a function that records one attempt to post to that app; the delivery id defaults to that of the header */
 export async function attemptWriter(context: Context, session: Session, target: URL) {
   const [{ attemptRecord }, { eventFacts }] = await Promise.all([
     import('../../webhooks/forward/journal-records.ts'),
     import('../../webhooks/inbox/event-facts.ts'),
   ]);
-  // Sending to an app of one's own needs no credential.
+  // No credential is needed to post to one's own app.
   const environment = optionalIdentity(session)?.environment.value ?? null;
   return (message: DeliveryMessage, outcome: AttemptOutcome, deliveryId = deliveryOf(message)): void => {
     if (outcome.kind === 'stopped') return;
@@ -79,7 +82,7 @@ function deliveryOf({ headers }: DeliveryMessage): string | null {
   return at === -1 ? null : (headers[at + 1] ?? null);
 }
 
-function told(
+function resultMembers(
   outcome: Exclude<AttemptOutcome, { kind: 'stopped' }>,
 ): Pick<Delivered, 'status' | 'latency_ms' | 'error' | 'answer' | 'hint'> {
   const latency_ms = outcome.latencyMs;
@@ -89,7 +92,49 @@ function told(
   return { status: null, latency_ms, error: outcome.error, answer: null, hint };
 }
 
-/** Whether the app took it. */
-export function taken({ status }: Delivered): boolean {
+/** Whether the app answered 2xx. */
+export function isAccepted({ status }: Delivered): boolean {
   return status !== null && status >= 200 && status < 300;
+}
+
+/** The targets it was forwarded to. @throws Failure `usage` when there are none */
+export function targetsOf({ entry }: FoundDelivery): URL[] {
+  const targets = [...new Set(entry.forwards.map(({ target }) => target))].map((target) => new URL(target));
+  if (targets.length > 0) return targets;
+  throw usage(`delivery ${entry.inbox_id} was not forwarded to any target`, {
+    param: '--forward',
+    next: 'give a target: --forward localhost:3000/hook',
+  });
+}
+
+/** Posts a stored delivery again, with a new delivery id and signature. @throws Failure `interrupted` only */
+export async function replayOnce(
+  context: Context,
+  session: Session,
+  found: FoundDelivery,
+  how: { target: URL; body: Uint8Array; secrets: readonly string[]; timeoutMs: number },
+): Promise<Delivered> {
+  const { resignedMessage } = await import('../../webhooks/forward/signed-delivery.ts');
+  const { target, body, secrets, timeoutMs } = how;
+  const deliveryId = newDeliveryId(context);
+  const t = Math.floor(context.now() / 1000);
+  const message = resignedMessage(found, { body, secrets, t, deliveryId });
+  return deliver(context, session, { target, message, deliveryId, timeoutMs });
+}
+
+/** Lets the user edit the event: indented in the editor, compact again when sent, numbers unchanged. @throws Failure `usage` */
+export async function editedBody(context: Context, { entry, body }: FoundDelivery): Promise<Buffer> {
+  const event = eventOf(body);
+  const before = event === null ? Buffer.from(body).toString('utf8') : `${writeJson(event, 2)}\n`;
+  const text = await editText(
+    context,
+    `${entry.event_id ?? `delivery-${entry.inbox_id}`}.json`.replaceAll(/[^\w.-]/g, '_'),
+    before,
+  );
+  if (event === null) return Buffer.from(text);
+  try {
+    return Buffer.from(writeJson(parseJson(text)));
+  } catch (error) {
+    throw usage('the edited event is not valid JSON; nothing was sent', { code: 'not_json' }, error);
+  }
 }

@@ -1,37 +1,37 @@
-/** From the flags of `webhooks listen` to what a listener is told. */
+/** The flags of `webhooks listen`, and the options of the listener that they make. */
+import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
 import { isLoopback } from '../../contract/environments.ts';
 import { usage } from '../../failure.ts';
 import type { ListenOptions } from '../../webhooks/listen/listen.ts';
 import type { Tunnel } from '../../webhooks/tunnels/tunnel-programs.ts';
 import type { Context } from '../context.ts';
-import { inboxScope } from './inbox.ts';
-import type { listenFlags } from './listen-flags.ts';
-import { endpointActs, type ListenerSecrets } from './listening.ts';
+import { count, duration } from '../flags.ts';
 import { note } from '../output/write.ts';
-import { presenceEvery } from './presence.ts';
 import type { Session } from '../session.ts';
-import { givenSecrets } from './signing.ts';
+import { createEndpointApi, type ListenerSecrets, endpointCheckInterval } from './endpoint-api.ts';
+import { inboxScope } from './local-inbox.ts';
+import { givenSecrets, secretFlags } from './signing.ts';
 import { type OtherSecrets, otherSecrets } from './webhook-secrets.ts';
 
 export type ListenFlags = Interfaces.InferredFlags<typeof listenFlags>;
 
-export interface Prepared {
+export interface ListenerSetup {
   options: ListenOptions;
   secrets: ListenerSecrets;
-  /** Looks again for the secrets that explain: another endpoint may have been made. */
+  /** Reads the secrets that explain mismatches again: another endpoint may have been created. */
   refresh(): Promise<void>;
 }
 
 /** @throws Failure `usage` for anything that cannot work, before anything is sent */
-export async function listenOptions(
+export async function listenerOptions(
   context: Context,
   session: Session,
   flags: ListenFlags,
   signal: AbortSignal,
-): Promise<Prepared> {
-  const way = await targetsOf(flags);
-  const exposed = await exposureOf(context, session, flags);
+): Promise<ListenerSetup> {
+  const targets = await targetsOf(flags);
+  const tunnel = await tunnelOf(context, session, flags);
   const secrets: ListenerSecrets = { own: null, endpoint: null };
   const given = await givenSecretsOf(context, session, flags);
   const { identity } = session;
@@ -41,29 +41,29 @@ export async function listenOptions(
     others = await otherSecrets(context, session, own, secrets.endpoint);
   };
   const options: ListenOptions = {
-    ...way,
-    ...exposed,
+    ...targets,
+    ...tunnel,
     ...{ store: session.store(), scope: inboxScope(identity), environment: identity.environment.value },
     ...{ signal, now: context.now, ticks: context.ticks, random: context.random, pid: context.pid },
-    endpoints: endpointActs(context, session, secrets),
-    endpointCheckMs: presenceEvery(session),
+    endpoints: createEndpointApi(context, session, secrets),
+    endpointCheckMs: endpointCheckInterval(session),
     token: () => context.secureBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.writeDown(),
     secrets: () => given,
     otherSecrets: () => others,
-    ...conductOf(context, flags),
+    ...deliveryOptions(context, flags),
     ...(await chaosOf(context, flags)),
   };
   return { options, secrets, refresh };
 }
 
-/** How deliveries are judged, kept apart and repeated. */
-function conductOf(context: Context, flags: ListenFlags): Partial<ListenOptions> {
+/** How deliveries are verified, ordered, deduplicated and retried. */
+function deliveryOptions(context: Context, flags: ListenFlags): Partial<ListenOptions> {
   if (flags['skip-verify'])
     note(
       context,
-      'warning: --skip-verify: signatures are NOT checked; anybody who finds the address can forge deliveries',
+      'warning: --skip-verify: signatures are NOT checked; anyone who finds the address can forge deliveries',
     );
   return {
     events: flags.events?.split(',').map((type) => type.trim()) ?? ['*'],
@@ -83,7 +83,7 @@ async function targetsOf(flags: ListenFlags): Promise<Pick<ListenOptions, 'forwa
   if (flags.forward === undefined && flags.route === undefined && !flags['no-forward']) {
     throw usage('no target to forward to', {
       param: '--forward',
-      next: 'for example: --forward localhost:3000/hook; or --no-forward to keep deliveries only',
+      next: 'for example: --forward localhost:3000/hook; or --no-forward to only store deliveries',
     });
   }
   const { parseRoute, parseTarget } = await import('../../webhooks/forward/targets.ts');
@@ -94,22 +94,22 @@ async function targetsOf(flags: ListenFlags): Promise<Pick<ListenOptions, 'forwa
   };
 }
 
-/** Loopback for a sandbox on this machine; everything else needs a way in from outside. */
-async function exposureOf(context: Context, session: Session, flags: ListenFlags): Promise<{ tunnel?: Tunnel }> {
+/** The tunnel, if one is needed: a sandbox on this machine reaches the loopback port itself. */
+async function tunnelOf(context: Context, session: Session, flags: ListenFlags): Promise<{ tunnel?: Tunnel }> {
   const address = flags['public-url'];
   if (address === undefined && flags.tunnel === undefined) {
     const { environment, base } = session.identity;
     if (isLoopback(new URL(base.value).hostname)) return {};
     throw usage(`the ${environment.value} API cannot reach a port on this machine`, {
       code: 'not_reachable',
-      next: 'give it a way in: --tunnel cloudflared, --tunnel ssh:user@host, --public-url https://…; or use credicorp sandbox start',
+      next: 'make this machine reachable: --tunnel cloudflared, --tunnel ssh:user@host, --public-url https://…; or use credicorp sandbox start',
     });
   }
   const { parsePublicUrl, parseTunnel, publicTunnel } = await import('../../webhooks/tunnels/tunnel-programs.ts');
   const publicUrl = address === undefined ? undefined : parsePublicUrl(address);
   if (flags.tunnel === undefined) {
     if (flags.port === undefined)
-      throw usage('--public-url leads to a port of this machine, so say which', {
+      throw usage('--public-url needs --port, the port it leads to', {
         param: '--port',
         next: 'add --port 8080',
       });
@@ -141,6 +141,70 @@ async function chaosOf(context: Context, flags: ListenFlags): Promise<Pick<Liste
   const { parseDeliveryFaults, seededRandom } = await import('../../webhooks/forward/delivery-faults.ts');
   const settings = parseDeliveryFaults(flags.chaos);
   const seed = flags['chaos-seed'] ?? context.secureBytes(4).toString('hex');
-  note(context, `chaos on purpose; the same again: --chaos-seed ${seed}`);
+  note(context, `faults are injected (--chaos); to repeat them: --chaos-seed ${seed}`);
   return { faults: { settings, random: seededRandom(seed) } };
 }
+
+export const listenFlags = {
+  forward: Flags.string({
+    helpValue: '<target>',
+    summary: 'where deliveries go: localhost:3000/hook, 3000/hook or a URL',
+  }),
+  'no-forward': Flags.boolean({
+    summary: 'receive, verify and store, but forward nothing',
+    exclusive: ['forward', 'route'],
+  }),
+  route: Flags.string({
+    helpValue: '<type=target>',
+    summary: "send some types to another target: 'payment.*=localhost:4000/pay'",
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  events: Flags.string({
+    completes: 'event types',
+    helpValue: '<types>',
+    summary: 'only these types: decision.*,payment.settled [default: all]',
+  }),
+  'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
+  exec: Flags.string({ helpValue: '<command>', summary: 'run this once ready, and end with its status' }),
+  'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready event to this file' }),
+  inspect: count({
+    helpValue: '<port>',
+    summary: 'show the deliveries live in a browser; --inspect alone takes any free port',
+    min: 0,
+    max: 65_535,
+  }),
+  port: count({ summary: 'loopback port to receive on [default: any free one]', min: 1, max: 65_535 }),
+  'public-url': Flags.string({ helpValue: '<url>', summary: 'your https URL that leads to --port' }),
+  tunnel: Flags.string({
+    helpValue: '<tunnel>',
+    summary: 'public URL by ssh:user@host[:port], cloudflared or ngrok',
+  }),
+  'remote-port': count({ summary: 'port at the far end of an ssh tunnel [default: any]', min: 1, max: 65_535 }),
+  ack: Flags.option({
+    options: ['stored', 'forwarded'] as const,
+    summary: "answer the sender once stored, or with your app's status [default: stored]",
+  })(),
+  concurrency: count({ summary: 'parallel requests to one target [default: 8]', min: 1, max: 256 }),
+  ordered: Flags.option({
+    options: ['resource', 'all'] as const,
+    summary: 'keep the order of each resource, or of all; --ordered alone means resource',
+  })(),
+  'no-dedupe': Flags.boolean({ summary: 'also forward an event id that your app already accepted' }),
+  'give-up-after': duration({ summary: 'stop retrying a delivery after this long [default: never]' }),
+  timeout: duration({ summary: 'time limit for each attempt at your app [default: 10s]' }),
+  chaos: Flags.string({ helpValue: '<faults>', summary: 'inject faults: duplicate=5%,reorder=10%,delay=2s,drop=1%' }),
+  'chaos-seed': Flags.string({
+    helpValue: '<text>',
+    summary: 'the same seed injects the same faults [default: random]',
+  }),
+  tolerance: count({
+    helpValue: '<seconds>',
+    summary: 'maximum age of a signature in seconds [default: 300]',
+    min: 1,
+    max: 86_400,
+  }),
+  'skip-verify': Flags.boolean({ summary: 'accept deliveries without checking signatures; never on live' }),
+  yes: Flags.boolean({ char: 'y', summary: 'do not ask before registering an endpoint on live' }),
+  ...secretFlags,
+};

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { setVariable } from '../../src/lib/webhooks/env-file.ts';
+import { setVariable } from '../../src/lib/cli/webhooks/env-file.ts';
 
 const NAME = 'CC_WEBHOOK_SECRET';
 
