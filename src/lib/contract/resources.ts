@@ -1,6 +1,6 @@
 /**
  * What an answer must hold for the client to understand it. Deliberately loose: unknown members are kept, documented members are the
- * only required ones, everything this project assumed may be absent or null (partner-api.md#evidence-tags-and-optional-routes, partner-api.md#conventions).
+ * only required ones, everything that is only assumed may be absent or null (partner-api.md#evidence-tags-and-optional-routes, partner-api.md#conventions).
  */
 import * as z from 'zod/mini';
 import { isKeptNumber } from './json.ts';
