@@ -58,7 +58,7 @@ export function environmentOfHost(url: string | URL, hosts: KnownHosts = CREDICO
   return Object.hasOwn(hosts, host) ? (hosts[host] ?? null) : null;
 }
 
-/** What a credential's prefix says about its environment; null when it carries no marker (partner-api.md#credential-kinds). */
+/** The environment that the prefix of a credential names; null without such a prefix (partner-api.md#credential-kinds). */
 export function environmentOfCredential(text: string): 'sandbox' | 'live' | null {
   const found = MARKERS.find(([prefix]) => text.trim().startsWith(prefix));
   return found ? found[1] : null;
@@ -104,8 +104,8 @@ export function environmentOfBase(
   if (known === null) {
     if (explicit === null) {
       throw refusal(
-        `${host} is not a host this program knows`,
-        `say once which environment it serves: credicorp login --env sandbox --api-base https://${host}, or --env live`,
+        `${host} is not a known host`,
+        `name its environment once: credicorp login --env sandbox --api-base https://${host}, or --env live`,
       );
     }
     if (explicit === 'local')

@@ -1,9 +1,9 @@
 /**
- * The user's one SQLite file. This room opens it, brings its tables up to date, bounds its size, and sets a damaged file
- * aside under a new name instead of losing it. It knows rows, not meanings: each room hands in its own tables.
+ * The local store, one SQLite file per user: opened, migrated, bounded in size; a damaged file is renamed, not deleted. Each room
+ * defines its own tables.
  *
- * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so nobody ever meets a
- * half-made file, and the switch to WAL, which does not wait for locks, never happens on a file others can see.
+ * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so that no process
+ * sees a half-made file, and the switch to WAL, which does not wait for locks, never happens on a file in use.
  */
 import {
   chmodSync,
@@ -67,7 +67,7 @@ const PAGE_BYTES = 4096;
 export function openStore(options: StoreOptions): Store {
   try {
     let aside: string | null = null;
-    // Several processes may meet the damage at once: one sets the file aside, the others open what it begins.
+    // Several processes may find the damage at once: one sets the file aside, the others open the new one.
     for (let tries = 0; tries < 3; tries += 1) {
       const opened = open(options);
       if (opened.db !== null) return finish(opened.db, options, { inode: opened.inode, aside });
@@ -79,7 +79,7 @@ export function openStore(options: StoreOptions): Store {
   }
 }
 
-/** The file, checked and migrated; `db` is null when what lies there is damaged or is no store. */
+/** Opens, checks and migrates the file; `db` is null when it is damaged or no store. */
 function open(options: StoreOptions): { db: DatabaseSync | null; inode: bigint | null } {
   const { path, busyTimeoutMs = 5000 } = options;
   createUnlessPresent(path);
@@ -125,7 +125,7 @@ function createUnlessPresent(path: string): void {
   }
 }
 
-/** `link` refuses to replace a file that another process published in the meantime: then theirs is as good. */
+/** `link` does not replace a file that another process published in the meantime: that one is used then. */
 function publish(fresh: string, path: string): void {
   try {
     linkSync(fresh, path);
@@ -178,7 +178,7 @@ function bound(db: DatabaseSync, tables: readonly Tables[], maxPages: number): n
 /** Rows of each table that go at once, while nobody waits and while somebody does. */
 const ROUND_ROWS = 500;
 const STEP_ROWS = 200;
-/** Finding out that nothing may go costs a look at every row: then it is not looked again for so many calls. */
+/** A search that finds nothing to delete looks at every row: after one, this many calls do not search. */
 const REST_CALLS = 200;
 
 /** The pages that become free are used again; the file is not made smaller. */
@@ -219,8 +219,8 @@ function asFailure(error: unknown, path: string): unknown {
   if (code === 'busy') {
     return new Failure(
       'unavailable',
-      `the local store is held by another process (${path})`,
-      { code: 'state_busy', next: 'try again; if it stays so, end the other credicorp processes' },
+      `the local store is in use by another process (${path})`,
+      { code: 'state_busy', next: 'try again; if that does not help, end the other credicorp processes' },
       error,
     );
   }
@@ -283,7 +283,7 @@ function pending(db: DatabaseSync, tables: readonly Tables[]): (Tables & { from:
   });
 }
 
-/** SQLite's primary result codes that this program tells apart (sqlite.org/rescode.html). */
+/** The kind of an SQLite error, from its primary result code (sqlite.org/rescode.html); null for other errors. */
 export function sqliteCode(error: unknown): 'busy' | 'damaged' | 'full' | 'other' | null {
   if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return null;
   // The low byte is the primary code; extended codes add detail above it.
@@ -305,14 +305,14 @@ export function isDamage(error: unknown): boolean {
   return sqliteCode(error) === 'damaged';
 }
 
-/** Tells one file from another in the same place; null when there is none. */
+/** Identifies the file at a path, so that a replaced one is noticed; null when there is none. */
 export function inodeOf(path: string): bigint | null {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
 }
 
 /**
  * Renames the damaged file, and its `-wal` and `-shm` with it, to `<name>.corrupt-<time>`.
- * @param damaged the file that is meant @returns the new name; null when another process was faster and that file is gone already
+ * @param damaged inode of the damaged file @returns the new name; null when another process was faster and that file is gone already
  */
 export function setAside(path: string, damaged: bigint | null, now: number): string | null {
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
@@ -324,7 +324,7 @@ export function setAside(path: string, damaged: bigint | null, now: number): str
   return existsSync(target) ? target : null;
 }
 
-/** What is not there, or no longer, needs no renaming. */
+/** Renames a file that may be missing. */
 function rename(from: string, to: string): void {
   try {
     renameSync(from, to);
@@ -335,7 +335,7 @@ function rename(from: string, to: string): void {
 
 const MARK = '.damaged';
 
-/** Leaves a mark beside the file that says which one is meant: a whole check at every start would cost more than it finds. */
+/** Leaves a mark beside the file, with its inode. Checking the whole file at every start would be too slow. */
 export function condemn(path: string, inode: bigint | null): void {
   writeFileSync(path + MARK, String(inode), { mode: 0o600 });
 }
