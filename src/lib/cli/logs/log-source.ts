@@ -110,7 +110,7 @@ export async function remoteItems(
   return follow ? followRemote(options) : readRemote(options);
 }
 
-/** Says once that the sandbox's clock differs from ours: `--since` would find nothing, and nobody would know why. */
+/** Says once that the sandbox has another clock than this machine: otherwise an empty `--since` would be a riddle. */
 function noteClock(context: Context): (clock: number) => void {
   let noted = false;
   return (clock) => {

@@ -231,7 +231,7 @@ export function apiResult(answer: Answer<unknown>, include: boolean): Result {
   return object(json);
 }
 
-/** One call; a route that a second provider does not document is told in its own given. */
+/** One call. Where a second provider does not offer the path, the error says where to look. */
 export async function callOnce(
   client: Client,
   call: ClientRequest,
