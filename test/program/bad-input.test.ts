@@ -59,7 +59,7 @@ const MISTAKES: [name: string, args: string[], says: RegExp][] = [
   [
     'metadata without a value',
     ['apps', 'create', '--company', '16093826', '--metadata', 'order'],
-    /"order" is not a pair/,
+    /"order" is not a key=value pair/,
   ],
   ['an id that is a path', ['apps', 'get', '../oauth/token'], /is not an id/],
   [

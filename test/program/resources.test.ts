@@ -141,7 +141,7 @@ for (const [args, path, body] of BODIES) {
 }
 
 const MISTAKES: [args: string[], says: RegExp][] = [
-  [['identity', 'check', '--first-name', 'A', '--last-name', 'B', '--date-of-birth', '1990-02-30'], /no(t a)? day/],
+  [['identity', 'check', '--first-name', 'A', '--last-name', 'B', '--date-of-birth', '1990-02-30'], /is not a date/],
   [['payments', 'link', '--amount', '1', '--reference', 'r', '--expires-at', '2001-01-01'], /is in the past/],
   [
     ['payments', 'link', '--amount', '1', '--reference', 'r', '--expires-at', '2999-01-01', '--expires-in', '7d'],
@@ -158,9 +158,12 @@ const MISTAKES: [args: string[], says: RegExp][] = [
   ],
   [['identity', 'check', '--last-name', 'B'], /--first-name is missing/],
   [['payments', 'list', '--application', 'a/b'], /is not an id/],
-  [['apps', 'create', '--concurrency', '3', '--company', '16093826'], /--concurrency is only of use with --from/],
-  [['apps', 'create', '--from', 'rows.csv', '--wait'], /--wait and --from exclude each other/],
-  [['payments', 'create', '--amount', '1', '--amount-pence', '100'], /--amount-pence and --amount exclude each other/],
+  [['apps', 'create', '--concurrency', '3', '--company', '16093826'], /--concurrency can only be used with --from/],
+  [['apps', 'create', '--from', 'rows.csv', '--wait'], /--wait and --from cannot be used together/],
+  [
+    ['payments', 'create', '--amount', '1', '--amount-pence', '100'],
+    /--amount-pence and --amount cannot be used together/,
+  ],
   [['apps', 'get'], /ID is missing: application id/],
 ];
 

@@ -1,5 +1,6 @@
 /**
- * The base of every command. A command parses, asks and shows; `run()` returns the result and the frame (`program`) writes it.
+ * The base class of every command: global flags, parsing, the session, and what oclif would do of itself overridden (`catch`: it would
+ * print errors, lose their status and exit). `run()` returns the result; `program.ts` writes it.
  */
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
@@ -118,7 +119,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return this.#session;
   }
 
-  /** A session opened otherwise takes the place of the usual one, and is closed like it. */
+  /** Uses a session that the command opened itself in place of the usual one; it is closed the same way. */
   protected adopt(session: Session): void {
     this.#session = Promise.resolve(session);
   }
@@ -137,7 +138,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     };
   }
 
-  /** True when a question may be asked: both ends are a terminal and nobody forbade it. */
+  /** True when a question may be asked: stdin and stderr are terminals and `--no-input` is not given. */
   protected get mayAsk(): boolean {
     return (
       this.context.stdin.isTTY === true &&
@@ -151,7 +152,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     note(this.context, line);
   }
 
-  /** A command that ends of itself this time, whatever it does otherwise: Ctrl-C interrupts it. */
+  /** For a command with `endsOnSignal` that ends by itself in this run: Ctrl-C then interrupts it. */
   protected endsOfItself(): void {
     this.#state.endsOnSignal = false;
   }

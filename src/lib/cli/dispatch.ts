@@ -1,4 +1,4 @@
-/** Our one use of oclif's dispatcher: commands, topics and help; unknown words get the nearest suggestion. */
+/** Finds the command that the typed words name and runs it through oclif, or shows its help page; suggests a command for a mistyped one. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Config } from '@oclif/core/config';
@@ -78,7 +78,7 @@ function unknownCommand(argv: readonly string[], config: Config): Error {
   if (words === '') return usage('no command given', { next: 'see: credicorp --help' });
   const known = config.commands.filter((command) => !command.hidden).map((command) => command.id.replaceAll(':', ' '));
   const guess = suggest(words, known);
-  // Only what can be the name of a command is repeated: anything else may be a secret.
+  // Only words that look like a command are repeated: anything else may be a secret.
   const said = /^[a-z][a-z-]{0,20}( [a-z][a-z-]{0,20}){0,2}$/.test(words) ? `command "${words}"` : 'such command';
   return usage(`there is no ${said}`, {
     next: guess ? `did you mean: credicorp ${guess}` : 'see: credicorp --help',

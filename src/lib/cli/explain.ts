@@ -1,4 +1,4 @@
-/** From whatever was thrown to an exit status and to words: one line what happened, one what is known, one what to do. */
+/** Turns whatever was thrown into an exit status and an error message: what happened, what is known, what to do. oclif's errors are reworded here. */
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
@@ -57,7 +57,7 @@ export function errorLines(failure: Failure, paint: { bad(text: string): string;
   const next = nextLine(failure.facts);
   if (next !== '') lines.push(`  ${plainLine(redactText(next))}`);
   const { requestId } = failure.facts;
-  // The line is there to be pasted into a shell: an id that is more than an id is not in it.
+  // The line is meant to be pasted into a shell: only a plain id gets into it.
   if (requestId !== undefined && /^\w[\w-]{0,63}$/.test(requestId))
     lines.push(`  credicorp support report ${requestId}`);
   return `${lines.join('\n')}\n`;
@@ -92,7 +92,7 @@ function cleaned(text: string | undefined): string | undefined {
   return text === undefined ? undefined : redactText(text);
 }
 
-/** A code of the API's tables has a page of its own. */
+/** Names `errors explain` where it knows the code. */
 function nextLine({ next = '', code = '', status }: FailureFacts): string {
   const known = problemEntry(code) !== undefined || Object.hasOwn(OAUTH_PROBLEMS, code);
   const page = status !== undefined && known ? `credicorp errors explain ${code}` : '';
@@ -124,14 +124,14 @@ function unwrapped(failure: Failure): Failure {
 function mistake(message: string): string {
   const said = message
     .replace(/\nSee more help with --help$/, '')
-    // What stands where nothing is expected may be a secret that was pasted there.
+    // The unexpected argument may be a pasted secret: it is not repeated.
     .replace(/^Unexpected arguments?:[\s\S]*/, 'too many arguments')
     .replace(/^The following errors? occurred:\s*Missing required flag (\S+)/, '--$1 is missing')
     .replace(/^Missing required flag (\S+)/, '--$1 is missing')
     .replace(/^Missing \d+ required args?:\s*(\S+) */, (_all, name: string) => `${name.toUpperCase()} is missing: `)
-    // The value that oclif repeats is the parsed one, which nobody typed.
-    .replace(/(--[\w-]+)=[\s\S]*? cannot also be provided when using (--[\w-]+)/g, '$1 and $2 exclude each other')
-    .replace(/All of the following must be provided when using (--[\w-]+):/i, '$1 is only of use with')
+    // oclif repeats the parsed value, not the typed one.
+    .replace(/(--[\w-]+)=[\s\S]*? cannot also be provided when using (--[\w-]+)/g, '$1 and $2 cannot be used together')
+    .replace(/All of the following must be provided when using (--[\w-]+):/i, '$1 can only be used with')
     .replace(/^The following errors? occurred:/, '')
     .replace(/^Flag (--\S+) expects/, '$1 expects')
     .trim();
@@ -151,7 +151,7 @@ function isUnknownFlag(error: unknown): error is UnknownFlag {
   return isOclifError(error) && 'flags' in error && error.message.startsWith('Nonexistent flag');
 }
 
-/** Only the name is repeated: what stands after `=` may be anything. */
+/** Repeats only the name: what follows `=` may be a secret. */
 function unknownFlag({ flags, parse }: UnknownFlag, command: string): Failure {
   const [unknown = '', ...more] = flags.map((flag) => plainLine(flag.replace(/=.*$/s, '')).slice(0, 60));
   const guess = suggest(
@@ -164,7 +164,7 @@ function unknownFlag({ flags, parse }: UnknownFlag, command: string): Failure {
   });
 }
 
-/** inquirer's way of saying Ctrl-C or a closed input at a prompt. */
+/** What inquirer throws on Ctrl-C or a closed input at a prompt. */
 function isPromptExit(error: unknown): boolean {
   return error instanceof Error && (error.name === 'ExitPromptError' || error.name === 'AbortPromptError');
 }

@@ -1,4 +1,4 @@
-/** Flags that yield finished values: what cannot be trusted never gets past the command line. */
+/** Flag and argument types that check and convert what was typed: durations, amounts, dates, ids, URLs. */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { isLoopback } from '../contract/environments.ts';
@@ -8,7 +8,7 @@ import { usage } from '../failure.ts';
 import { contextOf } from './context.ts';
 import type { Completion } from './manifest.ts';
 
-/** Milliseconds, more than none. */
+/** Milliseconds, more than 0. */
 export const duration = Flags.custom<number>({
   helpValue: '<duration>',
   parse: async (text) => parseDuration(text) || bad(`${quoted(text)} is not a duration`, 'write 500ms, 10s, 2m or 1h'),
@@ -84,11 +84,11 @@ export const date = Flags.custom<string>({
     const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
     // 30 February is a number to the parser and no day to anybody else.
     if (!Number.isNaN(at) && new Date(at).toISOString().startsWith(text)) return text;
-    return bad(`${quoted(text)} is not a day of the calendar`, 'write year, month and day: 1990-01-31');
+    return bad(`${quoted(text)} is not a date`, 'write year, month and day: 1990-01-31');
   },
 });
 
-/** Milliseconds since the epoch, as a date or an instant. Whether it is still to come depends on whose clock counts. */
+/** Milliseconds since the epoch, from a date or an instant; past ones are accepted, since the server's clock may differ. */
 export const moment = Flags.custom<number>({
   helpValue: '<instant>',
   parse: async (text, command) =>
@@ -103,7 +103,7 @@ export const currency = Flags.custom<string>({
     /^[A-Za-z]{3}$/.test(text) ? text.toUpperCase() : bad(`${quoted(text)} is not a currency`, 'write GBP'),
 });
 
-/** Money is typed in pounds or in pence, never in both (command-line.md#global-flags). */
+/** An amount in pounds or in pence, not both (command-line.md#global-flags). */
 export const amountFlags = {
   amount: pounds({ helpGroup: 'MONEY', summary: 'amount in pounds: 25000 or 25,000.50', exclusive: ['amount-pence'] }),
   'amount-pence': pence({ helpGroup: 'MONEY', summary: 'amount in pence: 2500000 is £25,000.00' }),
@@ -119,7 +119,7 @@ export const pair = Flags.custom<Pair>({
   helpValue: '<key=value>',
   parse: async (text) => {
     const at = text.indexOf('=');
-    if (at < 1) return bad(`${quoted(text)} is not a pair`, 'write key=value');
+    if (at < 1) return bad(`${quoted(text)} is not a key=value pair`, 'write key=value');
     return { key: text.slice(0, at), value: text.slice(at + 1) };
   },
 });
@@ -216,7 +216,7 @@ function bad(message: string, next: string): never {
   throw usage(message, { next });
 }
 
-/** Long input is not repeated in full: it may be a pasted secret or a file. */
+/** The input in quotes, shortened: it may be a pasted secret or a file. */
 function quoted(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }

@@ -1,4 +1,4 @@
-/** oclif's help pages, written to the context's stdout instead of the console. */
+/** Help pages: oclif's, written to the context's stdout, with the command's own flags first. */
 import type { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import { Help } from '@oclif/core/help';
@@ -27,7 +27,7 @@ export class ProgramHelp extends Help {
     this.#context.stdout.write(`${lines.join(' ')}\n`);
   }
 
-  /** One short usage line; the flags stand below it anyway. */
+  /** One short usage line: the flags are listed below it. */
   override formatCommand(command: Command.Loadable): string {
     const args = Object.values(command.args).map((arg) =>
       arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
@@ -44,7 +44,7 @@ export class ProgramHelp extends Help {
     });
   }
 
-  /** Our own first page: where to begin, then everything there is. */
+  /** `credicorp --help`: where to begin, then all topics and commands. */
   protected override async showRootHelp(): Promise<void> {
     const { startPage } = await import('./start-page.ts');
     const top = <T>(items: T[], name: (item: T) => string): T[] => items.filter((item) => !name(item).includes(':'));
@@ -55,13 +55,13 @@ export class ProgramHelp extends Help {
   }
 }
 
-/** What is particular to a command stands before what every command has. */
+/** Puts a command's own flags before those that every command has. */
 function ownFirst(flags: Command.Loadable['flags']): Command.Loadable['flags'] {
   const rank = (group: string | undefined): number => ['WRITE', 'GLOBAL'].indexOf(group ?? '');
   return Object.fromEntries(Object.entries(flags).sort(([, a], [, b]) => rank(a.helpGroup) - rank(b.helpGroup)));
 }
 
-/** A long list of words is told in the description, where it wraps between words. */
+/** Moves a long list of allowed words into the description, where it wraps between words. */
 function wrappable(args: Command.Loadable['args']): Command.Loadable['args'] {
   return Object.fromEntries(
     Object.entries(args).map(([name, { options, ...arg }]) => {

@@ -11,12 +11,12 @@ import { note } from './output/write.ts';
 
 const TABLES = [JOURNAL, inboxTables];
 
-/** Says so when a damaged file was set aside. Whoever opens it closes it. @throws Failure `usage`, `unavailable` */
+/** Notes on stderr when a damaged file was set aside. The caller closes it. @throws Failure `usage`, `unavailable` */
 export function openLocalStore(context: Context): Store {
   const { now, paths } = context;
   const store = openStore({ path: join(paths.state, 'store.db'), now, tables: TABLES });
   if (store.setAside !== null) {
-    const aside = `the local store was damaged; it was set aside as ${store.setAside} and a new one begun`;
+    const aside = `the local store was damaged; it was set aside as ${store.setAside} and a new one was created`;
     note(context, `warning: ${aside}`);
   }
   return store;
@@ -73,7 +73,7 @@ export function explainDamage(error: unknown, store: () => Store): unknown {
   return new Failure(
     'unavailable',
     'the local store is damaged',
-    { code: 'state_damaged', next: 'run the command again: the damaged file is set aside then, and a new one begun' },
+    { code: 'state_damaged', next: 'run the command again: the damaged file is then set aside and a new one created' },
     error,
   );
 }

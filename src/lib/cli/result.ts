@@ -1,4 +1,4 @@
-/** What a command hands back to the frame; `output` decides how each is written. */
+/** The results that commands return; output/write.ts writes each as text, JSON, a field or ids. */
 
 /** A column of a list: a dotted path into the item, and its title on a terminal. */
 export interface Column {
@@ -43,7 +43,7 @@ export function page(document: { data: readonly unknown[] }, columns: readonly C
   return { kind: 'page', document, items: document.data, columns, empty };
 }
 
-/** Items as they come. `line` replaces the tab-separated row on a terminal, `id` is what `--quiet` prints instead of the `id` member. */
+/** Items as they arrive. `line` replaces the tab-separated row on a terminal, `id` is what `--quiet` prints instead of the `id` member. */
 export function stream(
   items: AsyncIterable<unknown>,
   columns: readonly Column[],
@@ -58,7 +58,7 @@ export function text(value: string, document: unknown): Result {
   return { kind: 'text', text: value, document };
 }
 
-/** A command that has already said what there was to say (on stderr). */
+/** For a command that prints nothing on stdout. */
 export const nothing: Result = { kind: 'nothing' };
 
 /** The `id` member, if the document has one. */

@@ -1,4 +1,4 @@
-/** What `credicorp` alone says: short, and enough to begin. */
+/** The page that `credicorp` without arguments prints: the first commands to try. */
 import { colourOf } from './output/terminal-text.ts';
 import type { Context } from './context.ts';
 

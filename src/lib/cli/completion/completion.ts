@@ -1,6 +1,6 @@
 /**
- * What could come next on a command line. Answers from the manifest and the local journal alone: no oclif, no network, no credential
- * is touched, so that a Tab feels instant.
+ * Tab completion: the candidates for the next word of a command line. Reads only the manifest and the local journal (no oclif, no network,
+ * no credential), so that it is fast.
  */
 import { join } from 'node:path';
 import { recentIds } from '../../journal/recent-ids.ts';
@@ -27,7 +27,7 @@ async function complete(words: readonly string[], context: Pick<Context, 'root' 
   return [...names, ...found].filter(({ value }) => value.startsWith(current));
 }
 
-/** bash takes `--flag=value` apart at the `=`; here it is one word again. */
+/** Joins `--flag=value` again, which bash splits at the `=`. */
 function rejoined(words: readonly string[]): string[] {
   const joined: string[] = [];
   for (const word of words) {

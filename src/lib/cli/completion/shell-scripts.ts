@@ -1,4 +1,4 @@
-/** What each shell needs to ask this program for candidates; they come one per line, with a tab before what they are about. */
+/** The completion scripts of the shells. They ask this program for candidates: one per line, with its description after a tab. */
 export const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const;
 export type Shell = (typeof SHELLS)[number];
 

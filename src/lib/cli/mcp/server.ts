@@ -1,6 +1,6 @@
 /**
- * The Model Context Protocol over lines of JSON-RPC 2.0 (MCP 2025-11-25: lifecycle, server/tools, transports/stdio). Knows requests and
- * answers; what a tool does is handed in.
+ * The Model Context Protocol over lines of JSON-RPC 2.0 (MCP 2025-11-25: lifecycle, server/tools, transports/stdio): reads requests and
+ * writes responses. What a tool does is handed in.
  */
 import { isRecord } from '../../contract/json.ts';
 import type { Tool, ToolResult } from './tools.ts';
@@ -15,7 +15,7 @@ export interface Server {
   send(line: string): void;
 }
 
-/** Newest first; who asks for another one is offered the newest, as the lifecycle says. */
+/** Newest first. A client that asks for another revision is offered the newest (MCP: lifecycle). */
 const REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
 const PARSE_ERROR = -32_700;
 const INVALID_REQUEST = -32_600;
@@ -23,8 +23,8 @@ const METHOD_NOT_FOUND = -32_601;
 const INVALID_PARAMS = -32_602;
 const INTERNAL_ERROR = -32_603;
 
-/** Calls under way at once; one more is turned down. */
-const MOST_CALLS = 8;
+/** Calls running at once; one more is refused. */
+const MAX_CALLS = 8;
 
 type Id = string | number;
 type Answer = { result: unknown } | { error: { code: number; message: string } };
@@ -38,7 +38,7 @@ export async function serve(lines: AsyncIterable<string>, server: Server): Promi
     const message = read(line);
     if (message === null) reply(null, failed(PARSE_ERROR, 'this line is not JSON'));
     else if (isResponse(message)) continue;
-    else if (!isRequest(message)) reply(null, failed(INVALID_REQUEST, 'this is no JSON-RPC 2.0 request'));
+    else if (!isRequest(message)) reply(null, failed(INVALID_REQUEST, 'this is not a JSON-RPC 2.0 request'));
     else if (message.id === undefined) takeNotice(message, running);
     else if (message.method !== 'tools/call') reply(message.id, answerOf(message, server));
     else startCall({ ...message, id: message.id }, server, running, reply);
@@ -64,10 +64,7 @@ function answerOf({ method, params }: Request, server: Server): Answer {
     case 'tools/list':
       return { result: { tools: server.tools } };
     default:
-      return failed(
-        METHOD_NOT_FOUND,
-        'there is no such method here; there are: initialize, ping, tools/list, tools/call',
-      );
+      return failed(METHOD_NOT_FOUND, 'unknown method; known are: initialize, ping, tools/list, tools/call');
   }
 }
 
@@ -79,11 +76,11 @@ function startCall(
 ): void {
   const { name, arguments: given = {} } = params;
   if (typeof name !== 'string' || !server.tools.some((tool) => tool.name === name))
-    return reply(id, failed(INVALID_PARAMS, 'there is no such tool; see tools/list'));
+    return reply(id, failed(INVALID_PARAMS, 'unknown tool; see tools/list'));
   if (!isRecord(given)) return reply(id, failed(INVALID_PARAMS, 'arguments must be an object'));
-  if (running.has(id)) return reply(id, failed(INVALID_REQUEST, 'a call with this id is under way'));
-  if (running.size >= MOST_CALLS)
-    return reply(id, failed(INTERNAL_ERROR, `${MOST_CALLS} calls are under way; wait until one of them has ended`));
+  if (running.has(id)) return reply(id, failed(INVALID_REQUEST, 'a call with this id is already running'));
+  if (running.size >= MAX_CALLS)
+    return reply(id, failed(INTERNAL_ERROR, `${MAX_CALLS} calls are running; wait until one of them has ended`));
   const controller = new AbortController();
   const ended = server.call(name, given, controller.signal).then(
     (result) => {

@@ -1,4 +1,4 @@
-/** Proving a credential now, and finding out what the server takes for the present. */
+/** Checks a credential with a call to the API, and reads the server's clock. */
 import type { TokenEntry } from '../../auth/token/access-token.ts';
 import { isRecord, parseJson } from '../../contract/json.ts';
 import { Failure } from '../../failure.ts';
@@ -34,7 +34,7 @@ export async function proveByRead(session: Session, path: string): Promise<void>
   }
 }
 
-/** The clock the server goes by, in milliseconds since the epoch: an embedded sandbox may have one of its own. */
+/** The server's time, in milliseconds since the epoch: an embedded sandbox may have one of its own. */
 export async function serverNow(session: Session, now: number): Promise<number> {
   const { base, environment } = session.identity;
   if (environment.value !== 'local') return now;
