@@ -4,7 +4,7 @@ import { confirmLive } from '../../lib/cli/ask/prompt.ts';
 import { listenFlags } from '../../lib/cli/webhooks/listener-options.ts';
 import { listenerOptions, type ListenerSetup } from '../../lib/cli/webhooks/listener-options.ts';
 import { runListener } from '../../lib/cli/webhooks/run-listener.ts';
-import { listenerLines, counted } from '../../lib/cli/webhooks/listener-lines.ts';
+import { listenerLines } from '../../lib/cli/webhooks/listener-lines.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import type { SessionFlags } from '../../lib/cli/session.ts';
 import type { ListenerEvent } from '../../lib/contract/listener-events.ts';
@@ -35,7 +35,9 @@ bytes and stored before it is acknowledged; your app gets it byte for byte, and 
     const prepared = await listenerOptions(context, session, flags, AbortSignal.any([context.signal, leave.signal]));
     const summary = 'register a webhook endpoint';
     await confirmLive(context, session.identity.environment.value, { summary, yes: flags.yes, mayAsk: this.mayAsk });
+    const hasLines = context.stdout.isTTY === true && !this.view.json && this.view.field === null && !this.view.quiet;
     const runOptions = {
+      noteCounts: hasLines ? null : (line: string): void => this.note(line),
       readyFile: flags['ready-file'],
       exec: flags.exec,
       ended: (status: number) => {
@@ -44,11 +46,7 @@ bytes and stored before it is acknowledged; your app gets it byte for byte, and 
       },
     };
     const events = await this.listener(prepared, (given) => runListener(context, given, runOptions));
-    if (context.stdout.isTTY !== true || this.view.json || this.view.field !== null || this.view.quiet)
-      return stream(
-        counted(events, (line) => this.note(line)),
-        COLUMNS,
-      );
+    if (!hasLines) return stream(events, COLUMNS);
     const paint = await colourOf(context, context.stdout, this.view.color);
     return stream(listenerLines(events, { width: context.stdout.columns || 80, paint }), COLUMNS, String);
   }

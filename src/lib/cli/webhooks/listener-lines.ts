@@ -257,21 +257,6 @@ export async function* listenerLines(
   yield* fold.report();
 }
 
-/** Passes events on and notes the final counts on stderr, where the lines are not shown. */
-export async function* counted(
-  events: AsyncIterable<ListenerEvent>,
-  note: (line: string) => void,
-): AsyncGenerator<ListenerEvent> {
-  for await (const event of events) {
-    yield event;
-    if (event.type !== 'closed') continue;
-    const { received, forwarded, rejected, duplicates, failed, waiting } = event;
-    note(
-      `${received} received, ${forwarded} forwarded, ${rejected} rejected, ${duplicates} duplicates, ${failed} failed, ${waiting} waiting`,
-    );
-  }
-}
-
 const ALWAYS: ReadonlySet<ListenerEvent['type']> = new Set(['ready', 'tunnel', 'skipped', 'closed']);
 
 /** The first of each cause counts as rare: anyone can send more of them. */

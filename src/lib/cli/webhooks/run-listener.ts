@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ListenerEvent } from '../../contract/listener-events.ts';
+import type { ClosedEvent, ListenerEvent } from '../../contract/listener-events.ts';
 import { replaceFile } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 import { type SideCommand, startSideCommand } from '../system/user-commands.ts';
@@ -13,8 +13,10 @@ export interface RunOptions {
   readyFile: string | undefined;
   /** Command to start when ready. */
   exec: string | undefined;
-  /** LineParts how `exec` ended; the listener shall end then as well. */
+  /** Called with the exit status of `exec`; the listener ends as well. */
   ended: (status: number) => void;
+  /** Takes the final counts as one line, where the listener's lines are not shown; null otherwise. */
+  noteCounts: ((line: string) => void) | null;
 }
 
 export async function* runListener(
@@ -38,12 +40,17 @@ export async function* runListener(
       // Another endpoint may have been made since.
       if (event.type === 'rejected' && SECRET_CAUSES.has(event.cause)) void again();
       yield event;
+      if (event.type === 'closed') runOptions.noteCounts?.(countsLine(event));
       // An endpoint that was lost and registered again is ready once more.
       if (event.type === 'ready') beside ??= startBeside(context, prepared, runOptions);
     }
   } finally {
     await beside?.stop();
   }
+}
+
+function countsLine({ received, forwarded, rejected, duplicates, failed, waiting }: ClosedEvent): string {
+  return `${received} received, ${forwarded} forwarded, ${rejected} rejected, ${duplicates} duplicates, ${failed} failed, ${waiting} waiting`;
 }
 
 /** Starts the user's command with the secret in its environment; when it ends, the listener ends. */

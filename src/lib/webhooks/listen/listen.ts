@@ -26,7 +26,7 @@ import { ListenerEventQueue } from './event-queue.ts';
 import { Ingest } from './ingest.ts';
 import { aborted, openPublicUrl, type PublicUrl } from './public-url.ts';
 import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
-import { createSelfTest } from './self-test.ts';
+import { createSelfTest, SELF_TEST_ID } from './self-test.ts';
 
 /** What a listener needs. Clock, randomness, the API's endpoints and the journal are handed in. */
 export interface ListenOptions {
@@ -269,7 +269,9 @@ async function openAtUsualPort(
     renew: createSecretRenewal(options, opened),
     onRejected: (incoming, verdict) => ingest.reject(incoming, verdict),
     onDelivery: (incoming, verdict) =>
-      selfTest.recognise(incoming.deliveryId) ? Promise.resolve(200) : ingest.accept(incoming, verdict),
+      incoming.deliveryId?.startsWith(SELF_TEST_ID) === true && selfTest.recognise(incoming.deliveryId)
+        ? Promise.resolve(200)
+        : ingest.accept(incoming, verdict),
   };
   try {
     return await openReceiver(settings);

@@ -26,6 +26,9 @@ export interface SelfTest {
   run(url: string, secret: string, timeoutMs: number, signal: AbortSignal): Promise<number>;
 }
 
+/** Delivery ids of self-tests begin with this. */
+export const SELF_TEST_ID = 'whd_selftest_';
+
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2000;
 
@@ -48,7 +51,7 @@ export function createSelfTest(options: SelfTestOptions): SelfTest {
       const end = options.ticks() + timeoutMs;
       try {
         for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
-          const id = `whd_selftest_${options.token()}`;
+          const id = SELF_TEST_ID + options.token();
           const body = Buffer.from(JSON.stringify({ id, type: 'credicorp_cli.self_test' }));
           const t = Math.floor(options.now() / 1000);
           const message = signedMessage({ body, secrets: [secret], t, deliveryId: id });
