@@ -43,8 +43,8 @@ describe('platform status', () => {
     ['health says no', [503, ''], parts('operational', 'operational'), 'down', /503/],
     ['health does not answer', away, away, 'down', /refused/],
     ['status does not answer', OK, away, 'degraded', /refused/],
-    ['status is not JSON', OK, [200, '<html>'], 'degraded', /does not say/],
-    ['status is another document', OK, [200, [1, 2]], 'degraded', /does not say/],
+    ['status is not JSON', OK, [200, '<html>'], 'degraded', /cannot be read/],
+    ['status is another document', OK, [200, [1, 2]], 'degraded', /cannot be read/],
     ['health is not offered, status is', [404, ''], parts('operational', 'operational'), 'operational', null],
   ];
   for (const [what, health, status, judged, reason] of rows) {

@@ -147,7 +147,7 @@ test('a third provider is one file', async () => {
   );
   const hostile = await run(words);
   assert.equal(hostile.status, 2);
-  assert.match(hostile.stderr, /"token\.path" is to be a path/);
+  assert.match(hostile.stderr, /"token\.path" must be a path/);
 });
 
 /** Signed, posted, and judged by the scheme in its file. */

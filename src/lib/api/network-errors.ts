@@ -20,7 +20,7 @@ export const NOT_RETRIED: ReadonlySet<string> = new Set([
 ]);
 
 const WORDS: Record<string, NetworkError> = {
-  ENOTFOUND: { code: 'unknown_host', message: 'there is no host of that name' },
+  ENOTFOUND: { code: 'unknown_host', message: 'no such host' },
   EAI_AGAIN: { code: 'dns', message: 'the name could not be looked up; is there a network?' },
   ETIMEDOUT: { code: 'timeout', message: 'no connection in time' },
   UND_ERR_CONNECT_TIMEOUT: { code: 'timeout', message: 'no connection in time' },
@@ -50,7 +50,7 @@ export function networkErrorOf(error: unknown, url: URL): NetworkError {
     return { code: 'tls', message: `the TLS connection failed (${code})` };
   }
   if (/^(?:HPE_|HTTPParserError|UND_ERR_HTTP)/.test(code))
-    return { code: 'not_http', message: 'what came back is not HTTP' };
+    return { code: 'not_http', message: 'the answer is not HTTP' };
   // The CONNECT request of a proxied connection was answered with something else than 200: undici's words, and Node's code.
   if (error instanceof Error && (error.message.startsWith('Proxy response') || code === 'ERR_PROXY_TUNNEL')) {
     const status = /(?:HTTP\/1\.\d |Proxy response \D*)(\d{3})/.exec(error.message)?.[1] ?? 'no status';

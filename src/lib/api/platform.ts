@@ -46,7 +46,11 @@ export async function platformStatus(
   }
   if (components === null) {
     const what = status instanceof Failure ? status.message : `status was answered with ${status.status}`;
-    return { status: 'degraded', reason: `it serves, but does not say how its parts are: ${what}`, components: [] };
+    return {
+      status: 'degraded',
+      reason: `the API answers, but its status page cannot be read: ${what}`,
+      components: [],
+    };
   }
   const worst = components.filter((component) => !isOperational(component.status));
   if (worst.length === 0) return { status: 'operational', reason: null, components };

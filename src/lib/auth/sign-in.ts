@@ -93,7 +93,7 @@ function assertSound({ profile, secret, provider }: SignInOptions): void {
   assertProfileName(profile.name);
   environmentOfBase(profile.base, profile.environment, provider.hosts);
   if (secret === '' || /[\p{Cc}\s]/u.test(secret)) {
-    throw usage('the secret is empty or has white space in it', { code: 'bad_secret', next: 'copy it again, whole' });
+    throw usage('the secret is empty or contains white space', { code: 'bad_secret', next: 'copy it again' });
   }
   if (profile.mode === 'secret_key' && !provider.secretKeys) {
     throw usage(`${provider.title} has no secret keys`, {

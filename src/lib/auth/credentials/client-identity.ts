@@ -37,7 +37,7 @@ export interface Sources {
   provider: (name: string) => Provider;
 }
 
-/** Where the secret is to be had. */
+/** Where the secret is stored. */
 export type SecretPlace =
   | { where: 'variable'; name: string; secret: Secret }
   | { where: 'vault'; store: VaultKind; account: string }

@@ -121,6 +121,6 @@ function secretFound(path: string): Failure {
 function refused(path: string, why: string): Failure {
   return usage(`${path} is refused: ${why}`, {
     code: 'pin_refused',
-    next: 'mend or remove the file, or write a new one with: credicorp profiles pin',
+    next: 'correct or remove the file, or write a new one with: credicorp profiles pin',
   });
 }

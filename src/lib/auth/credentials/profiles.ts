@@ -188,7 +188,7 @@ function readUrlOr(value: unknown, parse: (text: string) => string, refuse: () =
 function corrupt(path: string, why: string): Failure {
   return usage(`${path} is damaged: ${why}`, {
     code: 'config_corrupt',
-    next: `mend it by hand, or move it away (mv ${path} ${path}.old) and sign in again; it was left as it is`,
+    next: `correct it by hand, or move it away (mv ${path} ${path}.old) and sign in again; it was not changed`,
   });
 }
 

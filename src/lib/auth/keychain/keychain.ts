@@ -11,7 +11,7 @@ export interface KeychainOptions {
   command: readonly [string, ...string[]];
   /** The environment the helper finds its keychain by. Credentials and Node's own options are not passed on. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Where a helper is to be had that is there already, and goes back to. Without it each request has one of its own. */
+  /** Helpers that wait for another request. Without it each request starts its own. */
   pool?: HelperPool;
   /** How long the keychain may take, in milliseconds. */
   limitMs?: number;
@@ -79,7 +79,7 @@ class Exchange implements KeychainAnswer {
   readonly #ended = (): void => this.#fail('failed', 'its helper ended without an answer');
 
   #readAnswer(reply: KeychainReply | null): void {
-    if (reply === null) return this.#fail('failed', 'its helper gave an answer that is none');
+    if (reply === null) return this.#fail('failed', 'its helper gave an answer that cannot be read');
     if ('trouble' in reply) return this.#fail(reply.trouble, reply.detail);
     this.#end();
     if (this.#options.pool) this.#options.pool.put(this.#child);

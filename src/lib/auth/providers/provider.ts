@@ -58,7 +58,7 @@ function readProvider(path: string, name: string): Provider {
 function badProvider(path: string, why: string): Failure {
   return usage(`${path} does not describe a provider: ${why}`, {
     code: 'bad_provider',
-    next: 'mend the file; the ones that come with this program show the form',
+    next: 'correct the file; the built-in ones show the format',
   });
 }
 
@@ -319,7 +319,7 @@ function orNull<T>(place: Place, read: (place: Place) => T): T | null {
 }
 
 function wrong(place: Place, expected: string) {
-  return usage(`"${place.at}" is to be ${expected}`, { code: 'bad_provider' });
+  return usage(`"${place.at}" must be ${expected}`, { code: 'bad_provider' });
 }
 
 /** Names of profiles and providers go into keychain accounts and file names: letters, digits, `.`, `_`, `-`, at most 64, not starting with a mark. */

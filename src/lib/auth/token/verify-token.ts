@@ -104,15 +104,15 @@ const WORDS: Record<VerifyCause, string> = {
   malformed: 'this is not a signed JWT',
   algorithm_refused: 'it is signed by an algorithm other than ES256 and RS256',
   unknown_key: 'none of the published keys is the one it names',
-  bad_signature: 'the signature does not belong to this content',
-  expired: 'its time is over',
-  not_yet_valid: 'its time has not come',
+  bad_signature: 'its signature does not match',
+  expired: 'it has expired',
+  not_yet_valid: 'it is not valid yet',
   wrong_audience: 'it is meant for another API',
-  wrong_issuer: 'it was issued by somebody else',
-  claim_missing: 'a claim every access token has is missing',
+  wrong_issuer: 'it was issued by another server',
+  claim_missing: 'a required claim is missing',
 };
 
-/** Whether the signature is not genuine, or a genuine token does not count. */
+/** The causes that mean a forged or damaged token; all others are a genuine token that is not valid here or now. */
 const FORGED: ReadonlySet<VerifyCause> = new Set(['malformed', 'algorithm_refused', 'unknown_key', 'bad_signature']);
 
 /** A refusal as a failure: `bad_signature` where the signature does not hold, `auth` where the token is not for us or not for now. */
