@@ -58,16 +58,16 @@ export function leftovers(context: Context, session: Session): AbandonedEndpoint
 
 /** Removes the endpoints that crashed listeners left. @returns their ids @throws Failure */
 export async function removeLeftovers(context: Context, session: Session, client: Client): Promise<string[]> {
-  const enrolment = registerListener(registryOptions(context, session));
+  const registration = registerListener(registryOptions(context, session));
   try {
-    const left = enrolment.findAbandoned();
+    const left = registration.findAbandoned();
     for (const { endpointId, listener } of left) {
       await deleteEndpoint(context, session, client, endpointId).catch(ignoreAbsent);
-      enrolment.markEndpointGone(listener);
+      registration.markEndpointGone(listener);
     }
     return left.map(({ endpointId }) => endpointId);
   } finally {
-    enrolment.end();
+    registration.end();
   }
 }
 

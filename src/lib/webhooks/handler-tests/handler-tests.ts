@@ -26,7 +26,7 @@ export interface HandlerTestOptions {
   signal: AbortSignal;
   /** Limit for each answer, in milliseconds. Default 10 s, as the sender allows (webhooks.md#delivery). */
   timeoutMs?: number;
-  /** CheckFacts of each delivery once it has ended. */
+  /** Called after each delivery. */
   onAttempt?: (message: DeliveryMessage, outcome: AttemptOutcome) => void;
 }
 

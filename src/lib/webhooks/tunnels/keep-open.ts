@@ -26,7 +26,7 @@ export interface KeepOpenOptions {
   probe: (url: string, limitMs: number) => Promise<unknown>;
   /** Called when the tunnel has a new address. Rejects when the endpoint could not be updated. */
   onMoved: (url: string) => Promise<void>;
-  emit: (moment: ListenerEvent) => void;
+  emit: (event: ListenerEvent) => void;
   /** Milliseconds since the epoch. */
   now: () => number;
   signal: AbortSignal;
