@@ -22,7 +22,7 @@ after(async () => {
   await rude.close();
 });
 
-/** A client whose waits take no time, and everything it told. */
+/** A client whose waits take no time, and everything it reported. */
 function setUp(more: Partial<ClientOptions> = {}) {
   const waits: { reason: string; ms: number; attempt: number }[] = [];
   const records: ExchangeRecord[] = [];
@@ -167,7 +167,7 @@ describe('client, what goes out', () => {
     }
   });
 
-  it('no credential where there is none to lend', async () => {
+  it('no credential where there is none', async () => {
     const seen = script('/public', ok);
     await setUp({ token: null }).client.request({ method: 'GET', path: '/public' });
     assert.equal(seen[0]?.headers['authorization'], undefined);
@@ -179,7 +179,7 @@ describe('client, stale tokens', () => {
     ['token_expired', error(401, 'token_expired'), ['a', 'b'], ['a', 'b']],
     ['unauthorized', error(401, 'unauthorized'), ['a', 'b'], ['a', 'b']],
     ['invalid_token as text', answer(401, '{"error":"invalid_token"}'), ['a', 'b'], ['a', 'b']],
-    ['nothing newer to lend', error(401, 'token_expired'), ['a', 'a'], ['a']],
+    ['no newer token', error(401, 'token_expired'), ['a', 'a'], ['a']],
     ['token_revoked', error(401, 'token_revoked'), ['a', 'b'], ['a']],
     ['audience_mismatch', error(401, 'audience_mismatch'), ['a', 'b'], ['a']],
     ['insufficient_scope', error(403, 'insufficient_scope'), ['a', 'b'], ['a']],

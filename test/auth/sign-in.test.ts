@@ -226,7 +226,7 @@ describe('introspection', () => {
 });
 
 describe('against the embedded sandbox', () => {
-  it('signs in, lends, introspects', async (t) => {
+  it('signs in, gives a token, introspects', async (t) => {
     const served = await serveSandbox({ host: '127.0.0.1', port: 0, version: '0', seed: 'auth', now: Date.now });
     t.after(() => served.close());
     const options = desk({ profile: localProfile(served.url), secret: 'csk_sbx_local' });

@@ -178,12 +178,12 @@ describe('keeping', () => {
       const server = await plane(t, grant(answer));
       let now = 1_800_000_000_000;
       const all = await options(server.base, {}, { now: () => now });
-      const lend = () => tokenSource(all).get(ANY);
-      await lend();
+      const token = () => tokenSource(all).get(ANY);
+      await token();
       now += usedFor * 1000 - 1;
-      assert.equal(await lend(), 'token-1');
+      assert.equal(await token(), 'token-1');
       now += 1;
-      assert.equal(await lend(), 'token-2');
+      assert.equal(await token(), 'token-2');
     });
   }
 
@@ -199,17 +199,17 @@ describe('keeping', () => {
   it('keeps tokens apart by scopes, client, base and token URL', async (t) => {
     const [one, two] = [await plane(t), await plane(t)];
     const vault = sharedVault();
-    const lend = async (base: string, said: Partial<Sources> = {}) =>
+    const token = async (base: string, said: Partial<Sources> = {}) =>
       tokenSource(await options(base, said, { vault })).get(ANY);
-    await lend(one.base);
-    await lend(one.base, { flags: { scopes: ['a'] } });
-    await lend(one.base, { flags: { scopes: ['b', 'a'] } });
-    await lend(one.base, { flags: { scopes: ['a', 'b'] } });
-    await lend(one.base);
+    await token(one.base);
+    await token(one.base, { flags: { scopes: ['a'] } });
+    await token(one.base, { flags: { scopes: ['b', 'a'] } });
+    await token(one.base, { flags: { scopes: ['a', 'b'] } });
+    await token(one.base);
     assert.equal(one.asked.length, 3);
-    await lend(two.base);
+    await token(two.base);
     assert.equal(two.asked.length, 1);
-    await lend(two.base, { flags: { tokenUrl: `${two.base}/other` } });
+    await token(two.base, { flags: { tokenUrl: `${two.base}/other` } });
     assert.deepEqual(
       two.asked.map(({ path }) => path),
       ['/partner/v1/oauth/token', '/other'],

@@ -29,7 +29,7 @@ test('the journal goes on in a new file without losing an entry, and the damaged
   const { context, said } = worldOf({ home: home.path });
   const path = join(context.paths.state, 'store.db');
   const records = new LocalRecords(context, () => []);
-  const write = records.writeDown();
+  const write = records.exchangeRecorder();
   const kept = (): unknown => records.store().db.prepare('SELECT count(*) AS n FROM journal').get()?.['n'];
   // As many as are written at once.
   const more = (): void => Array.from({ length: 200 }, () => record(Date.now())).forEach(write);
@@ -50,7 +50,7 @@ test('a file that was set aside or taken away by another is not written to any m
   using home = freshHome();
   const { context, said } = worldOf({ home: home.path });
   const records = new LocalRecords(context, () => []);
-  const write = records.writeDown();
+  const write = records.exchangeRecorder();
   const more = (): void => Array.from({ length: 200 }, () => record(Date.now())).forEach(write);
   more();
   rmSync(context.paths.state, { recursive: true });
@@ -73,7 +73,7 @@ test('damage that is met in reading is told in words, and the next run has a new
   const { context } = worldOf({ home: home.path });
   const path = join(context.paths.state, 'store.db');
   const records = new LocalRecords(context, () => []);
-  Array.from({ length: 200 }, () => record(Date.now())).forEach(records.writeDown());
+  Array.from({ length: 200 }, () => record(Date.now())).forEach(records.exchangeRecorder());
   ruin(records, path);
   const error = thrownBy(() => records.store().db.prepare('SELECT * FROM journal').all());
   const judged = explainDamage(error, () => records.store());

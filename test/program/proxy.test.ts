@@ -63,7 +63,7 @@ it("an app's calls are in the log, redacted, and the app sees what the host said
   assert.doesNotMatch(JSON.stringify(entries), /sk_test_local|planted/);
 });
 
-it('--auth lends the token to an app without credentials', async () => {
+it('--auth gives the token to an app without credentials', async () => {
   const { child, url } = await proxy(['--auth']);
   const answer = await fetch(`${url}/partner/v1/applications?limit=1`);
   assert.equal(answer.status, 200);
@@ -88,7 +88,7 @@ it('--auth on live needs a yes; without --auth nothing is asked', async () => {
 it('--auth on live asks on a terminal, and a no starts nothing', async () => {
   const env = { ...home.env, CC_SECRET_KEY: 'sk_live_planted123', CC_BASE: 'https://api.credicorp.co.uk' };
   const terminal = openTerminal(['proxy', 'start', '--port', '0', '--auth'], env);
-  await terminal.shows('LIVE: lend the token to every program on this machine');
+  await terminal.shows('LIVE: give the token to every program on this machine');
   terminal.type('n\r');
   assert.equal(await terminal.ended(), 2, terminal.text);
   assert.doesNotMatch(terminal.text, /recording http/);

@@ -161,7 +161,7 @@ describe('no stream of any command holds a secret', () => {
     }
   });
 
-  it('the proxy that lends its token', async () => {
+  it('the proxy that gives its token', async () => {
     mode = { tokens: true, status: 422 };
     const env = { ...home.env, ...credential() };
     const child = start('bin/run.js', ['proxy', 'start', '--port', '0', '--auth', '--json', '--debug'], env);

@@ -259,7 +259,7 @@ describe('passes on', () => {
   });
 });
 
-describe('writes down', () => {
+describe('records', () => {
   it('each call with what support asks for', async () => {
     const proxy = await proxyTo(host.url);
     await ask(`${proxy.url}/refused`, {
@@ -425,7 +425,7 @@ describe('lets in', () => {
   });
 });
 
-describe('lends a token', () => {
+describe('gives its token', () => {
   it('only when told to, only where there is none, and not one that was turned down', async () => {
     const asked: (string | null)[] = [];
     let tokens = 0;

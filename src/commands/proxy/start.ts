@@ -9,7 +9,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 const PORT = 4020;
 const GRACE_MS = 2000;
 /** A program without a credential would act with ours. */
-const LENDS = 'lend the token to every program on this machine that calls the proxy';
+const SHARES_TOKEN = 'give the token to every program on this machine that calls the proxy';
 
 export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
   static override summary = "record your app's own calls: a reverse proxy to the profile's host";
@@ -33,7 +33,11 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
     const session = await this.session();
     if (this.flags.auth) {
       const { yes } = this.flags;
-      await confirmLive(this.context, session.identity.environment.value, { summary: LENDS, yes, mayAsk: this.mayAsk });
+      await confirmLive(this.context, session.identity.environment.value, {
+        summary: SHARES_TOKEN,
+        yes,
+        mayAsk: this.mayAsk,
+      });
     }
     const { openProxy } = await import('../../lib/proxy/proxy.ts');
     const { env, now, ticks } = this.context;
@@ -43,7 +47,7 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
       target: base.value,
       environment: environment.value,
       token: this.flags.auth ? (ask) => session.token(ask) : null,
-      record: session.writeDown(),
+      record: session.exchangeRecorder(),
       ...{ now, ticks, timeoutMs: this.sessionFlags.timeoutMs },
       proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
     });
@@ -58,7 +62,7 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
       untilStopped(this.context.signal, ready, proxy),
       [{ path: 'type' }, { path: 'url' }, { path: 'target' }],
       line,
-      (moment) => ((moment as { type: string }).type === 'ready' ? proxy.url : null),
+      (event) => ((event as { type: string }).type === 'ready' ? proxy.url : null),
     );
   }
 }
@@ -73,8 +77,8 @@ async function* untilStopped(signal: AbortSignal, ready: object, proxy: Proxy): 
   yield { type: 'closed', url: proxy.url, ...proxy.counts };
 }
 
-function line(moment: unknown): string {
-  const { type, url, target, environment, calls, failed } = moment as Record<string, string | number>;
+function line(event: unknown): string {
+  const { type, url, target, environment, calls, failed } = event as Record<string, string | number>;
   if (type === 'closed') return `${calls} calls passed, ${failed} of them failed`;
   const mark = environment === 'live' ? 'LIVE: ' : '';
   return `${mark}recording ${url} -> ${target}\n  point your app at ${url}; see its calls with: credicorp logs tail --source proxy`;

@@ -47,7 +47,7 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
       return ready === 'already' ? this.already() : object(ready, { id: null });
     }
     const session = await this.session();
-    const server = await startSandbox(this.context, options, this.config.version, session.writeDown());
+    const server = await startSandbox(this.context, options, this.config.version, session.exchangeRecorder());
     const ready = await sandboxReady(this.context, server, options);
     const stop = async (): Promise<void> => {
       await server.stop();

@@ -23,7 +23,7 @@ export default class TokenIntrospect extends ApiCommand<typeof TokenIntrospect> 
     const answer = introspect(token, {
       identity,
       secret: await session.secret(),
-      send: await session.plainSend(identity.environment.value),
+      send: await session.sendWithoutCredential(identity.environment.value),
       notice: (text) => this.note(`note: ${text}`),
       signal: this.context.signal,
     });

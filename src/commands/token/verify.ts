@@ -24,7 +24,7 @@ genuine but not valid (expired, or for another API).`;
     const { tokenVerifier, verdictFailure } = await import('../../lib/auth/token/verify-token.ts');
     const verifier = tokenVerifier({
       identity,
-      send: await session.plainSend(identity.environment.value),
+      send: await session.sendWithoutCredential(identity.environment.value),
       now: await serverNow(session, this.context.now()),
       notice: (text) => this.note(`note: ${text}`),
       signal: this.context.signal,

@@ -4,7 +4,7 @@
  * recorded. Where a token comes from and where records go is up to the caller.
  */
 import { readProblem } from '../contract/error-answer.ts';
-import type { HttpRequest, Send, WriteDown } from '../contract/exchange.ts';
+import type { HttpRequest, Send, RecordExchange } from '../contract/exchange.ts';
 import { writeJson } from '../contract/json.ts';
 import { type Failure, usage } from '../failure.ts';
 import { type Answer, parseAnswer, type Schema } from './answers.ts';
@@ -32,7 +32,7 @@ interface SendOptions {
   environment: string | null;
   signal?: AbortSignal;
   /** Receives each try with its secrets; the receiver redacts it. */
-  record: WriteDown;
+  record: RecordExchange;
   onWait?: RetryOptions['onWait'];
 }
 
@@ -116,7 +116,7 @@ export function createClient(options: ClientOptions): Client {
  * Sends to the token plane: without a bearer or a key, and with retries, because a token request that was lost on the way is simply sent
  * again (RFC 6749 §4.4: nothing but a token comes of it).
  */
-export function createPlainSend(options: SendOptions): Send {
+export function createSendWithoutCredential(options: SendOptions): Send {
   const { signal } = options;
   return (request: HttpRequest) =>
     sendWithRetries(options, {

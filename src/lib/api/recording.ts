@@ -1,6 +1,6 @@
 /** Records each try of a call for the journal: request, answer or failure, and how long it took. */
 import { environmentOfHost } from '../contract/environments.ts';
-import type { ExchangeRecord, HttpAnswer, HttpRequest, WriteDown } from '../contract/exchange.ts';
+import type { ExchangeRecord, HttpAnswer, HttpRequest, RecordExchange } from '../contract/exchange.ts';
 import { partnerRoute } from '../contract/scopes.ts';
 import { Failure } from '../failure.ts';
 import { readProblem, requestIdOf } from '../contract/error-answer.ts';
@@ -8,7 +8,7 @@ import type { Transport, TransportAnswer } from './transport.ts';
 
 interface Recorder {
   /** Gets records with their secrets in them. */
-  record: WriteDown;
+  record: RecordExchange;
   /** Milliseconds since the epoch. */
   now: () => number;
 }

@@ -2,7 +2,7 @@
 import type { Client, ClientOptions } from '../api/client.ts';
 import type { RateLimiter } from '../api/rate-limit.ts';
 import type { Transport } from '../api/transport.ts';
-import type { HttpRequest, Send, WriteDown } from '../contract/exchange.ts';
+import type { HttpRequest, Send, RecordExchange } from '../contract/exchange.ts';
 import type { Context } from './context.ts';
 import { withSpinner } from './output/status-line.ts';
 import { note } from './output/write.ts';
@@ -13,7 +13,7 @@ export interface HttpLimits {
   maxRetries: number;
 }
 
-type SendOptions = Parameters<(typeof import('../api/client.ts'))['createPlainSend']>[0];
+type SendOptions = Parameters<(typeof import('../api/client.ts'))['createSendWithoutCredential']>[0];
 
 export class HttpStack {
   readonly #context: Context;
@@ -63,9 +63,12 @@ export class HttpStack {
   }
 
   /** Sends to the token plane: without a bearer, with retries, recorded. */
-  async plainSend(environment: string, record: WriteDown): Promise<Send> {
-    const [{ createPlainSend }, transport] = await Promise.all([import('../api/client.ts'), this.transport()]);
-    return this.#withSpinner(createPlainSend({ ...this.#sendOptions(transport), environment, record }));
+  async sendWithoutCredential(environment: string, record: RecordExchange): Promise<Send> {
+    const [{ createSendWithoutCredential }, transport] = await Promise.all([
+      import('../api/client.ts'),
+      this.transport(),
+    ]);
+    return this.#withSpinner(createSendWithoutCredential({ ...this.#sendOptions(transport), environment, record }));
   }
 
   #sendOptions({ send }: Transport): Omit<SendOptions, 'environment' | 'record'> {

@@ -1,6 +1,6 @@
 /** This user's local store and journal: opened when first needed, and opened anew when the file turns out to be damaged. */
 import { join } from 'node:path';
-import type { WriteDown } from '../contract/exchange.ts';
+import type { RecordExchange } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { JOURNAL } from '../journal/entries.ts';
 import { createJournal, type Journal } from '../journal/record.ts';
@@ -47,7 +47,7 @@ export class LocalRecords {
     return this.#store;
   }
 
-  writeDown(): WriteDown {
+  exchangeRecorder(): RecordExchange {
     this.#journal ??= createJournal({
       open: () => this.store(),
       now: this.#context.now,

@@ -13,7 +13,7 @@ import { findProvider } from '../auth/providers/provider.ts';
 import { readClientSecret, type TokenEntry, type TokenSource, tokenSource } from '../auth/token/access-token.ts';
 import { openVault, vaultPath } from '../auth/vaults/open-vault.ts';
 import type { Vault } from '../auth/vaults/vault.ts';
-import type { Send, WriteDown } from '../contract/exchange.ts';
+import type { Send, RecordExchange } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
@@ -41,8 +41,8 @@ export interface Session {
   token(ask: { refused: string | null }): Promise<string>;
   /** For calls outside the client: adds nothing, retries nothing. Recorded, but for polls. */
   transport(options?: { unrecorded: true }): Promise<Transport>;
-  /** Sends without a credential of its own, repeats what may be repeated, and writes down: for the token plane. */
-  plainSend(environment: string): Promise<Send>;
+  /** Sends without a credential of its own, repeats what may be repeated, and records: for the token plane. */
+  sendWithoutCredential(environment: string): Promise<Send>;
   /** The token with its end, minted if need be; null where there are no tokens. */
   currentToken(): Promise<TokenEntry | null>;
   /** Where this identity's token and webhook secrets rest. */
@@ -51,7 +51,8 @@ export interface Session {
   /** The client's own secret, for introspection. */
   secret(): Promise<string>;
   store(): Store;
-  writeDown(): WriteDown;
+  /** Records exchanges in the journal, and with `--debug` on stderr. */
+  exchangeRecorder(): RecordExchange;
   /** Takes this value out of everything that is written from here on. */
   hide(secret: string): void;
   close(): Promise<void>;
@@ -119,7 +120,7 @@ class OpenSession implements Session {
       keys: identity.provider.idempotency,
       ...(identity.provider.partnerApi ? {} : { foreign: identity.provider.title }),
       ...(options === undefined ? {} : { signal: options.signal }),
-      record: this.writeDown(),
+      record: this.exchangeRecorder(),
       secrets: () => this.#hidden,
     });
   }
@@ -143,11 +144,11 @@ class OpenSession implements Session {
       this.#http.transport(),
       import('../api/recording.ts'),
     ]);
-    return recordingTransport(transport, { record: this.writeDown(), now: this.#context.now });
+    return recordingTransport(transport, { record: this.exchangeRecorder(), now: this.#context.now });
   }
 
-  plainSend(environment: string): Promise<Send> {
-    return this.#http.plainSend(environment, this.writeDown());
+  sendWithoutCredential(environment: string): Promise<Send> {
+    return this.#http.sendWithoutCredential(environment, this.exchangeRecorder());
   }
 
   async currentToken(): Promise<TokenEntry | null> {
@@ -183,8 +184,8 @@ class OpenSession implements Session {
     return this.#records.store();
   }
 
-  writeDown(): WriteDown {
-    const keep = this.#records.writeDown();
+  exchangeRecorder(): RecordExchange {
+    const keep = this.#records.exchangeRecorder();
     if (!this.#flags.debug) return keep;
     return (record) => {
       keep(record);
@@ -202,7 +203,7 @@ class OpenSession implements Session {
     this.#source ??= tokenSource({
       identity: this.identity,
       vault: this.vault(),
-      send: async (request) => (await this.plainSend(this.identity.environment.value))(request),
+      send: async (request) => (await this.sendWithoutCredential(this.identity.environment.value))(request),
       now: this.#context.now,
       lockFolder: this.#context.paths.state,
       notice: (text) => note(this.#context, `note: ${text}`),

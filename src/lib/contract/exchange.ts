@@ -82,4 +82,4 @@ export const BLANK_RECORD = {
 } as const satisfies Partial<ExchangeRecord>;
 
 /** Records an exchange in the journal. Must not throw and must not wait. */
-export type WriteDown = (record: ExchangeRecord) => void;
+export type RecordExchange = (record: ExchangeRecord) => void;

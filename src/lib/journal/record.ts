@@ -3,7 +3,7 @@
  * never throws and never lets a command fail: what cannot be written is reported once and then dropped.
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
-import type { WriteDown } from '../contract/exchange.ts';
+import type { RecordExchange } from '../contract/exchange.ts';
 import { isDamage, sqliteCode, type Store } from '../store/store.ts';
 import { INSERT, toRow } from './entries.ts';
 
@@ -21,7 +21,7 @@ export interface JournalOptions {
 }
 
 export interface Journal {
-  write: WriteDown;
+  write: RecordExchange;
   /** Writes what is still buffered. */
   close(): void;
 }
@@ -48,13 +48,13 @@ class Recorder {
   #store: Store | null = null;
   #opened: { store: Store; insert: StatementSync; maxBytes: number } | null = null;
   #restUntil = 0;
-  #told = false;
+  #reported = false;
 
   constructor(options: JournalOptions) {
     this.#options = options;
   }
 
-  write(record: Parameters<WriteDown>[0]): void {
+  write(record: Parameters<RecordExchange>[0]): void {
     try {
       if (this.#options.now() < this.#restUntil) return;
       const row = toRow(record, this.#options.secrets?.() ?? []);
@@ -137,8 +137,8 @@ class Recorder {
     this.#characters = 0;
     this.#opened = null;
     this.#restUntil = this.#options.now() + REST_MS;
-    if (this.#told) return;
-    this.#told = true;
+    if (this.#reported) return;
+    this.#reported = true;
     this.#options.onTrouble?.(error);
   }
 }

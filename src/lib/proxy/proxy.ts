@@ -6,7 +6,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { badProxy, networkFailure } from '../api/network-errors.ts';
 import { recordOf } from '../api/recording.ts';
-import type { WriteDown } from '../contract/exchange.ts';
+import type { RecordExchange } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { type RefusedCaller, refusedCaller } from '../http-server/access.ts';
 import { openServer } from '../http-server/local-server.ts';
@@ -29,7 +29,7 @@ export interface ProxyOptions {
    * is added.
    */
   token: ((ask: { refused: string | null }) => Promise<string>) | null;
-  record: WriteDown;
+  record: RecordExchange;
   /** Milliseconds since the epoch, and on a clock that never jumps. */
   now: () => number;
   ticks: () => number;
@@ -126,12 +126,12 @@ function wantsWebSocket({ headers }: http.IncomingMessage): boolean {
 }
 
 /** Remembers the refused token, so that it is not used again. `token` does not throw: it returns the failure. */
-function createTokenSource(lend: ProxyOptions['token']) {
+function createTokenSource(getToken: ProxyOptions['token']) {
   let refused: string | null = null;
   return {
     token: async (): Promise<string | null | Failure> => {
       try {
-        return lend === null ? null : await lend({ refused });
+        return getToken === null ? null : await getToken({ refused });
       } catch (error) {
         return error instanceof Failure ? error : new Failure('auth', 'no token could be obtained');
       }

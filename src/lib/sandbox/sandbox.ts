@@ -1,6 +1,6 @@
 /** The sandbox as a value with `fetch` (sandbox.md#start-up): the partner API, its webhooks, its clock and its faults, without a port. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WriteDown } from '../contract/exchange.ts';
+import type { RecordExchange } from '../contract/exchange.ts';
 import type { TierName } from '../contract/tiers.ts';
 import { Dispatcher } from './deliveries/dispatcher.ts';
 import { createSender, type Post } from './deliveries/sender.ts';
@@ -161,7 +161,7 @@ export interface SandboxOptions {
   /** Sends one webhook delivery; the network by default. */
   post?: Post;
   /** Writes each exchange into the user's journal. */
-  record?: WriteDown;
+  record?: RecordExchange;
 }
 
 function settle(options: SandboxOptions): Settings {

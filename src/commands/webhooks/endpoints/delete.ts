@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { WriteCommand } from '../../../lib/cli/api-command.ts';
-import { deleteEndpoint, removeLeftovers } from '../../../lib/cli/webhooks/manage-endpoints.ts';
+import { deleteEndpoint, deleteAbandonedEndpoints } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { endpointId } from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { object, type Result } from '../../../lib/cli/result.ts';
 import { usage } from '../../../lib/failure.ts';
@@ -31,7 +31,7 @@ export default class WebhooksEndpointsDelete extends WriteCommand<typeof Webhook
     const session = await this.session();
     const client = await this.client();
     if (id === undefined) {
-      const deleted = await removeLeftovers(this.context, session, client);
+      const deleted = await deleteAbandonedEndpoints(this.context, session, client);
       if (deleted.length === 0) this.note('no listener left anything behind');
       return object({ deleted }, { id: deleted.join('\n') || null });
     }

@@ -1,4 +1,8 @@
-import { ENDPOINT_COLUMNS, leftovers, removeLeftovers } from '../../../lib/cli/webhooks/manage-endpoints.ts';
+import {
+  ENDPOINT_COLUMNS,
+  listAbandonedEndpoints,
+  deleteAbandonedEndpoints,
+} from '../../../lib/cli/webhooks/manage-endpoints.ts';
 import { ListCommand, listFlags } from '../../../lib/cli/list-command.ts';
 import type { Result } from '../../../lib/cli/result.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';
@@ -27,13 +31,13 @@ export default class WebhooksEndpointsList extends ListCommand<typeof WebhooksEn
 
   private async offerRemoval(): Promise<void> {
     const session = await this.session();
-    const left = leftovers(this.context, session);
+    const left = listAbandonedEndpoints(this.context, session);
     if (left.length === 0) return;
     const ids = left.map(({ endpointId }) => endpointId).join(', ');
     this.note(`left by listeners that crashed: ${ids}; remove them: credicorp webhooks endpoints delete --leftovers`);
     if (!this.mayAsk) return;
     const { askYes } = await import('../../../lib/cli/ask/prompt.ts');
     if (await askYes(this.context, left.length === 1 ? 'Remove it now?' : `Remove these ${left.length} now?`))
-      await removeLeftovers(this.context, session, await this.client());
+      await deleteAbandonedEndpoints(this.context, session, await this.client());
   }
 }

@@ -6,7 +6,7 @@ import { localProfile } from '../../auth/credentials/choose-credential.ts';
 import { LOCAL_CLIENT, findProfile, updateConfig, withProfile } from '../../auth/credentials/profiles.ts';
 import { findProvider } from '../../auth/providers/provider.ts';
 import { isLoopback } from '../../contract/environments.ts';
-import type { WriteDown } from '../../contract/exchange.ts';
+import type { RecordExchange } from '../../contract/exchange.ts';
 import { isRecord } from '../../contract/json.ts';
 import { Failure, usage } from '../../failure.ts';
 import { replaceFile } from '../../files/private-files.ts';
@@ -99,7 +99,7 @@ export async function startSandbox(
   context: Context,
   prepared: SandboxStartOptions,
   version: string,
-  record: WriteDown,
+  record: RecordExchange,
 ): Promise<StartedSandbox> {
   const { serveSandbox } = await import('../../sandbox/sandbox-server.ts');
   const { readyFile: _, ...options } = prepared;

@@ -54,7 +54,7 @@ export async function login(
     provider,
     configFolder: context.paths.config,
     vault: (store) => session.vaultOfKind(store),
-    send: await session.plainSend(profile.environment),
+    send: await session.sendWithoutCredential(profile.environment),
     now: context.now,
     notice,
     activate: true,

@@ -73,7 +73,9 @@ export async function attemptWriter(context: Context, session: Session, target: 
       resource_id: facts.resourceId,
     };
     const at = context.now();
-    session.writeDown()(attemptRecord({ at, target: target.href, subject, attempt: 1, outcome, message, environment }));
+    session.exchangeRecorder()(
+      attemptRecord({ at, target: target.href, subject, attempt: 1, outcome, message, environment }),
+    );
   };
 }
 

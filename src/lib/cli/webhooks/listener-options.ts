@@ -49,7 +49,7 @@ export async function listenerOptions(
     endpointCheckMs: endpointCheckInterval(session),
     token: () => context.secureBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
-    record: session.writeDown(),
+    record: session.exchangeRecorder(),
     secrets: () => given,
     otherSecrets: () => others,
     ...deliveryOptions(context, flags),

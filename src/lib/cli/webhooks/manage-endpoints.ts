@@ -52,12 +52,12 @@ function placeOf(session: Session): string {
 }
 
 /** Endpoints that crashed listeners of this profile left registered. */
-export function leftovers(context: Context, session: Session): AbandonedEndpoint[] {
+export function listAbandonedEndpoints(context: Context, session: Session): AbandonedEndpoint[] {
   return abandonedEndpoints(registryOptions(context, session));
 }
 
 /** Removes the endpoints that crashed listeners left. @returns their ids @throws Failure */
-export async function removeLeftovers(context: Context, session: Session, client: Client): Promise<string[]> {
+export async function deleteAbandonedEndpoints(context: Context, session: Session, client: Client): Promise<string[]> {
   const registration = registerListener(registryOptions(context, session));
   try {
     const left = registration.findAbandoned();

@@ -1,7 +1,7 @@
 /**
  * The request log (sandbox.md#request-log-and-stream): the last 1000 requests, and a stream of messages for subscribers.
  */
-import { BLANK_RECORD, type ExchangeRecord, type WriteDown } from '../../contract/exchange.ts';
+import { BLANK_RECORD, type ExchangeRecord, type RecordExchange } from '../../contract/exchange.ts';
 import { redactBody, redactHeaders, redactText } from '../../contract/secrets.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import type { Attempted } from '../deliveries/dispatcher.ts';
@@ -39,7 +39,7 @@ export interface RequestLog {
   close(): void;
 }
 
-export function createRequestLog(state: SandboxState, record: WriteDown | undefined): RequestLog {
+export function createRequestLog(state: SandboxState, record: RecordExchange | undefined): RequestLog {
   const entries = new Ring<LoggedRequest>(RING);
   const feed = new Ring<LogMessage>(RING);
   const subscribers = new Set<(message: LogMessage | null) => void>();

@@ -2,7 +2,7 @@
  * Forwards stored deliveries to the apps. Each app has one target queue, which decides when an attempt is made and whether another
  * follows; the forwarder makes the attempt and reports it to the inbox, the journal and the listener's events.
  */
-import type { WriteDown } from '../../contract/exchange.ts';
+import type { RecordExchange } from '../../contract/exchange.ts';
 import type { DeliverySubject, ForwardState, ListenerCounts, ListenerEvent } from '../../contract/listener-events.ts';
 import { redactText } from '../../contract/secrets.ts';
 import type { Inbox } from '../inbox/inbox.ts';
@@ -42,7 +42,7 @@ export interface ForwarderOptions {
   /** Faults to inject (`--chaos`), and the random source they are drawn from. */
   faults?: { settings: DeliveryFaultSettings; random: () => number };
   emit: (event: ListenerEvent) => void;
-  record: WriteDown;
+  record: RecordExchange;
   /** Counts `forwarded` and `failed` here. */
   counts: ListenerCounts;
 }

@@ -1,5 +1,5 @@
 /** What happens to a verified delivery: stored in the inbox, reported, forwarded, and its sender answered. */
-import type { WriteDown } from '../../contract/exchange.ts';
+import type { RecordExchange } from '../../contract/exchange.ts';
 import { eventMatches } from '../../contract/events.ts';
 import { SIGNATURE_ADVICE } from '../../contract/signature-advice.ts';
 import type { RefusedSignature, SignatureVerdict } from '../../contract/signature.ts';
@@ -25,7 +25,7 @@ export interface IngestOptions {
   environment: string | null;
   now: () => number;
   emit: (event: ListenerEvent) => void;
-  record: WriteDown;
+  record: RecordExchange;
   counts: ListenerCounts;
 }
 

@@ -2,7 +2,7 @@
  * `webhooks listen`: opens the receiver, registers the endpoint, proves with a self-test that deliveries arrive, forwards them, and tidies
  * up at the end. It yields listener events and prints nothing; the terminal view, `--json`, the inspector page and tests read the same.
  */
-import type { WriteDown } from '../../contract/exchange.ts';
+import type { RecordExchange } from '../../contract/exchange.ts';
 import type { ClosedEvent, ListenerCounts, ListenerEvent, ReadyEvent } from '../../contract/listener-events.ts';
 import { usage } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
@@ -47,7 +47,7 @@ export interface ListenOptions {
   token: () => string;
   pid: number;
   isAlive: (pid: number) => boolean;
-  record: WriteDown;
+  record: RecordExchange;
   /** Called with every event as it happens, even when the generator is read slowly. Must not throw and must not wait. */
   onEvent?: (event: ListenerEvent) => void;
 

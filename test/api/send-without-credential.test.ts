@@ -1,7 +1,7 @@
 /** What is sent to the token plane is repeated: nothing but a token comes of a grant. */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { createPlainSend } from '../../src/lib/api/client.ts';
+import { createSendWithoutCredential } from '../../src/lib/api/client.ts';
 import { createTransport, type Transport } from '../../src/lib/api/transport.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { Failure } from '../../src/lib/failure.ts';
@@ -22,7 +22,7 @@ function setUp() {
   const records: ExchangeRecord[] = [];
   const waits: string[] = [];
   let skipped = 0;
-  const send = createPlainSend({
+  const send = createSendWithoutCredential({
     send: transport.send,
     now: () => Date.now() + skipped,
     random: () => 0.5,
