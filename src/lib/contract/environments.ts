@@ -1,14 +1,14 @@
 /**
  * Which environment a host and a credential belong to, and the guard between them (partner-api.md#hosts-and-environments, partner-api.md#credential-kinds). Hosts are compared as
- * the URL parser sees them, never by substring: `127.0.0.1.evil.example`, user-info tricks and look-alike letters end up as
- * what they are, an unknown host.
+ * the URL parser sees them, never by substring: `127.0.0.1.evil.example`, user-info tricks and look-alike letters are
+ * treated as unknown hosts.
  */
 
 import { usage } from '../failure.ts';
 
 export type Environment = 'local' | 'sandbox' | 'live';
 
-/** Host name → environment, for the hosts a provider is known by. */
+/** Environment of each known host name of a provider. */
 export type KnownHosts = Readonly<Record<string, Environment>>;
 
 export const CREDICORP_HOSTS: KnownHosts = {
@@ -38,7 +38,7 @@ const MARKERS: readonly [prefix: string, environment: 'sandbox' | 'live'][] = [
   ['pk_live_', 'live'],
 ];
 
-/** Narrows outside text to an environment name. */
+/** True when the text is the name of an environment. */
 export function isEnvironment(text: unknown): text is Environment {
   return text === 'local' || text === 'sandbox' || text === 'live';
 }
@@ -90,8 +90,8 @@ export function parseTokenUrl(text: string): string {
 }
 
 /**
- * The environment of a base URL. A known host decides by itself; an unknown one needs an explicit
- * environment; a loopback host is `local` unless it is declared as the sandbox (partner-api.md#hosts-and-environments).
+ * The environment of a base URL. A known host has a fixed environment; an unknown host needs an explicit
+ * one; a loopback host is `local` unless `sandbox` is given explicitly (partner-api.md#hosts-and-environments).
  * @throws Failure `usage` when the two disagree or nothing is known.
  */
 export function environmentOfBase(
@@ -105,7 +105,7 @@ export function environmentOfBase(
     if (explicit === null) {
       throw refusal(
         `${host} is not a known host`,
-        `name its environment once: credicorp login --env sandbox --api-base https://${host}, or --env live`,
+        `sign in once with its environment: credicorp login --env sandbox --api-base https://${host}, or --env live`,
       );
     }
     if (explicit === 'local')
@@ -118,8 +118,8 @@ export function environmentOfBase(
 }
 
 /**
- * The guard in front of every send: a live credential never goes to a sandbox or loopback host, a sandbox one never to a live
- * host (partner-api.md#hosts-and-environments). `credential` is the marker of the credential or, without one, the environment it was stored for; null passes.
+ * Checks a credential before every request: a live credential never goes to a sandbox or loopback host, a sandbox one never to a live
+ * host (partner-api.md#hosts-and-environments). `credential` is the environment in the credential's prefix or, without one, the environment it was stored for; null is accepted.
  * @throws Failure `usage` (`environment_mismatch`), before anything is sent.
  */
 export function assertCredentialFits(
@@ -156,7 +156,7 @@ function readUrl(text: string, what: 'base' | 'token'): URL {
   if (url.username !== '' || url.password !== '' || /^[a-z]+:[\\/]*[^\\/?#]*@/i.test(trimmed)) {
     throw refusal(`the ${what} URL carries a user name or password before its host ${url.host}`, 'leave them out');
   }
-  // `?` and `#` with nothing behind them leave no trace in the parsed URL.
+  // An empty query or fragment (a trailing `?` or `#`) is not visible in the parsed URL.
   if (/[?#]/.test(trimmed)) throw refusal(`the ${what} URL of ${url.host} carries a query or fragment`, 'leave it out');
   url.hostname = withoutRootDot(url.hostname);
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {

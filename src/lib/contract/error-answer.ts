@@ -15,7 +15,7 @@ export interface ReadProblem {
   details: NonNullable<FailureFacts['details']>;
   requestId: string | null;
   docUrl: string | null;
-  /** The RFC 6749 §5.2 shape: `error` is a text, not an object. */
+  /** The body has the shape of RFC 6749 §5.2: `error` is a string, not an object. */
   oauth: boolean;
   /** The body was an error document of either shape. */
   understood: boolean;
@@ -26,7 +26,7 @@ const MAX_CHARACTERS = 1024 * 1024;
 const MAX_DETAILS = 100;
 const MAX_TEXT = 500;
 
-/** @param known live secrets, taken out by value should the server repeat one */
+/** @param known live secrets, which are redacted in case the server repeats one */
 export function readProblem(answer: HttpAnswer, known: readonly string[] = []): ReadProblem {
   const textOf = (value: unknown): string | null => plainText(value, known);
   const body = documentOf(answer.text);
@@ -49,7 +49,7 @@ export function readProblem(answer: HttpAnswer, known: readonly string[] = []): 
   };
 }
 
-/** Either header, then `error.request_id` → `meta.request_id` → top-level `request_id` (partner-api.md#request-ids). */
+/** The request id: from either header, then `error.request_id` → `meta.request_id` → top-level `request_id` (partner-api.md#request-ids). */
 export function requestIdOf(
   answer: HttpAnswer,
   body: Record<string, unknown> = documentOf(answer.text),
@@ -61,8 +61,8 @@ export function requestIdOf(
 }
 
 /**
- * Milliseconds asked for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3); null when it says neither. A date is counted from
- * the server's own `Date`, because our clock may be wrong; without that header from `now` (milliseconds since the epoch).
+ * `Retry-After` in milliseconds (RFC 9110 §10.2.3: seconds or a date); null when the header is missing or neither. A date is compared
+ * with the server's own `Date`, because our clock may be wrong, or without that header with `now` (milliseconds since the epoch).
  */
 export function retryAfterMs(headers: Readonly<Record<string, string>>, now: number | null = null): number | null {
   const text = headers['retry-after']?.trim() ?? '';
@@ -74,7 +74,7 @@ export function retryAfterMs(headers: Readonly<Record<string, string>>, now: num
   return from === null || Number.isNaN(until) ? null : Math.max(0, until - from);
 }
 
-/** The id in a document that broke off before it could be read. */
+/** The request id in a document that is incomplete and cannot be parsed. */
 function cutRequestId(text: string): string | null {
   return /"request_id"\s*:\s*"(req_[0-9A-Za-z]{4,64})"/.exec(text.slice(0, MAX_CHARACTERS))?.[1] ?? null;
 }
@@ -110,7 +110,7 @@ function detailsOf(
   return [...found.values()];
 }
 
-/** Text from outside made fit for a message: bounded, one line, without control characters and secrets. */
+/** Makes text from a server safe for a message: limited length, one line, no control characters, no secrets. */
 function plainText(value: unknown, known: readonly string[] = []): string | null {
   if (typeof value !== 'string' || value === '') return null;
   const clean = redactText(value, known)

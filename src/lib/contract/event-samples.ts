@@ -1,14 +1,14 @@
 /**
- * A whole sample payload for each event type (webhooks.md#event-catalogue, objects complete as the API shows them): what `webhooks trigger` sends
- * when no object is named.
+ * A complete sample payload for each event type (webhooks.md#event-catalogue, objects complete as the API shows them): what `webhooks trigger` sends
+ * when no object id is given.
  */
 import { DEFAULT_API_VERSION, type EventEnvelope, type EventType } from './events.ts';
 
 const ID = /^(app|dec|pay|plink|idc|acc|enq|loan|con)_(?=[0-9A-Za-z]+$)/;
 
 /**
- * The sample of a type with fresh ids: the same sample id always becomes the same new one. `freshId` is given a prefix with its
- * underscore and returns a whole id; `created` is ISO 8601.
+ * The sample event of a type, with new ids; an id that occurs several times in the sample gets the same new id everywhere. `freshId`
+ * receives a prefix with its underscore and returns a complete id; `created` is ISO 8601.
  */
 export function sampleEvent(
   type: EventType,

@@ -1,10 +1,10 @@
 /**
- * The event catalogue (webhooks.md#event-envelope, webhooks.md#event-catalogue) as plain data: types, which of them the sandbox emits of itself, and the wildcard rule
- * of endpoints. Sample payloads stand in `event-samples`.
+ * The event catalogue (webhooks.md#event-envelope, webhooks.md#event-catalogue) as plain data: types, which of them the sandbox emits by itself, and the wildcard rule
+ * of endpoints. Sample payloads are in `event-samples`.
  */
 
 export interface EventEntry {
-  /** The sandbox emits it of itself; the others are known to `webhooks trigger` only. */
+  /** The sandbox emits it by itself; the others are sent only by `webhooks trigger`. */
   emitted: boolean;
   firesWhen: string;
 }
@@ -12,18 +12,18 @@ export interface EventEntry {
 /** Every known type, emitted ones first, in the order of the page. New types may appear: readers ignore unknown ones. */
 export const EVENT_TYPES = {
   'application.submitted': { emitted: true, firesWhen: 'the applicant completes the journey' },
-  'application.updated': { emitted: true, firesWhen: 'the status of an application moves' },
+  'application.updated': { emitted: true, firesWhen: 'the status of an application changes' },
   'application.funded': { emitted: true, firesWhen: 'money was released and the account exists' },
   'decision.completed': {
     emitted: true,
-    firesWhen: 'an outcome is reached, again when a referral or refresh resolves',
+    firesWhen: 'a decision is made, and again after a referral or refresh',
   },
   'payment.settled': { emitted: true, firesWhen: 'a payment or repayment clears' },
   'payment.failed': { emitted: true, firesWhen: 'a payment attempt fails' },
-  'account.updated': { emitted: true, firesWhen: 'balance, arrears or schedule of an account change' },
-  'identity.check.completed': { emitted: true, firesWhen: 'an identity check leaves pending' },
+  'account.updated': { emitted: true, firesWhen: 'the balance, arrears or schedule of an account changes' },
+  'identity.check.completed': { emitted: true, firesWhen: 'an identity check is no longer pending' },
   'enquiry.created': { emitted: false, firesWhen: 'an enquiry was sent in' },
-  'enquiry.updated': { emitted: false, firesWhen: 'an enquiry moved' },
+  'enquiry.updated': { emitted: false, firesWhen: 'the status of an enquiry changed' },
   'decision.referred': { emitted: false, firesWhen: 'a decision was referred; read as decision.completed' },
   'loan.activated': { emitted: false, firesWhen: 'a loan became active' },
   'loan.closed': { emitted: false, firesWhen: 'a loan was closed' },
@@ -34,7 +34,7 @@ export const EVENT_TYPES = {
 
 export type EventType = keyof typeof EVENT_TYPES;
 
-/** The schema date endpoints get when they name none (webhooks.md#webhook-endpoints). */
+/** The API version that an endpoint gets by default (webhooks.md#webhook-endpoints). */
 export const DEFAULT_API_VERSION = '2026-07-01';
 
 export interface EventEnvelope {
@@ -61,7 +61,7 @@ export function isEventPattern(pattern: string): boolean {
   return Object.keys(EVENT_TYPES).some((type) => eventMatches(pattern, type));
 }
 
-/** What a reader treats the event as: `decision.referred` as `decision.completed`, `payment.succeeded` a `payment.settled` (webhooks.md#event-catalogue). */
+/** The type that a receiver should treat the event as: `decision.referred` as `decision.completed`, `payment.succeeded` as `payment.settled` (webhooks.md#event-catalogue). */
 export function readAs(type: string): string {
   if (type === 'decision.referred') return 'decision.completed';
   if (type === 'payment.succeeded') return 'payment.settled';
@@ -69,8 +69,8 @@ export function readAs(type: string): string {
 }
 
 /**
- * Sets one dotted path of an envelope, from its root. A key that stands both in `data` and in `data.object` is set in both; `id` and
- * `type` are not to be set. False when the path is refused (sandbox.md#admin-routes).
+ * Sets the value at a dotted path of an event. A key that exists both in `data` and in `data.object` is set in both; `id` and
+ * `type` cannot be set. False when the path is refused (sandbox.md#admin-routes).
  */
 export function setInEvent(event: EventEnvelope, path: string, value: unknown): boolean {
   const keys = path.split('.');

@@ -1,6 +1,6 @@
 /**
- * One HTTP exchange as plain data, and its journal record. The rooms that send (`api`), mint (`auth`), serve
- * (`sandbox`), forward (`webhooks`) and remember (`journal`) never import each other; they agree on these shapes.
+ * One HTTP exchange as plain data, and its journal record. The rooms `api`, `auth`, `sandbox`, `webhooks` and
+ * `journal` do not import each other; they share these types.
  */
 
 /** A request ready to be sent. `url` is absolute; header names are lower case. */
@@ -14,7 +14,7 @@ export interface HttpRequest {
   signal?: AbortSignal;
 }
 
-/** An answer, read to its end. Header names are lower case. */
+/** A complete answer. Header names are lower case. */
 export interface HttpAnswer {
   status: number;
   headers: Record<string, string>;
@@ -24,12 +24,12 @@ export interface HttpAnswer {
 /** Sends one request once: no retry, no redirect, no credential added. Throws `Failure` (`unavailable`, `interrupted`). */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/** Who saw the exchange. */
+/** Which part of the program recorded the exchange. */
 export type RecordSource = 'cli' | 'sandbox' | 'proxy' | 'listener';
 
 /**
- * One line of the journal. Times are milliseconds since the epoch, latency is in milliseconds. Whoever hands a record over may
- * leave secrets in it: `journal` redacts before it writes.
+ * One line of the journal. Times are milliseconds since the epoch, latency is in milliseconds. A record may still contain
+ * secrets: `journal` redacts it before it writes.
  */
 export interface ExchangeRecord {
   at: number;
@@ -54,7 +54,7 @@ export interface ExchangeRecord {
   errorType: string | null;
   errorCode: string | null;
   errorParam: string | null;
-  /** One short word or sentence where there is no status: `timeout`, `connection refused`, `bad signature: stale_timestamp`. */
+  /** A short reason where there is no status: `timeout`, `connection refused`, `bad signature: stale_timestamp`. */
   note: string | null;
   requestHeaders: Record<string, string>;
   requestBody: string | null;

@@ -1,11 +1,11 @@
 /**
  * Names of the faults that can be injected: by the sandbox (`sandbox faults add`, sandbox.md#fault-injection) and by the listener
- * (`webhooks listen --chaos`). What both can do to a delivery has one name; the sandbox puts `webhook_` before it.
+ * (`webhooks listen --chaos`). A fault that both support has the same name; the sandbox prefixes it with `webhook_`.
  */
 
 const DELIVERY_FAULTS = ['duplicate', 'reorder', 'delay'] as const;
 
-/** Faults of the listener. `drop` skips the first attempt; the sandbox, being the sender, has `webhook_fail` instead. */
+/** Faults of the listener. `drop` skips the first attempt; the sandbox, which is the sender, has `webhook_fail` instead. */
 export type ListenerFault = (typeof DELIVERY_FAULTS)[number] | 'drop';
 
 /** Faults of the sandbox, in documented order. */

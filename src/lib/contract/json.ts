@@ -1,6 +1,6 @@
 /**
- * JSON without loss: a number whose text a double cannot give back (9007199254740993, 1.0, 1e400) is kept as its own text and
- * written again unchanged. Built on the engine's source-text access (`JSON.rawJSON`).
+ * JSON without loss: a number that a double cannot reproduce (9007199254740993, 1.0, 1e400) is kept as its source text and
+ * written unchanged. Built on the engine's source-text access (`JSON.rawJSON`).
  */
 
 interface ReviverContext {
@@ -14,7 +14,7 @@ interface LosslessJson {
 
 const lossless = JSON as unknown as LosslessJson;
 
-/** A number that a double may not give back, where a number can stand: at the beginning, after a name, in an array. */
+/** Finds numbers that a double may not reproduce, at the positions where JSON allows a number. */
 const LOSSY_NUMBER = /(?:^|"\s*:|[[,])\s*-?(?:\d+[.eE]|\d{16}|(?<=-)0)/;
 
 /** Parses JSON text. @throws SyntaxError when the text is not JSON. */
@@ -33,7 +33,7 @@ export function writeJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent) ?? 'null';
 }
 
-/** The text of a scalar as it stood in the document; objects and arrays as compact JSON. */
+/** The source text of a scalar in the document; objects and arrays as compact JSON. */
 export function scalarText(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'string') return value;

@@ -1,6 +1,6 @@
 /**
  * The events of a listener: one plain object for each thing that happens while `webhooks listen` runs. These shapes are what
- * `webhooks listen --json` prints, so they are stable: members are snake_case and JSON-able, are added but never renamed, and `at` is
+ * `webhooks listen --json` prints, so they are stable: members are snake_case, may be added but are never renamed, and `at` is
  * ISO 8601 in UTC with milliseconds. No event carries a secret.
  */
 import type { SignatureCause } from './signature.ts';
@@ -9,28 +9,28 @@ interface Base {
   at: string;
 }
 
-/** Which delivery an event is about. Members are null where its body does not name them. */
+/** Which delivery an event is about. Members are null where the delivery's body does not contain them. */
 export interface DeliverySubject {
   /** Number of the delivery in the local inbox; `events show` takes it. */
   inbox_id: number;
   event_id: string | null;
   event_type: string | null;
-  /** `Credicorp-Delivery`: the same over automatic retries of the sender. */
+  /** `Credicorp-Delivery`: stays the same over automatic retries of the sender. */
   delivery_id: string | null;
   resource_id: string | null;
 }
 
-/** The endpoint is registered and a signed self-test came through: deliveries are taken from here on. */
+/** The endpoint is registered and a signed self-test arrived: from now on deliveries are received. */
 export interface ReadyEvent extends Base {
   type: 'ready';
   endpoint_id: string;
-  /** The address the sender posts to. */
+  /** The URL that the sender posts to. */
   url: string;
   /** The loopback port of the receiver. */
   port: number;
   events: string[];
   targets: string[];
-  /** Deliveries of an earlier listener that are not forwarded yet. */
+  /** Number of deliveries that an earlier listener received and did not forward yet. */
   leftover: number;
   /** True when the endpoint of a crashed listener was taken over, with its secret. */
   adopted: boolean;
@@ -40,17 +40,17 @@ export interface ReadyEvent extends Base {
   self_test_ms: number;
   /** True when signatures are not checked. */
   unverified: boolean;
-  /** What `--chaos` was given; null without it. */
+  /** The value of `--chaos`; null without it. */
   chaos: string | null;
 }
 
-/** A delivery is genuine and stored. Its sender is answered after this is on disk. */
+/** A delivery was verified and stored. The sender is answered after it is on disk. */
 export interface ReceivedEvent extends Base, DeliverySubject {
   type: 'received';
   bytes: number;
-  /** `last_v1_only`: a receiver that keeps only the last `v1` would refuse this delivery. */
+  /** `last_v1_only`: a receiver that reads only the last `v1` would refuse this delivery. */
   warnings: string[];
-  /** Where it goes; empty when no route wants it. */
+  /** Targets it is forwarded to; empty when no route matches its type. */
   targets: string[];
 }
 
@@ -62,7 +62,7 @@ export interface RejectedEvent extends Base {
   bytes: number;
   cause: SignatureCause | 'inbox_full' | 'inbox_unwritable';
   also: string[];
-  /** `now − t`, where the age is part of the trouble. */
+  /** `now − t` in seconds, where the age is a cause of the refusal. */
   skew_seconds: number | null;
   detail: string | null;
   meaning: string;
@@ -81,9 +81,9 @@ interface AttemptMembers extends Base, DeliverySubject {
   latency_ms: number;
   /** The beginning of the app's answer; null when there was none. */
   answer: string | null;
-  /** What is probably wrong, in one line. */
+  /** The probable cause, in one line. */
   hint: string | null;
-  /** What `--chaos` did to it; null when nothing. */
+  /** The fault that `--chaos` injected; null for none. */
   chaos: string | null;
 }
 
@@ -96,16 +96,16 @@ export interface ForwardedEvent extends AttemptMembers {
 /** An attempt failed and another will follow. */
 export interface RetryingEvent extends AttemptMembers {
   type: 'retrying';
-  /** Milliseconds until then; null when it waits for the target's port to open. */
+  /** Milliseconds until the next attempt; null when it waits for the target's port to open. */
   retry_in_ms: number | null;
 }
 
-/** No further attempt will be made: given up, or the sender was told so (`--ack forwarded`). */
+/** No further attempt will be made: retries are used up, or the sender received the failure as its answer (`--ack forwarded`). */
 export interface FailedEvent extends AttemptMembers {
   type: 'failed';
 }
 
-/** The same event id for the same target is already delivered or on its way: recorded, not forwarded. */
+/** The same event id for the same target is already delivered or being delivered: it is recorded, not forwarded. */
 export interface DuplicateEvent extends Base, DeliverySubject {
   type: 'duplicate';
   target: string;
@@ -121,11 +121,11 @@ export interface TunnelEvent extends Base {
   detail: string | null;
   /** Milliseconds until it is opened again; only with `down`. */
   retry_in_ms: number | null;
-  /** For how long nothing could arrive; only with `up` after `down`. */
+  /** For how many milliseconds no delivery could arrive; only with `up` after `down`. */
   blind_ms: number | null;
 }
 
-/** The reader fell behind, so these events were dropped for it. Their deliveries are in the inbox all the same. */
+/** The consumer of the events was too slow, so these events were dropped. Their deliveries are in the inbox nevertheless. */
 export interface SkippedEvent extends Base {
   type: 'skipped';
   /** `at` of the last one; `at` is that of the first. */
@@ -141,7 +141,7 @@ export interface ListenerCounts {
   rejected: number;
   duplicates: number;
   failed: number;
-  /** Stored and still to be delivered by the next listener. */
+  /** Stored and not yet delivered; the next listener delivers them. */
   waiting: number;
 }
 

@@ -1,4 +1,4 @@
-/** Money is integer pence on the wire (partner-api.md#conventions). Pounds are used only in what people type and read. */
+/** Parses and formats amounts in pounds. The API uses integer pence (partner-api.md#conventions); pounds appear only in what people type and read. */
 
 /** `25000`, `25,000.50`, `£25,000` → pence; null when the text is not an amount in pounds with exactly two decimals, if any. */
 export function parsePounds(text: string): number | null {

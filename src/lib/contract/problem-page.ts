@@ -1,4 +1,4 @@
-/** The offline page of an error code: what it means, whether to repeat the call, what to change, which command helps. */
+/** What `credicorp explain` prints for an error code: its meaning, whether to repeat the call, what to change, which command helps. */
 import { OAUTH_PROBLEMS, problemEntry, type ProblemRetry, PROBLEMS } from './problem.ts';
 
 export interface ProblemPage {
@@ -10,7 +10,7 @@ export interface ProblemPage {
   /** Whether the same call may succeed later, or under which condition. */
   retry: string;
   change: string;
-  /** Ready to type, where a word in capitals stands for a value. */
+  /** A command to run; words in capitals are placeholders for values. */
   command: string;
   doc_url: string;
   /** What the same code means when it comes from the token endpoint (partner-api.md#oauth-tokens). */
@@ -22,17 +22,17 @@ const ERRORS_PAGE = 'https://dev.credicorp.co.uk/api-reference/errors.html';
 const RETRY: Readonly<Record<ProblemRetry, string>> = {
   no: 'no: the same call fails again',
   yes: 'yes, after a pause',
-  same_key: 'yes, in a moment, with the same idempotency key',
-  poll: 'yes: read again until it is there',
+  same_key: 'yes, after a few seconds, with the same idempotency key',
+  poll: 'yes: read again until the result is there',
   after_mint: 'once, with a new access token',
-  after_wait: 'yes, after the seconds that Retry-After names',
-  idempotent: 'yes, reads, and writes with the same idempotency key',
+  after_wait: 'yes, after the number of seconds in Retry-After',
+  idempotent: 'yes: reads, and writes with the same idempotency key',
 };
 
-/** Every code that has a page. */
+/** Every code that can be explained. */
 export const EXPLAINED: readonly string[] = [...new Set([...Object.keys(PROBLEMS), ...Object.keys(OAUTH_PROBLEMS)])];
 
-/** null for an unknown code; its type, else its status, says how to treat it (partner-api.md#errors). */
+/** The explanation of a code; null for an unknown one, which is treated by its type, else by its status (partner-api.md#errors). */
 export function problemPage(code: string): ProblemPage | null {
   const entry = problemEntry(code);
   const token = tokenEntry(code);
@@ -59,7 +59,7 @@ function tokenEntry(code: string): { status: number; meaning: string; next: stri
   return Object.hasOwn(OAUTH_PROBLEMS, code) ? (entries[code] ?? null) : null;
 }
 
-/** The command that the advice itself names. */
+/** The command that the advice mentions. */
 function commandIn(advice: string): string | null {
   return /`(credicorp [^`]+)`/.exec(advice)?.[1] ?? null;
 }

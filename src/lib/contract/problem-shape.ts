@@ -1,4 +1,4 @@
-/** The error bodies as schemas (partner-api.md#errors, RFC 6749 §5.2): what the sandbox composes is typed by them, and the OpenAPI document is made of them. */
+/** The error bodies as schemas (partner-api.md#errors, RFC 6749 §5.2): they type the errors of the sandbox, and the OpenAPI document is generated from them. */
 import * as z from 'zod/mini';
 
 const ProblemDetail = z.object({ param: z.string(), code: z.string(), message: z.string() });

@@ -15,17 +15,17 @@ export type ProblemType =
 export type ProblemRetry = 'no' | 'yes' | 'same_key' | 'poll' | 'after_mint' | 'after_wait' | 'idempotent';
 
 export interface ProblemEntry {
-  /** Usual HTTP status first, then the others it was seen with. */
+  /** HTTP statuses that come with this code, the usual one first. */
   status: readonly [number, ...number[]];
-  /** null for the documented families that are judged by status alone. */
+  /** null for the general codes that only repeat the meaning of their status. */
   type: ProblemType | null;
   meaning: string;
   retry: ProblemRetry;
-  /** The sandbox produces it of itself (anything can be produced by a fault). */
+  /** The sandbox returns it by itself; every other code can be produced with an injected fault. */
   emit: boolean;
-  /** Published with an anchor on the errors page, so the sandbox sets `doc_url` (partner-api.md#errors). */
+  /** The published errors page has an anchor for it, so the sandbox sets `doc_url` (partner-api.md#errors). */
   anchored: boolean;
-  /** One line: what the reader should do now. */
+  /** One line: what the user should do now. */
   next: string;
 }
 
@@ -40,12 +40,12 @@ function on(
   return { status, type, retry, emit: flags.includes('emit'), anchored: flags.includes('anchored') };
 }
 
-/** Documented families that are judged by their status. */
+/** A general code that only repeats the meaning of its status. */
 function family(status: number, retry: ProblemRetry, meaning: string, next: string): ProblemEntry {
   return { ...on([status], null, retry, []), meaning, next };
 }
 
-/** Codes of the public forms, recognised and not used here. */
+/** A code of the public web forms: known, but not used by this program. */
 function foreign(status: number, meaning: string): ProblemEntry {
   return { ...on([status], IR, 'no', []), meaning, next: 'not used by this program' };
 }
@@ -66,7 +66,7 @@ const WAIT = 'wait for `Retry-After`, then repeat; lower --concurrency for bulk 
 export const PROBLEMS = {
   parameter_missing: {
     ...on([400], IR, 'no', BOTH),
-    meaning: 'a required field is absent',
+    meaning: 'a required field is missing',
     next: 'add the field named in `param`',
   },
   parameter_invalid: {
@@ -86,12 +86,12 @@ export const PROBLEMS = {
   },
   unauthorized: {
     ...on([401], AE, 'no', ['emit']),
-    meaning: 'the credential is not recognised or malformed',
+    meaning: 'the credential is unknown or malformed',
     next: SIGN_IN,
   },
   token_expired: {
     ...on([401], AE, 'after_mint', BOTH),
-    meaning: 'the access token is past its end',
+    meaning: 'the access token has expired',
     next: 'mint a new token once and repeat the call; `credicorp token` does so',
   },
   token_revoked: {
@@ -102,7 +102,7 @@ export const PROBLEMS = {
   audience_mismatch: {
     ...on([401], AE, 'no', ['emit']),
     meaning: 'the token was issued for another API',
-    next: 'look at `aud` with `credicorp token show` and check the host with `credicorp whoami`',
+    next: 'check `aud` with `credicorp token show`, and the host with `credicorp whoami`',
   },
   invalid_token: {
     ...on([401, 403], AE, 'no', []),
@@ -126,8 +126,8 @@ export const PROBLEMS = {
   },
   loopback_only: {
     ...on([403], PE, 'no', ['emit']),
-    meaning: 'admin routes of the sandbox answer on this machine only, and the others to no web page of elsewhere',
-    next: 'call it from the machine the sandbox runs on, as 127.0.0.1 or localhost',
+    meaning: 'the sandbox accepts admin calls from this machine only, and no calls from web pages of other sites',
+    next: 'call it from the machine that the sandbox runs on, as 127.0.0.1 or localhost',
   },
   resource_missing: {
     ...on([404], IR, 'no', BOTH),
@@ -147,7 +147,7 @@ export const PROBLEMS = {
   idempotency_key_in_progress: {
     ...on([409], IR, 'same_key', ['emit']),
     meaning: 'the first call with this key is still running',
-    next: 'wait a moment and repeat with the same key',
+    next: 'wait a few seconds and repeat with the same key',
   },
   decision_not_ready: {
     ...on([409], IR, 'poll', ['emit']),
@@ -171,12 +171,12 @@ export const PROBLEMS = {
   },
   endpoint_limit_reached: {
     ...on([409], IR, 'no', ['emit']),
-    meaning: 'an account has at most 20 webhook endpoints',
+    meaning: 'an account can have at most 20 webhook endpoints',
     next: 'remove one: `credicorp webhooks endpoints list`, then `delete`',
   },
   payload_too_large: {
     ...on([413], IR, 'no', ['emit']),
-    meaning: 'the body is over the limit',
+    meaning: 'the request body is too large',
     next: 'send less: at most 64 KiB',
   },
   validation_error: {
@@ -201,8 +201,8 @@ export const PROBLEMS = {
   },
   company_not_found: {
     ...on([422, 400], IR, 'no', BOTH),
-    meaning: 'the number resolves to no active company',
-    next: 'check the number at Companies House; the sandbox knows those of `credicorp sandbox companies`',
+    meaning: 'there is no active company with this number',
+    next: 'check the number at Companies House; `credicorp sandbox companies` lists those of the sandbox',
   },
   company_not_eligible: {
     ...on([422], IR, 'no', BOTH),
@@ -222,12 +222,12 @@ export const PROBLEMS = {
   internal_error: {
     ...on([500], API, 'idempotent', BOTH),
     meaning: 'the service failed',
-    next: 'repeat with the same idempotency key; if it stays, `credicorp support report` with the request id',
+    next: 'repeat with the same idempotency key; if it fails again, `credicorp support report` with the request id',
   },
   service_unavailable: {
     ...on([503], API, 'yes', ['emit']),
     meaning: 'the service is overloaded or in maintenance',
-    next: 'wait and repeat with the same idempotency key; `credicorp status --wait` tells when it is up',
+    next: 'wait and repeat with the same idempotency key; `credicorp status --wait` waits until it is up',
   },
   api: {
     ...on([500, 503], API, 'yes', []),
@@ -249,7 +249,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** Looks a code up; undefined for one this version does not know (its type or status decides then). */
+/** The entry of a code; undefined for a code that this version does not know: its type or status then decides. */
 export function problemEntry(code: string): ProblemEntry | undefined {
   return Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code as ProblemCode] : undefined;
 }
@@ -260,11 +260,11 @@ export interface OAuthProblemEntry {
   next: string;
 }
 
-/** Errors of the token plane: RFC 6749 §5.2 body, not the envelope (partner-api.md#oauth-tokens). */
+/** Errors of the token endpoint: their body follows RFC 6749 §5.2 instead of the envelope (partner-api.md#oauth-tokens). */
 export const OAUTH_PROBLEMS = {
   invalid_client: {
     status: 401,
-    meaning: 'unknown client id, wrong secret, revoked client or a live credential on a sandbox',
+    meaning: 'unknown client id, wrong secret, revoked client, or a live credential on a sandbox',
     next: 'sign in again with `credicorp login`',
   },
   invalid_scope: {
@@ -289,8 +289,8 @@ export const OAUTH_PROBLEMS = {
   },
   rate_limit_exceeded: {
     status: 429,
-    meaning: 'too many tokens were asked for',
-    next: 'wait for `Retry-After`; tokens are cached, so one mint an hour is enough',
+    meaning: 'too many tokens were requested',
+    next: 'wait for `Retry-After`; tokens are cached, so one token request an hour is enough',
   },
 } as const satisfies Record<string, OAuthProblemEntry>;
 
@@ -307,7 +307,7 @@ export interface ProblemFacts {
   message: string;
   requestId: string;
   environment: string;
-  /** Only when it is not the usual one of the code. */
+  /** HTTP status; given only when it is not the usual one of the code. */
   status?: number;
   param?: string;
   details?: readonly ProblemDetail[];
@@ -315,7 +315,7 @@ export interface ProblemFacts {
 
 const DOC_URL = 'https://dev.credicorp.co.uk/api-reference/errors.html#';
 
-/** The status and envelope of an error, members in documented order (partner-api.md#errors). */
+/** The status and body of an error answer, members in documented order (partner-api.md#errors). */
 export function problem(code: string, facts: ProblemFacts): { status: number; body: ProblemBody } {
   const entry = problemEntry(code);
   const status = facts.status ?? entry?.status[0] ?? 500;
@@ -331,7 +331,7 @@ export function problem(code: string, facts: ProblemFacts): { status: number; bo
   return { status, body: { error, meta: { request_id: facts.requestId, environment: facts.environment } } };
 }
 
-/** The type a status belongs to when nothing finer is known (partner-api.md#errors). */
+/** The error type of a status, for codes without an entry (partner-api.md#errors). */
 export function problemTypeOf(status: number): ProblemType {
   if (status === 401) return 'authentication_error';
   if (status === 403) return 'permission_error';

@@ -1,13 +1,13 @@
 /**
- * What an answer must hold for the client to understand it. Deliberately loose: unknown members are kept, documented members are the
- * only required ones, everything that is only assumed may be absent or null (partner-api.md#evidence-tags-and-optional-routes, partner-api.md#conventions).
+ * Schemas of the API's resources, as the client checks answers against them. Deliberately loose: unknown members are kept, only
+ * documented members are required, and everything that is assumed may be absent or null (partner-api.md#evidence-tags-and-optional-routes, partner-api.md#conventions).
  */
 import * as z from 'zod/mini';
 import { isKeptNumber } from './json.ts';
 
-/** A number, or the kept text of one that a double cannot hold (`json`). */
+/** A number; one that a double cannot hold is kept as its source text (see `json`). */
 const numeric = z.union([z.number(), z.custom<object>(isKeptNumber)]).register(z.globalRegistry, { title: 'number' });
-/** ISO 8601 text; epoch seconds are read too (partner-api.md#conventions). */
+/** A time as ISO 8601 text; epoch seconds are accepted too (partner-api.md#conventions). */
 const instant = z.union([z.string(), z.number()]).register(z.globalRegistry, { title: 'instant' });
 const text = z.nullish(z.string());
 const metadata = z.nullish(z.record(z.string(), z.unknown()));
@@ -48,7 +48,7 @@ const Offer = z.looseObject({
   expires_at: z.nullish(instant),
 });
 
-/** `outcome` may be absent: a 200 without it is read as pending (partner-api.md#decisions). */
+/** `outcome` may be absent: a 200 without it means that the decision is pending (partner-api.md#decisions). */
 export const Decision = z
   .looseObject({
     id: text,
@@ -66,13 +66,13 @@ export const Decision = z
   .register(z.globalRegistry, { id: 'Decision' });
 export type Decision = z.infer<typeof Decision>;
 
-/** The answer to a refresh: the new outcome arrives later, by event and by reading. */
+/** The answer to a refresh. The new outcome comes later: as an event, or by reading the decision again. */
 export const DecisionRefresh = z
   .looseObject({ id: text, application_id: text, refresh_status: text, requested_at: z.nullish(instant) })
   .register(z.globalRegistry, { id: 'DecisionRefresh' });
 export type DecisionRefresh = z.infer<typeof DecisionRefresh>;
 
-/** `amount` is pence here (partner-api.md#conventions). Only `status` is published. */
+/** `amount` is in pence here (partner-api.md#conventions). Only `status` is documented. */
 export const Payment = z
   .looseObject({
     id: text,
@@ -148,7 +148,7 @@ export const Account = z
   .register(z.globalRegistry, { id: 'Account' });
 export type Account = z.infer<typeof Account>;
 
-/** `secret` is present in the answers to create and rotate only; `events` is another name of `enabled_events` (webhooks.md#webhook-endpoints). */
+/** `secret` is present in the answers to create and rotate only; `events` is another name for `enabled_events` (webhooks.md#webhook-endpoints). */
 export const WebhookEndpoint = z
   .looseObject({
     id: z.string(),
@@ -190,7 +190,7 @@ export const TokenAnswer = z
   .register(z.globalRegistry, { id: 'TokenAnswer' });
 export type TokenAnswer = z.infer<typeof TokenAnswer>;
 
-/** RFC 8414; only the members read are relied on. */
+/** RFC 8414; only the members that the client uses. */
 export const Discovery = z
   .looseObject({
     issuer: text,

@@ -1,4 +1,4 @@
-/** Scopes, their aliases, and which route asks for which (partner-api.md#scopes, partner-api.md#endpoint-inventory). */
+/** OAuth scopes, their aliases, and the partner routes with the scope each one requires (partner-api.md#scopes, partner-api.md#endpoint-inventory). */
 
 /** Canonical names, in the order discovery publishes them. */
 export const SCOPES = [
@@ -17,14 +17,14 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
-/** Other spellings the documents use. */
+/** Other spellings of scopes that the documentation uses, and the canonical scope of each. */
 const SCOPE_ALIASES: Readonly<Record<string, Scope>> = {
   'apply:write': 'applications:write',
   'decision:read': 'decisions:read',
   'accounts.read': 'accounts:read',
 };
 
-/** The canonical name of a scope or alias; null when neither. */
+/** The canonical name of a scope or alias; null for an unknown name. */
 export function canonicalScope(name: string): Scope | null {
   const known = SCOPES.find((scope) => scope === name);
   if (known) return known;
@@ -33,10 +33,10 @@ export function canonicalScope(name: string): Scope | null {
 
 export interface PartnerRoute {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below `/partner/v1`; `{id}` stands for one segment. */
+  /** Path below `/partner/v1`; `{id}` matches one segment. */
   path: string;
   scope: Scope;
-  /** Requests per second on top of the tier bucket; the burst is the same number (partner-api.md#endpoint-inventory, partner-api.md#rate-limits). */
+  /** The route's own limit in requests per second, in addition to the tier's limit; its burst is the same number (partner-api.md#endpoint-inventory, partner-api.md#rate-limits). */
   perSecond?: number;
 }
 
@@ -67,7 +67,7 @@ export const PARTNER_ROUTES: readonly PartnerRoute[] = [
   { method: 'POST', path: '/webhook_endpoints/{id}/rotate_secret', scope: 'webhooks:write' },
 ];
 
-/** The inventory row of a concrete path, with or without `/partner/v1` and query; null when the page has none. */
+/** The route that a concrete path belongs to, with or without `/partner/v1` and query; null for an unknown path. */
 export function partnerRoute(method: string, path: string): PartnerRoute | null {
   const bare = (path.split('?')[0] ?? '').replace(/^\/partner\/v1(?=\/)/, '');
   const segments = bare.split('/');

@@ -1,6 +1,6 @@
 /**
- * The table of shapes (partner-api.md#credential-kinds). Each row has a trigger, a literal that is cheap to look for, and a cut, which looks at
- * what stands around the trigger and says what to take out. All triggers are searched for in one pass.
+ * Patterns that find secrets in text (partner-api.md#credential-kinds). Each pattern has a trigger, a literal that is cheap to search for,
+ * and a function that looks at the text around the trigger and returns the part to redact. All triggers are searched for in one pass.
  */
 
 const REDACTED = '[redacted]';
@@ -14,7 +14,7 @@ interface Cut {
 type CutAt = (text: string, start: number, end: number) => Cut | null;
 
 interface Shape {
-  /** Looked for without regard to case. */
+  /** Searched for case-insensitively. */
   words: readonly string[];
   cut: CutAt;
 }
@@ -50,7 +50,7 @@ function spelled(...names: string[]): string[] {
   return names.flatMap((name) => (name === '' ? [name] : [`${name}_`, `${name}-`, name]));
 }
 
-/** What may be shown of a secret value: its scheme and its published prefix. A reference to a variable is not a secret. */
+/** The part of a secret value that may be shown: its scheme and its published prefix. A reference to a variable is not a secret. */
 export function mask(value: string): string {
   if (isPlaceholder(value)) return value;
   const parts = /^((?:bearer|basic)\s+)?((?:c?sk|pk)_(?:test_|live_|sbx_)?|whsec_)?(.*)$/is.exec(value);
@@ -59,7 +59,7 @@ export function mask(value: string): string {
   return rest === '' || isPlaceholder(rest) ? value : shown + REDACTED;
 }
 
-/** webhooks.md#verification: `t=<seconds>,v1=<hex>`; the time is of use in a log, the MAC is not. */
+/** webhooks.md#verification: `t=<seconds>,v1=<hex>`; the time is useful in a log, the MAC is not shown. */
 export function maskSignature(value: string): string {
   if (!/(?:^|,)\s*v\w*=/.test(value)) return mask(value);
   return value.replace(/((?:^|,)\s*v\w*=)[^,]*/g, `$1${REDACTED}`);
@@ -96,7 +96,7 @@ function cutScheme(text: string, start: number, end: number): Cut | null {
   return { from, to, put: mask(value) };
 }
 
-/** A credential header written as text: what follows to the end of the line or of the quotes goes, the scheme stays. */
+/** A credential header written as text: its value is redacted up to the end of the line or of the quotes, except the scheme. */
 function cutHeaderLine(text: string, _start: number, end: number): Cut | null {
   const from = runEnd(/(?:\\*["'])?\s{0,8}[:=]\s{0,8}(?:\\*["'])?/y, text, end);
   if (from === end) return null;
@@ -173,7 +173,7 @@ function match(sticky: RegExp, text: string, from: number): RegExpExecArray | nu
   return sticky.exec(text);
 }
 
-/** Where a member's value stands. `nested` is a number, object or array, to be replaced by a string. */
+/** Position of a member's value. `nested` is a number, object or array, to be replaced by a string. */
 interface ValueSpan {
   kind: 'quoted' | 'bare' | 'nested';
   from: number;
@@ -182,18 +182,18 @@ interface ValueSpan {
   quote: string;
 }
 
-/** True when the character before `at` cannot be part of the same word; `\n` and `%3D` end a word though a letter stands last. */
+/** True when the character before `at` cannot be part of the same word; `\n` and `%3D` end a word although their last character is a letter. */
 function startsWord(text: string, at: number, wordCharacter = /[A-Za-z0-9]/): boolean {
   if (at === 0 || !wordCharacter.test(text.charAt(at - 1))) return true;
   return /(?:\\[bfnrt]|\\u[\da-f]{4}|%[\da-f]{2})$/i.test(text.slice(Math.max(0, at - 6), at));
 }
 
-/** A word of a sentence: letters only, small, not long. No secret is made like that. */
+/** A word of a sentence: short, lower-case letters only. No secret looks like that. */
 function isWord(value: string): boolean {
   return /^[A-Za-z]?[a-z]{0,14}[,.;:!?]?$/.test(value);
 }
 
-/** What stands where a secret would: a variable, a command, `<your key>`, `***`, or our own mark. */
+/** A placeholder instead of a secret: a variable, a command, `<your key>`, `***`, or our own redaction mark. */
 function isPlaceholder(value: string): boolean {
   return (
     /^(?:\$\w{1,64}|\$\{\w{1,64}\}|\$\([\w -]{1,64}\)|<[\w -]{1,64}>|\*+|…|null|undefined|true|false)$/.test(value) ||
@@ -230,8 +230,8 @@ function quotedPercent(text: string, from: number): ValueSpan {
 }
 
 /**
- * Where a string ends that was opened behind `depth` backslashes: at the next quote behind no more of them than that. A quote
- * inside the string has more. A string that never ends reaches to the end of the text.
+ * The end of a string whose opening quote has `depth` backslashes before it: the next quote with no more backslashes than that. A quote
+ * inside the string has more. A string without an end reaches to the end of the text.
  */
 function closingQuote(text: string, from: number, depth: number, quote: string): number {
   for (let at = text.indexOf(quote, from); at !== -1; at = text.indexOf(quote, at + 1)) {

@@ -1,7 +1,7 @@
 /**
  * Redaction: takes secrets out of everything that is shown, recorded or thrown (partner-api.md#credential-kinds).
  *
- * All of it is one function, `redactText`. It reads text, not structures, because secrets turn up in half a body, in a quoted string
+ * All of it is one function, `redactText`. It reads text, not structures, because secrets also appear in half a body, in a quoted string
  * inside JSON, in a stack trace. At most the public prefix of a secret stays. Request, event and resource ids stay as they are: support
  * needs them, and they grant no access.
  */
@@ -9,14 +9,14 @@
 import { CUTS, mask, maskSignature, TRIGGERS } from './secret-shapes.ts';
 
 /**
- * The text without its secrets. `known` are live secret values to remove wherever they stand: as they are, percent-encoded,
+ * The text without its secrets. `known` are live secret values to remove wherever they occur: plain, percent-encoded,
  * JSON-escaped or inside base64. Linear in the length of the text, idempotent.
  */
 export function redactText(text: string, known: readonly string[] = []): string {
   return maskShapes(maskKnown(text, known));
 }
 
-/** Header values without their secrets. The values of credential headers go whatever they look like; the scheme stays. */
+/** Header values without their secrets. The values of credential headers are always redacted, except the scheme. */
 export function redactHeaders(
   headers: Readonly<Record<string, string>>,
   known: readonly string[] = [],
@@ -29,8 +29,8 @@ export function redactHeaders(
 }
 
 /**
- * At most `limit` characters of a body, redacted. The cut comes after the redaction, and what stands at the edge of a longer
- * body is dropped, so that half a secret never survives a cut.
+ * At most `limit` characters of a body, redacted. The body is redacted before it is cut, and the last word before the cut is
+ * dropped, so that no part of a secret remains at the edge.
  */
 export function redactBody(body: string, limit: number, known: readonly string[] = []): string {
   if (body.length <= limit) return redactText(body, known);
@@ -54,7 +54,7 @@ function redactHeader(name: string, value: string, known: readonly string[]): st
   return maskShapes(clean);
 }
 
-/** Most text holds no trigger at all, and is not looked at twice. */
+/** A quick test: most text contains no trigger, and needs no further work. */
 const ANY_TRIGGER = new RegExp(TRIGGERS, 'i');
 
 function maskShapes(text: string): string {
@@ -79,7 +79,7 @@ function dropTail(text: string, least: number): string {
   return text.slice(0, end);
 }
 
-/** Shorter values would take ordinary words with them; no credential of the API is this short. */
+/** Shortest known value that is searched for: a shorter one would also match ordinary words, and no credential of the API is that short. */
 const SHORTEST = 6;
 
 interface Needle {
@@ -87,10 +87,10 @@ interface Needle {
   put: string;
 }
 
-/** Needles by the list they came from: a client hands the same list over for every line it writes. */
+/** Cache of the search strings by the list of secrets: a client passes the same list for every line it writes. */
 const remembered = new WeakMap<readonly string[], { of: string[]; needles: Needle[] }>();
 
-/** Removes secrets we hold by value: the text with each of them, in every spelling, replaced by its mask. */
+/** Replaces known secret values, in every encoding, by their masks. */
 function maskKnown(text: string, known: readonly string[]): string {
   if (known.length === 0) return text;
   let clean = text;
@@ -110,7 +110,7 @@ function needlesOf(known: readonly string[]): Needle[] {
     if (secret.length < SHORTEST) continue;
     for (const spelling of spellings(secret)) if (!puts.has(spelling)) puts.set(spelling, mask(secret));
   }
-  // The longest first: a secret that contains another goes whole.
+  // The longest first: a secret that contains another is replaced as a whole.
   const needles = [...puts].map(([text, put]) => ({ text, put })).sort((a, b) => b.text.length - a.text.length);
   remembered.set(known, { of: [...known], needles });
   return needles;
@@ -124,7 +124,7 @@ function spellings(secret: string): string[] {
 }
 
 /**
- * The characters of base64 that a secret fixes, whatever stands before and after it: three alignments, both alphabets
+ * The base64 characters of a secret that do not depend on the bytes before and after it: three alignments, both alphabets
  * (RFC 4648 §4, §5). This finds it inside a Basic credential too, behind a client id of any length.
  */
 function inBase64(secret: string): string[] {

@@ -9,10 +9,10 @@ export interface SignatureAdvice {
 export const SIGNATURE_ADVICE: Readonly<Record<SignatureCause, SignatureAdvice>> = {
   missing_header: {
     meaning: 'there is no Credicorp-Signature header',
-    next: 'look for a proxy that drops headers; otherwise the caller is not Credicorp',
+    next: 'look for a proxy that removes headers; if there is none, the request is not from Credicorp',
   },
   malformed_header: {
-    meaning: 'the header is not a list of name=value',
+    meaning: 'the header is not a list of name=value pairs',
     next: 'compare the header as received with t=<unix seconds>,v1=<64 hex digits>',
   },
   missing_timestamp: {
@@ -28,7 +28,7 @@ export const SIGNATURE_ADVICE: Readonly<Record<SignatureCause, SignatureAdvice>>
     next: 'send seconds, at most 12 digits, without sign, decimals or leading zero',
   },
   missing_v1: {
-    meaning: 'the header has no v1 entry, only schemes this version does not know',
+    meaning: 'the header has no v1 entry, only schemes that this version does not support',
     next: 'send v1=<64 lower-case hex digits>, or update this program',
   },
   malformed_signature: {
@@ -45,18 +45,18 @@ export const SIGNATURE_ADVICE: Readonly<Record<SignatureCause, SignatureAdvice>>
   },
   stale_timestamp: {
     meaning: 'the signature is genuine but too old',
-    next: "look for a queue on the way, a replay, or a slow sender's clock; every retry must be signed anew",
+    next: "look for a queue in between, a replayed request, or a sender's clock that is slow; every retry must be signed again",
   },
   future_timestamp: {
-    meaning: 'the signature is genuine but from the future',
-    next: "set the receiver's clock: it is behind",
+    meaning: 'the signature is genuine but its time is in the future',
+    next: "set the receiver's clock: it is slow",
   },
   body_only_hmac: {
-    meaning: 'v1 covers the body without t and the dot, as one published recipe sketches it',
-    next: 'sign t + "." + body; a body-only MAC is never accepted, because it can be replayed for ever',
+    meaning: 'v1 signs the body alone, without t and the dot, as one published example does',
+    next: 'sign t + "." + body; a MAC of the body alone is never accepted, because it could be replayed for ever',
   },
   whitespace_in_secret: {
-    meaning: 'the secret matches but for white space around it',
+    meaning: 'the secret matches, except for white space around it',
     next: 'remove the space or line break from the stored secret',
   },
   quoted_secret: {
@@ -72,23 +72,23 @@ export const SIGNATURE_ADVICE: Readonly<Record<SignatureCause, SignatureAdvice>>
     next: 'sign t, one dot, then the raw body',
   },
   body_newline_changed: {
-    meaning: 'line ends in the body changed after it was signed',
-    next: 'send the file as it is (curl --data-binary @file) and keep editors from adding a final line end',
+    meaning: 'line endings in the body changed after it was signed',
+    next: 'send the file unchanged (curl --data-binary @file) and check that no editor adds a line break at the end',
   },
   body_reserialised: {
-    meaning: 'the body was parsed and written again after it was signed',
+    meaning: 'the body was parsed and serialised again after it was signed',
     next: 'verify the raw bytes: express.raw(), request.get_data(), getContent()',
   },
   secret_other_environment: {
     meaning: 'a secret stored for another environment or profile matches',
-    next: 'use the secret of the environment that sends; secrets never cross environments',
+    next: 'use the secret of the environment that sends the webhooks; each environment has its own secrets',
   },
   secret_other_endpoint: {
     meaning: 'the secret of another endpoint matches',
     next: 'use the secret that was shown when this endpoint was created',
   },
   wrong_secret: {
-    meaning: 'no known mistake explains it: the secret is wrong, or the body or t was changed',
-    next: 'compare the secret with the one shown at creation; when it is lost, rotate it',
+    meaning: 'no common mistake explains it: the secret is wrong, or the body or t was changed',
+    next: 'compare the secret with the one shown when the endpoint was created; if it is lost, rotate it',
   },
 };

@@ -1,6 +1,6 @@
 /**
- * Why a signature that has the right shape does not match (webhooks.md#causes-of-a-refused-signature, lower half). Explanations are tried in the order
- * of that table, one change at a time, never two together. Finding one changes nothing about the verdict: a body-only MAC
+ * Finds out why a well-formed signature does not match (webhooks.md#causes-of-a-refused-signature, lower half). Common mistakes are tried
+ * in the order of that table, one at a time, never two combined. Finding one does not change the verdict: a MAC of the body alone
  * stays refused.
  */
 
@@ -16,15 +16,15 @@ export type MismatchCause =
   | 'secret_other_endpoint'
   | 'wrong_secret';
 
-/** Says whether the MAC of the joined message parts under this key equals one of the delivered ones. */
+/** True when the MAC of the message parts with this key equals one of the received MACs. */
 type Matches = (secret: string | Uint8Array, message: readonly (string | Uint8Array)[]) => boolean;
 
 interface Mismatch {
   body: Uint8Array;
   secrets: readonly string[];
-  /** As written; empty where nothing says when it was signed. */
+  /** The time as written in its header; empty in a scheme without a time. */
   t: string;
-  /** What the scheme signs of a body. */
+  /** The message that the scheme signs for a body. */
   message: (body: Uint8Array) => readonly (string | Uint8Array)[];
   otherEnvironmentSecrets?: readonly string[];
   otherEndpointSecrets?: readonly string[];
@@ -35,7 +35,7 @@ interface Explanation {
   detail: string | null;
 }
 
-/** The first explanation that holds, else `wrong_secret`. */
+/** The first explanation that matches, else `wrong_secret`. */
 export function explainMismatch(matches: Matches, input: Mismatch): Explanation {
   for (const candidate of candidates(input)) {
     if (matches(candidate.secret, candidate.message)) return { cause: candidate.cause, detail: candidate.detail };
@@ -98,7 +98,7 @@ function* strippedSecrets(secret: string): Generator<OtherSecret> {
   }
 }
 
-/** Ten spellings of a megabyte of small members would hold a receiver up for a second; real events have a few kilobytes. */
+/** Largest body that is serialised again in other styles: for a megabyte that would block a receiver for a second. Real events have a few kilobytes. */
 const MAX_RESPELLED_BYTES = 128 * 1024;
 
 interface OtherBody extends Explanation {
@@ -118,17 +118,18 @@ function* otherBodies(body: Uint8Array): Generator<OtherBody> {
 function* otherLineEnds(body: Uint8Array): Generator<OtherBody> {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
   const cause = 'body_newline_changed';
-  yield { cause, detail: 'a final line end was lost on the way', body: latin1Bytes(`${text}\n`) };
-  yield { cause, detail: 'a final line end was lost on the way', body: latin1Bytes(`${text}\r\n`) };
+  yield { cause, detail: 'a line break at the end was lost in transit', body: latin1Bytes(`${text}\n`) };
+  yield { cause, detail: 'a line break at the end was lost in transit', body: latin1Bytes(`${text}\r\n`) };
   const trimmed = withoutFinalLineEnds(text);
-  if (trimmed !== text) yield { cause, detail: 'a final line end was added on the way', body: latin1Bytes(trimmed) };
+  if (trimmed !== text)
+    yield { cause, detail: 'a line break at the end was added in transit', body: latin1Bytes(trimmed) };
   if (text.includes('\r\n')) {
-    yield { cause, detail: 'line ends became \\r\\n on the way', body: latin1Bytes(text.replaceAll('\r\n', '\n')) };
+    yield { cause, detail: 'line endings became \\r\\n in transit', body: latin1Bytes(text.replaceAll('\r\n', '\n')) };
   }
   if (/(?<!\r)\n/.test(text)) {
     yield {
       cause,
-      detail: 'line ends became \\n on the way',
+      detail: 'line endings became \\n in transit',
       body: latin1Bytes(text.replaceAll(/(?<!\r)\n/g, '\r\n')),
     };
   }
@@ -153,7 +154,7 @@ function utf8(body: Uint8Array): string | null {
   }
 }
 
-/** A scalar other than a string keeps its source text; a string is decoded, because programs differ in how they escape. */
+/** A JSON value. Numbers, booleans and null keep their source text; strings are decoded, because programs escape them differently. */
 type Node =
   | { kind: 'text'; text: string }
   | { kind: 'string'; value: string }
@@ -170,10 +171,10 @@ interface Style {
   sorted: boolean;
 }
 
-/** Deeper documents are not tried, to keep the recursion short; real events have about five levels. */
+/** Deepest nesting that is tried, to bound the recursion; real events have about five levels. */
 const MAX_DEPTH = 200;
 
-/** The other spellings of a JSON text, in the order the page lists them; nothing when the text is not JSON. */
+/** The same JSON document serialised in other styles, in documented order; nothing when the text is not JSON. */
 function* respell(text: string): Generator<{ name: string; text: string }> {
   const node = read(text);
   if (node === null) return;
@@ -224,12 +225,12 @@ function write(node: Node, style: Style, lineEnd: string): string {
   }
 }
 
-/** Python and PHP sort by code point; JavaScript's own order differs beyond U+FFFF. */
+/** Compares by code point, as Python and PHP sort; JavaScript's own order differs beyond U+FFFF. */
 function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** The tree of a text that `JSON.parse` accepts; null otherwise. */
+/** Parses a JSON text; null when `JSON.parse` does not accept it. */
 function read(text: string): Node | null {
   try {
     JSON.parse(text);
@@ -239,7 +240,7 @@ function read(text: string): Node | null {
   return new Reader(text.match(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g) ?? []).value(0);
 }
 
-/** Walks over tokens that are known to be in order. */
+/** Builds the tree from the tokens of a text that is known to be valid JSON. */
 class Reader {
   readonly #tokens: readonly string[];
   #at = 0;

@@ -1,7 +1,7 @@
 /**
  * Verifies a signed delivery by the scheme of its sender (`webhook-scheme`); signs and verifies Credicorp's own (webhooks.md#signature-scheme, webhooks.md#verification)
- * in both directions. Pure: the present is a parameter. Why a mismatch happened is worked out in `signature-causes`, off the path of a
- * genuine delivery.
+ * signatures. Pure: the current time is a parameter. `signature-causes` finds out why a signature does not match; it is not used for a
+ * delivery whose signature matches.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { usage } from '../failure.ts';
@@ -19,10 +19,10 @@ import {
   type WebhookScheme,
 } from './webhook-scheme.ts';
 
-/** Name of the header that carries the signature, lower case (webhooks.md#signature-scheme). */
+/** Name of the signature header, in lower case (webhooks.md#signature-scheme). */
 export const SIGNATURE_HEADER = 'credicorp-signature';
 
-/** Name of the header that names the delivery, lower case (webhooks.md#signature-scheme). */
+/** Name of the header with the delivery id, in lower case (webhooks.md#signature-scheme). */
 export const DELIVERY_HEADER = 'credicorp-delivery';
 
 type AgeCause = 'stale_timestamp' | 'future_timestamp';
@@ -33,8 +33,8 @@ export type SignatureCause = ShapeCause | AgeCause | MismatchCause;
 export interface GenuineSignature {
   valid: true;
   /**
-   * `last_v1_only`: a reader that keeps only the last `v1` would refuse this delivery. `no_replay_protection`: nothing says when it
-   * was signed, so a copy of it stays genuine for ever.
+   * `last_v1_only`: a receiver that reads only the last `v1` would refuse this delivery. `no_replay_protection`: the scheme has no time,
+   * so a copy of this delivery stays valid for ever.
    */
   warnings: ('last_v1_only' | 'no_replay_protection')[];
   /** The signed time, in unix seconds; null where the scheme has none. */
@@ -46,39 +46,39 @@ export interface GenuineSignature {
 export interface RefusedSignature {
   valid: false;
   cause: SignatureCause;
-  /** Further causes: a signature that does not match can be stale as well. */
+  /** Additional causes: a signature that does not match can be too old as well. */
   also: AgeCause[];
-  /** `now − t` in seconds; present when the age is a cause or stands in `also`. */
+  /** `now − t` in seconds; present when the age is the cause or one of `also`. */
   skewSeconds?: number;
-  /** What was found exactly, in a few words, where the cause alone does not say it. Never a secret. */
+  /** A few words on what was found, where the cause alone is not clear. Never contains a secret. */
   detail: string | null;
 }
 
 export type SignatureVerdict = GenuineSignature | RefusedSignature;
 
 export interface VerifyInput extends DeliveryInput {
-  /** The header's value, exactly as it came; null or undefined when there was none. */
+  /** The header's value, exactly as received; null or undefined when the header is missing. */
   header: string | null | undefined;
 }
 
 export interface DeliveryInput {
   /** The raw body. */
   body: Uint8Array;
-  /** The receiver's secrets; any one of them is enough. */
+  /** The receiver's secrets; a match with any one of them is enough. */
   secrets: readonly string[];
   /** The receiver's clock, in unix seconds. */
   now: number;
   /** Seconds; a skew of exactly this much is refused, in both directions. */
   tolerance?: number;
-  /** Other known secrets: they only explain a failure and never make a delivery valid. */
+  /** Other known secrets. They are only used to explain a failure and never make a delivery valid. */
   otherEnvironmentSecrets?: readonly string[];
   otherEndpointSecrets?: readonly string[];
-  /** False skips the search for the cause of a mismatch, which is then `wrong_secret`. Default true. */
+  /** False skips the search for the cause of a mismatch: the cause is then always `wrong_secret`. Default true. */
   explain?: boolean;
 }
 
 /**
- * Verifies one delivery of Credicorp by webhooks.md#verification.
+ * Verifies the signature of one delivery from Credicorp (webhooks.md#verification).
  * @throws Failure `usage` when no secret is configured
  */
 export function verify({ header, ...input }: VerifyInput): SignatureVerdict {
@@ -86,12 +86,12 @@ export function verify({ header, ...input }: VerifyInput): SignatureVerdict {
 }
 
 /**
- * Verifies one delivery of any sender, in constant time with regard to secrets and MACs.
- * @param headers names in lower case, values as they came
- * @throws Failure `usage` when no secret is configured: that is the receiver's mistake, not a cause.
+ * Verifies the signature of one delivery by the scheme of its sender. Comparisons take constant time with regard to secrets and MACs.
+ * @param headers names in lower case, values as received
+ * @throws Failure `usage` when no secret is configured: that is a mistake of the receiver, not of the delivery.
  */
 export function verifyScheme(scheme: WebhookScheme, headers: Headers, input: DeliveryInput): SignatureVerdict {
-  // A blank secret is a key that everybody can guess: it is treated as not configured.
+  // A blank secret is a key that anybody can guess, so it is treated as not configured.
   const secrets = input.secrets.filter((secret) => secret.trim() !== '');
   if (secrets.length === 0) {
     throw usage('no webhook secret is configured, so nothing can be verified', { code: 'no_webhook_secret' });
@@ -99,7 +99,7 @@ export function verifyScheme(scheme: WebhookScheme, headers: Headers, input: Del
   const read = readSignature(scheme, headers);
   if ('cause' in read) return { valid: false, cause: read.cause, also: [], detail: read.detail };
   const skew = read.seconds === null ? 0 : input.now - read.seconds;
-  const age = judgeAge(skew, input.tolerance ?? scheme.toleranceSeconds ?? Infinity);
+  const age = checkAge(skew, input.tolerance ?? scheme.toleranceSeconds ?? Infinity);
   const match = compareAll(scheme, secrets, read, input.body);
   if (match.secretIndex < 0) {
     const { cause, detail } = mismatch(scheme, secrets, read, input);
@@ -124,14 +124,14 @@ function mismatch(
   { t, macs }: ReadSignature,
   input: DeliveryInput,
 ): Pick<RefusedSignature, 'cause' | 'detail'> {
-  if (input.explain === false) return { cause: 'wrong_secret', detail: 'the cause was not looked for' };
+  if (input.explain === false) return { cause: 'wrong_secret', detail: 'the cause was not determined' };
   const matches = (secret: string | Uint8Array, message: Parts): boolean =>
     anyEqual(digest(scheme, secret, message), macs);
   const time = t ?? '';
   return explainMismatch(matches, { ...input, secrets, t: time, message: (body) => messageOf(scheme, time, body) });
 }
 
-/** The header Credicorp writes: one `v1` for each secret, in the order given (webhooks.md#signature-scheme, webhooks.md#secret-rotation). `t` is in unix seconds. */
+/** The value of the signature header as Credicorp writes it: one `v1` for each secret, in the order given (webhooks.md#signature-scheme, webhooks.md#secret-rotation). `t` is in unix seconds. */
 export function signatureHeader(input: { secrets: readonly string[]; t: number; body: Uint8Array }): string {
   return signedHeaders(CREDICORP_SCHEME, input)[SIGNATURE_HEADER] ?? '';
 }
@@ -141,13 +141,13 @@ export function macOf(secret: string, t: number | string, body: Uint8Array): str
   return digest(CREDICORP_SCHEME, secret, [`${t}.`, body]).toString('hex');
 }
 
-/** Step 7. A skew of exactly the tolerance fails in both directions. */
-function judgeAge(skew: number, tolerance: number): AgeCause | null {
+/** Step 7 of webhooks.md#verification. A skew of exactly the tolerance is refused, past or future. */
+function checkAge(skew: number, tolerance: number): AgeCause | null {
   if (skew >= tolerance) return 'stale_timestamp';
   return -skew >= tolerance ? 'future_timestamp' : null;
 }
 
-/** Step 5: every secret against every `v1`, without stopping at the first hit. */
+/** Step 5 of webhooks.md#verification: compares every secret with every `v1`, without stopping at the first match. */
 function compareAll(
   scheme: WebhookScheme,
   secrets: readonly string[],

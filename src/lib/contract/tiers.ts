@@ -1,4 +1,4 @@
-/** Rate limit figures (partner-api.md#rate-limits). Sub-limits of single routes stand with the routes, in `scopes`. */
+/** Rate limit figures (partner-api.md#rate-limits). The limits of single routes are listed with the routes, in `scopes`. */
 
 export interface Tier {
   /** Tokens refilled per second. */

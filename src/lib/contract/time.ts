@@ -1,4 +1,4 @@
-/** Durations and instants as people write them. Pure: the present is a parameter. */
+/** Durations and instants as people write them. Pure: the current time is a parameter. */
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -1,6 +1,6 @@
 /**
- * How a sender signs its webhooks, as data: headers, signed text, hash, encoding. A provider's file holds
- * one; this file reads and writes headers by it, and `signature` verifies with it. Pure.
+ * How a sender signs its webhooks, as data: headers, signed text, hash, encoding. Each provider's data file contains
+ * one scheme. This file reads and writes the headers of a scheme; `signature` verifies with it. Pure.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { isRecord, parseJson, scalarText } from './json.ts';
@@ -9,23 +9,23 @@ export interface WebhookScheme {
   /** Header names are in lower case. */
   signatureHeader: string;
   /**
-   * How its value is written: `{mac}`, with a text before it (`sha256={mac}`), or as a list of pairs (`t={t},v1={mac}`), in which there
-   * may be several of the latter while a secret is rotated.
+   * Template of the signature header's value: `{mac}`, a prefix and `{mac}` (`sha256={mac}`), or a list of pairs (`t={t},v1={mac}`). A
+   * list has several `v1` entries while a secret is rotated.
    */
   signature: string;
-  /** null when the time stands in the signature header, or nowhere. */
+  /** Header that carries the time; null when the signature header carries it, or when there is no time. */
   timestampHeader: string | null;
-  /** Unix seconds, unix milliseconds or ISO 8601; null when nothing says when it was signed. */
+  /** Format of the time: unix seconds, unix milliseconds or ISO 8601; null in a scheme without a time. */
   timestamp: 'unix' | 'unix_ms' | 'iso' | null;
-  /** What the MAC covers, of `{t}` (as written in its header) and `{body}` (raw): `{t}.{body}`. */
+  /** Template of the signed text, made of `{t}` (the time as written in its header) and `{body}` (raw bytes): `{t}.{body}`. */
   signed: string;
   hash: 'sha256' | 'sha384' | 'sha512';
   encoding: 'hex' | 'base64';
-  /** A signature of this age is refused, in both directions; null without a time, and so without protection against replay. */
+  /** Maximum clock difference in seconds, past or future: a signature this old is refused. null in a scheme without a time, which has no replay protection. */
   toleranceSeconds: number | null;
-  /** Status that answers a forged delivery. */
+  /** HTTP status for a delivery whose signature is refused. */
   refuseWith: number;
-  /** Members of a body that together tell one event from another (`a|b`: whichever is there), where it has no id; else null. */
+  /** Paths of the body members that together identify an event without an id (`a|b`: the first that exists); null when events have ids. */
   eventId: readonly string[] | null;
 }
 
@@ -43,7 +43,7 @@ export const CREDICORP_SCHEME: WebhookScheme = {
   eventId: null,
 };
 
-/** Causes found in the headers, before any comparison. */
+/** Causes for refusal that are found in the headers, before any MAC is compared. */
 export type ShapeCause =
   | 'missing_header'
   | 'malformed_header'
@@ -61,13 +61,13 @@ export interface Misshapen {
 }
 
 export interface ReadSignature {
-  /** The text of the time as it stood in its header; null in a scheme without one. */
+  /** The time as text, exactly as in its header; null in a scheme without a time. */
   t: string | null;
-  /** The same in unix seconds. */
+  /** The same time in unix seconds. */
   seconds: number | null;
-  /** Every well-formed MAC, in order. */
+  /** All well-formed MACs, in order. */
   macs: Buffer[];
-  /** The last one, null when that is not well-formed. */
+  /** The last MAC; null when it is not well-formed. */
   last: Buffer | null;
   count: number;
 }
@@ -75,7 +75,7 @@ export interface ReadSignature {
 export type Headers = Readonly<Record<string, string | null | undefined>>;
 export type Parts = readonly (string | Uint8Array)[];
 
-/** Reads the headers of one delivery; names in lower case, values as they came. */
+/** Reads the signature headers of one delivery; header names in lower case, values unchanged. */
 export function readSignature(scheme: WebhookScheme, headers: Headers): ReadSignature | Misshapen {
   const value = headers[scheme.signatureHeader]?.trim() ?? '';
   if (value === '') return { cause: 'missing_header', detail: null };
@@ -92,8 +92,8 @@ export function readSignature(scheme: WebhookScheme, headers: Headers): ReadSign
 }
 
 /**
- * The headers a sender writes, names in lower case. `t` is in unix seconds. A list of pairs carries a MAC for each secret, in the order
- * given; any other form has room for that of the first.
+ * The headers that a sender writes, names in lower case. `t` is in unix seconds. A list of pairs contains a MAC for each secret, in the
+ * order given; any other template contains only the MAC of the first secret.
  */
 export function signedHeaders(
   scheme: WebhookScheme,
@@ -117,7 +117,7 @@ export function signedHeaders(
   };
 }
 
-/** What is signed, in parts: the body is never copied. */
+/** The signed message as a list of parts, so that the body is not copied. */
 export function messageOf({ signed }: Pick<WebhookScheme, 'signed'>, t: string, body: Uint8Array): Parts {
   return signed
     .split(/(\{t\}|\{body\})/)
@@ -131,7 +131,7 @@ export function digest({ hash }: Pick<WebhookScheme, 'hash'>, secret: string | U
   return hmac.digest();
 }
 
-/** An id for deduplication where deliveries have none: the same for the same event. null when the body has no such members. */
+/** A hash of the body members that identify an event (`eventId`), to deduplicate events without an id. null when the body lacks them. */
 export function derivedEventId({ eventId }: Pick<WebhookScheme, 'eventId'>, body: Uint8Array): string | null {
   if (eventId === null) return null;
   try {
@@ -174,10 +174,10 @@ interface Found {
 function plainValue({ signature }: WebhookScheme, value: string): Found | Misshapen {
   const before = signature.slice(0, signature.indexOf('{mac}'));
   if (value.startsWith(before)) return { times: [], macs: [value.slice(before.length)] };
-  return { cause: 'malformed_signature', detail: `it does not begin with ${before}` };
+  return { cause: 'malformed_signature', detail: `the value does not begin with ${before}` };
 }
 
-/** Steps 1 to 4 of webhooks.md#verification; names that are not known are for later versions. */
+/** Steps 1 to 4 of webhooks.md#verification; unknown names are ignored, because later versions may add some. */
 function pairValues({ time, mac }: PairNames, value: string): Found | Misshapen {
   const found: Found = { times: [], macs: [] };
   for (const piece of value.split(/[,\s]+/)) {
@@ -202,7 +202,7 @@ function readTime(
   const milliseconds = form === 'iso' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(t) ? Date.parse(t) : NaN;
   if (!Number.isNaN(milliseconds)) return { t, seconds: Math.floor(milliseconds / 1000) };
   const long = form === 'unix' && /^[1-9]\d{12}$/.test(t);
-  return { cause: 'malformed_timestamp', detail: long ? 't has 13 digits: it looks like milliseconds' : null };
+  return { cause: 'malformed_timestamp', detail: long ? 't has 13 digits, which looks like milliseconds' : null };
 }
 
 function timeText({ timestamp }: WebhookScheme, t: number): string {
@@ -212,7 +212,7 @@ function timeText({ timestamp }: WebhookScheme, t: number): string {
 
 const BYTES = { sha256: 32, sha384: 48, sha512: 64 } as const;
 
-/** The MAC's bytes, null when the text is not the one spelling of as many as the hash has. */
+/** The bytes of a MAC; null unless the text is the canonical encoding of exactly as many bytes as the hash has. */
 function decoded({ hash, encoding }: WebhookScheme, text: string): Buffer | null {
   const bytes = Buffer.from(text, encoding);
   return bytes.length === BYTES[hash] && bytes.toString(encoding) === text ? bytes : null;
