@@ -17,7 +17,8 @@ const COMMAND = `
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { id } from '../../lib/cli/flags.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import { type Recording } from '../../lib/cli/manifest.ts';
+import { notForAgents } from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 
 export default class AppsPaint extends BaseCommand<typeof AppsPaint> {

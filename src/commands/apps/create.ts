@@ -6,7 +6,7 @@ import { bulkFlags } from '../../lib/cli/bulk/bulk-flags.ts';
 import * as Typed from '../../lib/cli/flags.ts';
 import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 /** Flags of one application, and columns of many (partner-api.md#create-an-application). */
 const applicationFlags = {
@@ -58,7 +58,7 @@ export default class AppsCreate extends WriteCommand<typeof AppsCreate> {
   static override flags = {
     ...applicationFlags,
     wait: Typed.duration({ summary: `wait for the decision; --wait alone means --wait=${DEFAULT_WAIT}` }),
-    open: notForAgents(Flags.boolean({ summary: "open the applicant's form in a browser" })),
+    open: Typed.notForAgents(Flags.boolean({ summary: "open the applicant's form in a browser" })),
     ...bulkFlags,
   };
 

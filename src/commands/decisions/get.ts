@@ -2,12 +2,12 @@ import * as Flags from '@oclif/core/flags';
 import { ApiCommand, DEFAULT_WAIT } from '../../lib/cli/api-command.ts';
 import { DECISION_COLUMNS } from '../../lib/cli/output/resource-columns.ts';
 import { STATUS } from '../../lib/cli/explain.ts';
-import { duration, id } from '../../lib/cli/flags.ts';
+import { duration, id, notForAgents } from '../../lib/cli/flags.ts';
 import type { Result } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
 import type { Decision } from '../../lib/contract/resources.ts';
 import type { Answer } from '../../lib/api/answers.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class DecisionsGet extends ApiCommand<typeof DecisionsGet> {
   static override summary = 'show the decision on an application';

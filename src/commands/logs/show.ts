@@ -1,10 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { id } from '../../lib/cli/flags.ts';
+import { id, notForAgents } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
 import { Failure } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class LogsShow extends BaseCommand<typeof LogsShow> {
   static override summary = 'show one call completely: request and response, redacted';

@@ -1,12 +1,12 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { createDayHeading } from '../../lib/cli/output/terminal-text.ts';
-import { instant } from '../../lib/cli/flags.ts';
+import { instant, notForAgents } from '../../lib/cli/flags.ts';
 import { itemId, itemLine } from '../../lib/cli/logs/log-entry-text.ts';
 import { filterFlags, filterOf, remoteBase } from '../../lib/cli/logs/log-source.ts';
 import { type Column, type Result, stream } from '../../lib/cli/result.ts';
 import type { JournalItem } from '../../lib/journal/follow.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 /** How many of the latest entries are shown first without --since. */
 const LATEST = 20;

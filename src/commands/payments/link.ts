@@ -8,7 +8,7 @@ import { object, type Result } from '../../lib/cli/result.ts';
 import { formatPounds } from '../../lib/contract/money.ts';
 import { isoSeconds } from '../../lib/contract/time.ts';
 import { usage } from '../../lib/failure.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 /**
  * Flags of one payment link, and columns of many (partner-api.md#create-a-payment-link). Without `--expires-in`: the same row must send the
@@ -48,8 +48,8 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
       summary: 'how long the link is valid: 24h, 7d [default: 7d]',
       exclusive: ['expires-at', 'from'],
     }),
-    qr: notForAgents(Flags.boolean({ summary: 'draw the link as a QR code on the terminal' })),
-    open: notForAgents(Flags.boolean({ summary: 'open the payment page in a browser' })),
+    qr: Typed.notForAgents(Flags.boolean({ summary: 'draw the link as a QR code on the terminal' })),
+    open: Typed.notForAgents(Flags.boolean({ summary: 'open the payment page in a browser' })),
     ...bulkFlags,
   };
 

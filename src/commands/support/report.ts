@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { id, instant } from '../../lib/cli/flags.ts';
+import { id, instant, notForAgents } from '../../lib/cli/flags.ts';
 import { object, type Result, text } from '../../lib/cli/result.ts';
 import type { Session } from '../../lib/cli/session.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { Failure, usage } from '../../lib/failure.ts';
 import type { JournalEntry } from '../../lib/journal/entries.ts';
 import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/support-ticket.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
   static override summary = 'write the ticket that support asks for, redacted';

@@ -2,13 +2,13 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
 import { deliver, DELIVERED_COLUMNS, newDeliveryId } from '../../lib/cli/webhooks/deliver-once.ts';
-import { count, duration, pair } from '../../lib/cli/flags.ts';
+import { count, duration, notForAgents, pair } from '../../lib/cli/flags.ts';
 import { object, type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, secretsToSignWith } from '../../lib/cli/webhooks/signing.ts';
 import { checkedType, composeEvent, orderEvents, setsOf } from '../../lib/cli/webhooks/triggering.ts';
 import { isRecord } from '../../lib/contract/json.ts';
 import { usage } from '../../lib/failure.ts';
-import { notForAgents, type Recording } from '../../lib/cli/manifest.ts';
+import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksTrigger extends BaseCommand<typeof WebhooksTrigger> {
   static override summary = 'cause an event: a real one on the embedded sandbox, or a signed sample to your app';

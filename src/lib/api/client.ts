@@ -18,7 +18,7 @@ import type { Transport, TransportAnswer } from './transport.ts';
 export type GetToken = (ask: { refused: string | null }) => Promise<string>;
 
 /** What the client and the token plane send with. */
-interface SendOptions {
+export interface SendOptions {
   send: Transport['send'];
   /** Limit of one try, in milliseconds. */
   timeoutMs: number;

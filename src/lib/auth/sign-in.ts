@@ -3,7 +3,7 @@ import { assertCredentialFits, environmentOfBase, environmentOfCredential } from
 import type { Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import type { Identity } from './credentials/client-identity.ts';
-import { Secret } from './credentials/environment-variables.ts';
+import { Secret } from '../contract/secrets.ts';
 import {
   isLocalCredential,
   assertProfileName,

@@ -12,7 +12,7 @@ import { BaseCommand } from './command.ts';
 import type { PromptContext } from './ask/prompt.ts';
 import { type Column, object, type Result, stream } from './result.ts';
 import type { Awaited } from './wait-for-status.ts';
-import { notForAgents } from './manifest.ts';
+import { notForAgents } from './flags.ts';
 
 /** What `--wait` alone means. */
 export const DEFAULT_WAIT = '2m';

@@ -220,3 +220,8 @@ function bad(message: string, next: string): never {
 function quoted(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
+
+/** A flag that agents are not offered: it is for a person or a script, or names a file, a host or a secret. */
+export function notForAgents<F>(flag: F): F {
+  return { ...flag, forAgents: false };
+}

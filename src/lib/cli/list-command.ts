@@ -4,11 +4,10 @@ import * as Flags from '@oclif/core/flags';
 import type { ListName } from '../api/endpoints.ts';
 import type { Operation } from '../api/client.ts';
 import { ApiCommand } from './api-command.ts';
-import { count } from './flags.ts';
+import { count, notForAgents } from './flags.ts';
 import { startSpinner } from './output/status-line.ts';
 import { type Column, page, type Result, stream } from './result.ts';
 import { plainLine } from './output/terminal-text.ts';
-import { notForAgents } from './manifest.ts';
 
 export const listFlags = {
   limit: count({ helpGroup: 'PAGES', summary: 'items per page, 1 to 100 [default: 25]', min: 1, max: 100 }),

@@ -90,8 +90,3 @@ export function addFlagFacts(cached: Pick<CommandEntry, 'args' | 'flags'>, own: 
   copy(cached.flags, { ...own.baseFlags, ...own.flags });
   copy(cached.args, own.args);
 }
-
-/** A flag that agents are not offered: it is for a person or a script, or names a file, a host or a secret. */
-export function notForAgents<F>(flag: F): F {
-  return { ...flag, forAgents: false };
-}

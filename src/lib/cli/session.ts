@@ -3,7 +3,8 @@
  * other; this file hands one to the other as a function.
  */
 import { existsSync } from 'node:fs';
-import type { Client } from '../api/client.ts';
+import type { Client, SendOptions } from '../api/client.ts';
+import type { RateLimiter } from '../api/rate-limit.ts';
 import type { Transport } from '../api/transport.ts';
 import type { Flags, Identity, VaultKind } from '../auth/credentials/client-identity.ts';
 import { findPin } from '../auth/credentials/directory-pin.ts';
@@ -13,11 +14,10 @@ import { findProvider } from '../auth/providers/provider.ts';
 import { readClientSecret, type TokenEntry, type TokenSource, tokenSource } from '../auth/token/access-token.ts';
 import { openVault, vaultPath } from '../auth/vaults/open-vault.ts';
 import type { Vault } from '../auth/vaults/vault.ts';
-import type { Send, RecordExchange } from '../contract/exchange.ts';
+import type { HttpRequest, RecordExchange, Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
-import { HttpStack } from './http-stack.ts';
 import { LocalRecords } from './local-store.ts';
 import { traceLines } from './output/format.ts';
 import { withSpinner } from './output/status-line.ts';
@@ -79,7 +79,8 @@ class OpenSession implements Session {
   #identity: Identity | undefined;
   readonly #vaults = new Map<VaultKind, Vault>();
   readonly #records: LocalRecords;
-  readonly #http: HttpStack;
+  #transport: Promise<Transport> | undefined;
+  #rateLimiter: RateLimiter | undefined;
   #source: TokenSource | undefined;
 
   constructor(context: Context, flags: SessionFlags, version: string, running: string | null, identity?: Identity) {
@@ -89,7 +90,6 @@ class OpenSession implements Session {
     this.#identity = identity;
     this.#records = new LocalRecords(context, () => this.#hidden);
     this.userAgent = `credicorp-cli/${version}`;
-    this.#http = new HttpStack(context, flags, this.userAgent);
   }
 
   get identity(): Identity {
@@ -111,7 +111,20 @@ class OpenSession implements Session {
     const { identity } = this;
     // The keychain is read while undici loads.
     if (identity.mode !== 'headers') this.#tokens().prefetch();
-    return this.#http.client({
+    const [{ createClient }, { createRateLimiter }, { sleep }, sending] = await Promise.all([
+      import('../api/client.ts'),
+      import('../api/rate-limit.ts'),
+      import('../api/retry.ts'),
+      this.#sendOptions(),
+    ]);
+    const { now, uuid } = this.#context;
+    // One for all clients: the server counts by project (partner-api.md#rate-limits).
+    this.#rateLimiter ??= createRateLimiter({ now, sleep });
+    return createClient({
+      ...sending,
+      userAgent: this.userAgent,
+      newKey: uuid,
+      rateLimiter: this.#rateLimiter,
       base: identity.base.value,
       environment: identity.environment.value,
       ...(identity.mode === 'headers'
@@ -120,7 +133,6 @@ class OpenSession implements Session {
       keys: identity.provider.idempotency,
       ...(identity.provider.partnerApi ? {} : { foreign: identity.provider.title }),
       ...(options === undefined ? {} : { signal: options.signal }),
-      record: this.exchangeRecorder(),
       secrets: () => this.#hidden,
     });
   }
@@ -139,16 +151,54 @@ class OpenSession implements Session {
   }
 
   async transport(options?: { unrecorded: true }): Promise<Transport> {
-    if (options?.unrecorded === true) return this.#http.transport();
+    if (options?.unrecorded === true) return this.#openTransport();
     const [transport, { recordingTransport }] = await Promise.all([
-      this.#http.transport(),
+      this.#openTransport(),
       import('../api/recording.ts'),
     ]);
     return recordingTransport(transport, { record: this.exchangeRecorder(), now: this.#context.now });
   }
 
-  sendWithoutCredential(environment: string): Promise<Send> {
-    return this.#http.sendWithoutCredential(environment, this.exchangeRecorder());
+  async sendWithoutCredential(environment: string): Promise<Send> {
+    const [{ createSendWithoutCredential }, sending] = await Promise.all([
+      import('../api/client.ts'),
+      this.#sendOptions(),
+    ]);
+    return this.#withSpinner(createSendWithoutCredential({ ...sending, environment }));
+  }
+
+  /** One transport for everything this command sends. */
+  #openTransport(): Promise<Transport> {
+    const { env } = this.#context;
+    this.#transport ??= import('../api/transport.ts').then(({ createTransport }) => {
+      const transport = createTransport({
+        timeoutMs: this.#flags.timeoutMs,
+        userAgent: this.userAgent,
+        proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
+      });
+      return { ...transport, send: this.#withSpinner(transport.send) };
+    });
+    return this.#transport;
+  }
+
+  /** What every call is sent with, whether by a client or without a credential. */
+  async #sendOptions(): Promise<Omit<SendOptions, 'environment'>> {
+    const { send } = await this.#openTransport();
+    const { now, random, signal } = this.#context;
+    const { timeoutMs, maxRetries } = this.#flags;
+    return { timeoutMs, maxRetries, send, now, random, signal, record: this.exchangeRecorder(), onWait: this.#onWait };
+  }
+
+  /** A wait of more than a second is announced. */
+  readonly #onWait = ({ reason, ms, attempt }: { reason: string; ms: number; attempt: number }): void => {
+    if (ms < 1000) return;
+    const seconds = Math.ceil(ms / 1000);
+    note(this.#context, `${reason.replaceAll('_', ' ')}: trying again in ${seconds} s (try ${attempt + 1})`);
+  };
+
+  /** A request that takes long shows a spinner, unless a caller shows one already. */
+  #withSpinner<A>(send: (request: HttpRequest) => Promise<A>): (request: HttpRequest) => Promise<A> {
+    return (request) => withSpinner(this.#context, `waiting for ${new URL(request.url).host}`, send(request));
   }
 
   async currentToken(): Promise<TokenEntry | null> {
@@ -232,7 +282,7 @@ class OpenSession implements Session {
 
   async close(): Promise<void> {
     this.#records.close();
-    await this.#http.close();
+    await (await this.#transport)?.close();
   }
 }
 

@@ -6,6 +6,7 @@
  * needs them, and they grant no access.
  */
 
+import { inspect } from 'node:util';
 import { CUTS, mask, maskSignature, TRIGGERS } from './secret-shapes.ts';
 
 /**
@@ -138,4 +139,32 @@ function inBase64(secret: string): string[] {
     found.push(inner, inner.replaceAll('-', '+').replaceAll('_', '/'));
   }
   return found;
+}
+
+const REDACTED = '[redacted]';
+
+/** A secret that shows nothing when it is printed, logged, inspected or written as JSON (partner-api.md#credential-kinds). */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The secret itself, at the one place that needs it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
 }

@@ -1,11 +1,7 @@
-/**
- * The journal's table, and the conversion of a record to a row and back. `toRow` redacts secrets and cuts what is too long; every row
- * is written through it.
- */
-import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+/** The journal's table, and the entries that are read from its rows. What is written goes through `record.ts`, which redacts it. */
+import type { SQLOutputValue } from 'node:sqlite';
 import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
 import { problemEntry } from '../contract/problem.ts';
-import { redactBody, redactHeaders } from '../contract/secrets.ts';
 import type { Tables } from '../store/store.ts';
 
 /** Sequence numbers are never reused (AUTOINCREMENT), so a missing one means that a row was pruned. */
@@ -50,13 +46,8 @@ export interface JournalEntry extends ExchangeRecord {
   seq: number;
 }
 
-/** Characters kept of a body, of any other text, and of a header's name; then the number of headers kept. */
-const MOST_BODY = 16 * 1024;
-const MOST_TEXT = 4 * 1024;
-const MOST_NAME = 256;
-const MOST_HEADERS = 100;
-
-const COLUMNS = [
+/** The members of a record and their columns. */
+export const RECORD_COLUMNS = [
   ['at', 'at'],
   ['source', 'source'],
   ['environment', 'environment'],
@@ -81,27 +72,6 @@ const COLUMNS = [
   ['responseHeaders', 'response_headers'],
   ['responseBody', 'response_body'],
 ] as const satisfies readonly (readonly [keyof ExchangeRecord, string])[];
-
-export const INSERT = `INSERT INTO journal (${COLUMNS.map(([, column]) => column).join(', ')})
-  VALUES (${COLUMNS.map(() => '?').join(', ')})`;
-
-/** The values for `INSERT`: redacted first, then cut. @param known live secret values */
-export function toRow(record: ExchangeRecord, known: readonly string[]): SQLInputValue[] {
-  return COLUMNS.map(([member]) => {
-    const value = record[member];
-    if (member === 'requestBody' || member === 'responseBody') {
-      return typeof value === 'string' ? redactBody(value, MOST_BODY, known) : null;
-    }
-    if (typeof value === 'object' && value !== null) return headersText(value, known);
-    if (typeof value === 'string') return redactBody(value, MOST_TEXT, known);
-    if (typeof value === 'number') return Number.isFinite(value) ? wholeUnless(member === 'latencyMs', value) : 0;
-    return null;
-  });
-}
-
-function wholeUnless(real: boolean, value: number): number {
-  return real ? Math.round(value * 100) / 100 : Math.round(value);
-}
 
 /** The entry of a row from `SELECT *`. */
 export function toEntry(row: Record<string, SQLOutputValue>): JournalEntry {
@@ -140,16 +110,6 @@ export function toEntry(row: Record<string, SQLOutputValue>): JournalEntry {
 /** The error type that belongs to an error code, for records that carry only the code (partner-api.md#errors). */
 export function typeOfCode(code: string | null): string | null {
   return code === null ? null : (problemEntry(code)?.type ?? null);
-}
-
-function headersText(headers: Record<string, string>, known: readonly string[]): string {
-  const first = Object.fromEntries(Object.entries(headers).slice(0, MOST_HEADERS));
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(redactHeaders(first, known))) {
-    kept[name.slice(0, MOST_NAME).toLowerCase()] =
-      value.length > MOST_TEXT ? redactBody(value, MOST_TEXT, known) : value;
-  }
-  return JSON.stringify(kept);
 }
 
 function headersOf(text: string | null): Record<string, string> {

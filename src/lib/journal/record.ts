@@ -3,9 +3,10 @@
  * never throws and never lets a command fail: what cannot be written is reported once and then dropped.
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
-import type { RecordExchange } from '../contract/exchange.ts';
+import type { ExchangeRecord, RecordExchange } from '../contract/exchange.ts';
+import { redactBody, redactHeaders } from '../contract/secrets.ts';
 import { isDamage, sqliteCode, type Store } from '../store/store.ts';
-import { INSERT, toRow } from './entries.ts';
+import { RECORD_COLUMNS } from './entries.ts';
 
 export interface JournalOptions {
   /** Opens the store when the first record is written, and again when that store is stale. The caller closes it, after `close`. */
@@ -197,4 +198,41 @@ function deleteOverLimit(store: Store, { maxAgeMs, maxEntries }: JournalLimits, 
     Number(last?.['seq'] ?? 0) - maxEntries + 1,
   );
   return Number(store.db.prepare('DELETE FROM journal WHERE seq < ?').run(keepFrom).changes);
+}
+
+/** Characters kept of a body, of any other text, and of a header's name; then the number of headers kept. */
+const MOST_BODY = 16 * 1024;
+const MOST_TEXT = 4 * 1024;
+const MOST_NAME = 256;
+const MOST_HEADERS = 100;
+
+const INSERT = `INSERT INTO journal (${RECORD_COLUMNS.map(([, column]) => column).join(', ')})
+  VALUES (${RECORD_COLUMNS.map(() => '?').join(', ')})`;
+
+/** The values for `INSERT`: redacted first, then cut. @param known live secret values */
+function toRow(record: ExchangeRecord, known: readonly string[]): SQLInputValue[] {
+  return RECORD_COLUMNS.map(([member]) => {
+    const value = record[member];
+    if (member === 'requestBody' || member === 'responseBody') {
+      return typeof value === 'string' ? redactBody(value, MOST_BODY, known) : null;
+    }
+    if (typeof value === 'object' && value !== null) return headersText(value, known);
+    if (typeof value === 'string') return redactBody(value, MOST_TEXT, known);
+    if (typeof value === 'number') return Number.isFinite(value) ? wholeUnless(member === 'latencyMs', value) : 0;
+    return null;
+  });
+}
+
+function wholeUnless(real: boolean, value: number): number {
+  return real ? Math.round(value * 100) / 100 : Math.round(value);
+}
+
+function headersText(headers: Record<string, string>, known: readonly string[]): string {
+  const first = Object.fromEntries(Object.entries(headers).slice(0, MOST_HEADERS));
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(redactHeaders(first, known))) {
+    kept[name.slice(0, MOST_NAME).toLowerCase()] =
+      value.length > MOST_TEXT ? redactBody(value, MOST_TEXT, known) : value;
+  }
+  return JSON.stringify(kept);
 }

@@ -1,8 +1,11 @@
-/** Which profile and which credential are used (command-line.md#profiles-credentials-and-precedence). An id and a secret stay together. */
-import { type Environment, environmentOfCredential } from '../../contract/environments.ts';
+/**
+ * Reads the environment variables that carry credentials and hosts (partner-api.md#credential-kinds), and decides which profile and
+ * which credential are used (command-line.md#profiles-credentials-and-precedence). An id and a secret stay together.
+ */
+import { type Environment, environmentOfCredential, parseBase, parseTokenUrl } from '../../contract/environments.ts';
+import { Secret } from '../../contract/secrets.ts';
 import { usage, Failure } from '../../failure.ts';
 import { type Sourced, type Sources, type SecretPlace, type VaultKind } from './client-identity.ts';
-import { Secret, type Variables } from './environment-variables.ts';
 import {
   LOCAL_CLIENT,
   LOCAL_PROFILE,
@@ -12,6 +15,76 @@ import {
   isLocalCredential,
   localSecretOf,
 } from './profiles.ts';
+
+type Environ = Readonly<Record<string, string | undefined>>;
+
+/** A value and the variable it came from. */
+export interface Variable<T> {
+  name: string;
+  value: T;
+}
+
+export interface Variables {
+  profile: Variable<string> | null;
+  clientId: Variable<string> | null;
+  clientSecret: Variable<Secret> | null;
+  secretKey: Variable<Secret> | null;
+  webhookSecret: Variable<Secret> | null;
+  base: Variable<string> | null;
+  tokenUrl: Variable<string> | null;
+  /** Which vault is used instead of the keychain. */
+  keychain: Variable<'os' | 'file' | 'memory'> | null;
+}
+
+/**
+ * Reads them all. An empty variable counts as not set.
+ * @throws Failure `usage` (`conflicting_variables`) when a variable and its twin are both set and differ; names, never values.
+ */
+export function readVariables(env: Environ): Variables {
+  const secret = (name: string) => mapped(twin(env, name), (text) => new Secret(text));
+  return {
+    profile: single(env, 'CREDICORP_PROFILE'),
+    clientId: twin(env, 'CLIENT_ID'),
+    clientSecret: secret('CLIENT_SECRET'),
+    secretKey: secret('SECRET_KEY'),
+    webhookSecret: secret('WEBHOOK_SECRET'),
+    base: mapped(twin(env, 'BASE'), parseBase),
+    tokenUrl: mapped(twin(env, 'TOKEN_URL'), parseTokenUrl),
+    keychain: mapped(single(env, 'CREDICORP_KEYCHAIN'), keychainName),
+  };
+}
+
+function twin(env: Environ, name: string): Variable<string> | null {
+  const first = single(env, `CC_${name}`);
+  const second = single(env, `CREDICORP_${name}`);
+  if (first !== null && second !== null && first.value !== second.value) {
+    throw usage(`${first.name} and ${second.name} are both set and differ`, {
+      code: 'conflicting_variables',
+      next: `unset one of them: unset ${second.name}`,
+    });
+  }
+  return first ?? second;
+}
+
+function single(env: Environ, name: string): Variable<string> | null {
+  const value = env[name]?.trim();
+  return value === undefined || value === '' ? null : { name, value };
+}
+
+function mapped<T>(variable: Variable<string> | null, read: (text: string) => T): Variable<T> | null {
+  if (variable === null) return null;
+  try {
+    return { name: variable.name, value: read(variable.value) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw usage(`${variable.name}: ${error.message}`, { ...error.facts, param: variable.name });
+  }
+}
+
+function keychainName(text: string): 'os' | 'file' | 'memory' {
+  if (text === 'os' || text === 'file' || text === 'memory') return text;
+  throw usage('is none of os, file, memory', { code: 'bad_keychain', next: 'unset it, or set it to one of the three' });
+}
 
 /**
  * The profile in use; null when nobody names one and no sandbox runs.

@@ -1,8 +1,8 @@
 /** Who the program acts as, and what that was decided from: types only. */
 import type { Environment } from '../../contract/environments.ts';
+import type { Secret } from '../../contract/secrets.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Pin } from './directory-pin.ts';
-import type { Secret } from './environment-variables.ts';
 import type { Config, SecretStore } from './profiles.ts';
 
 /** Where a value came from. `name` is the flag, the variable, the pin's path or the profile; empty where there is nothing to name. */

@@ -15,10 +15,16 @@ import {
 } from '../../contract/environments.ts';
 import { usage, type Failure } from '../../failure.ts';
 import type { Provider } from '../providers/provider.ts';
-import { chooseCredential, type Credential, vaultOf, chooseProfile } from './choose-credential.ts';
+import {
+  chooseCredential,
+  chooseProfile,
+  type Credential,
+  readVariables,
+  type Variables,
+  vaultOf,
+} from './choose-credential.ts';
 import type { Identity, Sourced, Sources, VaultKind } from './client-identity.ts';
 import type { Pin } from './directory-pin.ts';
-import { readVariables, type Variables } from './environment-variables.ts';
 import type { Profile } from './profiles.ts';
 
 /**

@@ -1,7 +1,6 @@
 /** Flags of commands that create many objects from a file. */
 import * as Flags from '@oclif/core/flags';
-import { count } from '../flags.ts';
-import { notForAgents } from '../manifest.ts';
+import { count, notForAgents } from '../flags.ts';
 
 export const bulkFlags = {
   from: notForAgents(

@@ -1,5 +1,5 @@
 /** `login` and `logout`: what has to be known is taken from flags, stdin and variables or asked for; `auth/sign-in` proves and stores it. */
-import { readVariables, type Variables } from '../../auth/credentials/environment-variables.ts';
+import { readVariables, type Variables } from '../../auth/credentials/choose-credential.ts';
 import {
   isLocalCredential,
   findProfile,

@@ -9,7 +9,7 @@ import { contextOf, type Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
 import { webhookSecret } from './webhook-secrets.ts';
-import { notForAgents } from '../manifest.ts';
+import { notForAgents } from '../flags.ts';
 
 const LARGEST_BODY = 16 * 1024 * 1024;
 const LARGEST_SECRET = 64 * 1024;
