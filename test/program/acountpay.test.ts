@@ -7,11 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Ended, freshHome, root, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, freshHome, root } from '../support/spawn.ts';
 
 const home = freshHome();
 const run = (args: string[], input = '', more: Record<string, string> = {}): Promise<Ended> =>
-  runScript('bin/run.js', args, { ...home.env, ...more }, input);
+  runInside(args, { ...home.env, ...more }, input);
 type Json = Record<string, unknown>;
 const PATH = '/v1/partner/payments';
 let base = '';

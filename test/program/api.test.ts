@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { command } from '../support/world.ts';
 
@@ -30,7 +31,7 @@ after(async () => {
   home[Symbol.dispose]();
 });
 
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, env);
 /** The same commands in this process: for tables of many rows. */
 const inside = (...args: string[]) => command({ home: home.path, env }, ...args);
 
@@ -58,12 +59,7 @@ test('a write from fields, from a file and from stdin, byte for byte; numbers ke
   const file = join(home.path, 'body.json');
   writeFileSync(file, body);
   const fromFile = await run('api', 'POST', path, '--input', file, '--idempotency-key', 'k-2', '--quiet');
-  const fromStdin = await runScript(
-    'bin/run.js',
-    ['api', 'POST', path, '--input', '-', '--idempotency-key', 'k-2', '-q'],
-    env,
-    body,
-  );
+  const fromStdin = await runInside(['api', 'POST', path, '--input', '-', '--idempotency-key', 'k-2', '-q'], env, body);
   assert.equal(fromStdin.stdout, fromFile.stdout, 'the same key and body are the same link');
   assert.equal(calls.at(-1)?.requestBody, body);
   const planned = await run(
@@ -150,15 +146,10 @@ test('token: printed, shown without its signature, verified, introspected', asyn
   const active = await run('token', 'introspect', '--field', 'active');
   assert.deepEqual([active.status, active.stdout], [0, 'true\n'], active.stderr);
   const forged = `${printed.slice(0, -6)}${printed.endsWith('AAAAAA') ? 'BBBBBB' : 'AAAAAA'}`;
-  const refused = await runScript('bin/run.js', ['token', 'verify', '--token-stdin', '--json'], env, forged);
+  const refused = await runInside(['token', 'verify', '--token-stdin', '--json'], env, forged);
   assert.deepEqual([refused.status, refused.stdout], [7, '']);
   assert.match(refused.stderr, /"code":"bad_signature"/);
-  const unknown = await runScript(
-    'bin/run.js',
-    ['token', 'introspect', '--token-stdin', '--field', 'active'],
-    env,
-    'rubbish',
-  );
+  const unknown = await runInside(['token', 'introspect', '--token-stdin', '--field', 'active'], env, 'rubbish');
   assert.deepEqual([unknown.status, unknown.stdout], [0, 'false\n'], unknown.stderr);
 });
 
@@ -166,7 +157,7 @@ test('token verify goes by the clock of the sandbox, and an expired token ends w
   const printed = (await run('token')).stdout.trim();
   const advanced = await fetch(`${api.url}/_sandbox/clock/advance`, { method: 'POST', body: '{"seconds":7200}' });
   assert.ok(advanced.ok, await advanced.text());
-  const expired = await runScript('bin/run.js', ['token', 'verify', '--token-stdin', '--json'], env, printed);
+  const expired = await runInside(['token', 'verify', '--token-stdin', '--json'], env, printed);
   assert.equal(expired.status, 4, expired.stderr);
   assert.match(expired.stderr, /"code":"expired"/);
   // The cached token is refused by the server; one more is minted, once, and the call goes through.
@@ -178,19 +169,19 @@ test('token verify goes by the clock of the sandbox, and an expired token ends w
 
 test('a secret key is its own bearer, and has neither end nor introspection', async () => {
   const keyed = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url };
-  assert.equal((await runScript('bin/run.js', ['token'], keyed)).stdout, 'sk_test_local\n');
-  assert.equal((await runScript('bin/run.js', ['token', 'introspect'], keyed)).status, 2);
-  assert.equal((await runScript('bin/run.js', ['token', 'show'], keyed)).status, 2);
-  const who = await runScript('bin/run.js', ['whoami', '--check', '--json'], keyed);
+  assert.equal((await runInside(['token'], keyed)).stdout, 'sk_test_local\n');
+  assert.equal((await runInside(['token', 'introspect'], keyed)).status, 2);
+  assert.equal((await runInside(['token', 'show'], keyed)).status, 2);
+  const who = await runInside(['whoami', '--check', '--json'], keyed);
   assert.match(who.stdout, /"checked":true,"proven_by":"call"/);
-  const wrong = await runScript('bin/run.js', ['whoami', '--check'], { ...keyed, CC_SECRET_KEY: 'sk_test_wrong' });
+  const wrong = await runInside(['whoami', '--check'], { ...keyed, CC_SECRET_KEY: 'sk_test_wrong' });
   assert.equal(wrong.status, 4);
 });
 
 test('profiles: two accounts, which one counts, a pin, and nothing left', async () => {
   using own = freshHome();
   const inOwn = (args: string[], input = '', more: Record<string, string> = {}): Promise<Ended> =>
-    runScript('bin/run.js', args, { ...own.env, CREDICORP_STORE_PASSPHRASE: 'a good passphrase', ...more }, input);
+    runInside(args, { ...own.env, CREDICORP_STORE_PASSPHRASE: 'a good passphrase', ...more }, input);
   const login = (name: string, tier: string, store: string[]) =>
     inOwn(
       [

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
+import { runInside } from '../support/inside.ts';
 import { type Ended, freshHome, runScript } from '../support/spawn.ts';
 
 let api: Served;
@@ -16,7 +17,7 @@ after(() => api.close());
 
 /** Signed in by the environment: what is tested here is not the sign-in. */
 function run(home: { env: Record<string, string> }, args: string[], more: Record<string, string> = {}): Promise<Ended> {
-  return runScript('bin/run.js', args, { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url, ...more });
+  return runInside(args, { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url, ...more });
 }
 
 function errorOf(ended: Ended): Record<string, string> {
@@ -106,9 +107,10 @@ for (const [name, args, says] of MISTAKES) {
   });
 }
 
-test('a port in use is named, and nothing is left behind', async () => {
+test('a port in use is named, and nothing is left behind', async (t) => {
   using home = freshHome();
   const taken = createServer();
+  t.after(() => taken.close());
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const { port } = taken.address() as AddressInfo;
   for (const flags of [[], ['--background']]) {
@@ -119,7 +121,6 @@ test('a port in use is named, and nothing is left behind', async () => {
   }
   assert.equal(existsSync(join(home.path, '.local', 'state', 'credicorp', 'sandbox.json')), false);
   assert.equal(existsSync(join(home.path, '.config', 'credicorp', 'config.json')), false);
-  taken.close();
 });
 
 test('nobody there: unavailable, with the host, after the retries', async () => {
@@ -141,7 +142,7 @@ test('a state folder that cannot be written does not stop a call, and stops what
   const tail = await run(home, ['logs', 'tail', '--no-follow', '--json'], state);
   assert.equal(tail.status, 2);
   assert.match(errorOf(tail)['next'] ?? '', /CREDICORP_STATE_DIR/);
-  const sandbox = await runScript('bin/run.js', ['sandbox', 'start', '--port', '0', '--json'], {
+  const sandbox = await runInside(['sandbox', 'start', '--port', '0', '--json'], {
     ...home.env,
     ...state,
   });
@@ -155,7 +156,7 @@ test('a damaged config is named and left as it is', async () => {
   mkdirSync(folder, { recursive: true });
   for (const text of ['{"active":', '[]', '{"active":"x","profiles":[{"name":1}]}']) {
     writeFileSync(join(folder, 'config.json'), text);
-    const ended = await runScript('bin/run.js', ['whoami', '--json'], home.env);
+    const ended = await runInside(['whoami', '--json'], home.env);
     assert.deepEqual([ended.status, ended.stdout], [2, '']);
     assert.equal(errorOf(ended)['code'], 'config_corrupt');
     assert.match(errorOf(ended)['message'] ?? '', /config\.json/);
@@ -181,7 +182,7 @@ test('a damaged store is set aside under a new name, never deleted, and the comm
 
 test('nobody signed in, and no sandbox: auth, with both ways on', async () => {
   using home = freshHome();
-  const ended = await runScript('bin/run.js', ['apps', 'list'], home.env);
+  const ended = await runInside(['apps', 'list'], home.env);
   assert.deepEqual([ended.status, ended.stdout], [4, '']);
   assert.match(ended.stderr, /credicorp login.*credicorp sandbox start/);
 });
@@ -201,19 +202,16 @@ test('credentials of one environment are refused for a host of another before an
   }
 });
 
-test('a hosted credential out of the environment does not go to where a sandbox once was', async () => {
+test('a hosted credential out of the environment does not go to where a sandbox once was', async (t) => {
   using home = freshHome();
-  const started = await runScript(
-    'bin/run.js',
-    ['sandbox', 'start', '-b', '--port', '0', '--field', 'base_url'],
-    home.env,
-  );
+  const started = await runInside(['sandbox', 'start', '-b', '--port', '0', '--field', 'base_url'], home.env);
   const port = Number(new URL(started.stdout.trim()).port);
-  await runScript('bin/run.js', ['sandbox', 'stop'], home.env);
+  await runInside(['sandbox', 'stop'], home.env);
   const heard: string[] = [];
   const stranger = createServer((socket) =>
     socket.on('data', (chunk) => heard.push(String(chunk))).on('error', () => undefined),
   );
+  t.after(() => stranger.close());
   await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
   const rows: Record<string, string>[] = [
     { CC_CLIENT_ID: 'cid_sbx_4Hd82Kq', CC_CLIENT_SECRET: 'csk_sbx_HOSTEDSECRET0001' },
@@ -221,12 +219,11 @@ test('a hosted credential out of the environment does not go to where a sandbox 
     { CC_CLIENT_ID: 'cc_client_1', CC_CLIENT_SECRET: 'unmarked-secret-0001' },
   ];
   for (const credential of rows) {
-    const ended = await runScript('bin/run.js', ['apps', 'list', '--max-retries', '0', '--timeout', '2s'], {
+    const ended = await runInside(['apps', 'list', '--max-retries', '0', '--timeout', '2s'], {
       ...home.env,
       ...credential,
     });
     assert.notEqual(ended.status, 0);
   }
   assert.deepEqual(heard, []);
-  stranger.close();
 });

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, finish, freshHome, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
@@ -37,8 +38,8 @@ interface Line {
   error?: { kind: string; code: string };
 }
 
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, env);
-const piped = (input: string, ...args: string[]): Promise<Ended> => runScript('bin/run.js', args, env, input);
+const run = (...args: string[]): Promise<Ended> => runInside(args, env);
+const piped = (input: string, ...args: string[]): Promise<Ended> => runInside(args, env, input);
 const lines = (ended: Ended): Line[] =>
   ended.stdout
     .split('\n')
@@ -152,7 +153,7 @@ test('rows that could not be sent keep their key for the next run', async () => 
   const rejects = join(home.path, 'away-rejects.csv');
   const refused = { ...env, CC_BASE: 'http://127.0.0.1:9' };
   const flags = ['--rejects', rejects, '--json', '--max-retries', '0'];
-  const ended = await runScript('bin/run.js', ['apps', 'create', '--from', path, ...flags], refused);
+  const ended = await runInside(['apps', 'create', '--from', path, ...flags], refused);
   assert.equal(ended.status, 6);
   const keys = lines(ended).map(({ idempotency_key: key }) => key);
   const kept = readFileSync(rejects, 'utf8');
@@ -162,7 +163,7 @@ test('rows that could not be sent keep their key for the next run', async () => 
     rerun.map(({ ok, idempotency_key: key }) => [ok, key]),
     keys.map((key) => [true, key]),
   );
-  const wrong = await runScript('bin/run.js', ['apps', 'create', '--from', path], {
+  const wrong = await runInside(['apps', 'create', '--from', path], {
     ...env,
     CC_SECRET_KEY: 'sk_test_no',
   });
@@ -232,7 +233,7 @@ test('killed ten times at random moments and run to its end: each row exactly on
       if (signal === 'SIGKILL' && stdout !== '') midway += 1;
       take(stdout);
     }
-    const last = await runScript('bin/run.js', args, own);
+    const last = await runInside(args, own);
     assert.equal(last.status, 0, last.stderr);
     take(last.stdout);
     assert.ok(midway > 0, 'none was killed while it was at work');

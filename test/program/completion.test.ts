@@ -5,26 +5,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SCRIPTS } from '../../src/lib/cli/completion/shell-scripts.ts';
-import { freshHome, root, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { freshHome, root } from '../support/spawn.ts';
 import { onTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
 let application = '';
 
 before(async () => {
-  const started = await runScript('bin/run.js', ['sandbox', 'start', '--background', '--port', '0', '-q'], home.env);
+  const started = await runInside(['sandbox', 'start', '--background', '--port', '0', '-q'], home.env);
   assert.equal(started.status, 0, started.stderr);
-  application = (
-    await runScript('bin/run.js', ['apps', 'create', '--company', '16093826', '-q'], home.env)
-  ).stdout.trim();
+  application = (await runInside(['apps', 'create', '--company', '16093826', '-q'], home.env)).stdout.trim();
 });
 after(async () => {
-  await runScript('bin/run.js', ['sandbox', 'stop'], home.env);
+  await runInside(['sandbox', 'stop'], home.env);
   home[Symbol.dispose]();
 });
 
 async function offered(...words: string[]): Promise<string[]> {
-  const ended = await runScript('bin/run.js', ['__complete', 'zsh', ...words], home.env);
+  const ended = await runInside(['__complete', 'zsh', ...words], home.env);
   assert.deepEqual([ended.status, ended.stderr], [0, '']);
   return ended.stdout.split('\n').flatMap((line) => (line === '' ? [] : [line.split('\t')[0] ?? '']));
 }
@@ -45,8 +44,8 @@ test('commands, subcommands, flags, values', async () => {
 });
 
 test('recent ids come from the journal, without network; what does not exist is not offered', async () => {
-  assert.equal((await runScript('bin/run.js', ['apps', 'get', 'app_nowhere'], home.env)).status, 3);
-  await runScript('bin/run.js', ['sandbox', 'stop'], home.env);
+  assert.equal((await runInside(['apps', 'get', 'app_nowhere'], home.env)).status, 3);
+  await runInside(['sandbox', 'stop'], home.env);
   assert.deepEqual(await offered('apps', 'get', ''), [application]);
   assert.deepEqual(await offered('decisions', 'get', application.slice(0, 6)), [application]);
   assert.deepEqual(await offered('payments', 'create', '--application', ''), [application]);
@@ -62,7 +61,7 @@ test('a damaged store or a foreign word is met with silence', async () => {
     ['apps', 'create', '--company', ''],
     ['--', '\u001b', '='],
   ]) {
-    const ended = await runScript('bin/run.js', ['__complete', 'bash', ...words], env);
+    const ended = await runInside(['__complete', 'bash', ...words], env);
     assert.deepEqual([ended.status, ended.stdout, ended.stderr], [0, '', '']);
   }
 });
@@ -158,18 +157,14 @@ test('the PowerShell script: its signs pair up, and the words it sends are under
   const script = SCRIPTS.powershell.replaceAll(/^#.*$|"[^"]*"|'[^']*'/gm, '');
   for (const [open, close] of ['{}', '()', '[]'] as const)
     assert.equal(script.split(open ?? '').length, script.split(close ?? '').length, `${open}${close}`);
-  const ended = await runScript(
-    'bin/run.js',
-    ['__complete', 'powershell', 'apps', 'create', '--purpose', '=w'],
-    home.env,
-  );
+  const ended = await runInside(['__complete', 'powershell', 'apps', 'create', '--purpose', '=w'], home.env);
   assert.equal(ended.stdout, 'working_capital\n');
-  const empty = await runScript('bin/run.js', ['__complete', 'powershell', 'decisions', 'get', '='], home.env);
+  const empty = await runInside(['__complete', 'powershell', 'decisions', 'get', '='], home.env);
   assert.equal(empty.stdout, `${application}\n`);
 });
 
 test('an unknown flag gets the nearest one offered, and its value is not repeated', async () => {
-  const ended = await runScript('bin/run.js', ['apps', 'create', '--compny=whatever'], home.env);
+  const ended = await runInside(['apps', 'create', '--compny=whatever'], home.env);
   assert.equal(ended.status, 2);
   assert.match(ended.stderr, /unknown flag --compny\n.*did you mean --company; see: credicorp apps create --help/s);
   assert.doesNotMatch(ended.stderr, /whatever/);

@@ -1,13 +1,14 @@
 /** What the built program promises about deliveries: bounds, order, targets, repetitions, and readers that do not read. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { runInside } from '../support/inside.ts';
 import { listenProgram, type ListenerProgram } from '../support/listener.ts';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { type Ended, freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { type App, openApp, openSender, type Seen, type Sender } from '../webhooks/support/stage.ts';
 
 const home = freshHome();
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 const value = async (...args: string[]): Promise<string> => {
   const ended = await run(...args);
   assert.equal(ended.status, 0, `${args.join(' ')}: ${ended.stderr}`);

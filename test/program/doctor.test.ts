@@ -7,8 +7,9 @@ import { createServer as createTlsServer } from 'node:tls';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
+import { runInside } from '../support/inside.ts';
 import { baseEnvironment, keyringMissing, startKeyring, startSession } from '../support/keyring.ts';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { type Ended, freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 interface Check {
@@ -38,7 +39,7 @@ const credentials = (): Record<string, string> => ({
 async function doctor(
   env: Record<string, string>,
 ): Promise<{ ended: Ended; check: (name: string) => Check; ok: boolean }> {
-  const ended = await runScript('bin/run.js', ['doctor', '--json'], env);
+  const ended = await runInside(['doctor', '--json'], env);
   const document = JSON.parse(ended.stdout) as { ok: boolean; checks: Check[] };
   const check = (name: string): Check => {
     const found = document.checks.find((one) => one.name === name);
@@ -87,7 +88,7 @@ test('all is well: a line for everything, status 0, no secret shown, nothing lef
     [],
     'the probe is gone, and its file with it',
   );
-  const rows = await runScript('bin/run.js', ['doctor'], env);
+  const rows = await runInside(['doctor'], env);
   assert.deepEqual(
     rows.stdout
       .trimEnd()
@@ -186,7 +187,7 @@ test('calls to an https host go through HTTPS_PROXY, except to hosts of NO_PROXY
     CREDICORP_KEYCHAIN: 'memory',
   };
   try {
-    const listed = await runScript('bin/run.js', ['apps', 'list', '--json'], env);
+    const listed = await runInside(['apps', 'list', '--json'], env);
     assert.equal(listed.status, 6);
     assert.match(listed.stderr, /"code":"proxy"/);
     assert.match(asked.at(-1) ?? '', /^CONNECT api\.credicorp\.co\.uk:443 HTTP/);
@@ -195,7 +196,7 @@ test('calls to an https host go through HTTPS_PROXY, except to hosts of NO_PROXY
     assert.equal(check('dns').state, 'skipped');
     assert.match(check('host').detail, /proxy refused/);
     const before = asked.length;
-    await runScript('bin/run.js', ['apps', 'list', '--max-retries', '0', '--timeout', '1s'], {
+    await runInside(['apps', 'list', '--max-retries', '0', '--timeout', '1s'], {
       ...env,
       NO_PROXY: 'credicorp.co.uk,.credicorp.co.uk',
     });

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { verify } from '../../src/lib/contract/signature.ts';
+import { runInside } from '../support/inside.ts';
 import { listenProgram } from '../support/listener.ts';
-import { freshHome, runScript } from '../support/spawn.ts';
+import { freshHome } from '../support/spawn.ts';
 import { openApp, openSender } from '../webhooks/support/stage.ts';
 
 const BODIES = 10_000;
 
 test('10,000 random bodies arrive with their signatures still good', async () => {
   using home = freshHome();
-  await runScript('bin/run.js', ['sandbox', 'start', '--background', '--port', '0', '--quiet'], home.env);
+  await runInside(['sandbox', 'start', '--background', '--port', '0', '--quiet'], home.env);
   let secret = '';
   let good = 0;
   const app = await openApp((seen, response, { seen: all }) => {
@@ -24,7 +25,7 @@ test('10,000 random bodies arrive with their signatures still good', async () =>
   });
   const listener = await listenProgram(home.env, '--forward', app.url.href);
   try {
-    secret = (await runScript('bin/run.js', ['webhooks', 'secret'], home.env)).stdout.trim();
+    secret = (await runInside(['webhooks', 'secret'], home.env)).stdout.trim();
     const sender = openSender(listener.of('ready')[0]?.url ?? '', 16);
     let next = 0;
     const worker = async (): Promise<void> => {
@@ -40,6 +41,6 @@ test('10,000 random bodies arrive with their signatures still good', async () =>
     assert.deepEqual([status, closed.forwarded, closed.waiting], [0, BODIES, 0]);
   } finally {
     await listener.kill();
-    await runScript('bin/run.js', ['sandbox', 'stop'], home.env);
+    await runInside(['sandbox', 'stop'], home.env);
   }
 });

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, finish, freshHome, start } from '../support/spawn.ts';
 
 const program = 'bin/run.js';
 const calls: ExchangeRecord[] = [];
@@ -76,9 +77,7 @@ test('50 processes at once with a cold cache cause exactly one mint', async () =
   const { id } = (await created.json()) as { id: string };
   const mints = (): number => calls.filter(({ path }) => path.endsWith('/oauth/token')).length;
   const before = mints();
-  const all = await Promise.all(
-    Array.from({ length: 50 }, () => runScript(program, ['apps', 'get', id, '--quiet'], env)),
-  );
+  const all = await Promise.all(Array.from({ length: 50 }, () => runInside(['apps', 'get', id, '--quiet'], env)));
   for (const { status, stdout, stderr } of all) assert.deepEqual([status, stdout], [0, `${id}\n`], stderr);
   assert.equal(mints() - before, 1);
 });
@@ -100,7 +99,7 @@ test('one that is killed while it mints holds nobody up', async () => {
     const doomed = start(program, ['apps', 'list'], env);
     const ended = finish(doomed);
     await minting.promise;
-    const waiting = runScript(program, ['apps', 'list', '--json'], env);
+    const waiting = runInside(['apps', 'list', '--json'], env);
     doomed.kill('SIGKILL');
     const began = performance.now();
     assert.equal((await waiting).status, 0);
@@ -129,7 +128,7 @@ async function signedIn(
     '--store',
     'file',
   ];
-  const ended = await runScript(program, words, env, 'csk_sbx_mine_secret\n');
+  const ended = await runInside(words, env, 'csk_sbx_mine_secret\n');
   assert.equal(ended.status, 0, ended.stderr);
   const project = join(home.path, 'project');
   mkdirSync(project);
@@ -251,7 +250,7 @@ test('no credential of one environment goes to a host of another, whoever names 
   ];
   try {
     for (const [env, args] of rows) {
-      const ended = await runScript(program, ['apps', 'list', ...args, '--json'], { ...home.env, ...env });
+      const ended = await runInside(['apps', 'list', ...args, '--json'], { ...home.env, ...env });
       assert.deepEqual(
         [ended.status, ended.stdout],
         [2, ''],
@@ -283,7 +282,7 @@ test('a revoked token is told with what to do, a missing scope is not cured by m
   const mints = (): number => own.seen.filter((line) => line.includes('/oauth/token')).length;
   try {
     skewMs = 120_000;
-    const skewed = await runScript(program, ['apps', 'list'], env);
+    const skewed = await runInside(['apps', 'list'], env);
     assert.equal(skewed.status, 0);
     assert.match(skewed.stderr, /clock is 1(?:19|20|21) s behind the server's/);
     for (const [status, code, says] of [
@@ -293,7 +292,7 @@ test('a revoked token is told with what to do, a missing scope is not cured by m
     ] as const) {
       refusal = [status, code];
       const before = mints();
-      const ended = await runScript(program, ['apps', 'list'], env);
+      const ended = await runInside(['apps', 'list'], env);
       assert.equal(ended.status, 4);
       assert.match(ended.stderr, says);
       assert.match(ended.stderr, /req_Abc12345/);
@@ -301,7 +300,7 @@ test('a revoked token is told with what to do, a missing scope is not cured by m
     }
     refusal = [401, 'token_expired'];
     const before = mints();
-    assert.equal((await runScript(program, ['apps', 'list'], env)).status, 4);
+    assert.equal((await runInside(['apps', 'list'], env)).status, 4);
     assert.equal(mints(), before + 1, 'once, and no more');
   } finally {
     own.close();

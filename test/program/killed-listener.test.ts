@@ -4,15 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { runInside } from '../support/inside.ts';
 import { listenProgram } from '../support/listener.ts';
 import { smallApp } from '../support/receiving.ts';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { type Ended, freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 /** Deliveries before the first kill, before the second, and after it. */
 const ROUNDS = [170, 165, 165];
 const home = freshHome();
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 const value = async (...args: string[]): Promise<string> => {
   const ended = await run(...args);
   assert.equal(ended.status, 0, `${args.join(' ')}: ${ended.stderr}`);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { finish, freshHome, root, runScript, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { finish, freshHome, root, start } from '../support/spawn.ts';
 import { onTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
@@ -27,15 +28,15 @@ after(async () => {
 });
 
 test('a cursor can be saved and resumed, page by page', async () => {
-  const one = await runScript('bin/run.js', ['apps', 'list', '--limit', '3', '--json'], env);
+  const one = await runInside(['apps', 'list', '--limit', '3', '--json'], env);
   const page = JSON.parse(one.stdout) as { data: { id: string }[]; next_cursor: string; has_more: boolean };
   assert.deepEqual([page.data.length, page.has_more], [3, true]);
-  const two = await runScript('bin/run.js', ['apps', 'list', '--limit', '3', '-q', '--cursor', page.next_cursor], env);
-  const both = await runScript('bin/run.js', ['apps', 'list', '--limit', '6', '-q'], env);
+  const two = await runInside(['apps', 'list', '--limit', '3', '-q', '--cursor', page.next_cursor], env);
+  const both = await runInside(['apps', 'list', '--limit', '6', '-q'], env);
   assert.equal(page.data.map(({ id }) => `${id}\n`).join('') + two.stdout, both.stdout);
-  const made = await runScript('bin/run.js', ['apps', 'list', '--cursor', 'bm9uc2Vuc2U'], env);
+  const made = await runInside(['apps', 'list', '--cursor', 'bm9uc2Vuc2U'], env);
   assert.equal(made.status, 1, 'a cursor nobody gave');
-  const all = await runScript('bin/run.js', ['apps', 'list', '--all', '--cursor', 'bm9uc2Vuc2U'], env);
+  const all = await runInside(['apps', 'list', '--all', '--cursor', 'bm9uc2Vuc2U'], env);
   assert.equal(all.status, 1);
   assert.doesNotMatch(all.stderr, /resume/);
 });
@@ -46,13 +47,13 @@ test('that a page is not all is said on the terminal, also when the page itself 
   assert.equal(await terminal.ended(), 0);
   assert.match(terminal.text, /^there are more items: use --all for all of them, or --cursor \w+ for the next page$/m);
   assert.match(terminal.text, /^2$/m);
-  const quiet = await runScript('bin/run.js', ['apps', 'list', '--limit', '2', '-q'], env);
+  const quiet = await runInside(['apps', 'list', '--limit', '2', '-q'], env);
   assert.equal(quiet.stderr, '');
 });
 
 test('filters go to the API, and an empty list is ok', async () => {
   const ids = async (...flags: string[]): Promise<number> => {
-    const ended = await runScript('bin/run.js', ['apps', 'list', '--limit', '3', '-q', ...flags], env);
+    const ended = await runInside(['apps', 'list', '--limit', '3', '-q', ...flags], env);
     assert.equal(ended.status, 0, ended.stderr);
     return ended.stdout.split('\n').length - 1;
   };
@@ -82,13 +83,9 @@ test('a page that fails in the middle: the status of the failure, and the cursor
   };
   assert.equal(error.kind, 'unavailable');
   const before = ended.stdout.split('\n').filter(Boolean);
-  const next = await runScript('bin/run.js', ['apps', 'list', '--limit', '1', '--json', '--cursor', error.cursor], env);
+  const next = await runInside(['apps', 'list', '--limit', '1', '--json', '--cursor', error.cursor], env);
   const [item] = (JSON.parse(next.stdout) as { data: { id: string }[] }).data;
-  const whole = await runScript(
-    'bin/run.js',
-    ['apps', 'list', '--limit', '1', '-q', '--json', '--cursor', error.cursor],
-    env,
-  );
+  const whole = await runInside(['apps', 'list', '--limit', '1', '-q', '--json', '--cursor', error.cursor], env);
   assert.equal(whole.status, 2, '--json and --quiet exclude each other');
   assert.ok(before.length > 0 && before.every((text) => !text.includes(item?.id ?? '')), 'nothing twice');
 });

@@ -11,13 +11,14 @@ import { JOURNAL } from '../../src/lib/journal/entries.ts';
 import { createJournal } from '../../src/lib/journal/record.ts';
 import { openStore } from '../../src/lib/store/store.ts';
 import { record } from '../journal/support.ts';
-import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Child, type Ended, finish, freshHome, seen, start } from '../support/spawn.ts';
 import { command } from '../support/world.ts';
 
 process.env['TZ'] = 'UTC';
 const home = freshHome();
 const state = join(home.path, '.local', 'state', 'credicorp');
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 const value = async (...args: string[]): Promise<string> => {
   const ended = await run(...args);
   assert.equal(ended.status, 0, `${args.join(' ')}: ${ended.stderr}`);
@@ -168,7 +169,7 @@ describe('logs tail', () => {
       store.close();
     };
     write('old');
-    await runScript('bin/run.js', ['logs', 'limits', '--max-entries', '5'], other.env);
+    await runInside(['logs', 'limits', '--max-entries', '5'], other.env);
     const tail = start('bin/run.js', ['logs', 'tail', '--since', '1h', '--json'], other.env);
     const head = await seen(tail.stdout, /(?:.*\n){6}/);
     const [gap, ...kept] = documents(head);
@@ -220,7 +221,7 @@ describe('logs tail', () => {
       assert.match(closed.stderr, /CREDICORP_SANDBOX_LOG_TOKEN/);
     }
     const env = { ...home.env, CREDICORP_SANDBOX_LOG_TOKEN: token };
-    const past = await runScript('bin/run.js', ['logs', 'tail', '--from', from, '--no-follow', '--field', 'path'], env);
+    const past = await runInside(['logs', 'tail', '--from', from, '--no-follow', '--field', 'path'], env);
     assert.deepEqual([past.status, past.stdout], [0, '/partner/v1/applications\n']);
     assert.doesNotMatch(past.stderr, new RegExp(token));
     const tail = start(
@@ -330,7 +331,7 @@ describe('logs stats', () => {
 describe('every call is in the log', () => {
   it('those of the client, of the token plane, to the sandbox’s own routes, to the platform, and of a stream', async () => {
     using other = freshHome();
-    const go = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, other.env);
+    const go = (...args: string[]): Promise<Ended> => runInside(args, other.env);
     const base = (await go('sandbox', 'start', '--background', '--port', '0', '--field', 'base_url')).stdout.trim();
     await go('apps', 'list');
     await go('sandbox', 'companies');
@@ -360,7 +361,7 @@ describe('the journal is never in the way', () => {
       CC_SECRET_KEY: 'sk_test_local',
       CC_BASE: base,
     };
-    const ended = await runScript('bin/run.js', ['apps', 'list', '--quiet'], env);
+    const ended = await runInside(['apps', 'list', '--quiet'], env);
     assert.equal(ended.status, 0, ended.stderr);
     assert.match(ended.stdout, /^app_/);
     assert.equal(ended.stderr.match(/the journal cannot be written/g)?.length, 1, ended.stderr);
@@ -371,13 +372,13 @@ describe('the journal is never in the way', () => {
     const base = await value('sandbox', 'status', '--field', 'base_url');
     const env = { ...other.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: base };
     const folder = join(other.path, '.local', 'state', 'credicorp');
-    assert.equal((await runScript('bin/run.js', ['apps', 'list'], env)).status, 0);
+    assert.equal((await runInside(['apps', 'list'], env)).status, 0);
     writeFileSync(join(folder, 'store.db'), 'x'.repeat(5000));
-    const ended = await runScript('bin/run.js', ['apps', 'list', '--quiet'], env);
+    const ended = await runInside(['apps', 'list', '--quiet'], env);
     assert.equal(ended.status, 0, ended.stderr);
     assert.match(ended.stderr, /set aside as .*store\.db/);
     assert.ok(readdirSync(folder).length >= 2);
-    const rows = await runScript('bin/run.js', ['logs', 'tail', '--no-follow', '--field', 'path'], env);
+    const rows = await runInside(['logs', 'tail', '--no-follow', '--field', 'path'], env);
     assert.match(rows.stdout, /^\/partner\/v1\/applications/);
   });
 
@@ -403,12 +404,12 @@ describe('the journal is never in the way', () => {
   it('logs limits shows and sets what every process keeps to', async () => {
     using other = freshHome();
     const limits = async (...args: string[]) =>
-      JSON.parse((await runScript('bin/run.js', ['logs', 'limits', '--json', ...args], other.env)).stdout) as unknown;
+      JSON.parse((await runInside(['logs', 'limits', '--json', ...args], other.env)).stdout) as unknown;
     const defaults = { max_age_seconds: 1_209_600, max_entries: 100_000, max_size_mib: 128, pruned: 0 };
     assert.deepEqual(await limits(), defaults);
     const set = { ...defaults, max_age_seconds: 43_200, max_size_mib: 16 };
     assert.deepEqual(await limits('--max-age', '12h', '--max-size', '16'), set);
     assert.deepEqual(await limits(), set);
-    assert.equal((await runScript('bin/run.js', ['logs', 'limits', '--max-size', '0'], other.env)).status, 2);
+    assert.equal((await runInside(['logs', 'limits', '--max-size', '0'], other.env)).status, 2);
   });
 });

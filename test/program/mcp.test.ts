@@ -5,10 +5,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
-import { type Child, type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Child, type Ended, finish, freshHome, start } from '../support/spawn.ts';
 
 const home = freshHome();
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 
 interface Message {
   jsonrpc: string;
@@ -172,7 +173,7 @@ describe('a client that does not know the protocol', () => {
   ];
   it('is told what is wrong, line by line, and the next line is read', async () => {
     const input = [...rows.map(([line]) => line), '', '{"jsonrpc":"2.0","id":1,"result":{}}', ''].join('\n');
-    const ended = await runScript('bin/run.js', ['mcp'], home.env, input);
+    const ended = await runInside(['mcp'], home.env, input);
     assert.equal(ended.status, 0, ended.stderr);
     const codes = ended.stdout
       .trim()

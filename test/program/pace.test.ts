@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { startSandbox } from '../support/embedded.ts';
-import { freshHome, runScript, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { freshHome, start } from '../support/spawn.ts';
 
 const LINKS = 200;
 /** partner-api.md#endpoint-inventory: payment links, per second; the burst is as large. */
@@ -30,7 +31,7 @@ test(`${LINKS} links in a row: at least 95 % of ${CEILING} per second, and not o
     assert.deepEqual([(await ended)[0], seen.length], [0, LINKS]);
     const seconds = ((seen.at(-1) ?? 0) - (seen[0] ?? 0)) / 1000;
     assert.ok(LINKS / seconds >= CEILING * 0.95, `${LINKS} in ${seconds.toFixed(1)} s`);
-    const stats = await runScript('bin/run.js', ['logs', 'stats', '--json'], home.env);
+    const stats = await runInside(['logs', 'stats', '--json'], home.env);
     const { statuses } = JSON.parse(stats.stdout) as { statuses: { status: string; calls: number }[] };
     const calls = new Map(statuses.map(({ status, calls: count }) => [status, count]));
     assert.deepEqual(

@@ -1,12 +1,13 @@
 /** The recording proxy with the built program, between an app and the sandbox. */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { type Child, type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Child, type Ended, finish, freshHome, seen, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { connectProxy, tlsHost } from '../support/tls.ts';
 
 const home = freshHome();
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 
 before(async () => {
   const started = await run('sandbox', 'start', '--background', '--port', '0', '--quiet');
@@ -74,7 +75,7 @@ it('--auth gives the token to an app without credentials', async () => {
 
 it('--auth on live needs a yes; without --auth nothing is asked', async () => {
   const env = { ...home.env, CC_SECRET_KEY: 'sk_live_planted123', CC_BASE: 'https://api.credicorp.co.uk' };
-  const refused = await runScript('bin/run.js', ['proxy', 'start', '--port', '0', '--auth', '--json'], env);
+  const refused = await runInside(['proxy', 'start', '--port', '0', '--auth', '--json'], env);
   assert.deepEqual([refused.status, refused.stdout], [2, '']);
   assert.match(refused.stderr, /live_needs_yes.*--yes/);
   assert.doesNotMatch(refused.stderr, /planted/);
@@ -121,7 +122,7 @@ it('speaks TLS to the host, and checks its certificate', async () => {
     [502, `credicorp proxy: no answer from localhost:${port}: the proxy refused the connection (407)\n`],
   );
   for (const address of ['127.0.0.1:3128', 'socks5://127.0.0.1:1080', 'no address']) {
-    const ended = await runScript('bin/run.js', ['proxy', 'start', '--port', '0'], { ...env, HTTPS_PROXY: address });
+    const ended = await runInside(['proxy', 'start', '--port', '0'], { ...env, HTTPS_PROXY: address });
     assert.equal(ended.status, 2, address);
     assert.match(ended.stderr, /bad_proxy\n.*correct HTTPS_PROXY/, address);
   }

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, finish, freshHome, seen, start } from '../support/spawn.ts';
 import { command, type Said } from '../support/world.ts';
 
 /** Values without a shape that could give them away: they must be known by what they are. */
@@ -92,12 +93,7 @@ after(() => {
 
 const credential = () => ({ CC_CLIENT_ID: 'cid_sbx_1', CC_CLIENT_SECRET: CLIENT_SECRET, CC_BASE: base });
 const run = (args: readonly string[], input = ''): Promise<Ended> =>
-  runScript(
-    'bin/run.js',
-    args,
-    { ...home.env, CC_CLIENT_ID: 'cid_sbx_1', CC_CLIENT_SECRET: CLIENT_SECRET, CC_BASE: base },
-    input,
-  );
+  runInside(args, { ...home.env, CC_CLIENT_ID: 'cid_sbx_1', CC_CLIENT_SECRET: CLIENT_SECRET, CC_BASE: base }, input);
 
 function assertClean(what: string, text: string): void {
   for (const mark of MARKS) assert.ok(!text.includes(mark), `${what} holds ${mark}:\n${text.slice(0, 4000)}`);
@@ -177,7 +173,7 @@ describe('no stream of any command holds a secret', () => {
 describe('what the sandbox and the listener see', () => {
   it('is written down without what looks like a secret, each by its own writer', async () => {
     using own = freshHome();
-    const go = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, own.env);
+    const go = (...args: string[]): Promise<Ended> => runInside(args, own.env);
     const api = (await go('sandbox', 'start', '--background', '--port', '0', '--field', 'base_url')).stdout.trim();
     const app = createServer((request, response) => {
       request.resume();

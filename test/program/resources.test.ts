@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
@@ -24,7 +25,7 @@ after(async () => {
   home[Symbol.dispose]();
 });
 
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, env);
 async function made(...args: string[]): Promise<Record<string, unknown>> {
   const ended = await run(...args, '--json');
   assert.equal(ended.status, 0, `${args.join(' ')}: ${ended.stderr}`);
@@ -316,7 +317,7 @@ test('on live the request is shown and confirmed before it is sent', async () =>
   );
   application.type('\r');
   assert.equal(await application.ended(), 2, 'Enter alone is no');
-  const create = await runScript('bin/run.js', ['apps', 'create', '--company', '16093826'], live);
+  const create = await runInside(['apps', 'create', '--company', '16093826'], live);
   assert.equal(create.status, 2);
   assert.match(create.stderr, /on live, --amount and --term must be given/);
 });

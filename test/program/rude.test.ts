@@ -1,7 +1,8 @@
 /** The built program against a rude server: the right status within the limit, and a write never twice without its key. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { freshHome, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { freshHome } from '../support/spawn.ts';
 import { answer, type RudeServer, startRudeServer } from '../support/rude-server.ts';
 
 const home = freshHome();
@@ -17,7 +18,7 @@ after(async () => {
 function api(method: string, path: string, ...more: string[]) {
   const env = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: rude.origin };
   const limits = ['--timeout', '300ms', '--max-retries', '1', '--json'];
-  return runScript('bin/run.js', ['api', method, path, ...limits, ...more], env);
+  return runInside(['api', method, path, ...limits, ...more], env);
 }
 
 const CASES: [path: string, status: number, code: string][] = [

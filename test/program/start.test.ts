@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 // @ts-expect-error plain JavaScript, so that an old Node can read it
 import { supported } from '../../bin/prepare.js';
-import { freshHome, root, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { freshHome, root } from '../support/spawn.ts';
 
 test('the Node versions of package.json, and no others', () => {
   const rows: [version: string, want: boolean][] = [
@@ -55,11 +56,11 @@ test('in a clone, npx finds it', () => {
 
 test('alone it shows a short start page; --help shows every topic; a topic shows its commands', async () => {
   using home = freshHome();
-  const page = await runScript('bin/run.js', [], home.env);
+  const page = await runInside([], home.env);
   assert.deepEqual([page.status, page.stderr], [0, '']);
   assert.match(page.stdout, /credicorp demo/);
   assert.ok(page.stdout.split('\n').length < 12, 'short');
-  const help = await runScript('bin/run.js', ['--help'], home.env);
+  const help = await runInside(['--help'], home.env);
   for (const word of [
     'apps',
     'decisions',
@@ -75,28 +76,25 @@ test('alone it shows a short start page; --help shows every topic; a topic shows
   ]) {
     assert.match(help.stdout, new RegExp(`^  ${word}\\b`, 'm'), word);
   }
-  const whole = await runScript('bin/run.js', ['login', '--help'], home.env);
+  const whole = await runInside(['login', '--help'], home.env);
   assert.match(
     whole.stdout,
     /DESCRIPTION\s+Asks the API for a token first[\s\S]*by\s+scrypt/,
     'a description of several lines is whole',
   );
-  const topic = await runScript('bin/run.js', ['sandbox'], home.env);
+  const topic = await runInside(['sandbox'], home.env);
   assert.match(topic.stdout, /sandbox start[\s\S]*sandbox status[\s\S]*sandbox stop/);
   for (const words of [
     ['help', 'apps', 'create'],
     ['apps', 'create', '--help'],
     ['apps', 'create', '-h'],
   ]) {
-    assert.match(
-      (await runScript('bin/run.js', words, home.env)).stdout,
-      /\$ credicorp apps create --company 16093826/,
-    );
+    assert.match((await runInside(words, home.env)).stdout, /\$ credicorp apps create --company 16093826/);
   }
 });
 
 test('the experimental warning of the database is not shown', async () => {
   using home = freshHome();
-  const ended = await runScript('bin/run.js', ['logs', 'tail', '--no-follow'], home.env);
+  const ended = await runInside(['logs', 'tail', '--no-follow'], home.env);
   assert.deepEqual(ended, { status: 0, signal: null, stdout: '', stderr: '' });
 });

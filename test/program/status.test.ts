@@ -5,11 +5,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, finish, freshHome, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 let base = '';
 
 before(async () => {
@@ -63,7 +64,7 @@ describe('status', () => {
       { name: 'Apply', status: 'operational' },
       { name: 'Webhooks \u001b[31m', status: 'partial_outage' },
     ]);
-    const ended = await runScript('bin/run.js', ['status', '--api-base', url, '--field', 'status'], nobody.env);
+    const ended = await runInside(['status', '--api-base', url, '--field', 'status'], nobody.env);
     assert.deepEqual([ended.status, ended.stdout], [0, 'degraded\n'], 'needs no credential');
     end(server);
   });
@@ -87,7 +88,7 @@ describe('status', () => {
     assert.match(stderr, /^< 200 after \d+ ms$/m);
     using own = freshHome();
     const env = { ...own.env, CC_CLIENT_ID: 'cid_sbx_local', CC_CLIENT_SECRET: 'csk_sbx_local', CC_BASE: base };
-    const listed = await runScript('bin/run.js', ['apps', 'list', '--debug'], env);
+    const listed = await runInside(['apps', 'list', '--debug'], env);
     assert.equal(listed.stderr.match(/^> GET .*\/partner\/v1\/applications \(try 1\)$/gm)?.length, 1, 'once each');
     assert.equal(listed.stderr.match(/^> POST .*\/oauth\/token \(try 1\)$/gm)?.length, 1, listed.stderr);
     assert.doesNotMatch(listed.stderr, /csk_sbx_local|eyJ/);
@@ -122,7 +123,7 @@ describe('open', () => {
       assert.deepEqual([ended.status, ended.stdout, ended.stderr], [0, `${address}\n`, ''], args.join(' '));
     }
     const env = { ...home.env, CC_SECRET_KEY: 'sk_test_1', CC_BASE: 'https://sandbox.credicorp.co.uk' };
-    const hosted = await runScript('bin/run.js', ['open', 'dashboard', '--json'], env);
+    const hosted = await runInside(['open', 'dashboard', '--json'], env);
     assert.deepEqual(JSON.parse(hosted.stdout), { url: 'https://hub.credicorp.co.uk/', opened: false });
   });
 
@@ -179,7 +180,7 @@ describe('open', () => {
     const { port } = server.address() as AddressInfo;
     const env = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: `http://127.0.0.1:${port}` };
     for (at = 0; at < hostile.length; at += 1) {
-      const ended = await runScript('bin/run.js', ['open', 'app', 'app_1'], env);
+      const ended = await runInside(['open', 'app', 'app_1'], env);
       assert.deepEqual([ended.status, ended.stdout], [6, ''], hostile[at]);
       assert.match(ended.stderr, /neither https nor on this machine/, hostile[at]);
     }

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { type Ended, freshHome, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { type Ended, freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { command } from '../support/world.ts';
 
 const home = freshHome();
-const run = (...args: string[]): Promise<Ended> => runScript('bin/run.js', args, home.env);
+const run = (...args: string[]): Promise<Ended> => runInside(args, home.env);
 let request = '';
 
 before(async () => {
@@ -72,7 +73,7 @@ it('several requests, as JSON; a secret that was typed in is taken out', async (
 it('a log that cannot be read is as good as none', { skip: !existsSync('/proc/self') }, async () => {
   const given = ['--env', 'sandbox', '--endpoint', 'POST /partner/v1/payments', '--actual', '409'];
   const env = { ...home.env, CREDICORP_STATE_DIR: '/proc/none' };
-  const told = await runScript('bin/run.js', ['support', 'report', 'req_unknown1', ...given], env);
+  const told = await runInside(['support', 'report', 'req_unknown1', ...given], env);
   assert.equal(told.status, 0, told.stderr);
   assert.match(told.stdout, /^request_id: +req_unknown1$/m);
   assert.match(told.stderr, /^warning: the log of this machine cannot be read/m);
@@ -174,7 +175,7 @@ it("--copy: the system's program, else the terminal, else clear words", async ()
   writeFileSync(join(bin, 'xclip'), `#!/bin/sh\necho "$@" > "$HOME/clip.args"\ncat > "$HOME/clip.txt"\n`);
   chmodSync(join(bin, 'xclip'), 0o755);
   const env = { ...home.env, PATH: `${bin}:${home.env['PATH']}`, DISPLAY: ':0' };
-  const copied = await runScript('bin/run.js', ['support', 'report', request, '--copy', '--field', 'copied_by'], env);
+  const copied = await runInside(['support', 'report', request, '--copy', '--field', 'copied_by'], env);
   assert.deepEqual([copied.status, copied.stdout], [0, 'program\n'], copied.stderr);
   assert.match(readFileSync(join(home.path, 'clip.txt'), 'utf8'), new RegExp(request));
   assert.equal(readFileSync(join(home.path, 'clip.args'), 'utf8'), '-selection clipboard\n');

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { freshHome, runScript } from '../support/spawn.ts';
+import { runInside } from '../support/inside.ts';
+import { freshHome } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 const SECRET = 'csk_sbx_launch';
@@ -51,7 +52,7 @@ test('login asks for environment, client id, hidden secret and scopes, proves th
   assert.match(readFileSync(configOf(home.path), 'utf8'), /"applications:write"/);
   assert.doesNotMatch(readFileSync(configOf(home.path), 'utf8'), /"applications:read"/);
   const env = { ...home.env, CREDICORP_STORE_PASSPHRASE: PASSPHRASE };
-  const listed = await runScript('bin/run.js', ['apps', 'list'], env);
+  const listed = await runInside(['apps', 'list'], env);
   assert.equal(listed.status, 4, 'the scope that was taken out is not there');
   assert.match(listed.stderr, /insufficient_scope/);
 });
@@ -138,7 +139,7 @@ test('--key asks for a secret key, hidden, and proves it by a call', async () =>
   await terminal.shows('signed in as profile sandbox');
   assert.equal(await terminal.ended(), 0, terminal.text);
   assert.equal(terminal.raw.includes('sk_test_launch'), false);
-  assert.equal((await runScript('bin/run.js', ['apps', 'list'], env)).status, 0);
+  assert.equal((await runInside(['apps', 'list'], env)).status, 0);
 });
 
 test('a secret that is wrong is not stored, and the terminal says why', async () => {

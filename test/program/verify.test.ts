@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startSandbox, type RunningSandbox } from '../support/embedded.ts';
+import { runInside } from '../support/inside.ts';
 import { post, receive, type Receiving } from '../support/receiving.ts';
-import { freshHome, runScript } from '../support/spawn.ts';
+import { freshHome } from '../support/spawn.ts';
 import { type SignatureCase, signatureCases } from '../support/vectors.ts';
 import { command, type Said } from '../support/world.ts';
 
@@ -102,10 +103,7 @@ describe('by the built program', () => {
       using own = freshHome();
       pinLocal(own.path);
       storeOthers(vector, own.path);
-      judge(
-        vector,
-        await runScript('bin/run.js', ['webhooks', 'verify', ...filesOf(vector, own.path), '--json'], own.env),
-      );
+      judge(vector, await runInside(['webhooks', 'verify', ...filesOf(vector, own.path), '--json'], own.env));
     });
   }
 });

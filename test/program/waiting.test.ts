@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
 import { after, before, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
+import { runInside } from '../support/inside.ts';
 import { receive, smallApp } from '../support/receiving.ts';
-import { finish, freshHome, runScript, start } from '../support/spawn.ts';
+import { finish, freshHome, start } from '../support/spawn.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 const home = freshHome();
@@ -69,7 +70,7 @@ test('whatever ends a wait, the object that was made is named', async () => {
   assert.match(interrupted.stderr, /stopped waiting for application app_\w+: created/);
   const fault = { kind: 'error', status: 503, times: 0, match: { path: '/partner/v1/applications/*' } };
   await fetch(`${api.url}/_sandbox/faults`, { method: 'POST', body: JSON.stringify(fault) });
-  const lost = await runScript('bin/run.js', [...create, '--max-retries', '0'], env);
+  const lost = await runInside([...create, '--max-retries', '0'], env);
   await fetch(`${api.url}/_sandbox/faults`, { method: 'DELETE' });
   assert.deepEqual([lost.status, lost.stdout], [6, '']);
   assert.match(lost.stderr, /stopped waiting for application app_\w+: status unknown/);
@@ -82,13 +83,9 @@ test('how long a link can be paid counts on the clock of the sandbox', async () 
   );
   const { now } = (await (await fetch(`${api.url}/_sandbox/health`)).json()) as { now: string };
   const link = ['payments', 'link', '--amount', '10', '--reference', 'R', '--field', 'expires_at'];
-  const soon = await runScript('bin/run.js', [...link, '--expires-in', '1h'], env);
+  const soon = await runInside([...link, '--expires-in', '1h'], env);
   assert.equal(Date.parse(soon.stdout.trim()), Date.parse(now) + 3_600_000, soon.stderr);
-  const over = await runScript(
-    'bin/run.js',
-    [...link, '--expires-at', new Date(Date.now() + 86_400_000).toISOString()],
-    env,
-  );
+  const over = await runInside([...link, '--expires-at', new Date(Date.now() + 86_400_000).toISOString()], env);
   assert.equal(over.status, 2);
   assert.match(over.stderr, new RegExp(`is in the past: the server's time is ${now.slice(0, 10)}`));
 });
