@@ -1,6 +1,6 @@
 /**
  * Prints the walk of two real runs: which of our own source files they pass through, in the order in which they are loaded, counted
- * against a mark. `npm run walk` builds first; `npm run walk -- create` or `npm run walk -- delivery` prints one of the two.
+ * against a mark; a walk over its mark ends with status 1. `npm run walk` builds first; `npm run walk -- create` or `npm run walk -- delivery` prints one of the two.
  *
  * Each run is the installed program (`bin/run.js`) on the embedded sandbox, with a loader hook that gives it the sources instead of
  * their bundles. A file counts when one of its functions runs: for `create` from the start of the process to its end, for
@@ -91,6 +91,7 @@ async function walkOfDelivery(env: NodeJS.ProcessEnv): Promise<Loaded[]> {
 function show(walk: keyof typeof MARKS, files: readonly Loaded[]): void {
   let passed = 0;
   for (const { name, ran } of files) process.stdout.write(`${String(ran ? ++passed : '-').padStart(4)}  ${name}\n`);
+  if (passed > MARKS[walk]) process.exitCode = 1;
   process.stdout.write(`${walk}: passes ${passed} files (mark: ${MARKS[walk]}), loads ${files.length}\n\n`);
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Failure } from '../../../src/lib/failure.ts';
-import { isLocalHost, parseRoute, parseTarget, routing } from '../../../src/lib/webhooks/forward/targets.ts';
+import { isLocalHost, parseRoute, parseTarget } from '../../../src/lib/webhooks/forward/targets.ts';
+import { routing } from '../../../src/lib/webhooks/listen/ingest.ts';
 
 for (const [text, href] of [
   ['localhost:3000/hook', 'http://localhost:3000/hook'],

@@ -1,7 +1,7 @@
 /** A reader that stalls costs neither memory nor time: beyond a bound moments are counted, and the gap tells how many are missing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ListenerEventQueue } from '../../../src/lib/webhooks/listen/event-queue.ts';
+import { ListenerEventQueue } from '../../../src/lib/webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../../src/lib/contract/listener-events.ts';
 
 const at = (n: number): string => new Date(Date.UTC(2026, 6, 4) + n).toISOString();

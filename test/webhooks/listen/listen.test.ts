@@ -77,16 +77,21 @@ test('a delivery is verified, stored, acknowledged and forwarded byte for byte w
 test('every published vector through a live listener', async () => {
   let vector: SignatureCase | undefined;
   let offset = 0;
+  const secrets: string[] = [];
+  const otherSecrets: { environment: readonly string[]; endpoint: readonly string[] } = {
+    environment: [],
+    endpoint: [],
+  };
   const listening = await startListening({
     now: () => Date.now() + offset,
-    secrets: () => vector?.secrets ?? [],
-    otherSecrets: () => ({
-      environment: vector?.other_environment_secrets ?? [],
-      endpoint: vector?.other_endpoint_secrets ?? [],
-    }),
+    secrets,
+    otherSecrets,
   });
   const { request } = await import('undici');
   for (vector of signatureCases) {
+    secrets.splice(0, Infinity, ...vector.secrets);
+    otherSecrets.environment = vector.other_environment_secrets ?? [];
+    otherSecrets.endpoint = vector.other_endpoint_secrets ?? [];
     offset = vector.now * 1000 - Date.now();
     const headers: Record<string, string> = vector.header === null ? {} : { 'credicorp-signature': vector.header };
     headers['credicorp-delivery'] = vector.name;

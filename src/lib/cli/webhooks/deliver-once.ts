@@ -57,7 +57,7 @@ export async function deliver(
 /** @returns a function that records one attempt to post to that app; the delivery id defaults to that of the header */
 export async function attemptWriter(context: Context, session: Session, target: URL) {
   const [{ attemptRecord }, { eventFacts }] = await Promise.all([
-    import('../../webhooks/forward/journal-records.ts'),
+    import('../../webhooks/forward/forwarder.ts'),
     import('../../webhooks/inbox/event-facts.ts'),
   ]);
   // No credential is needed to post to one's own app.

@@ -4,7 +4,7 @@ import { openInspector } from '../../inspector/inspector-server.ts';
 import { findEntry, listEntries } from '../../webhooks/inbox/inbox-read.ts';
 import type { ListenOptions } from '../../webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
-import { RECEIVER_PATH } from '../../webhooks/forward/journal-records.ts';
+import { RECEIVER_PATH } from '../../webhooks/listen/ingest.ts';
 import type { Context } from '../context.ts';
 import { findDelivery } from './local-inbox.ts';
 import type { ListenerSetup } from './listener-options.ts';
@@ -86,9 +86,9 @@ export async function* inspectListener({
 function knownOf({ options, secrets }: ListenerSetup): () => readonly string[] {
   let held: readonly string[] = [];
   return () => {
-    const others = options.otherSecrets?.() ?? { environment: [], endpoint: [] };
+    const others = options.otherSecrets ?? { environment: [], endpoint: [] };
     const own = secrets.own === null ? [] : [secrets.own];
-    const now = [...own, ...(options.secrets?.() ?? []), ...others.environment, ...others.endpoint];
+    const now = [...own, ...(options.secrets ?? []), ...others.environment, ...others.endpoint];
     if (now.length !== held.length || now.some((secret, place) => secret !== held[place])) held = now;
     return held;
   };
@@ -97,7 +97,7 @@ function knownOf({ options, secrets }: ListenerSetup): () => readonly string[] {
 /** It may have been rotated while the listener runs. @throws Failure `usage` when there is none */
 async function currentSecret(session: Session, { options, secrets }: ListenerSetup): Promise<string> {
   const kept = secrets.endpoint === null ? null : await webhookSecret(session, secrets.endpoint).catch(() => null);
-  const secret = kept ?? secrets.own ?? options.secrets?.()[0] ?? (await webhookSecret(session));
+  const secret = kept ?? secrets.own ?? options.secrets?.[0] ?? (await webhookSecret(session));
   if (secret === null) throw noSecret();
   return secret;
 }

@@ -36,9 +36,9 @@ export async function listenerOptions(
   const given = await givenSecretsOf(context, session, flags);
   const { identity } = session;
   const own = { account: identity.account, environment: identity.environment.value };
-  let others: OtherSecrets = { environment: [], endpoint: [] };
+  const others: OtherSecrets = { environment: [], endpoint: [] };
   const refresh = async (): Promise<void> => {
-    others = await otherSecrets(context, session, own, secrets.endpoint);
+    Object.assign(others, await otherSecrets(context, session, own, secrets.endpoint));
   };
   const options: ListenOptions = {
     ...targets,
@@ -50,8 +50,8 @@ export async function listenerOptions(
     token: () => context.secureBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.exchangeRecorder(),
-    secrets: () => given,
-    otherSecrets: () => others,
+    secrets: given,
+    otherSecrets: others,
     ...deliveryOptions(context, flags),
     ...(await chaosOf(context, flags)),
   };

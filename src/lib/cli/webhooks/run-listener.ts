@@ -60,7 +60,7 @@ function startBeside(
   { exec, ended }: RunOptions,
 ): SideCommand | null {
   if (exec === undefined) return null;
-  const secret = secrets.own ?? options.secrets?.()[0] ?? '';
+  const secret = secrets.own ?? options.secrets?.[0] ?? '';
   const beside = startSideCommand(context, exec, { CC_WEBHOOK_SECRET: secret });
   void beside.ended.then(ended);
   return beside;

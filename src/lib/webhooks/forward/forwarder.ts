@@ -2,7 +2,7 @@
  * Forwards stored deliveries to the apps. Each app has one target queue, which decides when an attempt is made and whether another
  * follows; the forwarder makes the attempt and reports it to the inbox, the journal and the listener's events.
  */
-import type { RecordExchange } from '../../contract/exchange.ts';
+import { BLANK_RECORD, type ExchangeRecord, type RecordExchange } from '../../contract/exchange.ts';
 import type { DeliverySubject, ForwardState, ListenerCounts, ListenerEvent } from '../../contract/listener-events.ts';
 import { redactText } from '../../contract/secrets.ts';
 import type { Inbox } from '../inbox/inbox.ts';
@@ -13,7 +13,6 @@ import {
   drawDeliveryFaults,
   type FaultHold,
 } from './delivery-faults.ts';
-import { attemptRecord } from './journal-records.ts';
 import {
   type AttemptOutcome,
   createTargetClient,
@@ -262,4 +261,74 @@ function hintFor({ warnings }: DeliveryJob, outcome: AttemptOutcome): string | n
   if (outcome.status >= 400 && outcome.status < 500 && warnings.includes('last_v1_only')) return LAST_V1_ONLY;
   if (outcome.status >= 300 && outcome.status < 400) return 'redirects are not followed: forward to the final address';
   return null;
+}
+
+/** The record of one attempt to forward a delivery. */
+export function attemptRecord(input: {
+  at: number;
+  target: string;
+  subject: DeliverySubject;
+  attempt: number;
+  outcome: Exclude<AttemptOutcome, { kind: 'stopped' }>;
+  message: DeliveryMessage | null;
+  environment: string | null;
+}): ExchangeRecord {
+  const { subject, outcome, message } = input;
+  const url = splitTarget(input.target);
+  const answered = outcome.kind === 'answered' ? outcome : null;
+  return {
+    ...deliveryRecord(message, input.environment),
+    at: input.at - outcome.latencyMs,
+    path: url.path,
+    origin: url.origin,
+    status: answered?.status ?? null,
+    latencyMs: outcome.latencyMs,
+    attempt: input.attempt,
+    eventId: subject.event_id,
+    eventType: subject.event_type,
+    deliveryId: subject.delivery_id,
+    resourceId: subject.resource_id,
+    note: outcome.kind === 'answered' ? null : outcome.error.replaceAll('_', ' '),
+    responseHeaders: answered?.headers ?? {},
+    responseBody: answered?.answer ?? null,
+  };
+}
+
+/** What every journal record of a delivery has: its headers and the beginning of its body. @param message null when it is gone */
+export function deliveryRecord(
+  message: { headers: readonly string[]; body: Uint8Array } | null,
+  environment: string | null,
+) {
+  return {
+    ...BLANK_RECORD,
+    ...({ source: 'listener', environment, method: 'POST', origin: null } as const),
+    requestHeaders: message === null ? {} : headerRecord(message.headers),
+    requestBody: message === null ? null : textOf(message.body),
+  };
+}
+
+/** Bytes of a body that are passed on; the journal may keep fewer. */
+const BODY_BYTES = 64 * 1024;
+
+/** Headers already converted: one delivery is recorded when received and again for each attempt. */
+const convertedHeaders = new WeakMap<readonly string[], Record<string, string>>();
+
+function headerRecord(headers: readonly string[]): Record<string, string> {
+  const found = convertedHeaders.get(headers);
+  if (found !== undefined) return found;
+  const entries = new Map<string, string>();
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = (headers[i] ?? '').toLowerCase();
+    const earlier = entries.get(name);
+    const value = headers[i + 1] ?? '';
+    entries.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
+  }
+  // Unlike assignment this keeps a header named `__proto__` a header.
+  const record = Object.fromEntries(entries);
+  convertedHeaders.set(headers, record);
+  return record;
+}
+
+function textOf(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, BODY_BYTES)).toString('utf8');
 }

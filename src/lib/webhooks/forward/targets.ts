@@ -1,5 +1,4 @@
-/** Forwarding targets: parses `--forward` and `--route`, and routes an event type to its targets. */
-import { eventMatches } from '../../contract/events.ts';
+/** Forwarding targets: parses `--forward` and `--route`. */
 import { type Failure, usage } from '../../failure.ts';
 
 export interface TargetOptions {
@@ -67,36 +66,6 @@ export function parseRoute(text: string, options: TargetOptions = {}): Route {
     });
   }
   return { pattern, target: parseTarget(text.slice(equals + 1), { ...options, flag: '--route' }) };
-}
-
-export interface Routing {
-  /** All targets, as text. */
-  targets: string[];
-  /** Targets of an event: those of each matching route, else the default. */
-  route: (eventType: string | null) => string[];
-}
-
-const MAX_TARGETS = 100;
-
-/** @param forward the target of events that no route matches; null keeps them in the inbox. @throws Failure `usage` beyond 100 targets. */
-export function routing(forward: URL | null, routes: readonly Route[]): Routing {
-  const all = [...routes.map((route) => route.target.href), ...(forward === null ? [] : [forward.href])];
-  const targets = [...new Set(all)];
-  if (targets.length > MAX_TARGETS) {
-    throw usage(`${targets.length} targets are more than a listener supports`, {
-      code: 'too_many_targets',
-      param: '--route',
-      next: `name at most ${MAX_TARGETS}`,
-    });
-  }
-  return {
-    targets,
-    route(eventType) {
-      const wanted = routes.filter((route) => route.pattern === '*' || eventMatches(route.pattern, eventType ?? ''));
-      if (wanted.length > 0) return [...new Set(wanted.map((route) => route.target.href))];
-      return forward === null ? [] : [forward.href];
-    },
-  };
 }
 
 /** Adds `http://`: without it `localhost:3000` would parse as a URL of the scheme `localhost`. */

@@ -1,16 +1,16 @@
-/** What happens to a verified delivery: stored in the inbox, reported, forwarded, and its sender answered. */
-import type { RecordExchange } from '../../contract/exchange.ts';
+/** What happens to a verified delivery: routed to its targets, stored in the inbox, reported, forwarded, and its sender answered. */
+import type { ExchangeRecord, RecordExchange } from '../../contract/exchange.ts';
 import { eventMatches } from '../../contract/events.ts';
 import { SIGNATURE_ADVICE } from '../../contract/signature-advice.ts';
 import type { RefusedSignature, SignatureVerdict } from '../../contract/signature.ts';
-import { Failure } from '../../failure.ts';
+import { Failure, usage } from '../../failure.ts';
 import { eventFacts, type EventFacts } from '../inbox/event-facts.ts';
-import type { DeliveryJob, Forwarder } from '../forward/forwarder.ts';
+import { type DeliveryJob, deliveryRecord, type Forwarder } from '../forward/forwarder.ts';
 import type { AttemptOutcome, DeliveryMessage } from '../forward/target-client.ts';
 import type { Inbox, StoredDelivery, StoredForward } from '../inbox/inbox.ts';
 import type { PendingForward } from '../inbox/listener-registry.ts';
 import type { ListenerCounts, ListenerEvent, RejectedEvent, DeliverySubject } from '../../contract/listener-events.ts';
-import { receivedRecord } from '../forward/journal-records.ts';
+import type { Route } from '../forward/targets.ts';
 import type { Incoming } from './receiver.ts';
 
 export interface IngestOptions {
@@ -177,4 +177,61 @@ function statusFor(outcome: AttemptOutcome): number {
 
 function iso(at: number): string {
   return new Date(at).toISOString();
+}
+
+export interface Routing {
+  /** All targets, as text. */
+  targets: string[];
+  /** Targets of an event: those of each matching route, else the default. */
+  route: (eventType: string | null) => string[];
+}
+
+const MAX_TARGETS = 100;
+
+/** @param forward the target of events that no route matches; null keeps them in the inbox. @throws Failure `usage` beyond 100 targets. */
+export function routing(forward: URL | null, routes: readonly Route[]): Routing {
+  const all = [...routes.map((route) => route.target.href), ...(forward === null ? [] : [forward.href])];
+  const targets = [...new Set(all)];
+  if (targets.length > MAX_TARGETS) {
+    throw usage(`${targets.length} targets are more than a listener supports`, {
+      code: 'too_many_targets',
+      param: '--route',
+      next: `name at most ${MAX_TARGETS}`,
+    });
+  }
+  return {
+    targets,
+    route(eventType) {
+      const wanted = routes.filter((route) => route.pattern === '*' || eventMatches(route.pattern, eventType ?? ''));
+      if (wanted.length > 0) return [...new Set(wanted.map((route) => route.target.href))];
+      return forward === null ? [] : [forward.href];
+    },
+  };
+}
+
+/** Recorded instead of the receiver's real path, which is secret: whoever knows it can post to the receiver. */
+export const RECEIVER_PATH = '/(receiver)';
+
+/** The record of a received delivery. @param note why it was refused; null when it was stored */
+function receivedRecord(input: {
+  incoming: { receivedAt: number; deliveryId: string | null; headers: readonly string[]; body: Uint8Array };
+  facts: EventFacts | null;
+  status: number;
+  note: string | null;
+  environment: string | null;
+  now: number;
+}): ExchangeRecord {
+  const { incoming, facts } = input;
+  return {
+    ...deliveryRecord(incoming, input.environment),
+    at: incoming.receivedAt,
+    path: RECEIVER_PATH,
+    status: input.status,
+    latencyMs: Math.max(0, input.now - incoming.receivedAt),
+    eventId: facts?.eventId ?? null,
+    eventType: facts?.eventType ?? null,
+    resourceId: facts?.resourceId ?? null,
+    deliveryId: incoming.deliveryId,
+    note: input.note,
+  };
 }

@@ -3,13 +3,19 @@
  * up at the end. It yields listener events and prints nothing; the terminal view, `--json`, the inspector page and tests read the same.
  */
 import type { RecordExchange } from '../../contract/exchange.ts';
-import type { ClosedEvent, ListenerCounts, ListenerEvent, ReadyEvent } from '../../contract/listener-events.ts';
+import type {
+  ClosedEvent,
+  ListenerCounts,
+  ListenerEvent,
+  ReadyEvent,
+  SkippedEvent,
+} from '../../contract/listener-events.ts';
 import { usage } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
 import { type DeliveryFaultSettings, describeDeliveryFaults } from '../forward/delivery-faults.ts';
 import { Forwarder } from '../forward/forwarder.ts';
 import type { RetryTimes } from '../forward/target-queue.ts';
-import { type Route, routing } from '../forward/targets.ts';
+import type { Route } from '../forward/targets.ts';
 import { Inbox } from '../inbox/inbox.ts';
 import { type ListenerRegistration, type PendingForward, registerListener } from '../inbox/listener-registry.ts';
 import type { ReconnectTimes } from '../tunnels/keep-open.ts';
@@ -22,8 +28,7 @@ import {
   removeEndpoint,
   watchEndpoint,
 } from './endpoint-registration.ts';
-import { ListenerEventQueue } from './event-queue.ts';
-import { Ingest } from './ingest.ts';
+import { Ingest, routing } from './ingest.ts';
 import { aborted, openPublicUrl, type PublicUrl } from './public-url.ts';
 import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
 import { createSelfTest, SELF_TEST_ID } from './self-test.ts';
@@ -58,9 +63,10 @@ export interface ListenOptions {
   events?: readonly string[];
   /** Loopback port of the receiver; default that of a crashed listener whose endpoint is taken over, else any. */
   port?: number;
-  /** Further live secrets besides the endpoint's own, read for each delivery (rotation). */
-  secrets?: () => readonly string[];
-  otherSecrets?: () => { environment: readonly string[]; endpoint: readonly string[] };
+  /** Further live secrets besides the endpoint's own. */
+  secrets?: readonly string[];
+  /** Known secrets that explain a mismatch and never make one valid. Its members may be replaced while the listener runs. */
+  otherSecrets?: { readonly environment: readonly string[]; readonly endpoint: readonly string[] };
   /** Seconds. Default 300. */
   tolerance?: number;
   skipVerify?: boolean;
@@ -111,6 +117,78 @@ export async function* listen(options: ListenOptions): AsyncGenerator<ListenerEv
   } finally {
     leave.abort();
     await done.catch(() => {});
+  }
+}
+
+/** Most unread events kept; the batch being read comes on top, at most as many again. */
+const MAX_UNREAD = 10_000;
+
+/**
+ * A bounded queue of listener events with one reader. Pushing never waits, so that a slow reader holds up no delivery, and beyond the
+ * bound events are only counted: one `skipped` event tells the reader how many are missing.
+ */
+export class ListenerEventQueue {
+  #unread: ListenerEvent[] = [];
+  #reading: ListenerEvent[] = [];
+  #at = 0;
+  #ended = false;
+  #wake: (() => void) | null = null;
+  readonly #maxUnread: number;
+
+  constructor(maxUnread = MAX_UNREAD) {
+    this.#maxUnread = maxUnread;
+  }
+
+  push(event: ListenerEvent): void {
+    if (this.#ended) return;
+    // `ready` and `closed` are always kept; both are rare.
+    if (this.#unread.length < this.#maxUnread || event.type === 'ready' || event.type === 'closed') {
+      this.#unread.push(event);
+    } else {
+      this.#skip(event);
+    }
+    this.#wakeReader();
+  }
+
+  /** Resolves to the next event, or to null when the queue was ended and is empty. */
+  async next(): Promise<ListenerEvent | null> {
+    for (;;) {
+      const event = this.#reading[this.#at];
+      if (event !== undefined) {
+        this.#at += 1;
+        return event;
+      }
+      if (this.#unread.length > 0) {
+        this.#reading = this.#unread;
+        this.#unread = [];
+        this.#at = 0;
+      } else if (this.#ended) return null;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wakeReader();
+  }
+
+  /** Counts an event in the `skipped` event at the end of the queue. */
+  #skip({ at, type }: ListenerEvent): void {
+    const last = this.#unread.at(-1);
+    const gap: SkippedEvent = last?.type === 'skipped' ? last : { type: 'skipped', at, until: at, count: 0, of: {} };
+    if (gap !== last) this.#unread.push(gap);
+    gap.until = at;
+    gap.count += 1;
+    gap.of[type] = (gap.of[type] ?? 0) + 1;
+  }
+
+  #wakeReader(): void {
+    this.#wake?.();
+    this.#wake = null;
   }
 }
 
@@ -265,7 +343,7 @@ async function openAtUsualPort(
     skipVerify: options.skipVerify ?? false,
     limits: options.limits ?? {},
     ...(options.otherSecrets === undefined ? {} : { otherSecrets: options.otherSecrets }),
-    secrets: () => [...(opened.endpoint === null ? [] : [opened.endpoint.secret]), ...(options.secrets?.() ?? [])],
+    secrets: () => [...(opened.endpoint === null ? [] : [opened.endpoint.secret]), ...(options.secrets ?? [])],
     renew: createSecretRenewal(options, opened),
     onRejected: (incoming, verdict) => ingest.reject(incoming, verdict),
     onDelivery: (incoming, verdict) =>

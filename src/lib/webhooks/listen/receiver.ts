@@ -37,7 +37,7 @@ export interface ReceiverOptions {
   /** A signature matched no secret: looks whether there is a newer one. Resolves to true when there is. */
   renew?: () => Promise<boolean>;
   /** Known secrets that explain a mismatch and never make one valid. */
-  otherSecrets?: () => { environment: readonly string[]; endpoint: readonly string[] };
+  otherSecrets?: { readonly environment: readonly string[]; readonly endpoint: readonly string[] };
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Seconds. Default 300. */
@@ -165,7 +165,7 @@ function createJudge(options: ReceiverOptions, limits: ReceiverLimits): Judge {
       second = Math.floor(began / 1000);
       spent = 0;
     }
-    const others = options.otherSecrets?.();
+    const others = options.otherSecrets;
     const verdict = verify({
       header,
       body,
