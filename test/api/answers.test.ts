@@ -115,7 +115,7 @@ describe('parseAnswer, each shape of an error', () => {
       'refused',
       { type: 'brand_new_error' },
     ],
-    ['unknown 4xx', answer(418), 'refused', { status: 418 }, /answered with 418 and no error document/],
+    ['unknown 4xx', answer(418), 'refused', { status: 418 }, /returned 418 without an error document/],
     ['unknown 5xx', answer(599), 'unavailable', { status: 599 }],
     ['413', answer(413, { error: { code: 'payload_too_large' } }), 'refused', { status: 413 }],
     ['405', answer(405, { error: { code: 'invalid_request' } }), 'refused', { status: 405 }],
@@ -126,14 +126,14 @@ describe('parseAnswer, each shape of an error', () => {
       answer(301, '', { location: 'https://elsewhere.example/' }),
       'unavailable',
       { code: 'redirect' },
-      /redirect, which is not followed$/,
+      /redirects are not followed$/,
     ],
     [
       'web page of a proxy',
       answer(502, '<html><h1>Bad gateway</h1></html>', { 'content-type': 'text/html', 'credicorp-request-id': id }),
       'unavailable',
       { status: 502, requestId: id },
-      /502 and no error document/,
+      /502 without an error document/,
     ],
     [
       'web page with 403',
@@ -254,8 +254,8 @@ describe('parseAnswer, successes', () => {
   const rows: [what: string, given: TransportAnswer, words: RegExp][] = [
     ['a web page', answer(200, '<!doctype html>', { 'content-type': 'text/html' }), /it is a web page, not JSON$/],
     ['no JSON', answer(201, '{"id":'), /it is not JSON$/],
-    ['an empty body where an object is due', answer(200, ''), /the document is not what the API documents$/],
-    ['another shape', answer(200, { id: 7 }), /id is not what the API documents$/],
+    ['an empty body where an object is due', answer(200, ''), /the document does not match the documented format$/],
+    ['another shape', answer(200, { id: 7 }), /id does not match the documented format$/],
     [
       'a body that broke off',
       answer(200, '{"id":"app_1"}', {}, { broken: { code: 'reset', message: 'the connection was cut' } }),
@@ -263,8 +263,8 @@ describe('parseAnswer, successes', () => {
     ],
     [
       'not UTF-8',
-      answer(200, '{"id":"\ufffd"}', {}, { broken: { code: 'not_utf8', message: 'its text is not UTF-8' } }),
-      /not UTF-8$/,
+      answer(200, '{"id":"\ufffd"}', {}, { broken: { code: 'not_utf8', message: 'the body is not valid UTF-8' } }),
+      /not valid UTF-8$/,
     ],
   ];
   for (const [what, given, words] of rows) {

@@ -78,11 +78,11 @@ describe('a helper that', () => {
   it('talks nonsense', async () => {
     await assert.rejects(
       ask(helper(`writeSync(1, '{"resu\\n');`), 5000),
-      failure('keychain_failed', /answer that cannot be read/),
+      failure('keychain_failed', /answer could not be read/),
     );
     await assert.rejects(
       ask(helper(`writeSync(1, 'null\\n');`), 5000),
-      failure('keychain_failed', /answer that cannot be read/),
+      failure('keychain_failed', /answer could not be read/),
     );
   });
   it('does not exist', async () => {

@@ -48,7 +48,7 @@ describe('a token answer', () => {
       ['unsupported_grant_type', [400, { error: 'unsupported_grant_type' }], 'auth', 'unsupported_grant_type', /grant/],
       ['invalid_grant', [400, { error: 'invalid_grant' }], 'auth', 'invalid_grant', /grant/],
       ['invalid_request', [400, { error: 'invalid_request' }], 'auth', 'invalid_request', /missing/],
-      ['an unknown code', [400, { error: 'weird' }], 'auth', 'weird', /refused to give a token \(400\)/],
+      ['an unknown code', [400, { error: 'weird' }], 'auth', 'weird', /refused to issue a token \(400\)/],
       ['only a message', [401, { message: 'nope' }], 'auth', undefined, /: nope$/],
       [
         'the envelope of the API',

@@ -205,7 +205,7 @@ test('no redirect and no discovery document leads a credential elsewhere', async
     redirecting = 'calls';
     const call = await run('apps', 'list', '--json');
     assert.deepEqual([call.status, call.stdout], [6, '']);
-    assert.match(call.stderr, /redirect, which is not followed/);
+    assert.match(call.stderr, /redirects are not followed/);
     const write = await run('payments', 'link', '--amount', '1', '--reference', 'X', '--json');
     assert.equal(write.status, 6);
     redirecting = 'token';

@@ -39,6 +39,6 @@ export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
       { path: 'client_id', title: 'client id' },
       { path: 'base' },
     ];
-    return page({ data }, columns, 'no profiles yet; make one: credicorp login');
+    return page({ data }, columns, 'no profiles yet; create one: credicorp login');
   }
 }

@@ -27,7 +27,7 @@ there: a file in a repository cannot send your secret elsewhere.`;
     if (name === null)
       throw usage('there is no active profile to pin', { next: 'name one, or sign in: credicorp login' });
     const profile = findProfile(config, name);
-    if (profile === null) throw unknownProfile(config, name, 'there is no profile');
+    if (profile === null) throw unknownProfile(config, name, 'no such profile:');
     const { 'api-base': base, 'token-url': tokenUrl } = this.flags;
     const pin = {
       profile: name,

@@ -1,6 +1,6 @@
 /**
- * Turns an answer into data or a `Failure`. The status decides first, then the code; the message is for
- * people and is never read (partner-api.md#errors).
+ * Parses an answer into data or a `Failure`. The status decides first, then the error code; the message is for
+ * people and is never evaluated (partner-api.md#errors).
  */
 import { isRecord, parseJson } from '../contract/json.ts';
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
@@ -8,7 +8,7 @@ import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { type ReadProblem, readProblem, requestIdOf, retryAfterMs } from '../contract/error-answer.ts';
 import type { TransportAnswer } from './transport.ts';
 
-/** The part of a zod schema that is used here; unknown members are the schema's business to keep. */
+/** The part of a zod schema that is used here. */
 export interface Schema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly Issue[] } };
 }
@@ -22,45 +22,45 @@ export interface Answer<T> {
   headers: Record<string, string>;
   requestId: string | null;
   text: string;
-  /** The document as the server wrote it, numbers untouched; null for an empty body. */
+  /** The JSON document of the answer, numbers unchanged; null for an empty body. */
   json: unknown;
-  /** The same document, checked against the schema. */
+  /** The same document, validated and typed by the schema. */
   data: T;
 }
 
-export interface Asked<T> {
+export interface Expected<T> {
   method: string;
   path: string;
   /** The route is assumed, not documented: the hosted API may lack it (partner-api.md#evidence-tags-and-optional-routes). */
   assumed?: boolean;
   schema?: Schema<T>;
-  /** A success that is not JSON is taken as its text. */
+  /** A successful answer that is not JSON is returned as text. */
   anyBody?: boolean;
-  /** Milliseconds since the epoch, to read a date in `Retry-After`. */
+  /** The current time in milliseconds since the epoch, for a date in `Retry-After`. */
   now: number;
-  /** Live secret values, should the server repeat one. */
+  /** Live secrets, which are redacted in case the server repeats one. */
   known?: readonly string[];
 }
 
-/** @throws Failure of the kind that the status stands for; `unavailable` when a success cannot be read. */
-export function parseAnswer<T>(answer: TransportAnswer, asked: Asked<T>): Answer<T> {
-  if (answer.status < 200 || answer.status > 299) throw failureOf(answer, asked);
+/** Parses an answer. @throws Failure of the kind that belongs to the status; `unavailable` when a successful answer cannot be read. */
+export function parseAnswer<T>(answer: TransportAnswer, expected: Expected<T>): Answer<T> {
+  if (answer.status < 200 || answer.status > 299) throw failureOf(answer, expected);
   const unreadable = (why: string): Failure => {
     const requestId = requestIdOf(answer);
-    return new Failure('unavailable', `the answer to ${asked.method} ${asked.path} could not be read: ${why}`, {
+    return new Failure('unavailable', `the answer to ${expected.method} ${expected.path} could not be read: ${why}`, {
       status: answer.status,
       code: answer.broken?.code ?? 'unreadable_answer',
       ...(requestId === null ? {} : { requestId }),
-      next: 'try again; if it stays so, send the request id to support',
+      next: 'try again; if it happens again, send the request id to support',
     });
   };
   if (answer.broken) throw unreadable(answer.broken.message);
-  const json = asked.anyBody === true && !isJson(answer.text) ? answer.text : documentOf(answer, unreadable);
+  const json = expected.anyBody === true && !isJson(answer.text) ? answer.text : documentOf(answer, unreadable);
   const { status, headers, text } = answer;
   const requestId = requestIdOf(answer, isRecord(json) ? json : {});
-  // Without a schema the caller takes the document as it is.
-  if (!asked.schema) return { status, headers, requestId, text, json, data: json as T };
-  const parsed = asked.schema.safeParse(json);
+  // Without a schema the caller gets the document unchecked.
+  if (!expected.schema) return { status, headers, requestId, text, json, data: json as T };
+  const parsed = expected.schema.safeParse(json);
   if (!parsed.success) throw unreadable(misfit(parsed.error.issues));
   return { status, headers, requestId, text, json, data: parsed.data };
 }
@@ -87,16 +87,16 @@ function isJson(text: string): boolean {
 
 function misfit(issues: readonly Issue[]): string {
   const paths = [...new Set(issues.slice(0, 3).map((issue) => issue.path.map(String).join('.') || 'the document'))];
-  return `${paths.join(', ')} is not what the API documents`;
+  return `${paths.join(', ')} does not match the documented format`;
 }
 
-function failureOf(answer: TransportAnswer, asked: Asked<unknown>): Failure {
+function failureOf(answer: TransportAnswer, expected: Expected<unknown>): Failure {
   const { status } = answer;
-  const problem = readProblem(answer, asked.known);
-  const call = `${asked.method} ${asked.path}`;
-  if (asked.assumed === true && isNotOffered(status, problem)) return notOffered(status, call, problem);
+  const problem = readProblem(answer, expected.known);
+  const call = `${expected.method} ${expected.path}`;
+  if (expected.assumed === true && isNotOffered(status, problem)) return notOffered(status, call, problem);
   const kind = kindOf(status, problem);
-  const retryAfter = retryAfterMs(answer.headers, asked.now);
+  const retryAfter = retryAfterMs(answer.headers, expected.now);
   const facts: FailureFacts = { status, next: nextOf(status, problem) };
   if (problem.type !== null) facts.type = problem.type;
   if (problem.code !== null) facts.code = problem.code;
@@ -115,7 +115,7 @@ function kindOf(status: number, problem: ReadProblem): FailureKind {
   if (status === 401 || status === 403) return 'auth';
   if (status === 404) return 'not_found';
   if (problem.oauth && isOAuthRefusal(problem.code)) return 'auth';
-  // 407 and 408 are about the way to the API, a redirect is not followed: in each case there is no answer from it.
+  // 407 and 408 come from a proxy, and redirects are not followed: in each case there is no answer from the API.
   if (status === 407 || status === 408 || status < 400) return 'unavailable';
   return status < 500 ? 'refused' : 'unavailable';
 }
@@ -144,9 +144,9 @@ function notOffered(status: number, call: string, problem: ReadProblem): Failure
 }
 
 function plainMessage(status: number, call: string): string {
-  if (status >= 300 && status < 400) return `${call} was answered with a redirect, which is not followed`;
+  if (status >= 300 && status < 400) return `${call} returned a redirect; redirects are not followed`;
   if (status === 404) return `there is nothing at ${call}`;
-  return `${call} was answered with ${status} and no error document`;
+  return `${call} returned ${status} without an error document`;
 }
 
 function nextOf(status: number, problem: ReadProblem): string {
@@ -156,13 +156,13 @@ function nextOf(status: number, problem: ReadProblem): string {
   return problemEntry(code)?.next ?? NEXT_BY_TYPE[problem.type ?? ''] ?? nextByStatus(status);
 }
 
-/** An unknown code is a generic failure of its type, an unknown type of its status (partner-api.md#errors). */
+/** Advice by error type, for a code that this version does not know (partner-api.md#errors). */
 const NEXT_BY_TYPE: Readonly<Record<string, string>> = {
   authentication_error: 'check the credential with `credicorp whoami --check`, or sign in again with `credicorp login`',
-  permission_error: 'the credential lacks a right: `credicorp whoami` lists its scopes',
-  invalid_request_error: 'correct the request; `credicorp logs show` with the request id prints it whole',
+  permission_error: 'the credential lacks a permission: `credicorp whoami` lists its scopes',
+  invalid_request_error: 'correct the request; `credicorp logs show` with the request id prints all of it',
   rate_limit_error: 'wait, then repeat; lower --concurrency for bulk work',
-  api_error: 'try again later; `credicorp status` tells whether the platform is up',
+  api_error: 'try again later; `credicorp status` shows whether the platform is up',
 };
 
 function nextByStatus(status: number): string {

@@ -1,7 +1,7 @@
 /**
- * The API client: calls an endpoint by its name, or any path below the base, and gives the parsed answer or throws one `Failure`.
- * Every call carries an idempotency key and a credential, keeps to the rate limits, is retried where that is safe, and each try is
- * recorded. Where a token comes from and where records go is up to the caller.
+ * The API client: calls an endpoint by its name, or any path below the base, and returns the parsed answer or throws a `Failure`.
+ * It adds the credential and, to writes, an idempotency key; it keeps to the rate limits, retries where that is safe, and records each
+ * attempt. The caller provides the source of the tokens and receives the records.
  */
 import { readProblem } from '../contract/error-answer.ts';
 import type { HttpRequest, Send, RecordExchange } from '../contract/exchange.ts';
@@ -14,24 +14,24 @@ import { recorded } from './recording.ts';
 import { type Call, type RetryOptions, sleep, withRetries } from './retry.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
-/** Gives a token. `refused` is one the server just refused; null asks for any. The same again means that there is no newer one. */
+/** Returns a token. `refused` is one that the server just refused, or null. If it returns the refused token, there is no newer one. */
 export type GetToken = (ask: { refused: string | null }) => Promise<string>;
 
 /** What the client and the token plane send with. */
 export interface SendOptions {
   send: Transport['send'];
-  /** Limit of one try, in milliseconds. */
+  /** Limit of one attempt, in milliseconds. */
   timeoutMs: number;
   maxRetries: number;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** 0 ≤ n < 1. */
   random: () => number;
-  /** The real one unless given. */
+  /** Default: a real timer. */
   sleep?: RetryOptions['sleep'];
   environment: string | null;
   signal?: AbortSignal;
-  /** Receives each try with its secrets; the receiver redacts it. */
+  /** Called with the record of each attempt, before redaction. */
   record: RecordExchange;
   onWait?: RetryOptions['onWait'];
 }
@@ -40,57 +40,57 @@ export interface ClientOptions extends SendOptions {
   /** Scheme, host, port and perhaps a path, without `/partner/v1`. */
   base: string;
   userAgent: string;
-  /** null: calls go out without a bearer. */
+  /** null: calls are sent without a bearer token. */
   token: GetToken | null;
-  /** Credentials that travel as headers of their own, for an API without tokens. A refusal of them is final. */
+  /** Headers with credentials, for an API without tokens. When they are refused, the call is not repeated. */
   credentials?: () => Promise<Record<string, string>>;
-  /** False where the API knows no idempotency keys: a write is then sent once, whatever happens to it. Default true. */
+  /** False where the API does not support idempotency keys: a write is then never retried. Default true. */
   keys?: boolean;
-  /** A fresh UUID v4. */
+  /** Returns a new UUID v4. */
   newKey: () => string;
   /** See `Client.foreign`. */
   foreign?: string;
   /** Shared by all clients of one project. */
   rateLimiter: RateLimiter;
-  /** Live secret values, to be kept out of messages. */
+  /** Live secrets, to be redacted in messages. */
   secrets?: () => readonly string[];
 }
 
 export interface ClientRequest<T = unknown> {
   method: string;
-  /** Below the base: `/partner/v1/…`. */
+  /** Path below the base: `/partner/v1/…`. */
   path: string;
   query?: Readonly<Record<string, string | number | boolean | null | undefined>>;
   /** Sent as JSON. */
   body?: unknown;
-  /** Sent as it is, instead of `body`; its `content-type` stands in `headers`. */
+  /** Sent unchanged, instead of `body`; its `content-type` is in `headers`. */
   rawBody?: string | Uint8Array;
   headers?: Readonly<Record<string, string>>;
   idempotencyKey?: string;
   /** The route is assumed, not documented (partner-api.md#evidence-tags-and-optional-routes). */
   assumed?: boolean;
   schema?: Schema<T>;
-  /** A success that is not JSON is taken as its text. */
+  /** A successful answer that is not JSON is returned as text. */
   anyBody?: boolean;
   signal?: AbortSignal;
 }
 
 /** The variable parts of a call to an endpoint. */
 export interface Operation extends Pick<ClientRequest, 'query' | 'body' | 'headers' | 'idempotencyKey' | 'signal'> {
-  /** For paths with `{id}`. */
+  /** The id in paths with `{id}`. */
   id?: string;
 }
 
 export interface Client {
-  /** Whose API it is, where that is not the partner API: it has none of the endpoints. */
+  /** Name of the provider whose API is not the partner API, so that `call` refuses every endpoint; null for the partner API. */
   readonly foreign?: string;
-  /** Calls an endpoint of the list, and checks the answer against its schema. @throws Failure */
+  /** Calls an endpoint by its name, and validates the answer with its schema. @throws Failure */
   call<N extends EndpointName>(name: N, operation?: Operation): Promise<Answer<Yield<N>>>;
-  /** Any request to the base. @throws Failure */
+  /** Sends any request below the base. @throws Failure */
   request<T = unknown>(request: ClientRequest<T>): Promise<Answer<T>>;
 }
 
-/** No single wait is longer: the call ends and tells the user instead (partner-api.md#rate-limits). */
+/** Longest single wait between attempts, in milliseconds; if the server asks for more, the call fails (partner-api.md#rate-limits). */
 const MAX_WAIT_MS = 60_000;
 
 export function createClient(options: ClientOptions): Client {
@@ -127,7 +127,7 @@ export function createSendWithoutCredential(options: SendOptions): Send {
     });
 }
 
-/** A call of the partner API is refused for the host of anybody else. @param title whose API it is */
+/** The failure for a partner API call with the profile of another provider. @param title name of that provider */
 export function notPartnerApi(title: string): Failure {
   return usage(`this command is for the partner API of Credicorp; ${title} has a different API`, {
     code: 'provider_mismatch',
@@ -135,16 +135,16 @@ export function notPartnerApi(title: string): Failure {
   });
 }
 
-/** The endpoint's path from the root of the host. @throws Failure `usage` when an id is missing or cannot be one. */
+/** The endpoint's path from the root of the host. @throws Failure `usage` when the id is missing or not valid. */
 export function pathOf(endpoint: Endpoint, id?: string): string {
   if (!endpoint.path.includes('{id}')) return `/partner/v1${endpoint.path}`;
-  // Ids are opaque, but none leads to another path (partner-api.md#conventions).
+  // Ids are opaque, but must not change the path (partner-api.md#conventions).
   if (id === undefined || id === '' || /^\.{1,2}$/.test(id))
     throw usage('an id is needed', { param: 'id', code: 'bad_id' });
   return `/partner/v1${endpoint.path.replace('{id}', () => encodeURIComponent(id))}`;
 }
 
-/** The schemas, and the library they are written in, are loaded with the first call to an endpoint. */
+/** The schema of an endpoint's answer. Schemas and their library are loaded with the first call. */
 async function schemaOf({ holds, list }: Endpoint): Promise<Schema<unknown> | undefined> {
   if (holds === null) return undefined;
   const resources = await import('../contract/resources.ts');
@@ -153,14 +153,14 @@ async function schemaOf({ holds, list }: Endpoint): Promise<Schema<unknown> | un
   return { safeParse: (json) => page.safeParse(asPage(json)) };
 }
 
-/** `GET /decisions` may answer a page, an array or a single object (partner-api.md#decisions); the document itself stays as it came. */
+/** `GET /decisions` may answer a page, an array or a single object (partner-api.md#decisions); returns the last two as a page; the document itself is not changed. */
 function asPage(json: unknown): unknown {
   if (Array.isArray(json)) return { data: json, has_more: false };
   if (typeof json !== 'object' || json === null || 'data' in json || !('id' in json)) return json;
   return { data: [json], has_more: false };
 }
 
-/** Adds the credential. On a 401 that a newer token could cure, one is asked for, once (partner-api.md#oauth-tokens). */
+/** Sends with the credential. After a 401 that a newer token could solve, it gets a newer one and sends again, once (partner-api.md#oauth-tokens). */
 async function authorised(options: ClientOptions, request: HttpRequest): Promise<TransportAnswer> {
   const { credentials, token } = options;
   if (credentials) request.headers = { ...request.headers, ...(await credentials()) };
@@ -176,19 +176,19 @@ async function authorised(options: ClientOptions, request: HttpRequest): Promise
   return sendWithRetries(options, call);
 }
 
-/** 403 never; `token_revoked` and `audience_mismatch` a new token of the same client would not cure. */
+/** True when a new token could help: on a 401, except `token_revoked` and `audience_mismatch`. */
 function isStale(answer: TransportAnswer): boolean {
   if (answer.status !== 401) return false;
   const { code } = readProblem(answer);
   return code === 'token_expired' || code === 'unauthorized' || code === 'invalid_token';
 }
 
-/** Each try waits for the rate limits, where there are some to keep, and is recorded. */
+/** Sends with retries. Each attempt waits for the rate limiter, if there is one, and is recorded. */
 function sendWithRetries(options: SendOptions & { rateLimiter?: RateLimiter }, call: Call): Promise<TransportAnswer> {
   const { send, environment, rateLimiter, maxRetries, timeoutMs, now } = options;
   const limits = {
     maxRetries,
-    // Time for every try, and a minute for all the waits between them.
+    // Time for every attempt, and a minute for all waits between them.
     totalMs: timeoutMs * (maxRetries + 1) + MAX_WAIT_MS,
     maxWaitMs: MAX_WAIT_MS,
   };
@@ -229,7 +229,7 @@ function requestOf(options: ClientOptions, asked: ClientRequest<unknown>): HttpR
   return request;
 }
 
-/** Every write carries a key, one for each call, the same for all its tries (partner-api.md#idempotency). */
+/** Adds an idempotency key to a write: one for each call, the same for all its attempts (partner-api.md#idempotency). */
 function addIdempotencyKey({ method, headers }: HttpRequest, newKey: () => string): void {
   if (/^(?:GET|HEAD|OPTIONS)$/.test(method)) return;
   headers['idempotency-key'] ??= newKey();
@@ -240,7 +240,7 @@ function addIdempotencyKey({ method, headers }: HttpRequest, newKey: () => strin
   });
 }
 
-/** Only paths below the base on its own host: a credential never follows a path to somewhere else. */
+/** The URL of a path below the base. A path cannot lead to another host, which would receive the credential. */
 function urlOf(base: string, path: string, query: NonNullable<ClientRequest['query']>): string {
   const own = new URL(base);
   const root = own.pathname.replace(/\/+$/, '');
@@ -248,7 +248,10 @@ function urlOf(base: string, path: string, query: NonNullable<ClientRequest['que
   const url = /^\/(?![/\\])[^\s\\]*$/.test(path) && URL.canParse(text) ? new URL(text) : null;
   const inside = url?.origin === own.origin && url.pathname.startsWith(`${root}/`);
   if (url === null || !inside || url.username !== '' || url.password !== '') {
-    throw usage('a path begins with one / and stays on its own host', { code: 'bad_path', param: 'path' });
+    throw usage('a path must begin with a single / and cannot lead to another host', {
+      code: 'bad_path',
+      param: 'path',
+    });
   }
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== null) url.searchParams.set(name, String(value));

@@ -6,11 +6,11 @@ import type * as Resources from '../contract/resources.ts';
 
 export interface Endpoint {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** The path below `/partner/v1`; `{id}` is one segment. */
+  /** The path below `/partner/v1`; `{id}` matches one segment. */
   path: string;
-  /** What a success holds; null for an empty body. */
+  /** The resource in a successful answer; null for an empty body. */
   holds: ResourceName | null;
-  /** A success is a page of these. */
+  /** True when a successful answer is a page of them. */
   list?: true;
   assumed?: true;
 }
@@ -25,7 +25,7 @@ export type ResourceName =
   | 'Account'
   | 'WebhookEndpoint';
 
-/** What each resource name stands for, once parsed. */
+/** The type of each resource. */
 export interface ResourceTypes {
   Application: Resources.Application;
   Decision: Resources.Decision;
@@ -69,15 +69,15 @@ export const ENDPOINTS = {
 } as const satisfies Record<string, Endpoint>;
 
 export type EndpointName = keyof typeof ENDPOINTS;
-/** What a call to the endpoint yields: an object, a page of them, or nothing. */
+/** The result of a call to the endpoint: an object, a page of them, or nothing. */
 export type Yield<N extends EndpointName> = (typeof ENDPOINTS)[N] extends { holds: infer R extends ResourceName }
   ? (typeof ENDPOINTS)[N] extends { list: true }
     ? Resources.Page<ResourceTypes[R]>
     : ResourceTypes[R]
   : null;
-/** The endpoints that answer with a page. */
+/** The endpoints that return a page. */
 export type ListName = {
   [N in EndpointName]: (typeof ENDPOINTS)[N] extends { list: true } ? N : never;
 }[EndpointName];
-/** What a page of the endpoint holds. */
+/** The type of the items on a page of the endpoint. */
 export type ItemOf<N extends ListName> = ResourceTypes[(typeof ENDPOINTS)[N]['holds']];

@@ -1,4 +1,4 @@
-/** Walks a list page by page, holding one page at a time (partner-api.md#pagination). */
+/** Reads a list page by page, with one page in memory at a time (partner-api.md#pagination). */
 import type { Page } from '../contract/resources.ts';
 import { Failure } from '../failure.ts';
 import type { Answer } from './answers.ts';
@@ -9,16 +9,16 @@ export interface Walk extends Pick<Operation, 'headers' | 'signal'> {
   query?: Operation['query'];
   /** Items on a page, 1–100. */
   limit?: number;
-  /** Where to begin: the `next_cursor` of an earlier page. */
+  /** Where to start: the `next_cursor` of an earlier page. */
   cursor?: string;
 }
 
-/** A million items at the largest page; a server that never ends a list is not followed further. */
+/** Most pages that are read, a million items at the largest page size, in case a server never ends a list. */
 const MOST_PAGES = 10_000;
 
 /**
- * The pages of a list, one after another, until the last or until the reader stops.
- * @throws Failure with `facts.cursor`, from which the walk can be resumed.
+ * Yields the pages of a list, one after another.
+ * @throws Failure with `facts.cursor`, from which reading can be resumed.
  */
 export async function* pages<N extends ListName>(
   client: Client,
@@ -33,7 +33,7 @@ export async function* pages<N extends ListName>(
     yield answer;
     const { has_more: more, next_cursor: next } = answer.data;
     if (more === false || next === null || next === undefined) return;
-    if (next === cursor) throw stuck(cursor, 'the list gave the same cursor twice', answer.requestId);
+    if (next === cursor) throw stuck(cursor, 'the list returned the same cursor twice', answer.requestId);
     cursor = next;
   }
   throw stuck(cursor, `the list has more than ${MOST_PAGES} pages`, null);
@@ -43,7 +43,7 @@ async function from<T>(cursor: string | undefined, read: () => Promise<T>): Prom
   try {
     return await read();
   } catch (error) {
-    // A cursor that was refused itself is none to resume from.
+    // If the cursor itself was refused, the list cannot be resumed from it.
     if (error instanceof Failure && cursor !== undefined && error.facts.param !== 'cursor') error.facts.cursor = cursor;
     throw error;
   }

@@ -1,21 +1,21 @@
-/** Reads the status of the platform (partner-api.md#keyless-routes): without a credential, and the worst component decides, not the overall word. */
+/** Reads the status of the platform, without a credential (partner-api.md#keyless-routes). The worst component decides, not the overall status. */
 import type { Send } from '../contract/exchange.ts';
 import { isRecord, parseJson } from '../contract/json.ts';
 import { Failure } from '../failure.ts';
 
-/** `down`: it does not serve. Every word except `operational` is read as `degraded`. */
+/** `down`: it does not answer. Every status except `operational` is treated as `degraded`. */
 export type PlatformStatus = 'operational' | 'degraded' | 'down';
 
 export interface Platform {
   status: PlatformStatus;
-  /** One line where it is down or degraded; null where all is well. */
+  /** Why it is down or degraded, in one line; null when it is operational. */
   reason: string | null;
   components: { name: string; status: string }[];
 }
 
 const MOST_COMPONENTS = 200;
 
-/** Asks for health and status at once. @throws Failure `interrupted`; `not_found` when the host knows neither route */
+/** Requests health and status at the same time. @throws Failure `interrupted`; `not_found` when the host has neither route */
 export async function platformStatus(
   send: Send,
   base: string,
@@ -35,17 +35,17 @@ export async function platformStatus(
   if (health instanceof Failure) return { status: 'down', reason: health.message, components: [] };
   const components = status instanceof Failure || status.status !== 200 ? null : componentsOf(status.text);
   if (health.status >= 500) {
-    return { status: 'down', reason: `health was answered with ${health.status}`, components: components ?? [] };
+    return { status: 'down', reason: `the health route returned ${health.status}`, components: components ?? [] };
   }
   if (health.status === 404 && !(status instanceof Failure) && status.status === 404) {
-    throw new Failure('not_found', 'this host does not offer its status', {
+    throw new Failure('not_found', 'this host has no status page', {
       status: 404,
       code: 'not_offered',
-      next: 'is it the API? `credicorp whoami` shows the base and where it comes from',
+      next: 'check that it is the API: `credicorp whoami` shows the base and where it comes from',
     });
   }
   if (components === null) {
-    const what = status instanceof Failure ? status.message : `status was answered with ${status.status}`;
+    const what = status instanceof Failure ? status.message : `the status route returned ${status.status}`;
     return {
       status: 'degraded',
       reason: `the API answers, but its status page cannot be read: ${what}`,
@@ -58,7 +58,7 @@ export async function platformStatus(
   return { status: 'degraded', reason: names, components };
 }
 
-/** The overall status is added as one more component; null when the document cannot be read. */
+/** The components of the status document, plus the overall status as one more; null when it cannot be parsed. */
 function componentsOf(text: string): Platform['components'] | null {
   const document = read(text);
   if (document === null) return null;
@@ -70,7 +70,7 @@ function componentsOf(text: string): Platform['components'] | null {
     status: String(row['status'] ?? 'unknown'),
   }));
   const banner = document['status'];
-  // A banner that is worse than what it sums up is believed.
+  // If the overall status is worse than every component, it decides.
   if (typeof banner === 'string' && !isOperational(banner) && components.every(({ status }) => isOperational(status))) {
     components.unshift({ name: 'platform', status: banner });
   }

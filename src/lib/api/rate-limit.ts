@@ -1,15 +1,14 @@
 /**
- * Keeps to the project's rate limits before the server has to (partner-api.md#rate-limits): the tier's token bucket, the sub-limit of a
- * route, and the number of requests under way. The tier is assumed to be the smallest until the first answer tells, and a server
- * that sends no `RateLimit-*` headers is not limited at all. One limiter is shared by everything in a process that talks to one
- * project.
+ * Client-side rate limiter, so that the server's limits are not exceeded (partner-api.md#rate-limits): the tier's token bucket, the
+ * sub-limit of a route, and the number of concurrent requests. Until the first answer the smallest tier is assumed; if the server
+ * sends no `RateLimit-*` headers, nothing is limited. All clients of a project in one process share one limiter.
  */
 import { retryAfterMs } from '../contract/error-answer.ts';
 import { partnerRoute, type PartnerRoute } from '../contract/scopes.ts';
 import { TIERS, type Tier } from '../contract/tiers.ts';
 
 export interface RateLimiter {
-  /** Waits until a request may go out. Call what it returns with the answer, or null when none came. */
+  /** Waits until a request may be sent. Call the returned function with the answer, or with null when there was none. */
   enter(method: string, path: string, signal?: AbortSignal): Promise<Leave>;
 }
 
@@ -49,7 +48,7 @@ class ProjectLimiter implements RateLimiter {
     };
   }
 
-  /** Waits for one of the places of the tier. Who is interrupted goes on at once: the transport turns it away. */
+  /** Waits for a free slot for a concurrent request. An interrupted wait ends at once: the transport then refuses the request. */
   async #place(signal: AbortSignal | undefined): Promise<void> {
     while (this.#metered !== 'no' && this.#underWay >= this.#tier.concurrent) {
       if (signal?.aborted) break;
@@ -84,14 +83,14 @@ class ProjectLimiter implements RateLimiter {
     const ofRoute = refused && limited !== null && (burst === null || burst === perSecond);
     if (ofRoute) return limited.hold(wait);
     if (refused) this.#project.hold(wait);
-    // An answer without the headers comes from something that does not count, or from a proxy on the way.
+    // An answer without the headers comes from a server without rate limits, or from a proxy in between.
     if (burst === null || remaining === null) {
       if (this.#metered === 'unknown' && answer.status < 400) this.#metered = 'no';
       return;
     }
     this.#metered = 'yes';
     const tier = Object.values<Tier>(TIERS).find((known) => known.burst === burst);
-    // A negotiated tier states its burst only; the others keep five seconds of it or less (partner-api.md#rate-limits).
+    // A negotiated tier only announces its burst; in the other tiers the burst is at most five seconds of the rate (partner-api.md#rate-limits).
     const rates = tier ?? { perSecond: Math.max(1, Math.floor(burst / 5)), burst, concurrent: TIERS.build.concurrent };
     if (rates.burst !== this.#tier.burst) {
       this.#tier = rates;
@@ -112,9 +111,9 @@ interface Waiting {
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** Our second is a little longer than the server's: two requests may arrive closer together than they were sent. */
+/** Our bucket refills slightly slower than the server's, because two requests may arrive closer together than they were sent. */
 const CAUTION = 0.98;
-/** For the same reason up to this many tokens of a burst stay unused; a bucket of one has none to spare. */
+/** For the same reason up to this many tokens of a burst are not used, except in a bucket of one. */
 const MOST_SLACK = 2;
 
 /** The client's own token bucket, filled a little slower and a little smaller than the server's. */
@@ -142,7 +141,7 @@ class Bucket {
     return turn;
   }
 
-  /** Another size and rate than was assumed. What was spent stays spent. */
+  /** Changes size and rate. Tokens already used stay used. */
   resize(perSecond: number, burst: number): void {
     const spent = this.#size - this.#tokens;
     this.#slack = Math.min(MOST_SLACK, Math.floor(burst / 5));
@@ -152,13 +151,13 @@ class Bucket {
     this.#filledAt = this.#waiting.now();
   }
 
-  /** What the server says is left, less what may still be on its way there. Never more than we believe ourselves. */
+  /** Lowers the tokens to the number that the server reports, less the requests that may not have arrived there. Never raises it. */
   lower(remaining: number, underWay: number): void {
     this.#fill();
     this.#tokens = Math.min(this.#tokens, remaining - this.#slack - underWay);
   }
 
-  /** Nothing goes out for this long. Milliseconds. */
+  /** Sends nothing for this long. @param ms milliseconds */
   hold(ms: number): void {
     this.#fill();
     this.#tokens = Math.min(this.#tokens, 0);

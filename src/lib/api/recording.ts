@@ -1,4 +1,4 @@
-/** Records each try of a call for the journal: request, answer or failure, and how long it took. */
+/** Records each attempt of a call for the journal: request, answer or failure, and latency. */
 import { environmentOfHost } from '../contract/environments.ts';
 import type { ExchangeRecord, HttpAnswer, HttpRequest, RecordExchange } from '../contract/exchange.ts';
 import { partnerRoute } from '../contract/scopes.ts';
@@ -7,13 +7,13 @@ import { readProblem, requestIdOf } from '../contract/error-answer.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
 interface Recorder {
-  /** Gets records with their secrets in them. */
+  /** Called with each record, before redaction. */
   record: RecordExchange;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
-/** Runs one try and records how it ended. The body of a stream is not kept. */
+/** Runs one attempt and records its result. The body of a stream is not recorded. */
 export async function recorded<A extends Pick<HttpAnswer, 'status' | 'headers'>>(
   request: HttpRequest,
   seen: Pick<ExchangeRecord, 'attempt' | 'environment'>,
@@ -77,7 +77,7 @@ export function recordOf(
   };
 }
 
-/** The `{id}` of the path, or the `id` that a new object came back with. */
+/** The `{id}` in the path, or the `id` of the new object in the answer. */
 function resourceIdOf(method: string, path: string, text: string): string | null {
   const route = partnerRoute(method, path);
   const at = route === null ? -1 : route.path.split('/').indexOf('{id}');

@@ -1,7 +1,7 @@
 /**
- * Whether and when to try again, as a pure function (partner-api.md#requests-and-responses, partner-api.md#errors,
- * partner-api.md#rate-limits), and the loop that follows it. A write is repeated only under its idempotency key, so that it happens
- * once however often it is sent.
+ * Decides whether and when to retry a request, as a pure function (partner-api.md#requests-and-responses, partner-api.md#errors,
+ * partner-api.md#rate-limits), and runs the retries. A write is only repeated with its idempotency key, so that it takes effect
+ * once, however often it is sent.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { HttpRequest } from '../contract/exchange.ts';
@@ -10,14 +10,14 @@ import { NOT_RETRIED } from './network-errors.ts';
 import { readProblem, retryAfterMs } from '../contract/error-answer.ts';
 import type { TransportAnswer } from './transport.ts';
 
-/** One logical call; it may take several tries. */
+/** One logical call, which may need several attempts. */
 export interface Call {
   request: HttpRequest;
-  /** Tries sent so far; 1 while the first is under way. */
+  /** Attempts sent so far; 1 during the first. */
   attempt: number;
-  /** When the first try was sent; null before. Milliseconds since the epoch. */
+  /** When the first attempt was sent, in milliseconds since the epoch; null before. */
   startedAt: number | null;
-  /** Sending it twice does no harm although the method is not safe: a grant, an introspection. */
+  /** True when it can be repeated although its method is not safe: a token request, an introspection. */
   repeatable?: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface RetryOptions {
   onWait?: ((wait: { reason: string; ms: number; attempt: number }) => void) | undefined;
 }
 
-/** Tries again as long as `decideRetry` allows it. The last answer or failure is the result. */
+/** Repeats an attempt as long as `decideRetry` allows it. @returns the last answer @throws the last failure */
 export async function withRetries(
   call: Call,
   attempt: () => Promise<TransportAnswer>,
@@ -61,23 +61,23 @@ export async function withRetries(
 }
 
 export interface RetryLimits {
-  /** Tries after the first. */
+  /** Most attempts after the first. */
   maxRetries: number;
-  /** From the first try until the start of the last, in milliseconds. */
+  /** Longest time from the first attempt until the start of the last, in milliseconds. */
   totalMs: number;
-  /** The longest single wait; if the server asks for a longer one, the call ends and says so. Milliseconds. */
+  /** Longest single wait, in milliseconds; if the server asks for a longer one, the call fails with that advice. */
   maxWaitMs: number;
 }
 
-/** How a try ended: with an answer, or without one. */
+/** The result of an attempt: an answer, or none. */
 export type Outcome =
   { status: number; code: string | null; headers: Readonly<Record<string, string>> } | { trouble: string };
 
 export interface Try {
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   attempt: number;
   method: string;
-  /** The request carries an idempotency key, or does no harm when it is sent twice. */
+  /** True when the request has an idempotency key or can be repeated safely. */
   keyed: boolean;
   outcome: Outcome;
   /** Milliseconds since the epoch. */
@@ -91,7 +91,7 @@ export interface Try {
 export type RetryVerdict =
   { wait: number; reason: string } | { stop: 'done' | 'unsafe' | 'attempts' | 'wait' | 'time' };
 
-/** Milliseconds to wait before the next try, or why there is none. */
+/** Milliseconds to wait before the next attempt, or why there is none. */
 export function decideRetry(tried: Try): RetryVerdict {
   const reason = reasonToRetry(tried.outcome);
   if (reason === null) return { stop: 'done' };
@@ -115,7 +115,7 @@ function waitFor(tried: Try): number {
   const { outcome, random } = tried;
   if ('status' in outcome) {
     const asked = retryAfterMs(outcome.headers, tried.now);
-    // A little more than the server asked for, so that many clients do not all come back at once.
+    // A little longer than the server asked for, so that many clients do not all return at the same time.
     if (asked !== null) return asked + Math.round(random * SPREAD_MS);
     const reset = outcome.headers['ratelimit-reset']?.trim() ?? '';
     if (outcome.status === 429 && /^\d{1,9}$/.test(reset)) return Number(reset) * 1000 + Math.round(random * SPREAD_MS);
@@ -125,7 +125,7 @@ function waitFor(tried: Try): number {
 
 const SPREAD_MS = 250;
 
-/** A success whose body did not arrive whole is trouble on the wire; an error whose body did not is still that error. */
+/** A successful answer with an incomplete body is a network error; an error answer with an incomplete body is still that error. */
 function outcomeOf(answer: TransportAnswer): Outcome {
   if (answer.broken && answer.status < 300 && !UNCHANGING.has(answer.broken.code))
     return { trouble: answer.broken.code };
@@ -133,12 +133,12 @@ function outcomeOf(answer: TransportAnswer): Outcome {
   return { status: answer.status, code, headers: answer.headers };
 }
 
-/** The same answer would come again. */
+/** Errors that would be the same on every attempt. */
 const UNCHANGING: ReadonlySet<string> = new Set(['too_large', 'encoding', 'not_utf8']);
 
 function troubleOf(error: unknown): Outcome {
   if (error instanceof Failure && error.kind === 'unavailable') return { trouble: error.facts.code ?? 'network' };
-  // Interrupted, or a bug: a status that nothing repeats.
+  // Interrupted, or a bug: never retried.
   return { status: 0, code: null, headers: {} };
 }
 

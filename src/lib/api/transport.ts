@@ -1,6 +1,6 @@
 /**
- * Sends one request once, over undici: no retry, no redirect, no credential added. Everything has a limit: the connection, the
- * whole exchange, the bytes of the answer before and after decompression.
+ * Sends one request once, over undici: no retry, no redirect, no credential added. There are limits for the connection, the
+ * whole exchange, and the bytes of the answer before and after decompression.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
@@ -10,11 +10,11 @@ import { Failure } from '../failure.ts';
 import { badProxy, type NetworkError, networkErrorOf, networkFailure } from './network-errors.ts';
 
 export interface TransportOptions {
-  /** Limit of an exchange that names none itself, in milliseconds. */
+  /** Default limit of an exchange, in milliseconds. */
   timeoutMs: number;
   /** Limit for a connection, TLS included, in milliseconds. Default 10 s. */
   connectTimeoutMs?: number;
-  /** Bytes of an answer's body that are read at most, compressed and decompressed. Default 32 MiB. */
+  /** Most bytes of an answer's body, both compressed and decompressed. Default 32 MiB. */
   maxBytes?: number;
   userAgent?: string;
   /** `HTTPS_PROXY` and `NO_PROXY`. Plain http goes to loopback only and never through a proxy. */
@@ -22,8 +22,8 @@ export interface TransportOptions {
 }
 
 /**
- * An answer whose status and headers came. `broken` says why the body cannot be relied on; `text` then holds what came of it
- * as far as it is known.
+ * An answer whose status and headers were received. `broken` is the reason why the body is incomplete or unreadable; `text` is then the
+ * part of it that was received.
  */
 export interface TransportAnswer extends HttpAnswer {
   broken?: NetworkError;
@@ -32,19 +32,19 @@ export interface TransportAnswer extends HttpAnswer {
 export interface StreamAnswer {
   status: number;
   headers: Record<string, string>;
-  /** Ends with the answer. Leaving it early cuts the connection. @throws Failure `unavailable`, `interrupted` */
+  /** Ends with the answer. Returning early closes the connection. @throws Failure `unavailable`, `interrupted` */
   body: AsyncIterable<Uint8Array>;
 }
 
 export interface Transport {
-  /** @throws Failure `unavailable` before the status line came, `interrupted` when the signal is aborted. */
+  /** Sends a request and reads the whole answer. @throws Failure `unavailable` when no status line was received, `interrupted` when the signal is aborted. */
   send(request: HttpRequest): Promise<TransportAnswer>;
   /**
-   * Answers as soon as the headers came; `timeoutMs` limits that, `idleMs` (default 60 s) the silence after it.
+   * Resolves as soon as the headers are received; `timeoutMs` limits that, `idleMs` (default 60 s) each pause in the body after it.
    * @throws Failure `unavailable`, `interrupted`
    */
   stream(request: HttpRequest, idleMs?: number): Promise<StreamAnswer>;
-  /** Ends all connections. What is still under way fails. */
+  /** Closes all connections. Requests that are still running fail. */
   close(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export function createTransport(options: TransportOptions): Transport {
   const connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const settings = {
     allowH2: false,
-    // One timer of ours limits the whole exchange; the dispatcher's own would only limit its parts.
+    // Our own timer limits the whole exchange; the dispatcher's timers would only limit its parts.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { timeout: connectTimeoutMs },
@@ -78,7 +78,7 @@ export function createTransport(options: TransportOptions): Transport {
       const limits = { timeoutMs: request.timeoutMs ?? options.timeoutMs, maxBytes: options.maxBytes ?? MAX_BYTES };
       const dispatcher = await dispatcherFor(new URL(request.url));
       const answer = await exchange(dispatcher, dressed(request, { 'accept-encoding': 'gzip' }), limits);
-      // The dispatcher takes a turn to free the connection; whoever asks earlier pays for another one, TLS and all.
+      // The dispatcher frees the connection one turn of the event loop later; an earlier request would open another connection.
       await turn();
       return answer;
     },
@@ -106,7 +106,7 @@ async function proxyAgent(settings: object, https: string, none: string | undefi
   }
 }
 
-/** null: the answer is complete. `interrupted`: the signal was aborted. `left`: nobody reads on. */
+/** How an exchange ended. null: the answer is complete. `interrupted`: the signal was aborted. `left`: the caller stopped reading. */
 type ExchangeEnd = NetworkError | 'interrupted' | 'left' | null;
 
 abstract class Dispatched implements Dispatcher.DispatchHandler {
@@ -142,7 +142,7 @@ abstract class Dispatched implements Dispatcher.DispatchHandler {
     this.end(networkErrorOf(error, this.url));
   }
 
-  /** Told once. */
+  /** Called once. */
   protected abstract ended(why: ExchangeEnd): void;
 
   protected end(why: ExchangeEnd): void {
@@ -154,7 +154,7 @@ abstract class Dispatched implements Dispatcher.DispatchHandler {
     this.ended(why);
   }
 
-  /** From now on; takes the place of the former limit. */
+  /** Starts a new time limit from now; replaces the previous one. */
   protected limit(ms: number, message: string): void {
     clearTimeout(this.#timer);
     if (!this.#over) this.#timer = setTimeout(() => this.end({ code: 'timeout', message }), ms);
@@ -163,7 +163,7 @@ abstract class Dispatched implements Dispatcher.DispatchHandler {
   readonly #interrupt = (): void => this.end('interrupted');
 }
 
-/** Names in lower case, values that came several times as one. */
+/** Headers with names in lower case; repeated headers are joined. */
 function plainHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
   const plain: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -206,13 +206,13 @@ class Exchange extends Dispatched {
   }
 
   onResponseStart(_: unknown, status: number, headers: NodeJS.Dict<string | string[]>): void {
-    // Informational answers come before the answer (RFC 9110 §15.2).
+    // Informational answers precede the final one (RFC 9110 §15.2).
     if (status >= 200) this.#head = { status, headers: plainHeaders(headers) };
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
     this.#size += chunk.length;
-    const message = `it is larger than ${this.#maxBytes} bytes`;
+    const message = `the body is larger than ${this.#maxBytes} bytes`;
     if (this.#size > this.#maxBytes) this.end({ code: 'too_large', message });
     else this.#chunks.push(chunk);
   }
@@ -233,7 +233,7 @@ interface Body {
   broken?: NetworkError;
 }
 
-/** @param trouble what ended the exchange early; the text then is what had come until then. */
+/** @param trouble the error that ended the exchange early; the text is then what was received before it */
 async function readBody(
   head: Pick<HttpAnswer, 'status' | 'headers'>,
   chunks: readonly Uint8Array[],
@@ -247,7 +247,7 @@ async function readBody(
 }
 
 async function unpack(bytes: Buffer, encoding: string, maxBytes: number): Promise<Body> {
-  // Loaded when something is compressed; the API answers are mostly too small for that.
+  // Loaded only for compressed answers; most answers of the API are too small to be compressed.
   const zlib = await import('node:zlib');
   const known: Record<string, typeof zlib.gunzip | undefined> = {
     gzip: zlib.gunzip,
@@ -256,13 +256,13 @@ async function unpack(bytes: Buffer, encoding: string, maxBytes: number): Promis
     br: zlib.brotliDecompress,
   };
   const decompress = Object.hasOwn(known, encoding) ? known[encoding] : undefined;
-  if (!decompress) return { text: '', broken: { code: 'encoding', message: 'its compression is not known' } };
+  if (!decompress) return { text: '', broken: { code: 'encoding', message: 'its Content-Encoding is not supported' } };
   return new Promise((resolve) => {
     decompress(bytes, { maxOutputLength: maxBytes }, (error, plain) => {
       if (error === null) resolve(decode(plain));
       else if (error instanceof RangeError) {
-        resolve({ text: '', broken: { code: 'too_large', message: `it is larger than ${maxBytes} bytes` } });
-      } else resolve({ text: '', broken: { code: 'encoding', message: 'its compression is damaged' } });
+        resolve({ text: '', broken: { code: 'too_large', message: `the body is larger than ${maxBytes} bytes` } });
+      } else resolve({ text: '', broken: { code: 'encoding', message: 'the body could not be decompressed' } });
     });
   });
 }
@@ -274,19 +274,19 @@ function decode(bytes: Uint8Array): Body {
   } catch {
     return {
       text: new TextDecoder('utf-8').decode(bytes),
-      broken: { code: 'not_utf8', message: 'its text is not UTF-8' },
+      broken: { code: 'not_utf8', message: 'the body is not valid UTF-8' },
     };
   }
 }
 
 interface StreamLimits {
-  /** Until the headers, in milliseconds. */
+  /** Time until the headers, in milliseconds. */
   timeoutMs: number;
-  /** Between two pieces of the body, in milliseconds. */
+  /** Time between two chunks of the body, in milliseconds. */
   idleMs: number;
 }
 
-/** Beyond this many bytes unread the other end is made to wait. */
+/** Unread bytes after which reading from the connection is paused. */
 const MOST_UNREAD = 256 * 1024;
 
 /** @throws Failure `unavailable`, `interrupted` */
@@ -349,7 +349,7 @@ class Incoming extends Dispatched {
   protected ended(why: ExchangeEnd): void {
     const failure = typeof why === 'string' ? new Failure('interrupted', WORDS[why]) : this.#failureOf(why);
     this.#over = { failure };
-    // Of no effect once the headers have come.
+    // Has no effect after the headers have been received.
     this.#settle.reject(failure ?? networkFailure(networkErrorOf(null, this.url), this.url));
     this.#wake();
   }
@@ -359,8 +359,8 @@ class Incoming extends Dispatched {
   }
 
   #limitSilence(ms: number): void {
-    this.limit(ms, `nothing came for ${ms} ms`);
+    this.limit(ms, `no data for ${ms} ms`);
   }
 }
 
-const WORDS = { interrupted: 'stopped before the stream ended', left: 'the stream was left' } as const;
+const WORDS = { interrupted: 'stopped before the stream ended', left: 'the stream was closed by its reader' } as const;

@@ -1,5 +1,5 @@
 /**
- * The part of undici that is always loaded. `import 'undici'` evaluates fetch, caches, mocks and WebSocket too and costs more
+ * Types for the part of undici that is always loaded. `import 'undici'` evaluates fetch, caches, mocks and WebSocket too and costs more
  * than twice as much at start-up; this file is the same code, reached directly. Its type comes from the package.
  */
 declare module 'undici/lib/dispatcher/agent.js' {

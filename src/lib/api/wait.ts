@@ -1,4 +1,4 @@
-/** Waiting for something that the API finishes later: reads again and again, ever more slowly, for a limited time. */
+/** Polls something that the API finishes later, with growing intervals and a time limit. */
 import type { Decision } from '../contract/resources.ts';
 import { Failure } from '../failure.ts';
 import type { Answer } from './answers.ts';
@@ -6,29 +6,29 @@ import type { Client } from './client.ts';
 import { sleep as realSleep } from './retry.ts';
 
 export interface WaitOptions {
-  /** For the whole wait, in milliseconds. */
+  /** Limit of the whole wait, in milliseconds. */
   timeoutMs: number;
   now: () => number;
-  /** May end early where it is known that something happened. */
+  /** The pause between polls; may end early when a webhook about the object arrives. */
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
   signal?: AbortSignal;
-  /** Told of each state that was read. */
+  /** Called with each state that was read. */
   onState?: (state: string) => void;
 }
 
-/** One look at the thing: finished with an answer, or not yet, in some state. `last` is the document as the server sent it. */
+/** The result of one poll: finished, with the answer, or not yet, with the state. `last` is the document as the server sent it. */
 export type Look<T> = { done: Answer<T> } | { state: string; last: unknown };
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
-/** Time for the last read, when the time is up. */
+/** Time for a last poll after the limit, in milliseconds. */
 const LEAST_LOOK_MS = 1000;
-/** The longest a timer can run. */
+/** The longest delay of a timer, in milliseconds. */
 const LONGEST_LOOK_MS = 2 ** 31 - 1;
 
 /**
- * Looks until it is done.
- * @throws Failure `pending` with the last state in `facts.last` when the time is up; whatever `look` throws.
+ * Polls until the object is finished.
+ * @throws Failure `pending` with the last state in `facts.last` when the time is up; also whatever `look` throws.
  */
 export async function waitUntil<T>(
   what: string,
@@ -49,7 +49,7 @@ export async function waitUntil<T>(
   }
 }
 
-/** A look that the API keeps waiting ends with the wait it belongs to. */
+/** One poll, aborted when the time of the whole wait is up. */
 async function lookInTime<T>(
   what: string,
   look: (signal: AbortSignal) => Promise<Look<T>>,
@@ -72,12 +72,12 @@ function stillPending(what: string, { state, last }: { state: string; last: unkn
   return new Failure('pending', `${what} is still ${state}`, {
     code: 'still_pending',
     last,
-    next: 'wait longer with --wait=10m, or listen for it: `credicorp webhooks listen`',
+    next: 'wait longer with --wait=10m, or receive it as an event: `credicorp webhooks listen`',
   });
 }
 
 /**
- * Reads a decision by its own id or its application's. Not decided yet is a state, not a failure: any 409 here, or a 200 without
+ * Reads a decision by its own id or its application's. A pending decision is a state, not a failure: any 409 here, or a 200 without
  * `outcome` (partner-api.md#decisions).
  */
 export async function lookAtDecision(client: Client, id: string, signal?: AbortSignal): Promise<Look<Decision>> {
@@ -98,7 +98,7 @@ export async function lookAtDecision(client: Client, id: string, signal?: AbortS
 }
 
 /**
- * Waits for the decision. A referral is not the end: a person is still looking (partner-api.md#application-lifecycle); `until` can say otherwise.
+ * Waits for the decision. By default a referral is not final, because a person still decides (partner-api.md#application-lifecycle); `until` can change that.
  * @throws Failure `pending` when the time is up.
  */
 export function waitForDecision(

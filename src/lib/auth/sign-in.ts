@@ -1,4 +1,4 @@
-/** Signs in and out: a credential is proved before it is stored, and removed completely. */
+/** Signs in and out. A credential is checked against the API before it is stored; signing out removes it completely. */
 import { assertCredentialFits, environmentOfBase, environmentOfCredential } from '../contract/environments.ts';
 import type { Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
@@ -21,7 +21,7 @@ import { mint } from './token/mint.ts';
 import type { Vault } from './vaults/vault.ts';
 
 export interface SignInOptions {
-  /** What shall be stored. Base and token URL as `parseBase` and `parseTokenUrl` gave them. */
+  /** The profile to be stored. Base and token URL are already normalised by `parseBase` and `parseTokenUrl`. */
   profile: Profile;
   secret: string;
   provider: Provider;
@@ -31,11 +31,11 @@ export interface SignInOptions {
   /** Milliseconds since the epoch. */
   now: () => number;
   notice: (text: string) => void;
-  /** Makes it the active profile even when another one is. */
+  /** Makes it the active profile even when another profile is active. */
   activate: boolean;
-  /** A profile that moves to another store leaves its copy in the old one; it is then listed, and goes with the sign-out. */
+  /** When the profile moves to another store, the copy in the old store is kept. The profile lists it, and signing out removes it too. */
   keepFormer?: boolean;
-  /** Proves what no token is minted for (secret key, header credentials) by a harmless call that fails with a wrong one. */
+  /** Checks a credential for which no token is minted (secret key, header credentials) by a harmless call that needs a valid one. */
   prove: (identity: Identity, secret: string) => Promise<void>;
   signal?: AbortSignal;
 }
@@ -43,16 +43,16 @@ export interface SignInOptions {
 export interface SignedIn {
   profile: Profile;
   active: boolean;
-  /** null where no token is minted. */
+  /** The minted token; null where none is minted. */
   token: TokenEntry | null;
-  /** False for the embedded sandbox's public credential, which is known by heart. */
+  /** False for the embedded sandbox's public credential, which is built in and needs no storage. */
   secretStored: boolean;
-  /** The store the profile moved from, and whether its copy there is gone; null when it did not move. */
+  /** The store that the profile moved from, and whether its copy there was removed; null when it did not move. */
   former: { store: SecretStore; removed: boolean } | null;
 }
 
 /**
- * Proves the credential, then stores secret, token and profile, in this order: a profile that is listed can be used.
+ * Checks the credential, then stores secret, token and profile, in this order, so that a listed profile always works.
  * @throws Failure `usage` for a credential that does not fit its host, `auth` when it is rejected or cannot be stored.
  */
 export async function signIn(options: SignInOptions): Promise<SignedIn> {
@@ -73,8 +73,8 @@ export async function signIn(options: SignInOptions): Promise<SignedIn> {
 }
 
 /**
- * Forgets a profile: its secret, tokens and webhook secrets in every store that holds some, then the profile itself.
- * Gives how many secrets were removed. @throws Failure when a vault cannot be opened; the profile then stays.
+ * Removes a profile: its secret, tokens and webhook secrets from every store, then the profile itself.
+ * @returns how many secrets were removed @throws Failure when a vault cannot be opened; the profile then stays.
  */
 export async function signOut(
   profile: Profile,
@@ -110,7 +110,7 @@ function assertSound({ profile, secret, provider }: SignInOptions): void {
   }
   const local = isLocalCredential(secret);
   if (profile.store === 'local' && !local) {
-    throw usage("the plain file is for the embedded sandbox's public credential, and for nothing else", {
+    throw usage("only the embedded sandbox's public credential can be stored in the plain file", {
       code: 'bad_store',
       next: 'use --store os or --store file',
     });
@@ -123,7 +123,7 @@ function assertSound({ profile, secret, provider }: SignInOptions): void {
   }
 }
 
-/** The profile as `resolveIdentity` will see it, with the secret that is not stored yet. */
+/** The identity of the new profile, with its secret that is not stored yet, to check the credential. */
 export function provingIdentity({
   profile,
   secret,
@@ -162,7 +162,7 @@ async function proved(options: SignInOptions, identity: Identity): Promise<Token
   return { ...minted, base: base.value, clientId: clientId?.value ?? '', scopes: [...scopes.value], mintedAt: now() };
 }
 
-/** Lists the profile; a new one that cannot be listed leaves no secret behind that nobody knows of. */
+/** Saves the profile. If a new profile cannot be saved, its secret is removed again. */
 async function saved({ profile, configFolder, activate }: SignInOptions, store: Vault, former: Profile | null) {
   try {
     return await updateConfig(configFolder, (old) => withProfile(old, profile, activate));
@@ -172,7 +172,7 @@ async function saved({ profile, configFolder, activate }: SignInOptions, store: 
   }
 }
 
-/** Stores that hold a copy beside the profile's own: kept on purpose, now or earlier. */
+/** The profile with the list of other stores that keep a copy of its secret, now or from earlier moves. */
 function withKept({ profile, keepFormer }: SignInOptions, former: Profile | null): Profile {
   const kept = new Set(former?.keptIn ?? []);
   if (keepFormer === true && former !== null) kept.add(former.store);
@@ -180,7 +180,7 @@ function withKept({ profile, keepFormer }: SignInOptions, former: Profile | null
   return kept.size === 0 ? profile : { ...profile, keptIn: [...kept] };
 }
 
-/** Unless its copy is to stay, a profile that moves to another store leaves nothing behind in the old one. */
+/** Removes the copy in the old store when a profile moved to another store, unless `keepFormer` is set. */
 async function forgetFormer(
   former: Profile | null,
   { profile, vault, notice, keepFormer }: SignInOptions,
@@ -192,7 +192,7 @@ async function forgetFormer(
     return { store: former.store, removed: true };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    notice(`the former copy in the other store (${former.store}) could not be removed; remove it there by hand`);
+    notice(`the old copy in the other store (${former.store}) could not be removed; remove it there by hand`);
     return { store: former.store, removed: false };
   }
 }

@@ -143,7 +143,7 @@ function inBase64(secret: string): string[] {
 
 const REDACTED = '[redacted]';
 
-/** A secret that shows nothing when it is printed, logged, inspected or written as JSON (partner-api.md#credential-kinds). */
+/** Wraps a secret so that printing, logging, inspecting or serialising it does not show it (partner-api.md#credential-kinds). */
 export class Secret {
   readonly #text: string;
 
@@ -151,7 +151,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The secret itself, at the one place that needs it. */
+  /** The secret in plain text. */
   reveal(): string {
     return this.#text;
   }

@@ -1,6 +1,6 @@
 /**
- * Reads the environment variables that carry credentials and hosts (partner-api.md#credential-kinds), and decides which profile and
- * which credential are used (command-line.md#profiles-credentials-and-precedence). An id and a secret stay together.
+ * Reads the environment variables for credentials and hosts (partner-api.md#credential-kinds), and decides which profile and which
+ * credential are used (command-line.md#profiles-credentials-and-precedence). A client id and its secret always come from the same source.
  */
 import { type Environment, environmentOfCredential, parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { Secret } from '../../contract/secrets.ts';
@@ -32,13 +32,13 @@ export interface Variables {
   webhookSecret: Variable<Secret> | null;
   base: Variable<string> | null;
   tokenUrl: Variable<string> | null;
-  /** Which vault is used instead of the keychain. */
+  /** The vault that is used instead of the keychain. */
   keychain: Variable<'os' | 'file' | 'memory'> | null;
 }
 
 /**
- * Reads them all. An empty variable counts as not set.
- * @throws Failure `usage` (`conflicting_variables`) when a variable and its twin are both set and differ; names, never values.
+ * Reads all variables. An empty variable is treated as not set. Most have two names, `CC_*` and `CREDICORP_*`.
+ * @throws Failure `usage` (`conflicting_variables`) when both names are set and differ; the message has names, never values.
  */
 export function readVariables(env: Environ): Variables {
   const secret = (name: string) => mapped(twin(env, name), (text) => new Secret(text));
@@ -83,17 +83,17 @@ function mapped<T>(variable: Variable<string> | null, read: (text: string) => T)
 
 function keychainName(text: string): 'os' | 'file' | 'memory' {
   if (text === 'os' || text === 'file' || text === 'memory') return text;
-  throw usage('is none of os, file, memory', { code: 'bad_keychain', next: 'unset it, or set it to one of the three' });
+  throw usage('must be os, file or memory', { code: 'bad_keychain', next: 'unset it, or set it to one of the three' });
 }
 
 /**
- * The profile in use; null when nobody names one and no sandbox runs.
- * @throws Failure `usage` (`unknown_profile`) for a name without a profile.
+ * The profile in use; null when none is given and no sandbox is running.
+ * @throws Failure `usage` (`unknown_profile`) when no profile has the given name.
  */
 export function chooseProfile(sources: Sources, variables: Variables): Sourced<Profile> | null {
   const { flags, pin, config, runningSandbox } = sources;
   if (flags.profile !== undefined) {
-    return named(sources, flags.profile, { from: 'flag', name: '--profile' }, 'there is no profile');
+    return named(sources, flags.profile, { from: 'flag', name: '--profile' }, 'no such profile:');
   }
   if (variables.profile !== null) {
     const { name, value } = variables.profile;
@@ -119,7 +119,7 @@ export function chooseProfile(sources: Sources, variables: Variables): Sourced<P
   return { value: localProfile(runningSandbox.base), source: { from: 'sandbox', name: '' } };
 }
 
-/** The profile of the embedded sandbox at that base; `sandbox start` saves the same. */
+/** The profile of the embedded sandbox at a base URL, as `sandbox start` saves it. */
 export function localProfile(base: string): Profile {
   return {
     name: LOCAL_PROFILE,
@@ -137,10 +137,9 @@ function named(sources: Sources, name: string, source: Sourced<Profile>['source'
   const found = findProfile(config, name);
   if (found !== null) return { value: found, source };
   if (name !== LOCAL_PROFILE) throw unknownProfile(config, name, because);
-  // `local` needs no sign-in: its credential is known to everybody.
+  // `local` needs no sign-in: its credential is public.
   const base = runningSandbox?.base ?? provider('credicorp').bases.local;
-  if (base === undefined)
-    throw usage('the embedded sandbox has no address', { next: 'start it: credicorp sandbox start' });
+  if (base === undefined) throw usage('no embedded sandbox is running', { next: 'start it: credicorp sandbox start' });
   return { value: localProfile(base), source };
 }
 
@@ -149,20 +148,21 @@ export interface Credential {
   mode: 'oauth' | 'secret_key';
   clientId: Sourced<string> | null;
   secret: SecretPlace;
-  /** What its prefixes say; null when they say nothing. */
+  /** The environment that the prefixes of id and secret name; null without such a prefix. */
   marker: 'sandbox' | 'live' | null;
-  /** The environment it was issued for: the marker, else what its profile says. */
+  /** The environment it was issued for: from its prefix, else from its profile. */
   environment: Environment | null;
-  /** It is one of the embedded sandbox's public ones. */
+  /** True for one of the embedded sandbox's public credentials. */
   local: boolean;
 }
 
 /**
+ * Chooses the credential: from flags and environment variables, else from the profile.
  * @throws Failure `auth` (`not_signed_in`) when there is none.
- * @throws Failure `usage` (`incomplete_credential`, `mixed_credential`) for half a pair, or halves of two environments.
+ * @throws Failure `usage` (`incomplete_credential`, `mixed_credential`) when id or secret is missing, or when they belong to different environments.
  */
 export function chooseCredential(sources: Sources, variables: Variables, profile: Sourced<Profile> | null): Credential {
-  const said = clientIdSaid(sources, variables);
+  const said = givenClientId(sources, variables);
   const stored = profile?.value.clientId;
   const own = stored === undefined || profile === null ? null : sourcedId(stored, profile.value.name);
   if (variables.clientSecret !== null && (said ?? own) !== null) {
@@ -190,7 +190,7 @@ export function chooseCredential(sources: Sources, variables: Variables, profile
   return fromProfile(profile.value, variables.keychain?.value ?? null);
 }
 
-function clientIdSaid({ flags }: Sources, variables: Variables): Sourced<string> | null {
+function givenClientId({ flags }: Sources, variables: Variables): Sourced<string> | null {
   if (flags.clientId !== undefined) return { value: flags.clientId, source: { from: 'flag', name: '--client-id' } };
   if (variables.clientId === null) return null;
   return { value: variables.clientId.value, source: { from: 'variable', name: variables.clientId.name } };

@@ -1,11 +1,11 @@
-/** Who the program acts as, and what that was decided from: types only. */
+/** Types for the identity of the client (credential, host, token URL) and for the sources that it is resolved from. */
 import type { Environment } from '../../contract/environments.ts';
 import type { Secret } from '../../contract/secrets.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Pin } from './directory-pin.ts';
 import type { Config, SecretStore } from './profiles.ts';
 
-/** Where a value came from. `name` is the flag, the variable, the pin's path or the profile; empty where there is nothing to name. */
+/** Where a value came from. `name` is the flag, the variable, the pin's path or the profile; empty for a default. */
 export interface Source {
   from: 'flag' | 'variable' | 'pin' | 'profile' | 'sandbox' | 'default';
   name: string;
@@ -16,7 +16,7 @@ export interface Sourced<T> {
   source: Source;
 }
 
-/** What was said on the command line. Bases and token URLs may be in any spelling `parseBase` reads. */
+/** Values from the command line. Bases and token URLs may have any spelling that `parseBase` accepts. */
 export interface Flags {
   profile?: string;
   base?: string;
@@ -26,13 +26,13 @@ export interface Flags {
   scopes?: readonly string[];
 }
 
-/** Everything that may say who I am. */
+/** Everything that the identity is resolved from. */
 export interface Sources {
   flags: Flags;
   env: Readonly<Record<string, string | undefined>>;
   pin: Pin | null;
   config: Config;
-  /** The embedded sandbox that runs now. */
+  /** The embedded sandbox that is running; null for none. */
   runningSandbox: { base: string } | null;
   provider: (name: string) => Provider;
 }
@@ -46,25 +46,25 @@ export type SecretPlace =
 export type VaultKind = SecretStore | 'memory';
 
 export interface Identity {
-  /** The profile in use, null when the environment variables say everything. */
+  /** The profile in use; null when everything comes from environment variables. */
   profile: Sourced<string> | null;
   provider: Provider;
   environment: Sourced<Environment>;
   base: Sourced<string>;
-  /** null: discovery and the provider's default decide. */
+  /** null: found by discovery, else the provider's default. */
   tokenUrl: Sourced<string> | null;
-  /** `headers`: id and secret travel on each call, there is no token. */
+  /** `headers`: id and secret are sent with each call, and there is no token. */
   mode: 'oauth' | 'secret_key' | 'headers';
   /** null with a secret key. */
   clientId: Sourced<string> | null;
-  /** Empty: whatever the client is granted (partner-api.md#scopes). */
+  /** Empty: all scopes that the client is granted (partner-api.md#scopes). */
   scopes: Sourced<readonly string[]>;
   secret: SecretPlace;
-  /** The environment the credential was issued for: its marker, else what its profile says; null when nobody says. */
+  /** The environment the credential was issued for: from its prefix, else from its profile; null when neither names one. */
   credentialEnvironment: Environment | null;
-  /** Where the access token is kept, and under which account name's beginning (`<account>/access_token`). */
+  /** Where the access token is stored, and the prefix of its account name (`<account>/access_token`). */
   vault: VaultKind;
   account: string;
-  /** From a variable; a profile's own webhook secrets are in its vault. */
+  /** The webhook secret from an environment variable; a profile's own webhook secrets are in its vault. */
   webhookSecret: { name: string; secret: Secret } | null;
 }

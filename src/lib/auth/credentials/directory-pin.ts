@@ -1,6 +1,6 @@
 /**
- * The directory pin: `.credicorp.json`, searched upwards. It holds a profile name and hosts, never a secret. It may come with a
- * repository somebody else wrote, so it is not trusted; what its hosts may do is decided in `resolve-identity`.
+ * The directory pin: `.credicorp.json` in the working directory or above it. It contains a profile name and hosts, never a secret. It may
+ * come with a cloned repository, so it is not trusted: `resolve-identity` decides whether its hosts may be used.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -25,12 +25,12 @@ const LARGEST = 64 * 1024;
 
 /**
  * The nearest pin in `folder` or above it, up to the home folder or the root; null when there is none.
- * @throws Failure `usage` (`pin_refused`) when it is damaged, says anything unknown, or carries a secret.
+ * @throws Failure `usage` (`pin_refused`) when it is damaged, has unknown members, or contains a secret.
  */
 export function findPin(folder: string, home: string): Pin | null {
   const top = resolve(home);
   let here = resolve(folder);
-  // A path has fewer parts than characters; the bound keeps the walk finite whatever the platform makes of `dirname`.
+  // A path has fewer parts than characters, so the loop always ends, whatever `dirname` returns on this platform.
   for (let steps = 0; steps <= 4096; steps += 1) {
     const path = join(here, PIN_NAME);
     const text = readPin(path);
@@ -43,13 +43,13 @@ export function findPin(folder: string, home: string): Pin | null {
 }
 
 /**
- * Writes a pin into a folder and gives its path.
+ * Writes a pin into a folder. @returns its path
  * @throws Failure `usage` (`not_writable`)
  */
 export function writePin(folder: string, pin: Omit<Pin, 'path'>): string {
   const path = join(resolve(folder), PIN_NAME);
   const { profile, base, tokenUrl } = pin;
-  // It is meant to be shared, so it gets an ordinary file's mode.
+  // It is meant to be shared, so it gets the mode of an ordinary file.
   replaceFile(path, `${JSON.stringify({ profile, base, token_url: tokenUrl }, undefined, 2)}\n`, 0o644);
   return path;
 }
@@ -57,7 +57,7 @@ export function writePin(folder: string, pin: Omit<Pin, 'path'>): string {
 function readPin(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return null;
-  // A named pipe would keep every command waiting.
+  // Reading a named pipe would block every command.
   if (!found.isFile()) throw refused(path, 'it is not a file');
   if (found.size > LARGEST) throw refused(path, 'it is larger than 64 KiB');
   try {
@@ -73,7 +73,7 @@ function parsePin(path: string, text: string): Pin {
   try {
     document = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
-    // The parser's own message quotes the text, which may be anything the file links to.
+    // The parser's message quotes the file, which may be a link to a file with secrets.
     throw refused(path, 'it is not JSON');
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
@@ -112,9 +112,9 @@ function urlOf(path: string, name: string, text: string, parse: (text: string) =
 }
 
 function secretFound(path: string): Failure {
-  return usage(`${path} contains a secret, which a pin must not`, {
+  return usage(`${path} contains a secret, which a pin must not contain`, {
     code: 'pin_refused',
-    next: 'take it out, revoke it if the file was shared, and store it with: credicorp login',
+    next: 'remove it, revoke it if the file was shared, and store it with: credicorp login',
   });
 }
 

@@ -1,7 +1,6 @@
 /**
- * The profiles of a user: `config.json` in the configuration folder. It holds names, hosts and client ids, never a secret. Beside them
- * the credentials of the embedded sandbox, which are public. Every command reads the file, so it is checked by hand and loads nothing
- * heavy.
+ * The profiles of a user: `config.json` in the configuration folder. It contains names, hosts and client ids, never a secret. Also the
+ * public credentials of the embedded sandbox. Every command reads the file, so it is validated by hand, without the schema library.
  */
 import { join } from 'node:path';
 import { type Environment, isEnvironment, parseBase, parseTokenUrl } from '../../contract/environments.ts';
@@ -10,7 +9,7 @@ import { withLock } from '../../files/lock.ts';
 import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import { isSimpleName } from '../providers/provider.ts';
 
-/** Where a profile's secret rests: the keychain, an encrypted file, or (embedded sandbox only) a plain file. */
+/** Where a profile's secret is stored: the keychain, an encrypted file, or (embedded sandbox only) a plain file. */
 export type SecretStore = 'os' | 'file' | 'local';
 
 export interface Profile {
@@ -27,7 +26,7 @@ export interface Profile {
   /** Set only when the user narrowed them (partner-api.md#scopes). */
   scopes?: string[];
   store: SecretStore;
-  /** Other stores that hold a copy, kept on purpose when the profile moved. */
+  /** Other stores that contain a copy, kept on purpose when the profile moved. */
   keptIn?: SecretStore[];
 }
 
@@ -40,13 +39,13 @@ export interface Config {
 const EMPTY: Config = { active: null, profiles: [] };
 const VERSION = 1;
 
-/** The file behind `config.json` in a configuration folder. */
+/** The path of `config.json` in a configuration folder. */
 export function configPath(folder: string): string {
   return join(folder, 'config.json');
 }
 
 /**
- * Reads the profiles; none yet is an empty list. A damaged file is left as it is.
+ * Reads the profiles; an empty list when there is no file yet. A damaged file is not changed.
  * @throws Failure `usage` (`config_corrupt`, `config_newer`, `not_readable`)
  */
 export function readConfig(folder: string): Config {
@@ -63,7 +62,7 @@ export function readConfig(folder: string): Config {
 }
 
 /**
- * Changes the profiles: reads, hands them over, writes what comes back. One change at a time across processes.
+ * Changes the profiles: reads them, calls `change`, and writes the result. A lock allows one change at a time across processes.
  * @throws Failure `usage` when the file is damaged or its folder cannot be written.
  */
 export async function updateConfig(folder: string, change: (config: Config) => Config): Promise<Config> {
@@ -80,7 +79,7 @@ export function findProfile(config: Config, name: string): Profile | null {
   return config.profiles.find((profile) => profile.name === name) ?? null;
 }
 
-/** Adds a profile or replaces the one of its name. It becomes active when asked for, or when none is. */
+/** Adds a profile or replaces the one of its name. It becomes active when `active` is true or when no profile is active. */
 export function withProfile(config: Config, profile: Profile, active = false): Config {
   assertProfileName(profile.name);
   const others = config.profiles.filter(({ name }) => name !== profile.name);
@@ -90,7 +89,7 @@ export function withProfile(config: Config, profile: Profile, active = false): C
   };
 }
 
-/** Takes a profile out. If it was the active one, none is. */
+/** Removes a profile. If it was the active one, no profile is active afterwards. */
 export function withoutProfile(config: Config, name: string): Config {
   return {
     active: config.active === name ? null : config.active,
@@ -103,16 +102,16 @@ export function withoutProfile(config: Config, name: string): Config {
  * @throws Failure `usage` (`unknown_profile`)
  */
 export function withActive(config: Config, name: string): Config {
-  if (findProfile(config, name) === null) throw unknownProfile(config, name, 'there is no profile');
+  if (findProfile(config, name) === null) throw unknownProfile(config, name, 'no such profile:');
   return { ...config, active: name };
 }
 
 /** The failure for an unknown name; lists the known ones. */
 export function unknownProfile(config: Config, name: string, because: string): Failure {
   const names = config.profiles.map((profile) => profile.name).join(', ');
-  return usage(`${because} ${isSimpleName(name) ? name : 'of that name'}`, {
+  return usage(`${because} ${isSimpleName(name) ? name : 'the name is not valid'}`, {
     code: 'unknown_profile',
-    next: names === '' ? 'make one: credicorp login' : `use one of: ${names}`,
+    next: names === '' ? 'create one: credicorp login' : `use one of: ${names}`,
   });
 }
 
@@ -140,7 +139,8 @@ function parseConfig(path: string, document: unknown): Config {
   if (active !== null && typeof active !== 'string') throw corrupt(path, '"active" is not a name');
   if (!Array.isArray(profiles)) throw corrupt(path, '"profiles" is not a list');
   const parsed = profiles.map((profile: unknown, index) => parseProfile(path, profile, index));
-  if (new Set(parsed.map(({ name }) => name)).size < parsed.length) throw corrupt(path, 'two profiles have one name');
+  if (new Set(parsed.map(({ name }) => name)).size < parsed.length)
+    throw corrupt(path, 'two profiles have the same name');
   return { active, profiles: parsed };
 }
 
@@ -154,7 +154,7 @@ function parseProfile(path: string, value: unknown, index: number): Profile {
   if (mode !== 'oauth' && mode !== 'secret_key') throw bad('mode');
   if (!isStore(store)) throw bad('store');
   if (keptIn !== undefined && !(Array.isArray(keptIn) && keptIn.every(isStore))) throw bad('keptIn');
-  // The plain file is for what everybody may know.
+  // The plain file is only for public credentials.
   if (store === 'local' && environment !== 'local') throw bad('store');
   if (clientId !== undefined && typeof clientId !== 'string') throw bad('clientId');
   if (scopes !== undefined && !isTextList(scopes)) throw bad('scopes');
@@ -209,10 +209,10 @@ const SECRETS: Readonly<Record<string, string>> = {
 
 const SECRET_KEYS = new Set(['sk_test_local', 'sk_test_launch', 'sk_test_scale']);
 
-/** The profile `sandbox start` makes, and the one meant when nothing else is said while a sandbox runs. */
+/** The profile that `sandbox start` creates. It is also the default while a sandbox is running. */
 export const LOCAL_PROFILE = 'local';
 
-/** The client the profile `local` uses. */
+/** The client that the profile `local` uses. */
 export const LOCAL_CLIENT = { id: 'cid_sbx_local', secret: 'csk_sbx_local' } as const;
 
 /** The public secret of one of the embedded sandbox's clients; null for any other client. */
@@ -220,7 +220,7 @@ export function localSecretOf(clientId: string): string | null {
   return Object.hasOwn(SECRETS, clientId) ? (SECRETS[clientId] ?? null) : null;
 }
 
-/** True for a client id, client secret or secret key that only the embedded sandbox knows. */
+/** True for a client id, client secret or secret key that only the embedded sandbox accepts. */
 export function isLocalCredential(text: string): boolean {
   return Object.hasOwn(SECRETS, text) || Object.values(SECRETS).includes(text) || SECRET_KEYS.has(text);
 }

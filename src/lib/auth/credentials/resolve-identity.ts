@@ -1,7 +1,7 @@
 /**
  * Which credentials, host and token URL are used (command-line.md#profiles-credentials-and-precedence): flag, then `CC_*`, then its
- * `CREDICORP_*` twin, then the directory pin, then the active profile, then `local` while an embedded sandbox runs. Pure: the same
- * sources give the same answer, each value with the place it came from, so that `whoami` can explain it.
+ * `CREDICORP_*` twin, then the directory pin, then the active profile, then `local` while an embedded sandbox is running. Pure: the result depends only on
+ * the sources. Each value is returned with its source, so that `whoami` can explain it.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -28,7 +28,7 @@ import type { Pin } from './directory-pin.ts';
 import type { Profile } from './profiles.ts';
 
 /**
- * Decides who the program acts as. Nothing is sent and no secret is fetched.
+ * Resolves credential, host and token URL. Nothing is sent and no secret is fetched.
  * @throws Failure `usage` for contradictions and for a credential that does not fit the host; `auth` (`not_signed_in`).
  */
 export function resolveIdentity(sources: Sources): Identity {
@@ -36,7 +36,7 @@ export function resolveIdentity(sources: Sources): Identity {
   const chosen = chooseProfile(sources, all);
   const variables = chosen?.source.from === 'flag' ? behindFlag(all, sources, chosen.value) : all;
   const credential = chooseCredential(sources, variables, chosen);
-  // A sandbox that happens to run says nothing about a credential that is not its own.
+  // A running sandbox is ignored for a credential that is not its own.
   const foreign = chosen?.source.from === 'sandbox' && credential.from === 'variable' && !credential.local;
   const profile = foreign ? null : chosen;
   const provider = sources.provider(profile?.value.provider ?? 'credicorp');
@@ -61,8 +61,8 @@ export function resolveIdentity(sources: Sources): Identity {
 }
 
 /**
- * The variables that are still used when the profile is given by a flag, which comes first: `--profile` means that
- * account on its host. Only a secret for the same client (set in a pipeline, for example) is still used.
+ * The variables that are still used when the profile is given by `--profile`, which takes precedence: only a secret for the same client
+ * (set in a pipeline, for example).
  */
 function behindFlag(variables: Variables, { flags }: Sources, profile: Profile): Variables {
   const { clientId } = variables;
@@ -77,7 +77,7 @@ function behindFlag(variables: Variables, { flags }: Sources, profile: Profile):
   };
 }
 
-/** A credential with one provider's marker is not shown to another provider. */
+/** Refuses a credential with one provider's prefix for another provider. */
 function assertProviders(credential: Credential, provider: Provider): void {
   if (credential.mode === 'secret_key' && !provider.secretKeys) {
     throw usage(`${provider.title} has no secret keys`, {
@@ -86,14 +86,14 @@ function assertProviders(credential: Credential, provider: Provider): void {
     });
   }
   if (credential.from === 'variable' && credential.marker !== null && !provider.marked) {
-    throw usage(`the credential in the environment is not one of ${provider.title}`, {
+    throw usage(`the credential in the environment variables does not belong to ${provider.title}`, {
       code: 'provider_mismatch',
       next: 'unset it, or choose the profile it belongs to with --profile',
     });
   }
 }
 
-/** The guard for both places the secret or its token go to (partner-api.md#hosts-and-environments). */
+/** Checks both hosts that receive the secret or its token (partner-api.md#hosts-and-environments). */
 function assertHosts(credential: Credential, hosts: Hosts, provider: Provider): void {
   const { environment, tokenUrl } = hosts;
   if (environment.value === 'local' && tokenUrl !== null && environmentOfHost(tokenUrl.value) !== 'local') {
@@ -103,11 +103,11 @@ function assertHosts(credential: Credential, hosts: Hosts, provider: Provider): 
     });
   }
   const environments = new Set([credential.environment, credential.marker]);
-  // The embedded sandbox's credentials are marked for the sandbox; only their home counts.
+  // The embedded sandbox's credentials have the prefix of the sandbox, but only this machine may receive them.
   if (credential.local) environments.delete(credential.marker);
   for (const environment of environments) {
     assertCredentialFits(environment, hosts.base.value, hosts.environment.value, provider.hosts);
-    // An authorisation server of its own (partner-api.md#hosts-and-environments) is known to no environment and serves the one of the base.
+    // A separate authorisation server (partner-api.md#hosts-and-environments) is not a known host; it serves the environment of the base.
     if (hosts.tokenUrl !== null) {
       assertCredentialFits(environment, hosts.tokenUrl.value, hosts.environment.value, provider.hosts);
     }
@@ -128,7 +128,7 @@ function chooseScopes(
 
 /**
  * Where the token is stored. A profile's token stays with its secret. One minted from environment variables alone is kept in memory, unless it
- * is the embedded sandbox's: a pipeline must not wait for a keychain that it did not ask for.
+ * is the embedded sandbox's: a pipeline must not wait for a keychain that it does not use.
  */
 function chooseVault(
   credential: Credential,
@@ -162,7 +162,7 @@ interface Known {
   credential: Credential;
 }
 
-/** @throws Failure `usage` when no host follows from what is known, or a pin asks for one it may not have. */
+/** Chooses base, environment and token URL. @throws Failure `usage` when no host is known, or when a pin names one that is not allowed. */
 function chooseHosts(known: Known): Hosts {
   const base = chooseBase(known);
   return { base, tokenUrl: chooseTokenUrl(known, base.value), environment: chooseEnvironment(known, base) };
@@ -175,7 +175,7 @@ function chooseBase(known: Known): Sourced<string> {
   if (variables.base !== null) {
     return { value: variables.base.value, source: { from: 'variable', name: variables.base.name } };
   }
-  const pin = pinThatCounts(known);
+  const pin = applicablePin(known);
   if (pin?.base !== undefined) {
     assertPinnedBase(known, pin, pin.base);
     return { value: pin.base, source: { from: 'pin', name: pin.path } };
@@ -187,14 +187,14 @@ function chooseBase(known: Known): Sourced<string> {
 }
 
 /**
- * A credential out of the environment that is not the embedded sandbox's own: the profile of that sandbox, which `sandbox start` made
- * and nobody chose for it, does not say where it goes. Whatever listens on that port now would get it.
+ * True for a credential from environment variables that is not the embedded sandbox's own, with the profile that `sandbox start` saved.
+ * It must not be sent to that profile's host: whatever listens on that port now would receive it.
  */
 function isStranger(credential: Credential, profile: Profile): boolean {
   return credential.from === 'variable' && !credential.local && profile.store === 'local';
 }
 
-/** Nobody named a host: the credential's own marker decides (partner-api.md#conflicts), and the sandbox's credential means the sandbox. */
+/** The base when no host is given: the running sandbox for its own credential, else by the credential's prefix (partner-api.md#conflicts). */
 function baseOfCredential({ sources, provider, credential }: Known): Sourced<string> {
   const source = { from: 'default', name: '' } as const;
   const running = sources.runningSandbox;
@@ -204,7 +204,7 @@ function baseOfCredential({ sources, provider, credential }: Known): Sourced<str
   const environment = sources.flags.environment ?? (credential.local ? 'local' : credential.marker);
   const value = environment === null ? undefined : provider.bases[environment];
   if (value !== undefined) return { value, source };
-  throw usage('the credential does not say which environment it is for, and no host is given', {
+  throw usage('the environment of the credential is not known, and no host is given', {
     code: 'no_environment',
     next: 'set CC_BASE, or save it as a profile: credicorp login --env sandbox',
   });
@@ -216,7 +216,7 @@ function chooseEnvironment({ sources, profile, provider }: Known, base: Sourced<
     const value = environmentOfBase(base.value, environment, provider.hosts);
     return { value, source: { from: 'flag', name: '--env' } };
   }
-  // What a profile says about its own host does not carry over to another host.
+  // The environment in a profile applies to the profile's own host only.
   const own = profile !== null && originOf(profile.value.base) === originOf(base.value) ? profile.value : null;
   if (own !== null) {
     const value = environmentOfBase(base.value, own.environment, provider.hosts);
@@ -234,7 +234,7 @@ function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
   if (variables.tokenUrl !== null) {
     return { value: variables.tokenUrl.value, source: { from: 'variable', name: variables.tokenUrl.name } };
   }
-  const pin = pinThatCounts(known);
+  const pin = applicablePin(known);
   if (pin?.tokenUrl !== undefined) {
     const already = pin.tokenUrl === profile?.value.tokenUrl || originOf(pin.tokenUrl) === originOf(base);
     if (!already) throw pinRefused(pin, pin.tokenUrl, profile);
@@ -245,15 +245,15 @@ function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
   return { value: own, source: { from: 'profile', name: profile.value.name } };
 }
 
-/** A pin's hosts belong to its profile: they are not used when a flag, or a variable, chooses another profile. */
-function pinThatCounts({ sources: { pin }, profile }: Known): Pin | null {
+/** The pin, unless a flag or a variable chooses another profile: a pin's hosts are only used with its own profile. */
+function applicablePin({ sources: { pin }, profile }: Known): Pin | null {
   if (profile?.source.from === 'flag') return null;
   return pin?.profile === undefined || pin.profile === profile?.value.name ? pin : null;
 }
 
 /**
- * A pinned base passes when the secret goes there anyway: it is the profile's own, or the running sandbox's for the sandbox's
- * public credential, or, for a credential out of the environment, one of the provider's own hosts.
+ * Refuses a pinned base unless the secret may be sent there: it is the profile's own base, or the running sandbox's for the sandbox's
+ * public credential, or one of the provider's known hosts for a credential from environment variables.
  */
 function assertPinnedBase({ sources, profile, provider, credential }: Known, pin: Pin, base: string): void {
   if (profile !== null && base === profile.value.base) return;
@@ -268,6 +268,6 @@ function pinRefused(pin: Pin, url: string, profile: Sourced<Profile> | null): Fa
   const whose = profile === null ? 'the credential' : `the secret of profile ${profile.value.name}`;
   return usage(`${pin.path} would send ${whose} to ${new URL(url).host}, where it does not belong`, {
     code: 'pin_refused',
-    next: 'take the host out of the file, or say it yourself with --api-base or --token-url',
+    next: 'remove the host from the file, or give it with --api-base or --token-url',
   });
 }

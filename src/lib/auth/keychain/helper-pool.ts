@@ -1,5 +1,5 @@
 /**
- * Starts keychain helpers, and keeps one that has answered for the next request of the same command.
+ * Starts keychain helper processes, and reuses one that has answered for the next request of the same command.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 export type Helper = ChildProcessByStdio<Writable, Readable, null>;
 type Environ = Readonly<Record<string, string | undefined>>;
 
-/** It waits for its request and does not keep the program alive; it ends when the program ends. */
+/** Starts a helper, which waits for a request. It does not keep the program alive, and ends with it. */
 export function startHelper([program, ...args]: readonly [string, ...string[]], env: Environ): Helper {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -27,7 +27,7 @@ export function startHelper([program, ...args]: readonly [string, ...string[]], 
 /** How long a helper waits for another request, in milliseconds. */
 const IDLE_MS = 5000;
 
-/** Where a helper that has answered waits for the next request of the same command: a mint reads and then writes. */
+/** Holds a helper that has answered, for the next request of the same command: a mint reads and then writes. */
 export interface HelperPool {
   take(): Helper | null;
   put(helper: Helper): void;
@@ -41,7 +41,7 @@ export function createHelperPool(): HelperPool {
       clearTimeout(timer);
       const kept = idle;
       idle = null;
-      return kept !== null && lives(kept) ? kept : null;
+      return kept !== null && isRunning(kept) ? kept : null;
     },
     put(helper) {
       idle?.kill('SIGKILL');
@@ -52,7 +52,7 @@ export function createHelperPool(): HelperPool {
   };
 }
 
-function lives({ pid, exitCode, signalCode }: Helper): boolean {
+function isRunning({ pid, exitCode, signalCode }: Helper): boolean {
   return pid !== undefined && exitCode === null && signalCode === null;
 }
 

@@ -1,13 +1,12 @@
 /**
- * The keychain helper: a program of its own, started for the requests of one command. A keyring that never answers keeps a thread of the process
- * busy for ever, and not even `process.exit` ends it then; so this process is made to be killed, and the one that matters never
- * loads the keychain library.
+ * The keychain helper: a separate process for the keychain requests of one command. A keyring that never answers blocks a thread of the
+ * process for ever, and not even `process.exit` ends it then. So only this process loads the keychain library, and it can be killed.
  */
 import { createRequire } from 'node:module';
 import type { KeychainOperation, KeychainReply, KeychainRequest, KeychainResult } from './keychain.ts';
 import { secretServiceState } from './linux/secret-service.ts';
 
-/** Longer than any caller waits for an answer, or for the next request: only a helper whose caller cannot kill it any more gets this old. */
+/** Milliseconds after which a helper ends itself. Longer than any caller waits, so it matters only when the caller died without killing it. */
 const OLDEST_MS = 15_000;
 
 type Keytar = typeof import('keytar');
@@ -17,12 +16,12 @@ main();
 function main(): void {
   const end = setTimeout(die, OLDEST_MS);
   process.stdout.on('error', die);
-  // Loaded before it is asked for: the caller is busy with itself meanwhile.
+  // Loaded before the first request arrives, while the caller is still starting.
   const keytar = loadKeytar();
   let text = '';
   process.stdin.setEncoding('utf8').on('data', (piece: string) => {
     text += piece;
-    // One request at a time: the next is sent when this is answered.
+    // One request at a time: the caller sends the next after this answer.
     const at = text.indexOf('\n');
     if (at < 0) return;
     const line = text.slice(0, at);
@@ -31,7 +30,7 @@ function main(): void {
     process.stdout.write('\n');
     void serve(line, keytar).then((reply) => process.stdout.write(`${JSON.stringify(reply)}\n`));
   });
-  // The caller is gone: nobody waits for an answer.
+  // The caller has ended, so no answer is needed.
   process.stdin.once('close', die);
 }
 
@@ -41,7 +40,7 @@ function die(): void {
 
 async function serve(line: string, keytar: Keytar | null): Promise<KeychainReply> {
   try {
-    // The other end of this pipe is our own program.
+    // The request comes from our own program.
     const request = JSON.parse(line) as KeychainRequest;
     const trouble = await findTrouble();
     if (trouble !== null) return trouble;
@@ -50,8 +49,8 @@ async function serve(line: string, keytar: Keytar | null): Promise<KeychainReply
     for (const operation of request.operations) results.push(await perform(keytar, request.service, operation));
     return { results };
   } catch (error) {
-    // A parser's message quotes the request, and with it the secret.
-    if (error instanceof SyntaxError) return { trouble: 'failed', detail: 'its helper did not understand the request' };
+    // The parser's message would quote the request, which contains the secret.
+    if (error instanceof SyntaxError) return { trouble: 'failed', detail: 'its helper could not read the request' };
     return explain(error instanceof Error ? error.message : String(error));
   }
 }
@@ -88,7 +87,7 @@ async function perform(keytar: Keytar, service: string, operation: KeychainOpera
   }
 }
 
-/** Locked keychains by their platform's words: libsecret; macOS errSecInteractionNotAllowed, errSecAuthFailed. */
+/** Recognises a locked keychain by the platform's message: libsecret; macOS errSecInteractionNotAllowed, errSecAuthFailed. */
 function explain(message: string): KeychainReply {
   if (/locked|interaction is not allowed|-25308|-25293/i.test(message)) return { trouble: 'locked', detail: message };
   if (/autolaunch D-Bus|Could not connect|No such file or directory/i.test(message)) {

@@ -1,6 +1,6 @@
 /**
  * Reads and writes the OS keychain through a helper process, which is killed when the keychain does not answer in time.
- * Secrets travel over the helper's pipes, never in arguments or environment.
+ * Secrets are passed over the helper's pipes, never in arguments or environment variables.
  */
 import { redactText } from '../../contract/secrets.ts';
 import { Failure } from '../../failure.ts';
@@ -9,36 +9,36 @@ import { type Helper, type HelperPool, startHelper } from './helper-pool.ts';
 export interface KeychainOptions {
   /** How to start the helper: interpreter, its flags, the helper's file. */
   command: readonly [string, ...string[]];
-  /** The environment the helper finds its keychain by. Credentials and Node's own options are not passed on. */
+  /** Environment variables of the helper. Credentials and Node's own options are removed. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Helpers that wait for another request. Without it each request starts its own. */
+  /** Reuses helpers between requests. Without it each request starts its own. */
   pool?: HelperPool;
   /** How long the keychain may take, in milliseconds. */
   limitMs?: number;
-  /** How long the helper may take before that, to start and to take the request: on a busy machine that says nothing of the keychain. */
+  /** How long the helper may take to start and to accept the request, in milliseconds. Separate, because a slow start on a busy machine is not the keychain's fault. */
   startMs?: number;
   service?: string;
 }
 
-/** A request under way. It does not keep the program alive until somebody asks for its results. */
+/** A request under way. It does not keep the program alive until `results` is called. */
 export interface KeychainAnswer {
   /** @throws Failure `auth`: `keychain_missing`, `keychain_locked`, `keychain_timeout`, `keychain_failed`. */
   results(): Promise<readonly KeychainResult[]>;
 }
 
-/** The name all secrets of this program stand under in the keychain. */
+/** The service name of all secrets of this program in the keychain. */
 const SERVICE = 'credicorp-cli';
 const LIMIT_MS = 3000;
 const START_MS = 7000;
 
-/** Sets a helper to these operations and returns at once. They are done in order; the first that fails ends the request. */
+/** Sends these operations to a helper and returns at once. They run in order; the first that fails ends the request. */
 export function askKeychain(operations: readonly KeychainOperation[], options: KeychainOptions): KeychainAnswer {
   const child = options.pool?.take() ?? startHelper(options.command, options.env);
   const request: KeychainRequest = { service: options.service ?? SERVICE, operations };
   return new Exchange(child, request, options);
 }
 
-/** One request: it is answered, and the helper is free for another; or the helper is killed. */
+/** One request. After its answer the helper is free for another; without an answer in time the helper is killed. */
 class Exchange implements KeychainAnswer {
   readonly #child: Helper;
   readonly #options: KeychainOptions;
@@ -52,7 +52,7 @@ class Exchange implements KeychainAnswer {
     this.#child = child;
     this.#options = options;
     this.#limit('not_started', options.startMs ?? START_MS);
-    // A request nobody waits for may fail in silence; `results` hands the same promise out.
+    // The failure of a request whose results are never read is not an unhandled rejection; `results` returns the same promise.
     this.#reply.promise.catch(() => undefined);
     child.stdout.on('data', this.#read);
     child.once('error', this.#unstarted).once('close', this.#ended);
@@ -70,7 +70,7 @@ class Exchange implements KeychainAnswer {
     for (let end = this.#text.indexOf('\n'); end >= 0 && !this.#over; end = this.#text.indexOf('\n')) {
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);
-      // An empty line: it has the request, and asks the keychain now.
+      // An empty line: the helper has the request and calls the keychain now.
       if (line === '') this.#limit('timeout', this.#options.limitMs ?? LIMIT_MS);
       else this.#readAnswer(readReply(line));
     }
@@ -79,7 +79,7 @@ class Exchange implements KeychainAnswer {
   readonly #ended = (): void => this.#fail('failed', 'its helper ended without an answer');
 
   #readAnswer(reply: KeychainReply | null): void {
-    if (reply === null) return this.#fail('failed', 'its helper gave an answer that cannot be read');
+    if (reply === null) return this.#fail('failed', "its helper's answer could not be read");
     if ('trouble' in reply) return this.#fail(reply.trouble, reply.detail);
     this.#end();
     if (this.#options.pool) this.#options.pool.put(this.#child);
@@ -87,7 +87,7 @@ class Exchange implements KeychainAnswer {
     this.#reply.resolve(reply.results);
   }
 
-  /** The timers come first in the event loop: an answer that lies in the pipe already is read before time is called. */
+  /** Reads an answer that is already in the pipe before the request times out: in the event loop, timers run before I/O. */
   #limit(trouble: 'timeout' | 'not_started', ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => setImmediate(() => this.#fail(trouble, '', ms)), ms);
@@ -111,10 +111,10 @@ class Exchange implements KeychainAnswer {
   }
 }
 
-/** What the helper's line says; null when it is no answer. */
+/** Parses a line from the helper; null when it is not an answer. */
 function readReply(line: string): KeychainReply | null {
   try {
-    // The other end of the pipe is our own program: nothing beyond this is checked.
+    // The line comes from our own program, so no more is checked.
     const reply = JSON.parse(line) as KeychainReply | null;
     return typeof reply === 'object' ? reply : null;
   } catch {
@@ -125,7 +125,7 @@ function readReply(line: string): KeychainReply | null {
 const WITHOUT =
   'sign in with credicorp login --store file to use an encrypted file, or set CC_CLIENT_ID and CC_CLIENT_SECRET';
 
-/** Distinct causes, distinct words (command-line.md#profiles-credentials-and-precedence). */
+/** The failure for each cause, with its own message (command-line.md#profiles-credentials-and-precedence). */
 function failureOf(trouble: KeychainTrouble | 'timeout' | 'not_started', detail: string, limitMs: number): Failure {
   switch (trouble) {
     case 'no_library':
@@ -138,16 +138,16 @@ function failureOf(trouble: KeychainTrouble | 'timeout' | 'not_started', detail:
     case 'no_service':
       return missing('no secret service answers on D-Bus', 'install gnome-keyring or KeePassXC');
     case 'no_keyring':
-      return missing('its secret service holds no keyring', 'make a default keyring in Passwords and Keys');
+      return missing('its secret service has no keyring', 'create a default keyring in Passwords and Keys');
     case 'locked':
       return new Failure('auth', 'the keychain is locked', {
         code: 'keychain_locked',
-        next: `unlock it (sign in to the desktop, or open it in its own program) and try again; or ${WITHOUT}`,
+        next: `unlock it (sign in to the desktop, or open it in its app) and try again; or ${WITHOUT}`,
       });
     case 'timeout':
       return new Failure('auth', `the keychain did not answer in ${limitMs / 1000} s`, {
         code: 'keychain_timeout',
-        next: `answer its window if it shows one and try again; or ${WITHOUT}`,
+        next: `answer its dialog if it shows one, and try again; or ${WITHOUT}`,
       });
     case 'not_started':
       return new Failure('auth', `the keychain's helper did not start in ${limitMs / 1000} s`, {

@@ -1,7 +1,7 @@
 /**
- * A provider is one data file: its hosts, how a token is got, what its calls and webhooks look like. Three are built in; a further one
- * is a file `<name>.json` in the folder `providers` of the configuration. The schema is written as code because every command reads
- * a provider.
+ * A provider is one data file: its hosts, how a token is obtained, the format of its calls and webhooks. Three are built in; users add
+ * others as a file `<name>.json` in the folder `providers` of the configuration folder. The file is validated by hand, without the schema
+ * library, because every command reads it.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import acountpayV2 from './acountpay-v2.json' with { type: 'json' };
 import acountpay from './acountpay.json' with { type: 'json' };
 import credicorp from './credicorp.json' with { type: 'json' };
 
-/** A test parses them, so that no command has to. */
+/** The built-in providers. A test validates them, so commands use them as they are. */
 const BUILT_IN = [credicorp, acountpay, acountpayV2] as unknown as readonly Provider[];
 const LARGEST = 64 * 1024;
 
@@ -30,7 +30,7 @@ export function findProvider(name: string, configFolder: string): Provider {
   const path = isSimpleName(name) ? join(configFolder, 'providers', `${name}.json`) : null;
   const size = path === null ? undefined : statSync(path, { throwIfNoEntry: false })?.size;
   if (path === null || size === undefined) {
-    throw usage(`there is no provider ${isSimpleName(name) ? name : 'of that name'}`, {
+    throw usage(`no such provider: ${isSimpleName(name) ? name : 'the name is not valid'}`, {
       code: 'unknown_provider',
       param: 'provider',
       next: `use ${PROVIDER_NAMES.join(', ')}, or describe it in a file in ${join(configFolder, 'providers')}`,
@@ -64,54 +64,54 @@ function badProvider(path: string, why: string): Failure {
 
 export interface Provider {
   name: string;
-  /** How people call it. */
+  /** Its name in messages. */
   title: string;
   /** Default bases; an environment without one needs its base from the user. */
   bases: Partial<Record<Environment, string>>;
   hosts: KnownHosts;
-  /** Client credentials for a bearer token, or both credentials as headers on each call. */
+  /** Whether client credentials are exchanged for a bearer token, or id and secret are sent as headers with each call. */
   authentication: 'client_credentials' | 'headers';
-  /** null when there are no tokens. */
+  /** null for a provider without tokens. */
   token: ProviderToken | null;
-  /** A secret key may be the bearer itself (partner-api.md#credential-kinds). */
+  /** Secret keys can be used as the bearer token (partner-api.md#credential-kinds). */
   secretKeys: boolean;
-  /** Its credentials carry the environment in their prefix (partner-api.md#credential-kinds), so a marked one belongs to no other provider. */
+  /** Its credentials have the environment in their prefix (partner-api.md#credential-kinds), so a prefixed one belongs to no other provider. */
   marked: boolean;
-  /** Its API is the partner API: every command works. Of any other, `credicorp api` calls what there is. */
+  /** Its API is the partner API, so every command works. For any other, only `credicorp api` can call it. */
   partnerApi: boolean;
-  /** Its API takes idempotency keys; without them a write is sent once, whatever happens to it. */
+  /** Its API supports idempotency keys; without them a write is never retried. */
   idempotency: boolean;
-  /** A read that fails with a wrong credential, to prove one for which no token is minted; null where none is known. */
+  /** Path of a read that needs a valid credential, to check one for which no token is minted; null where none is known. */
   probePath: string | null;
-  /** The member of a body that names the merchant a write is made for; null where a header does, or nothing. */
+  /** The member of a request body that names the merchant; null where a header does, or where there are no merchants. */
   merchantField: string | null;
-  /** Header names, lower case. `merchant` names the merchant a call is made for. */
+  /** Header names, lower case. `merchant` is the header that names the merchant. */
   headers: { clientId: string | null; clientSecret: string | null; merchant: string | null };
   webhooks: WebhookScheme;
   /** Public, throw-away credential of the embedded sandbox; null when it does not imitate this provider. */
   localClient: { id: string; secret: string } | null;
 }
 
-/** Paths stand below the base. */
+/** How a token is obtained. Paths are relative to the base. */
 export interface ProviderToken {
   path: string;
   /** Ask the API host for RFC 8414 metadata before falling back to `path`. */
   discovery: boolean;
   /** A discovered token endpoint may also be https on this domain or below it. */
   domain: string | null;
-  /** How long before its end a token counts as expired. */
+  /** How many seconds before its expiry a token is treated as expired. */
   earlySeconds: number;
-  /** A token that lives at most this many seconds counts as expired after half its life instead; 0 for never. */
+  /** A token with at most this lifetime, in seconds, is treated as expired after half of it instead; 0 for never. */
   halveUpTo: number;
   /** null when tokens cannot be verified locally. */
   jwksPath: string | null;
-  /** null when there is no introspection. */
+  /** null when the server has no introspection. */
   introspectPath: string | null;
   /** What a token's `aud` must be; null when unknown. */
   audiencePath: string | null;
 }
 
-/** A member that is looked up, and where it stands, for the message. */
+/** A value in the document, and its path for error messages. */
 interface Place {
   at: string;
   value: unknown;
@@ -151,7 +151,7 @@ function parseProvider(document: unknown, name: string): Provider {
   return provider;
 }
 
-/** Members that need each other. */
+/** Checks members that depend on each other. */
 function assertWhole({ authentication, token, headers }: Provider): void {
   if (authentication === 'client_credentials' && token === null) {
     throw wrong({ at: 'token', value: null }, 'given with client credentials');
@@ -192,7 +192,7 @@ function parseWebhooks(place: Place): WebhookScheme {
   return scheme;
 }
 
-/** The parts of a scheme that need each other: a time that is not signed would protect from nothing. */
+/** Checks the parts of a webhook scheme that depend on each other: a time that is not signed would give no protection. */
 function assertScheme(place: Place, scheme: WebhookScheme): void {
   const { signature, signed, timestamp, timestampHeader, toleranceSeconds } = scheme;
   const times = (text: string, what: string): number => text.split(what).length - 1;
@@ -322,7 +322,7 @@ function wrong(place: Place, expected: string) {
   return usage(`"${place.at}" must be ${expected}`, { code: 'bad_provider' });
 }
 
-/** Names of profiles and providers go into keychain accounts and file names: letters, digits, `.`, `_`, `-`, at most 64, not starting with a mark. */
+/** Names of profiles and providers go into keychain accounts and file names: letters, digits, `.`, `_`, `-`, at most 64, starting with a letter or digit. */
 export function isSimpleName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 }

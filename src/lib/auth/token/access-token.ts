@@ -1,6 +1,6 @@
 /**
- * Gets an access token: from the vault while it is valid, else minted by client credentials (RFC 6749 §4.4), one process
- * at a time, and kept for the next. Cached per token URL, client and scopes (partner-api.md#oauth-tokens).
+ * Gets an access token: from the vault while it is valid, else minted with client credentials (RFC 6749 §4.4), by one process
+ * at a time, and stored for the next. Cached per token URL, client and scopes (partner-api.md#oauth-tokens).
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -21,26 +21,26 @@ export interface TokenOptions {
   now: () => number;
   /** Folder of the locks. */
   lockFolder: string;
-  /** Something worth knowing that stops nothing: a discovery document that is not followed, a clock that is off. */
+  /** Receives warnings: a discovery document that is not followed, a clock that is wrong. */
   notice: (text: string) => void;
   signal?: AbortSignal;
 }
 
 export interface TokenSource {
   /**
-   * A bearer. `refused` is one the server just turned down: then a newer one, or the same again when there is none to be had (a
+   * Returns a bearer token. `refused` is one that the server just refused: then a newer one, or the same again when there is none (a
    * secret key). @throws Failure `auth`, `rate_limited`, `unavailable`, `interrupted`.
    */
   get(ask: { refused: string | null }): Promise<string>;
-  /** The token and its end, as `get` would give it, minted if need be; null with a secret key. */
+  /** The token that `get` would return, with its expiry; null with a secret key. */
   current(): Promise<TokenEntry | null>;
-  /** Begins to fetch token and secret from the vault, both in one request. */
+  /** Starts to fetch token and secret from the vault, both in one request. */
   prefetch(): void;
 }
 
 /** Waits for other processes at most twice, then mints without the lock. */
 const ROUNDS = 3;
-/** A holder of the lock that lives needs a discovery and a mint; longer than this nobody waits for it. */
+/** How long to wait for the lock, in milliseconds: enough for another process's discovery and mint. */
 const PATIENCE_MS = 20_000;
 
 export function tokenSource(options: TokenOptions): TokenSource {
@@ -48,39 +48,39 @@ export function tokenSource(options: TokenOptions): TokenSource {
   if (identity.mode === 'headers') {
     throw new Failure('bug', `${identity.provider.title} has no tokens`, { code: 'no_tokens' });
   }
-  const holder = new Holder(options);
+  const holder = new CachedToken(options);
   return {
     get: async ({ refused }) =>
-      identity.mode === 'secret_key' ? readClientSecret(identity, options.vault) : (await holder.have(refused)).token,
-    current: async () => (identity.mode === 'secret_key' ? null : holder.have(null)),
+      identity.mode === 'secret_key' ? readClientSecret(identity, options.vault) : (await holder.get(refused)).token,
+    current: async () => (identity.mode === 'secret_key' ? null : holder.get(null)),
     prefetch: () => {
       const { secret } = identity;
       const accounts = identity.mode === 'oauth' ? [tokenAccount(identity)] : [];
       if (secret.where === 'vault') accounts.push(secret.account);
-      if (identity.mode === 'oauth') holder.aboutToRead();
+      if (identity.mode === 'oauth') holder.notePrefetch();
       if (accounts.length > 0) options.vault.prefetch(accounts);
     },
   };
 }
 
-/** The token this process holds. Calls of one process queue up, so that many requests at once cause one mint. */
-class Holder {
+/** The token of this process. Calls are queued, so that many requests at once cause one mint. */
+class CachedToken {
   readonly #options: TokenOptions;
   #held: TokenEntry | null = null;
-  /** The stamp of the moment the vault began to be read ahead. */
-  #early: string | null = null;
+  /** The stamp at the time when the prefetch from the vault started. */
+  #stampAtPrefetch: string | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: TokenOptions) {
     this.#options = options;
   }
 
-  /** What is fetched from now on is older than a mint of somebody else that comes before it is looked at. */
-  aboutToRead(): void {
-    if (this.#options.vault.kind !== 'memory') this.#early = this.#stamp();
+  /** Remembers the stamp before a prefetch: if another process mints before the fetched token is used, that token is out of date. */
+  notePrefetch(): void {
+    if (this.#options.vault.kind !== 'memory') this.#stampAtPrefetch = this.#stamp();
   }
 
-  have(refused: string | null): Promise<TokenEntry> {
+  get(refused: string | null): Promise<TokenEntry> {
     const turn = this.#queue.then(() => this.#obtain(refused));
     this.#queue = turn.catch(() => undefined);
     return turn;
@@ -92,29 +92,29 @@ class Holder {
       entry !== null && entry.token !== refused && isGood(entry, identity, now());
     if (serves(this.#held)) return this.#held;
     for (let round = 1; ; round += 1) {
-      const stamp = this.#early ?? this.#stamp();
-      this.#early = null;
+      const stamp = this.#stampAtPrefetch ?? this.#stamp();
+      this.#stampAtPrefetch = null;
       const found = await this.#read(round > 1 || refused !== null);
       if (serves(found)) return (this.#held = found);
-      const minted = await this.#mintAlone(round < ROUNDS ? stamp : null);
+      const minted = await this.#mintUnderLock(round < ROUNDS ? stamp : null);
       if (minted !== null) return minted;
     }
   }
 
-  /** Mints under the lock; null when somebody else did so between `stamp` and now, so that the vault is worth another look. */
-  async #mintAlone(stamp: string | null): Promise<TokenEntry | null> {
+  /** Mints under the lock; null when another process has minted since `stamp`, so that the vault has to be read again. */
+  async #mintUnderLock(stamp: string | null): Promise<TokenEntry | null> {
     const { lockFolder, signal, vault } = this.#options;
-    // Memory is nobody else's: there is nobody to wait for.
-    if (vault.kind === 'memory') return this.#mintKept();
-    ifItCan(() => makePrivateFolder(lockFolder));
+    // No other process shares our memory, so no lock is needed.
+    if (vault.kind === 'memory') return this.#mintAndStore();
+    undefinedOnFailure(() => makePrivateFolder(lockFolder));
     const options = { patienceMs: PATIENCE_MS, ...(signal === undefined ? {} : { signal }) };
     return withLock(`${this.#lockName()}.lock`, options, async () => {
       if (stamp !== null && this.#stamp() !== stamp) return null;
-      return this.#mintKept();
+      return this.#mintAndStore();
     });
   }
 
-  async #mintKept(): Promise<TokenEntry> {
+  async #mintAndStore(): Promise<TokenEntry> {
     const entry = await this.#mint();
     const kept = await this.#store(entry);
     if (kept && this.#options.vault.kind !== 'memory') this.#putStamp(entry);
@@ -140,13 +140,13 @@ class Holder {
     try {
       return readEntry(await vault.get(tokenAccount(identity), { fresh }));
     } catch (error) {
-      // The secret is in the same place: asking again would only wait again.
+      // The secret is in the same vault, so reading it would fail too.
       if (identity.secret.where === 'vault' || !(error instanceof Failure)) throw error;
       return null;
     }
   }
 
-  /** False when the token could not be stored: then each process mints its own, which is slower but correct. */
+  /** Stores the token; false when that failed: then each process mints its own, which is slower but correct. */
   async #store(entry: TokenEntry): Promise<boolean> {
     const { identity, vault, notice } = this.#options;
     try {
@@ -154,19 +154,19 @@ class Holder {
       return true;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      notice(`the access token is not kept for the next command: ${error.message}`);
+      notice(`the access token could not be stored for the next command: ${error.message}`);
       return false;
     }
   }
 
-  /** Changes whenever any process has minted for this account. */
+  /** A text that changes whenever a process mints for this account. */
   #stamp(): string {
-    return ifItCan(() => readPrivate(`${this.#lockName()}.stamp`)) ?? '';
+    return undefinedOnFailure(() => readPrivate(`${this.#lockName()}.stamp`)) ?? '';
   }
 
   #putStamp({ token, mintedAt }: TokenEntry): void {
     const stamp = createHash('sha256').update(`${mintedAt}\n${token}`).digest('hex').slice(0, 24);
-    ifItCan(() => writePrivate(`${this.#lockName()}.stamp`, stamp));
+    undefinedOnFailure(() => writePrivate(`${this.#lockName()}.stamp`, stamp));
   }
 
   #lockName(): string {
@@ -179,8 +179,8 @@ class Holder {
   }
 }
 
-/** Lock and stamp save others from minting too. Where they cannot be had, everybody mints, which is slow and not wrong. */
-function ifItCan<T>(touch: () => T): T | undefined {
+/** Runs a file operation for lock or stamp; undefined when it fails. Without them each process mints its own token, which is slower but correct. */
+function undefinedOnFailure<T>(touch: () => T): T | undefined {
   try {
     return touch();
   } catch (error) {
@@ -192,20 +192,20 @@ function ifItCan<T>(touch: () => T): T | undefined {
 export interface TokenEntry extends Minted {
   base: string;
   clientId: string;
-  /** What was asked for; empty for whatever the client is granted. */
+  /** The requested scopes; empty for all that the client is granted. */
   scopes: string[];
   /** Milliseconds since the epoch, by this machine's clock. */
   mintedAt: number;
 }
 
-/** The account a token is kept under: one for the plain set of scopes, one for each narrowed set. */
+/** The vault account of a token: one for the default scopes, one for each narrowed set. */
 export function tokenAccount(identity: Identity): string {
   const scopes = [...identity.scopes.value].sort();
   if (scopes.length === 0) return `${identity.account}/access_token`;
   return `${identity.account}/access_token/${createHash('sha256').update(scopes.join(' ')).digest('hex').slice(0, 12)}`;
 }
 
-/** True while the entry may be used for this identity: same base, same client, same scopes, no other token URL, not near its end. */
+/** True while the entry can be used for this identity: same base, client, scopes and token URL, and not about to expire. */
 function isGood(entry: TokenEntry, identity: Identity, now: number): boolean {
   return (
     entry.base === identity.base.value &&
@@ -213,17 +213,17 @@ function isGood(entry: TokenEntry, identity: Identity, now: number): boolean {
     [...entry.scopes].sort().join(' ') === [...identity.scopes.value].sort().join(' ') &&
     (identity.tokenUrl === null || identity.tokenUrl.value === entry.tokenUrl) &&
     now < entry.useUntil &&
-    // A clock that was set back would otherwise keep a dead token alive.
+    // If the clock was set back, an expired token would look valid.
     now >= entry.mintedAt - 60_000
   );
 }
 
-/** One line for the vault. */
+/** Serialises an entry for the vault. */
 export function writeEntry(entry: TokenEntry): string {
   return JSON.stringify(entry);
 }
 
-/** Reads what `writeEntry` wrote; anything else is treated as absent. */
+/** Parses the text of `writeEntry`; null for anything else. */
 function readEntry(text: string | null): TokenEntry | null {
   if (text === null) return null;
   let value: unknown;
@@ -248,7 +248,7 @@ function isEntry(value: unknown): value is TokenEntry {
   );
 }
 
-/** @throws Failure `auth`: `nothing_stored`, or why the vault could not be opened. */
+/** The client's secret. @throws Failure `auth`: `nothing_stored`, or why the vault could not be opened. */
 export async function readClientSecret(identity: Identity, vault: Vault): Promise<string> {
   const { secret } = identity;
   if (secret.where !== 'vault') return secret.secret.reveal();

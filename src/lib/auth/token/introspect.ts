@@ -7,7 +7,7 @@ import { clientRequest, tokenFailure, clientMethod, discover, trusted } from './
 
 export interface IntrospectOptions {
   identity: Identity;
-  /** The client's own secret: introspection is for whom the token belongs to. */
+  /** The client's secret: a client can introspect its own tokens only. */
   secret: string;
   send: Send;
   notice: (text: string) => void;
@@ -15,7 +15,7 @@ export interface IntrospectOptions {
 }
 
 /**
- * The server's document, `active` first of all; an expired, revoked or unknown token is `{"active":false}` and no failure.
+ * The server's introspection document. For an expired, revoked or unknown token it is `{"active":false}`, which is not a failure.
  * @throws Failure `usage` (`no_introspection`), `auth`, `rate_limited`, `unavailable`.
  */
 export async function introspect(
@@ -25,9 +25,9 @@ export async function introspect(
   const { identity, secret, send, signal } = options;
   const path = identity.provider.token?.introspectPath ?? null;
   if (path === null || identity.clientId === null) {
-    throw new Failure('usage', 'there is no introspection without a client id and a server that offers it', {
+    throw new Failure('usage', 'introspection needs a client id, and a server that supports it', {
       code: 'no_introspection',
-      next: 'use credicorp token show to read what the token says',
+      next: 'use credicorp token show to decode the token',
     });
   }
   const found = await discover(options);

@@ -1,4 +1,4 @@
-/** Mints an access token by client credentials (RFC 6749 §4.4, partner-api.md#oauth-tokens): finds the token endpoint, asks once, reads the answer. */
+/** Mints an access token by client credentials (RFC 6749 §4.4, partner-api.md#oauth-tokens): finds the token endpoint, sends one request, and reads the answer. */
 import { assertCredentialFits, isLoopback, originOf, parseTokenUrl } from '../../contract/environments.ts';
 import { readProblem, requestIdOf, retryAfterMs } from '../../contract/error-answer.ts';
 import type { HttpRequest, Send, HttpAnswer } from '../../contract/exchange.ts';
@@ -12,9 +12,9 @@ export interface Minted {
   token: string;
   /** Where it was minted. */
   tokenUrl: string;
-  /** What was granted, when the server said so. */
+  /** The granted scopes, when the server reports them. */
   granted: string | null;
-  /** Milliseconds since the epoch, by this machine's clock: used no longer, and dead. */
+  /** Milliseconds since the epoch, by this machine's clock: when the token is no longer used, and when it expires. */
   useUntil: number;
   expiresAt: number;
 }
@@ -28,7 +28,7 @@ export interface MintOptions {
   signal?: AbortSignal;
 }
 
-/** More than this, and signed webhooks begin to look stale (webhooks.md#signature-scheme allows 300 s). */
+/** Clock difference in seconds that causes a warning: with more, signed webhooks may be refused as too old (webhooks.md#signature-scheme allows 300 s). */
 const SKEW_TOLD_MS = 30_000;
 
 /** @throws Failure `auth` with the server's code, `rate_limited`, `unavailable`, `interrupted`. */
@@ -39,21 +39,21 @@ export async function mint(options: MintOptions): Promise<Minted> {
   const answer = await send({ ...request, ...(signal === undefined ? {} : { signal }) });
   const at = now();
   const { token, expiresIn, granted } = readTokenAnswer(answer, endpoint.url, [secret]);
-  tellSkew(answer.headers['date'], at, notice);
+  warnOfClockSkew(answer.headers['date'], at, notice);
   const life = identity.provider.token === null ? 0 : usefulLife(expiresIn, identity.provider.token);
   return { token, tokenUrl: endpoint.url, granted, useUntil: at + life, expiresAt: at + expiresIn * 1000 };
 }
 
 /**
- * For how many milliseconds a fresh token is used: until shortly before its end (partner-api.md#oauth-tokens), half its life where the provider's
- * margin would leave nothing of it (AcountPay).
+ * For how many milliseconds a new token is used: until shortly before it expires (partner-api.md#oauth-tokens), or half of its lifetime
+ * where the provider's margin would be longer than that (AcountPay).
  */
 function usefulLife(expiresIn: number, { earlySeconds, halveUpTo }: NonNullable<Provider['token']>): number {
   const seconds = expiresIn <= halveUpTo ? expiresIn / 2 : expiresIn - earlySeconds;
   return Math.max(0, seconds * 1000);
 }
 
-/** The request itself. `scope` is sent only when the user narrowed it, so that no assumed name causes a refusal (partner-api.md#scopes). */
+/** The token request. `scope` is sent only when the user narrowed it, so that an assumed name cannot cause a refusal (partner-api.md#scopes). */
 function tokenRequest(
   { url, method }: Pick<TokenEndpoint, 'url' | 'method'>,
   clientId: string,
@@ -65,7 +65,7 @@ function tokenRequest(
   return clientRequest({ url, method }, clientId, secret, form);
 }
 
-/** A form with the client's own credentials in it or beside it: token plane calls look alike. */
+/** A form post with the client's credentials in the form or in a header, for token and introspection endpoints. */
 export function clientRequest(
   { url, method }: Pick<TokenEndpoint, 'url' | 'method'>,
   clientId: string,
@@ -84,7 +84,7 @@ export function clientRequest(
   return { method: 'POST', url, headers, body: form.toString() };
 }
 
-/** Both halves are form-encoded before they are joined (RFC 6749 §2.3.1). */
+/** The value for HTTP Basic; id and secret are form-encoded first (RFC 6749 §2.3.1). */
 function basicOf(clientId: string, secret: string): string {
   return Buffer.from(`${encoded(clientId)}:${encoded(secret)}`).toString('base64');
 }
@@ -93,13 +93,13 @@ function encoded(text: string): string {
   return new URLSearchParams({ v: text }).toString().slice(2);
 }
 
-function tellSkew(date: string | undefined, at: number, notice: (text: string) => void): void {
+function warnOfClockSkew(date: string | undefined, at: number, notice: (text: string) => void): void {
   const server = date === undefined ? NaN : Date.parse(date);
   const skew = Math.round((at - server) / 1000);
   if (Number.isNaN(server) || Math.abs(skew) * 1000 <= SKEW_TOLD_MS) return;
   const direction = skew > 0 ? 'ahead of' : 'behind';
   notice(
-    `this machine's clock is ${Math.abs(skew)} s ${direction} the server's: set it, or signatures and tokens will look stale`,
+    `this machine's clock is ${Math.abs(skew)} s ${direction} the server's: set it, or signatures and tokens will be refused as expired`,
   );
 }
 
@@ -110,7 +110,7 @@ export interface TokenEndpoint {
   from: 'explicit' | 'discovery' | 'default';
 }
 
-/** What a discovery document says that this program follows. Every member may be missing. */
+/** The members of a discovery document that this program uses. Each may be missing. */
 export interface Discovered {
   issuer?: string;
   tokenEndpoint?: string;
@@ -120,7 +120,7 @@ export interface Discovered {
   methods?: readonly string[];
 }
 
-interface Asking {
+interface DiscoveryOptions {
   identity: Identity;
   send: Send;
   notice: (text: string) => void;
@@ -129,19 +129,19 @@ interface Asking {
 
 const DISCOVERY_LIMIT_MS = 5000;
 
-/** @throws Failure `interrupted`; everything else that goes wrong with discovery leads to the default. */
-async function findTokenEndpoint(asking: Asking): Promise<TokenEndpoint> {
-  const { identity, notice } = asking;
+/** Finds the token endpoint; the default one when discovery fails. @throws Failure `interrupted` */
+async function findTokenEndpoint(options: DiscoveryOptions): Promise<TokenEndpoint> {
+  const { identity, notice } = options;
   const { token } = identity.provider;
   if (token === null) throw new Failure('bug', `${identity.provider.title} has no tokens`, { code: 'no_tokens' });
-  if (identity.tokenUrl !== null) return explicitEndpoint(identity.tokenUrl.value, token.discovery, asking);
+  if (identity.tokenUrl !== null) return explicitEndpoint(identity.tokenUrl.value, token.discovery, options);
   const fallback = identity.base.value + token.path;
-  const found = token.discovery ? await discover(asking) : null;
+  const found = token.discovery ? await discover(options) : null;
   if (found === null) return { url: fallback, method: 'form', from: 'default' };
   const method = clientMethod(found);
   const url = found.tokenEndpoint === undefined ? null : trusted(found.tokenEndpoint, identity);
   if (url !== null) return { url, method, from: 'discovery' };
-  // The client secret would be sent there.
+  // The client secret would be sent to this endpoint, so it has to be trusted.
   const names = found.tokenEndpoint === undefined ? 'no token endpoint' : 'a token endpoint that is not trusted';
   const host = originOf(identity.base.value) ?? 'the host';
   notice(`the discovery document of ${host} names ${names}; using ${fallback}`);
@@ -149,11 +149,11 @@ async function findTokenEndpoint(asking: Asking): Promise<TokenEndpoint> {
 }
 
 /**
- * The URL the user gave, whatever a document says. How the client says who it is there, the URL's own host may tell; only what it
- * says of this very endpoint counts, and nothing but this question goes to it.
+ * The token URL that the user gave. How the client authenticates there is read from the discovery document of the URL's own host, if that
+ * document is about this endpoint; no credential is sent for it.
  */
-async function explicitEndpoint(url: string, discovery: boolean, asking: Asking): Promise<TokenEndpoint> {
-  const found = discovery ? await discover(asking, url) : null;
+async function explicitEndpoint(url: string, discovery: boolean, options: DiscoveryOptions): Promise<TokenEndpoint> {
+  const found = discovery ? await discover(options, url) : null;
   const named = found?.tokenEndpoint ?? '';
   const same = URL.canParse(named) && new URL(named).href === new URL(url).href;
   return { url, method: clientMethod(same ? found : null), from: 'explicit' };
@@ -161,13 +161,13 @@ async function explicitEndpoint(url: string, discovery: boolean, asking: Asking)
 
 /**
  * The authorisation server metadata of a host (RFC 8414 §3), null when it has none that can be read within the limit.
- * @param at a URL on that host; the API's when not told otherwise
+ * @param at a URL on that host; default the API's
  */
 export async function discover(
-  { identity, send, signal }: Asking,
+  { identity, send, signal }: DiscoveryOptions,
   at: string = identity.base.value,
 ): Promise<Discovered | null> {
-  // Tries anew included.
+  // The limit includes retries.
   const late = AbortSignal.timeout(DISCOVERY_LIMIT_MS);
   let answer: HttpAnswer;
   try {
@@ -185,7 +185,7 @@ export async function discover(
   return answer.status === 200 ? readDiscovery(answer.text) : null;
 }
 
-/** Judges a metadata document; null when it is none. */
+/** Parses a metadata document; null when it is not one. */
 function readDiscovery(text: string): Discovered | null {
   let document: unknown;
   try {
@@ -207,8 +207,8 @@ function readDiscovery(text: string): Discovered | null {
 }
 
 /**
- * The URL in its one spelling when a discovery document may name it: on the base's own origin, or https on the provider's domain or
- * below, and never of another environment. null otherwise. A document from this machine speaks for this machine only.
+ * The normalised URL if a discovery document may refer to it: on the base's own origin, or https on the provider's domain or
+ * below, and not of another environment. null otherwise. A document from this machine may refer to this machine only.
  */
 export function trusted(text: string, identity: Identity): string | null {
   let url: string;
@@ -229,7 +229,7 @@ export function trusted(text: string, identity: Identity): string | null {
   return hostname === domain || hostname.endsWith(`.${domain}`) ? url : null;
 }
 
-/** The form, unless discovery knows HTTP Basic alone (partner-api.md#oauth-tokens). */
+/** The form, unless the discovery document lists only HTTP Basic (partner-api.md#oauth-tokens). */
 export function clientMethod(found: Discovered | null): TokenEndpoint['method'] {
   return found?.methods !== undefined && onlyBasic(found.methods) ? 'basic' : 'form';
 }
@@ -246,27 +246,27 @@ export interface ReadToken {
   token: string;
   /** Seconds. */
   expiresIn: number;
-  /** The scopes the server says it granted, null when it does not say. */
+  /** The granted scopes; null when the server does not report them. */
   granted: string | null;
 }
 
-/** partner-api.md#oauth-tokens: what a token lives when the server does not say. */
+/** partner-api.md#oauth-tokens: lifetime of a token when the server does not report it, in seconds. */
 const USUAL_LIFE = 3600;
 
 /**
- * The token in the answer. `known` are secrets to keep out of messages, should the server echo them.
+ * Reads the token in the answer. `known` are secrets to redact in messages, in case the server echoes them.
  * @throws Failure `auth`, `rate_limited`, `unavailable`.
  */
 export function readTokenAnswer(answer: HttpAnswer, url: string, known: readonly string[] = []): ReadToken {
   if (answer.status < 200 || answer.status > 299) throw tokenFailure(answer, url, known);
   const body = readBody(answer.text);
   const token = body?.['access_token'];
-  // A bearer goes into a header: visible ASCII without spaces (RFC 6750 §2.1, a little wider).
+  // A bearer token is sent in a header: visible ASCII without spaces (RFC 6750 §2.1, a little wider).
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
     throw new Failure('unavailable', `${hostOf(url)} did not answer with a token`, {
       ...factsOf(answer),
       code: 'no_token_in_answer',
-      next: 'check the token URL with credicorp whoami; a proxy or sign-in page may stand in between',
+      next: 'check the token URL with credicorp whoami; a proxy or sign-in page may be in between',
     });
   }
   const type = body?.['token_type'];
@@ -281,7 +281,7 @@ export function readTokenAnswer(answer: HttpAnswer, url: string, known: readonly
   return { token, expiresIn: lifeOf(body?.['expires_in']), granted: typeof granted === 'string' ? granted : null };
 }
 
-/** What a refusal by the token endpoint means. Also for introspection, which is refused in the same words. */
+/** The failure for a refusal by the token endpoint; also used for introspection, whose errors are the same. */
 export function tokenFailure(answer: HttpAnswer, url: string, known: readonly string[] = []): Failure {
   const { code, type, message: said } = readProblem(answer, known);
   const name = code ?? type;
@@ -301,17 +301,17 @@ function kindOf(status: number): FailureKind {
 
 function wordsFor(status: number, url: string, problem: { meaning: string; next: string } | null): [string, string] {
   const host = hostOf(url);
-  if (status === 429) return [`${host} has given out too many tokens for now`, OAUTH_PROBLEMS.rate_limit_exceeded.next];
+  if (status === 429) return [`${host} has issued too many tokens for now`, OAUTH_PROBLEMS.rate_limit_exceeded.next];
   if (status >= 500)
     return [`the token server ${host} failed (${status})`, 'try again in a moment; see credicorp status'];
   if (status < 400) {
-    // The credentials would follow the redirect to wherever it points.
+    // The credentials would be sent to the redirect's target.
     return [
-      `${host} redirects token requests, which is not followed`,
+      `${host} redirects token requests; redirects are not followed`,
       'set the token URL it points to with --token-url',
     ];
   }
-  if (problem !== null) return [`${host} refused to give a token, ${problem.meaning}`, problem.next];
+  if (problem !== null) return [`${host} refused to issue a token: ${problem.meaning}`, problem.next];
   if (status === 404 || status === 405) {
     return [
       `${host} has no token endpoint at ${new URL(url).pathname}`,
@@ -319,7 +319,7 @@ function wordsFor(status: number, url: string, problem: { meaning: string; next:
     ];
   }
   return [
-    `${host} refused to give a token (${status})`,
+    `${host} refused to issue a token (${status})`,
     'check client id, secret and environment with credicorp whoami',
   ];
 }
@@ -343,7 +343,7 @@ function readBody(text: string): Record<string, unknown> | null {
   }
 }
 
-/** Seconds as a number, or as text as some servers write it. */
+/** Seconds as a number, or as text, as some servers send it. */
 function lifeOf(value: unknown): number {
   const seconds = typeof value === 'string' && value !== '' ? Number(value) : value;
   return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0 ? seconds : USUAL_LIFE;

@@ -1,6 +1,6 @@
 /**
  * Verifies an access token on this machine against the server's published keys (RFC 7517, RFC 7519). ES256 and
- * RS256 only; `none` and every HS* are refused (partner-api.md#oauth-tokens). Loads `jose`, so only who verifies pays for it.
+ * RS256 only; `none` and every HS* are refused (partner-api.md#oauth-tokens). Loads `jose`, so it is imported only where a token is verified.
  */
 import {
   createLocalJWKSet,
@@ -33,19 +33,19 @@ export type TokenVerdict =
 export interface VerifyOptions {
   identity: Identity;
   send: Send;
-  /** Milliseconds since the epoch, by the clock the server goes by: a sandbox has its own. */
+  /** Milliseconds since the epoch, by the server's clock: a sandbox has its own. */
   now: number;
   notice: (text: string) => void;
   signal?: AbortSignal;
 }
 
 export interface TokenVerifier {
-  /** @throws Failure `unavailable` when the keys cannot be had. */
+  /** @throws Failure `unavailable` when the keys cannot be fetched. */
   verify(token: string): Promise<TokenVerdict>;
 }
 
 const ALGORITHMS = ['ES256', 'RS256'];
-/** Time a token may be early or late by, in seconds: two machines never agree to the second. */
+/** Tolerance for `exp` and `nbf`, in seconds, because the clocks of two machines differ slightly. */
 const TOLERANCE_S = 5;
 const KEYS_LIMIT_MS = 10_000;
 
@@ -59,7 +59,7 @@ export function tokenVerifier(options: VerifyOptions): TokenVerifier {
   if (settings === null || settings.jwksPath === null) {
     throw new Failure('usage', `tokens of ${identity.provider.title} cannot be verified on this machine`, {
       code: 'not_verifiable',
-      next: 'use credicorp token show to read what it says',
+      next: 'use credicorp token show to decode it',
     });
   }
   const fallback = identity.base.value + settings.jwksPath;
@@ -103,7 +103,7 @@ async function check(token: string, keys: Keys, audience: string | null, now: nu
 const WORDS: Record<VerifyCause, string> = {
   malformed: 'this is not a signed JWT',
   algorithm_refused: 'it is signed by an algorithm other than ES256 and RS256',
-  unknown_key: 'none of the published keys is the one it names',
+  unknown_key: 'its key is not one of the published keys',
   bad_signature: 'its signature does not match',
   expired: 'it has expired',
   not_yet_valid: 'it is not valid yet',
@@ -112,17 +112,17 @@ const WORDS: Record<VerifyCause, string> = {
   claim_missing: 'a required claim is missing',
 };
 
-/** The causes that mean a forged or damaged token; all others are a genuine token that is not valid here or now. */
+/** Causes of a forged or damaged token. With any other cause the token is genuine, but not valid here or now. */
 const FORGED: ReadonlySet<VerifyCause> = new Set(['malformed', 'algorithm_refused', 'unknown_key', 'bad_signature']);
 
-/** A refusal as a failure: `bad_signature` where the signature does not hold, `auth` where the token is not for us or not for now. */
+/** The failure for a token that is not valid: `bad_signature` for a forged one, `auth` for a genuine one that is not valid here or now. */
 export function verdictFailure({ cause, detail, keysFrom }: TokenVerdict & { valid: false }): Failure {
   return new Failure(FORGED.has(cause) ? 'bad_signature' : 'auth', `the token is not valid: ${detail}`, {
     code: cause,
     next:
       cause === 'expired'
         ? 'credicorp token prints a fresh one'
-        : `the keys are those of ${keysFrom}; credicorp whoami shows which host that follows from`,
+        : `the keys are from ${keysFrom}; credicorp whoami shows the host and where it comes from`,
   });
 }
 
@@ -140,13 +140,13 @@ function causeOf(error: unknown): VerifyCause | null {
   return error instanceof errors.JOSEError || error instanceof TypeError ? 'malformed' : null;
 }
 
-/** `jwks_uri` of the discovery document where it may be trusted, else the provider's own path (partner-api.md#conflicts). */
+/** Fetches the keys from the `jwks_uri` of the discovery document if its host is trusted, else from the provider's own path (partner-api.md#conflicts). */
 async function fetchKeys(options: VerifyOptions, fallback: string): Promise<Keys> {
   const { identity, send, notice, signal } = options;
   const found = identity.provider.token?.discovery === true ? await discover(options) : null;
   const named = found?.jwksUri === undefined ? null : trusted(found.jwksUri, identity);
   if (found?.jwksUri !== undefined && named === null) {
-    notice('the discovery document names keys on a host that is not trusted; using the usual place');
+    notice('the discovery document names a jwks_uri on a host that is not trusted; using the default path');
   }
   const url = named ?? fallback;
   const answer = await send({
@@ -158,7 +158,7 @@ async function fetchKeys(options: VerifyOptions, fallback: string): Promise<Keys
   });
   const set = answer.status === 200 ? readKeys(answer.text) : null;
   if (set === null) {
-    throw new Failure('unavailable', `${new URL(url).host} gave no keys to verify with`, {
+    throw new Failure('unavailable', `${new URL(url).host} did not return keys to verify with`, {
       status: answer.status,
       code: 'no_keys',
       next: 'try again in a moment; credicorp token introspect asks the server instead',

@@ -1,7 +1,7 @@
 /**
  * Secrets in an encrypted file, for machines without a keychain. The key comes from a passphrase by scrypt (RFC 7914); the file is
- * sealed as a whole by AES-256-GCM, so that not even account names are readable and any change to it is noticed. What protects
- * it is the passphrase and nothing else: whoever has both has the secrets.
+ * encrypted as a whole with AES-256-GCM, so that account names are not readable either and any change is detected. Only the passphrase
+ * protects it: anybody who has the file and the passphrase has the secrets.
  */
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { withLock } from '../../files/lock.ts';
 import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import type { Vault } from './vault.ts';
 
-/** What guessing a passphrase costs (RFC 7914 §2). */
+/** Cost parameters of scrypt (RFC 7914 §2). */
 type KdfCost = Pick<Kdf, 'N' | 'r' | 'p'>;
 
 interface Kdf {
@@ -36,7 +36,7 @@ const COST: KdfCost = { N: 2 ** 15, r: 8, p: 3 };
 
 /**
  * Methods throw Failure `auth` (`wrong_passphrase`) when the passphrase does not open the file, and `usage` (`store_corrupt`,
- * `not_readable`, `not_writable`, `no_passphrase`). `cost` is for a new file; one that exists says its own.
+ * `not_readable`, `not_writable`, `no_passphrase`). `cost` is used for a new file; an existing one contains its own.
  */
 export function fileVault(path: string, passphrase: () => Promise<string>, cost: KdfCost = COST): Vault {
   const keys = keyring(passphrase);
@@ -51,7 +51,7 @@ export function fileVault(path: string, passphrase: () => Promise<string>, cost:
     return withLock(`${path}.lock`, { patienceMs: 10_000 }, async () => {
       const { kdf, secrets } = await open();
       const result = act(secrets);
-      // The last secret takes the file with it: signing out leaves nothing, not even something sealed.
+      // The file is deleted with its last secret, so that signing out leaves nothing behind.
       if (secrets.size === 0) rmSync(path, { force: true });
       else writePrivate(path, `${JSON.stringify(seal(kdf, secrets, await keys(kdf)), undefined, 2)}\n`);
       return result;
@@ -60,7 +60,7 @@ export function fileVault(path: string, passphrase: () => Promise<string>, cost:
   return {
     kind: 'file',
     prefetch: () => undefined,
-    // Without a file there is nothing to unlock, and nobody to ask.
+    // Without a file no passphrase is needed, so the user is not asked for one.
     get: async (account) => (readPrivate(path) === null ? null : ((await open()).secrets.get(account) ?? null)),
     set: async (account, secret) => void (await change((secrets) => secrets.set(account, secret))),
     remove: async (account) => readPrivate(path) !== null && (await change((secrets) => secrets.delete(account))),
@@ -75,7 +75,7 @@ export function fileVault(path: string, passphrase: () => Promise<string>, cost:
   };
 }
 
-/** Asks for the passphrase once, derives each key once. */
+/** Asks for the passphrase once and derives each key once. */
 function keyring(passphrase: () => Promise<string>): (kdf: Kdf) => Promise<Buffer> {
   let asked: Promise<string> | undefined;
   const derived = new Map<string, Promise<Buffer>>();
@@ -97,7 +97,7 @@ function keyring(passphrase: () => Promise<string>): (kdf: Kdf) => Promise<Buffe
 
 function derive(passphrase: string, { N, r, p, salt }: Kdf): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    // RFC 7914 §2 needs 128 r (N + p + 2) bytes; Node's own limit of 32 MiB is a hair too small for our figures.
+    // RFC 7914 §2 needs 128 r (N + p + 2) bytes; Node's own limit of 32 MiB is slightly too small for our parameters.
     const options = { N, r, p, maxmem: 256 * r * (N + p + 2) };
     scrypt(passphrase.normalize('NFKC'), Buffer.from(salt, 'base64'), 32, options, (error, key) =>
       error ? reject(error) : resolve(key),
@@ -126,7 +126,7 @@ function unseal(path: string, { kdf, iv, tag, data }: Sealed, key: Buffer): Map<
       next: 'try the passphrase again, or move the file away and sign in again',
     });
   }
-  // What stands behind the seal is what `seal` put there.
+  // The content is authenticated, so it is what `seal` wrote.
   return new Map(JSON.parse(text) as [string, string][]);
 }
 
@@ -138,7 +138,7 @@ function bytes(text: string): Buffer {
   return Buffer.from(text, 'base64');
 }
 
-/** The figures the key was made with belong to what is sealed. */
+/** Authenticates the key parameters together with the content. */
 function sealedWith({ N, r, p, salt }: Kdf): Buffer {
   return Buffer.from(`credicorp-cli secrets 1 scrypt ${N} ${r} ${p} ${salt}`);
 }
@@ -165,7 +165,7 @@ function isSealed(value: unknown): value is Sealed {
   return version === 1 && isKdf(kdf) && [iv, tag, data].every((text) => typeof text === 'string');
 }
 
-/** A file is outside data: figures that would fill the memory or run for minutes are refused. */
+/** Validates the key parameters of a file: values that would need too much memory or time are refused. */
 function isKdf(value: unknown): value is Kdf {
   if (typeof value !== 'object' || value === null) return false;
   const { N, r, p, salt } = value as Partial<Record<keyof Kdf, unknown>>;

@@ -1,6 +1,6 @@
 /**
- * A plain file, mode 0600, for what everybody may know: tokens and webhook secrets of the embedded sandbox, which open nothing but a
- * server on this machine. It takes no other client secret or key: nothing is stored in the clear silently.
+ * A plain file, mode 0600, for tokens and webhook secrets of the embedded sandbox, which give access only to a
+ * server on this machine. It refuses any other client secret or key, so that none is stored in plain text.
  */
 import { existsSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -31,7 +31,7 @@ export function localVault(path: string): Vault {
     get: async (account) => read(path).get(account) ?? null,
     async set(account, secret) {
       if (/\/(?:client_secret|secret_key)$/.test(account) && !isLocalCredential(secret)) {
-        throw new Failure('bug', 'a secret must not be stored in the clear', { code: 'plain_secret' });
+        throw new Failure('bug', 'a secret must not be stored in plain text', { code: 'plain_secret' });
       }
       await change((secrets) => secrets.set(account, secret));
     },
@@ -45,7 +45,7 @@ export function localVault(path: string): Vault {
   };
 }
 
-/** A damaged file is treated as empty, and is set aside before the first write. */
+/** Reads the file. A damaged file is treated as empty, and is renamed before the first write. */
 function read(path: string): Map<string, string> {
   const secrets = new Map<string, string>();
   const text = readPrivate(path);
@@ -73,7 +73,7 @@ function isDamaged(path: string): boolean {
   }
 }
 
-/** Under the first name that is free: what was in it may still be of use to its owner. */
+/** Renames a damaged file to the first free name, because the user may still need its content. */
 function setAside(path: string): void {
   for (let n = 1; n < 1000; n += 1) {
     if (existsSync(`${path}.corrupt-${n}`)) continue;

@@ -9,13 +9,13 @@ import type { Vault } from './vault.ts';
 
 export interface VaultPlaces {
   keychain: KeychainOptions;
-  /** Folder of the files. */
+  /** Folder of the vaults that are files. */
   folder: string;
   /** Asked at most once, and only when the encrypted file is opened. */
   passphrase: () => Promise<string>;
 }
 
-/** Opens a vault. Nothing is read, started or asked before its first use. */
+/** Opens a vault. Before its first use, nothing is read or started and the user is not asked for a passphrase. */
 export function openVault(kind: VaultKind, places: VaultPlaces): Vault {
   switch (kind) {
     case 'os':
@@ -29,7 +29,7 @@ export function openVault(kind: VaultKind, places: VaultPlaces): Vault {
   }
 }
 
-/** Where a vault that is a file lies, for `whoami` to say. */
+/** The path of a vault that is a file, as `whoami` shows it. */
 export function vaultPath(kind: 'file' | 'local', folder: string): string {
   return join(folder, kind === 'file' ? 'secrets.enc.json' : 'local-sandbox.json');
 }

@@ -11,7 +11,7 @@ import type { Vault } from './vault.ts';
 
 export function osVault(keychain: KeychainOptions): Vault {
   const options: KeychainOptions = { ...keychain, pool: createHelperPool() };
-  /** Per account, the request that fetches it and its place in the answer. */
+  /** Prefetched accounts: the request that fetches each, and its index in the answer. */
   const fetched = new Map<string, { answer: KeychainAnswer; index: number }>();
   const one = async (operation: KeychainOperation): Promise<KeychainResult> => {
     const [result = null] = await askKeychain([operation], options).results();
@@ -27,8 +27,10 @@ export function osVault(keychain: KeychainOptions): Vault {
       accounts.forEach((account, index) => fetched.set(account, { answer, index }));
     },
     async get(account, { fresh = false } = {}) {
-      const early = fresh ? undefined : fetched.get(account);
-      const found = early ? (await early.answer.results())[early.index] : await one({ do: 'get', account });
+      const prefetched = fresh ? undefined : fetched.get(account);
+      const found = prefetched
+        ? (await prefetched.answer.results())[prefetched.index]
+        : await one({ do: 'get', account });
       return typeof found === 'string' ? found : null;
     },
     async set(account, secret) {

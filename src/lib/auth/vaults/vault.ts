@@ -6,13 +6,13 @@ import type { VaultKind } from '../credentials/client-identity.ts';
 
 export interface Vault {
   readonly kind: VaultKind;
-  /** Begins to fetch what will be asked for, while the program does something else. Fails in silence: `get` tells. */
+  /** Starts to fetch accounts that will be needed soon. Never throws; `get` then throws the failure. */
   prefetch(accounts: readonly string[]): void;
-  /** The secret, null when nothing is stored. `fresh`: not what was fetched before, but what stands there now. */
+  /** The secret, null when nothing is stored. `fresh`: ignores a prefetched value and reads again. */
   get(account: string, options?: { fresh?: boolean }): Promise<string | null>;
   set(account: string, secret: string): Promise<void>;
   /** True when there was one. */
   remove(account: string): Promise<boolean>;
-  /** Removes every account that begins with `prefix`; how many there were. */
+  /** Removes every account that begins with `prefix`. @returns how many there were */
   removeUnder(prefix: string): Promise<number>;
 }

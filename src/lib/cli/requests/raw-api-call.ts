@@ -265,7 +265,7 @@ export async function* everyItem(client: Client, call: ClientRequest): AsyncGene
     yield* json['data'];
     const next = json['next_cursor'];
     if (json['has_more'] === false || typeof next !== 'string' || next === '') return;
-    if (next === cursor) throw endless(cursor, 'the list gave the same cursor twice');
+    if (next === cursor) throw endless(cursor, 'the list returned the same cursor twice');
     cursor = next;
   }
   throw endless(cursor, `the list has more than ${MAX_PAGES} pages`);

@@ -92,7 +92,7 @@ export async function logout(
   for (const name of names) {
     const profile = findProfile(config, name);
     if (profile === null)
-      throw usage(`there is no profile ${name}`, { code: 'unknown_profile', next: 'see: credicorp profiles list' });
+      throw usage(`no such profile: ${name}`, { code: 'unknown_profile', next: 'see: credicorp profiles list' });
     forgotten.push({ profile: name, secrets: await signOut(profile, { vault, configFolder: context.paths.config }) });
   }
   // Tokens minted for variables, without a profile, stand under names of their own (`~…`).

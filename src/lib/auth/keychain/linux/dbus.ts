@@ -1,5 +1,5 @@
 /**
- * A connection to a D-Bus message bus, to ask a service a question. Needed because the keychain library says "nothing stored" for a
+ * A minimal D-Bus client that calls one method of a service. Needed because the keychain library reports "nothing stored" for a
  * locked keyring.
  */
 import { connect, type Socket } from 'node:net';
@@ -17,8 +17,8 @@ const HELLO: BusCall = {
 };
 
 /**
- * Connects to a message bus at a socket path (a leading NUL for an abstract one) and says hello. Whoever calls sets the time limit.
- * @throws Error when nobody listens there or the bus refuses this user.
+ * Connects to a message bus at a socket path (a leading NUL for an abstract one) and authenticates. The caller sets the time limit.
+ * @throws Error when the connection is refused or the bus refuses this user.
  */
 export async function connectBus(socketPath: string, uid: number): Promise<Bus> {
   const socket = connect(socketPath);
@@ -61,7 +61,7 @@ class Waiting {
         this.#calls.delete(message.replyTo);
       }
     } catch {
-      this.#fail(new Error('the bus sent something that is no D-Bus message'));
+      this.#fail(new Error('the bus sent something that is not a D-Bus message'));
     }
   }
 
@@ -72,7 +72,7 @@ class Waiting {
   }
 }
 
-/** SASL EXTERNAL: the kernel tells the bus who we are, we only name the user. Gives what arrived after the greeting. */
+/** Authenticates with SASL EXTERNAL: the kernel proves our user id to the bus. @returns the bytes received after the handshake */
 function authenticate(socket: Socket, uid: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let greeting = Buffer.alloc(0);
@@ -108,13 +108,13 @@ export interface BusCall {
   arguments?: readonly (readonly ['s' | 'o', string] | readonly ['u', number])[];
 }
 
-/** A method return's first value, or the name of the error that came instead. */
+/** The first value of a method return, or the name of the error. */
 export type BusReply = { value: string | number | boolean | null } | { error: string };
 
-/** A reply here is a few hundred bytes; whoever sends more is not answering our question. */
+/** Largest reply that is accepted, in bytes; real ones have a few hundred. */
 const LARGEST = 1024 * 1024;
 
-/** A method call, little-endian, ready for the socket. */
+/** Encodes a method call, little-endian. */
 function encodeCall(call: BusCall, serial: number): Buffer {
   const values = call.arguments ?? [];
   const body = new Writer();
@@ -182,13 +182,13 @@ class Writer {
 }
 
 interface Message {
-  /** Serial of the call it answers; null for a signal or a call of others. */
+  /** Serial of the call it answers; null for a signal or another client's call. */
   replyTo: number | null;
   reply: BusReply;
   rest: Buffer;
 }
 
-/** The first whole message of what arrived, null while it is incomplete. @throws Error when it is none. */
+/** The first complete message in the received bytes; null while it is incomplete. @throws Error when it is not a D-Bus message */
 function takeMessage(data: Buffer): Message | null {
   if (data.length < 16) return null;
   const little = data[0] === 0x6c;

@@ -1,16 +1,16 @@
 /**
- * Asks the freedesktop secret service whether there is a keyring and whether it is unlocked. Asked directly, because the keychain library cannot tell: for
- * a locked keyring it answers "nothing stored", or crashes when asked for a list.
+ * Asks the freedesktop secret service whether there is a keyring and whether it is unlocked. Asked directly, because the keychain library does not report it: for
+ * a locked keyring it returns "nothing stored", or crashes when it lists secrets.
  */
 import { existsSync } from 'node:fs';
 import { type Bus, connectBus, type BusReply } from './dbus.ts';
 
-/** `unknown`: it could not be asked this way; the keychain library may still get through. */
+/** `unknown`: it could not be asked this way; the keychain library may still work. */
 export type ServiceState = 'open' | 'locked' | 'no_bus' | 'no_service' | 'no_keyring' | 'unknown';
 
 const SERVICE = 'org.freedesktop.secrets';
 
-/** The state of the default collection, where every secret of this program is put. Has no time limit of its own. */
+/** The state of the default collection, which contains every secret of this program. The caller sets a time limit. */
 export async function secretServiceState(
   env: Readonly<Record<string, string | undefined>>,
   uid: number,
@@ -57,7 +57,7 @@ async function ask(bus: Bus): Promise<ServiceState> {
   return locked.value === true ? 'locked' : 'open';
 }
 
-/** Nobody owns the name and nobody could be started for it, or the service does not know the question. */
+/** The state when the call failed: no service runs or can be started under this name, or the service does not know the method. */
 function withoutService(reply: BusReply & { error: string }): ServiceState {
   return /ServiceUnknown|NameHasNoOwner|Spawn\.|NoReply|TimedOut/.test(reply.error) ? 'no_service' : 'unknown';
 }
@@ -71,7 +71,7 @@ function busSocket(env: Readonly<Record<string, string | undefined>>): string {
   }
   const runtime = env['XDG_RUNTIME_DIR'];
   if (runtime !== undefined && existsSync(`${runtime}/bus`)) return `${runtime}/bus`;
-  // With a display, a bus may still be started on demand.
+  // On a desktop, a bus may still be started on demand.
   return env['DISPLAY'] === undefined ? 'no_bus' : 'unknown';
 }
 
