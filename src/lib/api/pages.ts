@@ -28,7 +28,7 @@ export async function* pages<N extends ListName>(
   const { query, limit, cursor: first, ...rest } = walk;
   let cursor = first;
   for (let count = 0; count < MOST_PAGES; count += 1) {
-    const read = () => client.call(name, { ...rest, query: { ...query, limit, cursor } });
+    const read = () => client.call(name, { ...rest, query: { ...query, limit, cursor }, itemsAsSent: true });
     const answer = (await from(cursor, read)) as Answer<Page<ItemOf<N>>>;
     yield answer;
     const { has_more: more, next_cursor: next } = answer.data;

@@ -6,7 +6,7 @@ import type { Operation } from '../api/client.ts';
 import { ApiCommand } from './api-command.ts';
 import { count, notForAgents } from './flags.ts';
 import { startSpinner } from './output/status-line.ts';
-import { type Column, page, type Result, stream } from './result.ts';
+import { type Column, page, type Result, streamOfPages } from './result.ts';
 import { plainLine } from './output/terminal-text.ts';
 
 export const listFlags = {
@@ -24,7 +24,8 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
   ): Promise<Result> {
     const flags = this.flags as { limit?: number; cursor?: string; all?: boolean };
     const from = flags.cursor === undefined ? {} : { cursor: flags.cursor };
-    if (flags.all === true) return stream(this.items(name, { query, limit: flags.limit ?? 100, ...from }), columns);
+    if (flags.all === true)
+      return streamOfPages(this.pages(name, { query, limit: flags.limit ?? 100, ...from }), columns);
     const answer = await this.call(name, { query: { ...query, limit: flags.limit, ...from } });
     const { has_more: more, next_cursor: next } = answer.data;
     if (this.context.stderr.isTTY === true && more === true && next)
@@ -32,11 +33,11 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
     return page(documentOf(answer.json), columns, empty);
   }
 
-  /** The items of all pages; only one page is held at a time. */
-  private async *items(
+  /** All pages; only one is held at a time. */
+  private async *pages(
     name: ListName,
     walk: { query: NonNullable<Operation['query']>; limit: number; cursor?: string },
-  ): AsyncGenerator<unknown> {
+  ): AsyncGenerator<readonly unknown[]> {
     const [client, { pages }] = await Promise.all([this.client(), import('../api/pages.ts')]);
     const spinner = startSpinner(this.context, 'reading the list');
     let count = 0;
@@ -45,7 +46,7 @@ export abstract class ListCommand<T extends typeof Command> extends ApiCommand<T
         const { data } = documentOf(answer.json);
         count += data.length;
         spinner.setLabel(`reading the list: ${count}`);
-        yield* data;
+        yield data;
       }
     } finally {
       spinner.stop();

@@ -11,7 +11,8 @@ export type Result =
   | { kind: 'page'; document: unknown; items: readonly unknown[]; columns: readonly Column[]; empty: string }
   | {
       kind: 'stream';
-      items: AsyncIterable<unknown>;
+      /** Items that arrive together are written together. */
+      batches: AsyncIterable<readonly unknown[]>;
       columns: readonly Column[];
       line?: (item: unknown) => string;
       id: (item: unknown) => string | null;
@@ -50,7 +51,16 @@ export function stream(
   line?: (item: unknown) => string,
   id: (item: unknown) => string | null = idOf,
 ): Result {
-  return { kind: 'stream', items, columns, id, ...(line ? { line } : {}) };
+  return { kind: 'stream', batches: oneByOne(items), columns, id, ...(line ? { line } : {}) };
+}
+
+async function* oneByOne(items: AsyncIterable<unknown>): AsyncGenerator<readonly unknown[]> {
+  for await (const item of items) yield [item];
+}
+
+/** All pages of a list, item by item; a page at a time is held and written. */
+export function streamOfPages(pages: AsyncIterable<readonly unknown[]>, columns: readonly Column[]): Result {
+  return { kind: 'stream', batches: pages, columns, id: idOf };
 }
 
 /** A bare value such as an access token: the text itself, `document` under `--json`. */

@@ -50,14 +50,17 @@ export function readProblem(answer: HttpAnswer, known: readonly string[] = []): 
 }
 
 /** The request id: from either header, then `error.request_id` → `meta.request_id` → top-level `request_id` (partner-api.md#request-ids). */
-export function requestIdOf(
-  answer: HttpAnswer,
-  body: Record<string, unknown> = documentOf(answer.text),
-): string | null {
-  const within = (name: string): unknown => (isRecord(body[name]) ? body[name]['request_id'] : undefined);
+export function requestIdOf(answer: HttpAnswer, read?: Record<string, unknown>): string | null {
   const { 'credicorp-request-id': header, 'x-credicorp-request-id': otherHeader } = answer.headers;
-  const ids = [header, otherHeader, within('error'), within('meta'), body['request_id']].map((id) => plainText(id));
-  return ids.find((id) => id !== null && /^[\w.:-]{1,128}$/.test(id)) ?? cutRequestId(answer.text);
+  const inHeader = firstId([header, otherHeader]);
+  if (inHeader !== null) return inHeader;
+  const body = read ?? documentOf(answer.text);
+  const within = (name: string): unknown => (isRecord(body[name]) ? body[name]['request_id'] : undefined);
+  return firstId([within('error'), within('meta'), body['request_id']]) ?? cutRequestId(answer.text);
+}
+
+function firstId(values: readonly unknown[]): string | null {
+  return values.map((value) => plainText(value)).find((id) => id !== null && /^[\w.:-]{1,128}$/.test(id)) ?? null;
 }
 
 /**

@@ -62,27 +62,25 @@ async function resultText(
   return '';
 }
 
-/** Writes one item after another; none is kept. */
+/** Writes items as they arrive; none is kept. */
 async function writeStream(context: Context, view: View, result: Result & { kind: 'stream' }): Promise<void> {
   const terminal = context.stdout.isTTY === true;
-  for await (const item of result.items) {
-    const line =
-      view.field !== null
-        ? fieldText(context, item, view.field)
-        : view.json
-          ? jsonText(context, item)
-          : view.quiet
-            ? idText(context, [result.id(item)])
-            : terminal && result.line
-              ? `${result.line(item)}\n`
-              : terminal
-                ? humanRow(item, result.columns)
-                : tabRow(item, result.columns);
+  const line = (item: unknown): string => {
+    if (view.field !== null) return fieldText(context, item, view.field);
+    if (view.json) return jsonText(context, item);
+    if (view.quiet) return idText(context, [result.id(item)]);
+    if (!terminal) return tabRow(item, result.columns);
+    return result.line ? `${result.line(item)}\n` : humanRow(item, result.columns);
+  };
+  for await (const items of result.batches) {
     // Both may be the same terminal.
     if (terminal) clearStatusLine(context.stderr);
-    await writeUntilStopped(context.stdout, line, context.signal);
+    for (const item of items) {
+      const falling = writeUntilStopped(context.stdout, line(item), context.signal);
+      if (falling !== undefined) await falling;
+      if (context.signal.aborted && cannotWrite(context.signal.reason)) return;
+    }
     if (terminal) redrawStatusLine(context.stderr);
-    if (context.signal.aborted && cannotWrite(context.signal.reason)) return;
   }
 }
 
@@ -120,17 +118,22 @@ function cannotWrite(abortReason: unknown): boolean {
 /** How long a reader that does not read may hold up a program that was asked to stop. */
 const GRACE_MS = 500;
 
-/** As `writeText`, but no longer than the grace period once the program was asked to stop. Leaves no listener behind: a list has many lines. */
-function writeUntilStopped(output: Output, text: string, signal: AbortSignal): Promise<void> {
-  if (text === '') return Promise.resolve();
+/**
+ * Writes a line of many, and waits for the reader only when it has fallen behind; no longer than the grace period once the program was
+ * asked to stop. Leaves no listener behind.
+ */
+function writeUntilStopped(output: Output, text: string, signal: AbortSignal): Promise<void> | undefined {
+  if (text === '') return undefined;
+  let taken: (() => void) | undefined;
+  if (output.write(text, () => taken?.())) return undefined;
   return new Promise((resolve) => {
     const giveUp = (): unknown => setTimeout(resolve, GRACE_MS).unref();
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp, { once: true });
-    output.write(text, () => {
+    taken = () => {
       signal.removeEventListener('abort', giveUp);
       resolve();
-    });
+    };
   });
 }
 
