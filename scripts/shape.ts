@@ -1,6 +1,6 @@
 /** Shapes of JSON documents: names and types, no values. */
 
-/** The type of each member; items of a list are one item. Whether a member is null depends on the moment, and is not told. */
+/** The type of each member; items of a list are one item. Whether a member is null differs from run to run, and is not recorded. */
 export function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.length === 0 ? [] : [value.map(shapeOf).reduce(merged)];
   if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;

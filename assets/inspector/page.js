@@ -56,8 +56,8 @@ function turn(state) {
   document.title = state === 'live' ? 'Webhook deliveries' : `(${state}) Webhook deliveries`;
 }
 
-function showFacts(told) {
-  facts = { ...facts, ...told };
+function showFacts(changed) {
+  facts = { ...facts, ...changed };
   const { ready, environment, tunnel } = facts;
   const targets = ready?.targets ?? [];
   const to = targets.length === 0 ? 'kept here, forwarded nowhere' : targets.map(short).join(', ');

@@ -8,7 +8,7 @@ const LONGEST_WAIT_MS = 5000;
  * Follows until the listener says goodbye, the token is refused, or `signal` is aborted. What was missed while the line was down comes
  * with the next connection.
  * @param {{token: string, take: (event: string, data: any) => void, turn: (state: string) => void, signal: AbortSignal, base?: string,
- *   firstWaitMs?: number}} options `turn` is told `live`, `lost`, `locked`, `crowded` or `ended`
+ *   firstWaitMs?: number}} options `turn` is called with `live`, `lost`, `locked`, `crowded` or `ended`
  */
 export async function follow({ token, take, turn, signal, base = '', firstWaitMs = 500 }) {
   let lastId = null;

@@ -8,7 +8,7 @@ const lines = new Map();
 let chosen = null;
 let choose = (_key) => {};
 
-/** @param {(key: string) => void} chose told when a line is chosen, by a click or by Enter */
+/** @param {(key: string) => void} chose called when a line is chosen, by a click or by Enter */
 export function openTable(chose) {
   choose = chose;
   rows.addEventListener('keydown', onKey);

@@ -148,7 +148,7 @@ test('a forged delivery: shown with its cause and its bytes, which reach neither
   assert.equal(shown.text, body.toString());
   assert.equal(headers.find(([name]) => name === 'authorization')?.[1], 'Bearer [redacted]');
   assert.deepEqual(steps.map(({ state }) => state).slice(-2), ['bad', 'bad']);
-  assert.match(refusal?.meaning ?? '', /no known mistake/);
+  assert.match(refusal?.meaning ?? '', /no common mistake/);
 });
 
 test('hostile text arrives as text: in JSON that no browser takes for a page', async () => {

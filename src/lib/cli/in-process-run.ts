@@ -19,7 +19,7 @@ interface InProcessOptions {
   changes?: Partial<Context>;
 }
 
-/** Starts it at once. It is interrupted when the outer command is, unless told otherwise. */
+/** Starts it at once. It is interrupted when the outer command is, unless `ignoreInterrupt` is set. */
 export function runInProcess(
   argv: readonly string[],
   outer: Context,

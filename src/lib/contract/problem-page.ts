@@ -1,4 +1,4 @@
-/** What `credicorp explain` prints for an error code: its meaning, whether to repeat the call, what to change, which command helps. */
+/** What `credicorp errors explain` prints for an error code: its meaning, whether to repeat the call, what to change, which command helps. */
 import { OAUTH_PROBLEMS, problemEntry, type ProblemRetry, PROBLEMS } from './problem.ts';
 
 export interface ProblemPage {

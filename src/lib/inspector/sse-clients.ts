@@ -63,7 +63,7 @@ export class SseClients {
     this.#update(client);
   }
 
-  /** The delivery list changed: every page is told within `pauseMs`. */
+  /** The delivery list changed: every page gets it within `pauseMs`. */
   changed(): void {
     if (this.#clients.size === 0) return;
     this.#due ??= setTimeout(() => {

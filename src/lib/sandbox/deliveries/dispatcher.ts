@@ -22,7 +22,7 @@ import type { DeliveryResult, Post } from './sender.ts';
 
 export interface DispatcherTools {
   post: Post;
-  /** Told of each attempt once it has ended. */
+  /** Called with each attempt once it has ended. */
   written(attempt: Attempted): void;
 }
 

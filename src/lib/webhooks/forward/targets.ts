@@ -1,4 +1,5 @@
 /** Forwarding targets: parses `--forward` and `--route`. */
+import { isLoopback } from '../../contract/environments.ts';
 import { type Failure, usage } from '../../failure.ts';
 
 export interface TargetOptions {
@@ -41,11 +42,12 @@ export function parseTarget(text: string, options: TargetOptions = {}): URL {
   return url;
 }
 
-/** Whether a parsed host name can only be this machine: `localhost`, `*.localhost` (RFC 6761 §6.3), 127.0.0.0/8, `[::1]`. */
+/**
+ * Whether a parsed host name can only be this machine: a loopback address, `localhost`, or `*.localhost` (RFC 6761 §6.3). The last
+ * is for the user's own app only: no API is called by such a name, and no server of ours answers to it.
+ */
 export function isLocalHost(hostname: string): boolean {
-  const host = hostname.toLowerCase().replace(/\.$/, '');
-  if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true;
-  return /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+  return isLoopback(hostname) || /\.localhost\.?$/i.test(hostname);
 }
 
 export interface Route {
