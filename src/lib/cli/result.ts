@@ -11,8 +11,9 @@ export type Result =
   | { kind: 'page'; document: unknown; items: readonly unknown[]; columns: readonly Column[]; empty: string }
   | {
       kind: 'stream';
-      /** Items that arrive together are written together. */
-      batches: AsyncIterable<readonly unknown[]>;
+      /** One item each; where `paged`, lists of items that are written together. */
+      items: AsyncIterable<unknown>;
+      paged: boolean;
       columns: readonly Column[];
       line?: (item: unknown) => string;
       id: (item: unknown) => string | null;
@@ -51,16 +52,12 @@ export function stream(
   line?: (item: unknown) => string,
   id: (item: unknown) => string | null = idOf,
 ): Result {
-  return { kind: 'stream', batches: oneByOne(items), columns, id, ...(line ? { line } : {}) };
-}
-
-async function* oneByOne(items: AsyncIterable<unknown>): AsyncGenerator<readonly unknown[]> {
-  for await (const item of items) yield [item];
+  return { kind: 'stream', items, paged: false, columns, id, ...(line ? { line } : {}) };
 }
 
 /** All pages of a list, item by item; a page at a time is held and written. */
 export function streamOfPages(pages: AsyncIterable<readonly unknown[]>, columns: readonly Column[]): Result {
-  return { kind: 'stream', batches: pages, columns, id: idOf };
+  return { kind: 'stream', items: pages, paged: true, columns, id: idOf };
 }
 
 /** A bare value such as an access token: the text itself, `document` under `--json`. */

@@ -72,10 +72,10 @@ async function writeStream(context: Context, view: View, result: Result & { kind
     if (!terminal) return tabRow(item, result.columns);
     return result.line ? `${result.line(item)}\n` : humanRow(item, result.columns);
   };
-  for await (const items of result.batches) {
+  for await (const next of result.items) {
     // Both may be the same terminal.
     if (terminal) clearStatusLine(context.stderr);
-    for (const item of items) {
+    for (const item of result.paged && Array.isArray(next) ? next : [next]) {
       const falling = writeUntilStopped(context.stdout, line(item), context.signal);
       if (falling !== undefined) await falling;
       if (context.signal.aborted && cannotWrite(context.signal.reason)) return;
