@@ -12,6 +12,9 @@ import { command } from '../support/world.ts';
 
 const frame = 'test/support/frame/run.ts';
 const plain = 'test/support/frame/plain/run.ts';
+/** The frame's program in this process, for what a process is not needed for. */
+const inside = (home: { path: string }, args: string[], env = {}) =>
+  command({ home: home.path, env, root: join(repository, 'test', 'support', 'frame') }, ...args);
 
 test('1: the status is the same with and without --json', async () => {
   using home = freshHome();
@@ -21,21 +24,23 @@ test('1: the status is the same with and without --json', async () => {
     ['refused', 1],
     ['pending', 8],
   ] as const) {
-    const words = await runScript(frame, ['refuse', '--kind', kind], home.env);
-    const json = await runScript(frame, ['refuse', '--kind', kind, '--json'], home.env);
+    const words = await inside(home, ['refuse', '--kind', kind]);
+    const json = await inside(home, ['refuse', '--kind', kind, '--json']);
     assert.deepEqual([words.status, json.status], [status, status], kind);
   }
+  // And the process ends with it.
+  const [words, json] = await Promise.all([
+    runScript(frame, ['refuse', '--kind', 'pending'], home.env),
+    runScript(frame, ['refuse', '--kind', 'pending', '--json'], home.env),
+  ]);
+  assert.deepEqual([words.status, json.status], [8, 8]);
 });
 
 test('2: a flag mistake under --json prints our small error and nothing of the command', async () => {
   using home = freshHome();
   const bare = await runScript(plain, ['refuse', '--json', '--nope'], home.env);
   assert.match(bare.stdout + bare.stderr, /PLANTEDINAFIELD|"argv"/, 'the trap is still there');
-  const cured = await runScript(
-    frame,
-    ['refuse', '--json', '--nope', '--token', 'sk_live_PLANTEDINARGV000001'],
-    home.env,
-  );
+  const cured = await inside(home, ['refuse', '--json', '--nope', '--token', 'sk_live_PLANTEDINARGV000001']);
   assert.equal(cured.status, 2);
   assert.equal(cured.stdout, '');
   const { error } = JSON.parse(cured.stderr) as { error: object };
@@ -51,7 +56,7 @@ test('2b: a secret typed where it does not belong is not repeated', async () => 
     ['sk_live_PLANTEDINARGV000001'],
     ['refuse', '--sk_live_PLANTEDINARGV000001'],
   ]) {
-    const ended = await runScript(frame, args, home.env);
+    const ended = await inside(home, args);
     assert.equal(ended.status, 2);
     assert.doesNotMatch(ended.stdout + ended.stderr, /PLANTED/, args.join(' '));
   }
@@ -61,15 +66,15 @@ test('3: a falsy or empty result is printed', async () => {
   using home = freshHome();
   const bare = await runScript(plain, ['empty', '--json'], home.env);
   assert.equal(bare.stdout, '', 'the trap is still there');
-  assert.equal((await runScript(frame, ['empty', '--json'], home.env)).stdout, '0\n');
-  assert.equal((await runScript(frame, ['empty', '--json'], { ...home.env, AS: 'page' })).stdout, '{"data":[]}\n');
+  assert.equal((await inside(home, ['empty', '--json'])).stdout, '0\n');
+  assert.equal((await inside(home, ['empty', '--json'], { AS: 'page' })).stdout, '{"data":[]}\n');
 });
 
 test('4: notes reach people under --json too', async () => {
   using home = freshHome();
   const bare = await runScript(plain, ['empty', '--json'], home.env);
   assert.equal(bare.stderr, '', 'the trap is still there');
-  assert.match((await runScript(frame, ['empty', '--json'], home.env)).stderr, /^a note for people$/m);
+  assert.match((await inside(home, ['empty', '--json'])).stderr, /^a note for people$/m);
 });
 
 test('5: what was opened is tidied up on SIGINT and SIGTERM', async () => {

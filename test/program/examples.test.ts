@@ -1,6 +1,7 @@
 /**
- * Every example of the help pages and of the README is run by a shell. Names that only stand for something (an id, a port, a password
- * manager) are replaced by real ones; nothing else is changed.
+ * Every example of the help pages and of the README is run. Names that only stand for something (an id, a port, a password manager) are
+ * replaced by real ones; nothing else is changed. A command of plain words, which a shell would only split at its blanks, is run inside
+ * this process and what follows its pipe by a shell; every other line is run by a shell as a whole, and so is what ends on Ctrl-C.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,6 +10,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { runInside } from '../support/inside.ts';
 import { type Ended, finish, freshHome, root } from '../support/spawn.ts';
 import { right } from '../webhooks/handler-tests/handlers/right.ts';
 
@@ -172,8 +174,8 @@ test('README: the first five minutes', async () => {
     .find((text) => text.includes('sandbox start'));
   assert.ok(block !== undefined);
   using own = freshHome();
-  const script = `set -eu\n${real(block).replace('--background', '--background --port 0')}`;
-  const ended = await shell(script, { ...own.env, PATH: home.env['PATH'] ?? '' });
+  const script = real(block).replace('--background', '--background --port 0');
+  const ended = await shell(script, { ...own.env, PATH: home.env['PATH'] ?? '' }, '-eu');
   assert.equal(ended.status, 0, ended.stderr);
   assert.match(ended.stdout, /^outcome\tapproved$/m);
 });
@@ -181,7 +183,7 @@ test('README: the first five minutes', async () => {
 test('README: the lines that are shown indented', async () => {
   const blocks = indented(readme);
   assert.ok(blocks.length >= 3);
-  for (const block of blocks) await works(block.filter((line) => !EXCUSED.has(line)).join('\n'));
+  for (const block of blocks) await works(block.filter((line) => !EXCUSED.has(line)));
 });
 
 /** In a home of their own, as somebody who follows the page does it. */
@@ -193,7 +195,7 @@ for (const name of ['webhooks.md', 'providers.md']) {
     for (const block of blocks) {
       const lines = block.filter((line) => !EXCUSED.has(line));
       if (lines.some((line) => line.includes('sandbox start'))) await inHomeOfItsOwn(real(lines.join('\n')));
-      else await works(lines.join('\n'));
+      else await works(lines);
     }
   });
 }
@@ -202,9 +204,9 @@ test('docs/agents.md: its line and its configuration', async () => {
   const page = readFileSync(join(root, 'docs', 'agents.md'), 'utf8');
   const [, line = ''] = /```sh\n([\s\S]*?)```/.exec(page) ?? [];
   const [, configuration = '{}'] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
-  await works(line);
+  await works([line.trim()]);
   const { command, args } = (JSON.parse(configuration) as Configuration).mcpServers.credicorp;
-  await works(`${command} ${args.join(' ')} < /dev/null`);
+  await works([`${command} ${args.join(' ')} < /dev/null`]);
 });
 
 test('docs/webhooks.md: the lines of its tables', async () => {
@@ -212,11 +214,14 @@ test('docs/webhooks.md: the lines of its tables', async () => {
   const cells = [...page.matchAll(/^\| `((?:webhooks|events) [^`]+)` \|/gm)].map(([, words = '']) => words);
   assert.ok(cells.length >= 5);
   // The one that the handler has here. What stands in brackets may be left out.
-  const secret = 'export CC_WEBHOOK_SECRET=whsec_EXAMPLE_alpha; ';
-  for (const words of cells) await works(`${secret}credicorp ${words.replaceAll(/ \[[^\]]*\]/g, '')}`);
+  const env = { ...home.env, CC_WEBHOOK_SECRET: 'whsec_EXAMPLE_alpha' };
+  await works(
+    cells.map((words) => `credicorp ${words.replaceAll(/ \[[^\]]*\]/g, '')}`),
+    env,
+  );
   const said = [...page.matchAll(/`((?:export [^`]*\$\()?credicorp [^`]+)`/g)].map(([, line = '']) => line);
   assert.ok(said.length >= 3);
-  for (const line of said) await works(line);
+  for (const line of said) await works([line]);
 });
 
 test('README and help speak of the same commands', () => {
@@ -233,9 +238,12 @@ function indented(page: string): string[][] {
   );
 }
 
-async function works(script: string): Promise<void> {
-  const ended = await shell(`set -e\n${real(script)}`);
-  assert.equal(ended.status, 0, `${script}: ${ended.stderr}`);
+/** One after another; together where one line sets a variable for the next. */
+async function works(lines: string[], env = home.env): Promise<void> {
+  for (const script of lines.some((line) => line.startsWith('export')) ? [lines.join('\n')] : lines) {
+    const ended = await shell(real(script), env);
+    assert.equal(ended.status, 0, `${script}: ${ended.stderr}`);
+  }
 }
 
 function real(line: string): string {
@@ -274,19 +282,34 @@ async function inHomeOfItsOwn(line: string, prepare = ''): Promise<void> {
   using own = freshHome();
   const env = { ...own.env, PATH: home.env['PATH'] ?? '' };
   const begin = `credicorp sandbox start --background --port 0 --quiet${line.includes('apps submit') ? ' --no-auto-submit' : ''}`;
-  const first = line.includes('sandbox start') ? '' : `${begin}\n`;
+  if (!line.includes('sandbox start')) assert.equal((await shell(begin, env)).status, 0);
   const ready = line
     .replace(/sandbox start(?!.*--port)/, '$& --port 0')
     .replace(/whend_3T8K1/, (id) => (prepare === '' ? id : `"$(${prepare})"`))
     // What nobody has submitted yet.
     .replace('app_9Zz3Lw7T', '"$(credicorp apps create --company 16093826 --quiet)"');
-  const ended = await shell(`set -eu\n${first}${ready}\n`, env);
+  const ended = await shell(ready, env, '-eu');
   await shell('credicorp sandbox stop', env);
   assert.equal(ended.status, 0, ended.stderr);
 }
 
-function shell(script: string, env: Record<string, string> = home.env): Promise<Ended> {
-  return finish(
-    spawn('bash', ['-o', 'pipefail', '-c', script], { env, cwd: env['HOME'], stdio: ['pipe', 'pipe', 'pipe'] }),
+/** Runs a script, until one of its lines fails; with `-eu` a variable that is not set fails too. */
+async function shell(script: string, env: Record<string, string> = home.env, flags = '-e'): Promise<Ended> {
+  const [first = '', ...pipe] = script.split(' | ');
+  if (!/^credicorp [\w ./:=@,+-]+$/.test(first) || endsOnCtrlC(first)) return bash(script, env, flags);
+  const ended = await runInside(first.split(' ').slice(1), env, '', env['HOME']);
+  return pipe.length === 0 || ended.status !== 0 ? ended : bash(pipe.join(' | '), env, flags, ended.stdout);
+}
+
+function bash(script: string, env: Record<string, string>, flags: string, input = ''): Promise<Ended> {
+  const words = [flags, '-o', 'pipefail', '-c', script];
+  return finish(spawn('bash', words, { env, cwd: env['HOME'], stdio: ['pipe', 'pipe', 'pipe'] }), input);
+}
+
+/** As the program on the PATH has it, which gives these commands a Ctrl-C after a while. */
+function endsOnCtrlC(line: string): boolean {
+  return (
+    /^credicorp (webhooks listen|logs tail|sandbox start|proxy start)/.test(line) &&
+    !/--no-follow|--background| -b|--exec/.test(line)
   );
 }

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
 import { runInside } from '../support/inside.ts';
-import { type Ended, finish, freshHome, start } from '../support/spawn.ts';
+import { type Ended, finish, freshHome, runScript, start } from '../support/spawn.ts';
 
 const program = 'bin/run.js';
 const calls: ExchangeRecord[] = [];
@@ -77,7 +77,9 @@ test('50 processes at once with a cold cache cause exactly one mint', async () =
   const { id } = (await created.json()) as { id: string };
   const mints = (): number => calls.filter(({ path }) => path.endsWith('/oauth/token')).length;
   const before = mints();
-  const all = await Promise.all(Array.from({ length: 50 }, () => runInside(['apps', 'get', id, '--quiet'], env)));
+  const all = await Promise.all(
+    Array.from({ length: 50 }, () => runScript(program, ['apps', 'get', id, '--quiet'], env)),
+  );
   for (const { status, stdout, stderr } of all) assert.deepEqual([status, stdout], [0, `${id}\n`], stderr);
   assert.equal(mints() - before, 1);
 });
@@ -99,7 +101,7 @@ test('one that is killed while it mints holds nobody up', async () => {
     const doomed = start(program, ['apps', 'list'], env);
     const ended = finish(doomed);
     await minting.promise;
-    const waiting = runInside(['apps', 'list', '--json'], env);
+    const waiting = runScript(program, ['apps', 'list', '--json'], env);
     doomed.kill('SIGKILL');
     const began = performance.now();
     assert.equal((await waiting).status, 0);

@@ -10,8 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { runInside } from '../support/inside.ts';
-import { type Ended, finish, freshHome, seen, start } from '../support/spawn.ts';
-import { command, type Said } from '../support/world.ts';
+import { type Ended, finish, freshHome, runScript, seen, start } from '../support/spawn.ts';
 
 /** Values without a shape that could give them away: they must be known by what they are. */
 const CLIENT_SECRET = 'Zq8 planted+SECRET/value~77';
@@ -93,14 +92,11 @@ after(() => {
 
 const credential = () => ({ CC_CLIENT_ID: 'cid_sbx_1', CC_CLIENT_SECRET: CLIENT_SECRET, CC_BASE: base });
 const run = (args: readonly string[], input = ''): Promise<Ended> =>
-  runInside(args, { ...home.env, CC_CLIENT_ID: 'cid_sbx_1', CC_CLIENT_SECRET: CLIENT_SECRET, CC_BASE: base }, input);
+  runInside(args, { ...home.env, ...credential() }, input);
 
 function assertClean(what: string, text: string): void {
   for (const mark of MARKS) assert.ok(!text.includes(mark), `${what} holds ${mark}:\n${text.slice(0, 4000)}`);
 }
-
-/** In this process, which is quicker; the streams are captured as they are. */
-const runHere = (args: readonly string[]): Promise<Said> => command({ home: home.path, env: credential() }, ...args);
 
 const COMMANDS: readonly string[][] = [
   ['apps', 'list'],
@@ -125,7 +121,7 @@ describe('no stream of any command holds a secret', () => {
     await fc.assert(
       fc.asyncProperty(cases, async ([words, way, said]) => {
         mode = said;
-        const ended = await runHere([...words, ...way, '--max-retries', '0']);
+        const ended = await run([...words, ...way, '--max-retries', '0']);
         const what = `${[...words, ...way].join(' ')} against ${JSON.stringify(said)}`;
         assert.notEqual(ended.status, 70, `${what}: ${ended.stderr}`);
         assertClean(`stdout of ${what}`, ended.stdout);
@@ -138,7 +134,8 @@ describe('no stream of any command holds a secret', () => {
   it('each command as a program', async () => {
     for (const [at, words] of COMMANDS.entries()) {
       mode = { tokens: at % 3 > 0, status: 422 };
-      const ended = await run([...words, '--max-retries', '0', ...(WAYS[at % WAYS.length] ?? [])]);
+      const args = [...words, '--max-retries', '0', ...(WAYS[at % WAYS.length] ?? [])];
+      const ended = await runScript('bin/run.js', args, { ...home.env, ...credential() });
       assertClean(words.join(' '), ended.stdout + ended.stderr);
     }
   });

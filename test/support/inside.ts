@@ -24,6 +24,7 @@ export async function runInside(
   args: readonly string[],
   env: Record<string, string | undefined>,
   input = '',
+  cwd = process.cwd(),
 ): Promise<Ended> {
   const home = env['HOME'] ?? root;
   const { context, said } = worldOf({ home, input });
@@ -31,7 +32,7 @@ export async function runInside(
   const status = await run(args, {
     ...context,
     env,
-    cwd: process.cwd(),
+    cwd,
     paths: placesOf(env, home, process.platform),
     platform: process.platform,
     fromSource: false,
