@@ -75,6 +75,10 @@ export class Inbox {
   readonly #read: StatementSync;
   #arrivals: Waiting[] = [];
   #results: [number, AttemptResult][] = [];
+  /** Committed, and not yet known to be safe from a power cut. */
+  readonly #unsafe = new Set<Unsafe>();
+  /** Deliveries that were refused after their commit: they go with the next one. */
+  #refused: number[] = [];
   #due: NodeJS.Immediate | null = null;
   #delay: NodeJS.Timeout | null = null;
   #resultsTimer: NodeJS.Timeout | undefined;
@@ -117,23 +121,50 @@ export class Inbox {
     this.#due = null;
     clearTimeout(this.#resultsTimer);
     this.#resultsTimer = undefined;
-    const group = { arrivals: this.#arrivals, results: this.#results };
+    const group = { arrivals: this.#arrivals, results: this.#results, refused: this.#refused };
     this.#arrivals = [];
     this.#results = [];
-    if (group.arrivals.length + group.results.length === 0) return;
+    this.#refused = [];
+    if (group.arrivals.length + group.results.length + group.refused.length === 0) return;
     if (group.arrivals.length > 0) this.#delayNext();
     const stored = commitGroup(this.#store, this.#writer, group);
     if (stored === null) {
       // Results go with a later commit. Arrivals were refused, and their senders retry.
       this.#results = [...group.results, ...this.#results];
+      this.#refused = [...group.refused, ...this.#refused];
       this.#scheduleIn(RETRY_MS);
     } else if (stored.length > 0) {
-      void releaseWhenSafe(group.arrivals, stored, this.#store);
+      void this.#releaseWhenSafe({ arrivals: group.arrivals, stored });
     }
     this.#untrimmed += group.arrivals.length;
     if (this.#untrimmed < TRIM_EVERY || !this.#store.db.isOpen) return;
     this.#untrimmed = 0;
     this.#store.trim();
+  }
+
+  /**
+   * Waits until the commit is safe from a power cut, then resolves the arrivals. When the disk fails, everything that is not yet safe is
+   * refused and its rows go: a row that stayed would make a duplicate of the sender's repeat, and nobody would forward either.
+   */
+  async #releaseWhenSafe(group: Unsafe): Promise<void> {
+    this.#unsafe.add(group);
+    try {
+      await this.#store.sync();
+    } catch (error) {
+      const failure = asFailure(error, this.#store);
+      for (const { arrivals, stored } of this.#unsafe) {
+        this.#refused.push(...stored.map(({ id }) => id));
+        for (const waiting of arrivals) waiting.reject(failure);
+      }
+      this.#unsafe.clear();
+      return this.#scheduleSoon();
+    }
+    // False when it was refused with an earlier one.
+    if (!this.#unsafe.delete(group)) return;
+    for (const [index, waiting] of group.arrivals.entries()) {
+      const one = group.stored[index];
+      if (one !== undefined) waiting.resolve(one);
+    }
   }
 
   #scheduleSoon(): void {
@@ -162,6 +193,12 @@ export function readHeaders(text: unknown): string[] {
 interface Group {
   arrivals: Waiting[];
   results: [number, AttemptResult][];
+  refused: number[];
+}
+
+interface Unsafe {
+  arrivals: Waiting[];
+  stored: StoredDelivery[];
 }
 
 /** @returns what was stored; null when the commit failed, and the arrivals were rejected. */
@@ -171,6 +208,8 @@ function commitGroup(store: Store, writer: Writer, group: Group): StoredDelivery
     // The file was replaced or deleted by another process: nothing written to it now would ever be delivered.
     if (store.isStale()) throw failureOf('damaged');
     db.exec('BEGIN IMMEDIATE');
+    // First: a repeat of one of them may be among the arrivals.
+    for (const delivery of group.refused) writer.remove(delivery);
     for (const [forward, result] of group.results) writer.saveAttempt(forward, result);
     const stored = group.arrivals.map(({ delivery, targets }) => writer.add(delivery, targets));
     db.exec('COMMIT');
@@ -180,20 +219,6 @@ function commitGroup(store: Store, writer: Writer, group: Group): StoredDelivery
     const failure = asFailure(error, store);
     for (const waiting of group.arrivals) waiting.reject(failure);
     return null;
-  }
-}
-
-/** Waits until the commit is safe from a power cut, then resolves the arrivals. */
-async function releaseWhenSafe(arrivals: Waiting[], stored: StoredDelivery[], store: Store): Promise<void> {
-  try {
-    await store.sync();
-  } catch (error) {
-    for (const waiting of arrivals) waiting.reject(asFailure(error, store));
-    return;
-  }
-  for (const [index, waiting] of arrivals.entries()) {
-    const one = stored[index];
-    if (one !== undefined) waiting.resolve(one);
   }
 }
 
@@ -222,6 +247,7 @@ function failureOf(trouble: keyof typeof MESSAGES, error?: unknown): Failure {
 interface Writer {
   add(delivery: NewDelivery, targets: readonly string[]): StoredDelivery;
   saveAttempt(forward: number, result: AttemptResult): void;
+  remove(delivery: number): void;
 }
 
 function createWriter(db: DatabaseSync, options: { scope: string; owner: number; dedupe?: boolean }): Writer {
@@ -240,6 +266,7 @@ function createWriter(db: DatabaseSync, options: { scope: string; owner: number;
   const update = db.prepare(
     `UPDATE inbox_forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ? WHERE id = ?`,
   );
+  const remove = db.prepare('DELETE FROM inbox_deliveries WHERE id = ?');
   return {
     add(d, targets) {
       const { lastInsertRowid } = addDelivery.run({ ...d, scope, headers: JSON.stringify(d.headers) });
@@ -256,6 +283,9 @@ function createWriter(db: DatabaseSync, options: { scope: string; owner: number;
     },
     saveAttempt(id, s) {
       update.run(s.state, s.attempts, s.at, s.status, s.latencyMs, s.error, s.answer, id);
+    },
+    remove(delivery) {
+      remove.run(delivery);
     },
   };
 }
