@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runInside } from '../support/inside.ts';
 import { finish, freshHome, root, runScript, seen, start } from '../support/spawn.ts';
 
 const program = 'bin/run.js';
@@ -20,8 +21,8 @@ test('a note that outlived its process ends nobody else', async () => {
         join(state, 'sandbox.json'),
         JSON.stringify({ pid, base_url: 'http://127.0.0.1:9', started_at: '' }),
       );
-      assert.equal((await runScript(program, ['sandbox', 'status', '--field', 'running'], home.env)).stdout, 'false\n');
-      assert.match((await runScript(program, ['sandbox', 'stop'], home.env)).stderr, /no sandbox is running/);
+      assert.equal((await runInside(['sandbox', 'status', '--field', 'running'], home.env)).stdout, 'false\n');
+      assert.match((await runInside(['sandbox', 'stop'], home.env)).stderr, /no sandbox is running/);
     }
     assert.equal(innocent.exitCode, null);
     assert.equal(innocent.signalCode, null);
@@ -31,7 +32,7 @@ test('a note that outlived its process ends nobody else', async () => {
       home.env,
     );
     assert.match(started.stdout, /^http:\/\/127\.0\.0\.1:\d+\n$/, started.stderr);
-    await runScript(program, ['sandbox', 'stop'], home.env);
+    await runInside(['sandbox', 'stop'], home.env);
   } finally {
     innocent.kill('SIGKILL');
   }
@@ -45,7 +46,7 @@ test('a sandbox that was killed does not keep the next from starting', async () 
   await finish(first);
   const next = await runScript(program, ['sandbox', 'start', '-b', '--port', '0', '--json'], home.env);
   assert.equal((JSON.parse(next.stdout) as Record<string, unknown>)['type'], 'ready', next.stderr);
-  await runScript(program, ['sandbox', 'stop'], home.env);
+  await runInside(['sandbox', 'stop'], home.env);
 });
 
 test('of several started at once, one runs and the others say where', async () => {
@@ -56,7 +57,7 @@ test('of several started at once, one runs and the others say where', async () =
   for (const { status, stderr } of all) assert.equal(status, 0, stderr);
   const bases = new Set(all.map(({ stdout }) => (JSON.parse(stdout) as Record<string, unknown>)['base_url']));
   assert.equal(bases.size, 1);
-  await runScript(program, ['sandbox', 'stop'], home.env);
+  await runInside(['sandbox', 'stop'], home.env);
   await assert.rejects(fetch(`${[...bases][0]}/`), 'it is gone');
 });
 
@@ -66,7 +67,7 @@ test('short flags in one word start one process, not a chain of them', async () 
   assert.equal(ended.status, 0, ended.stderr);
   const log = join(home.path, '.local', 'state', 'credicorp', 'sandbox.log');
   assert.equal(readFileSync(log, 'utf8'), '');
-  assert.match((await runScript(program, ['sandbox', 'stop'], home.env)).stderr, /stopped the sandbox/);
+  assert.match((await runInside(['sandbox', 'stop'], home.env)).stderr, /stopped the sandbox/);
 });
 
 test('the background says what the foreground would: same status, same words, in both modes', async () => {
@@ -101,7 +102,7 @@ test('a ready file is written in either spelling, and a place that cannot be wri
     const ended = await runScript(program, ['sandbox', 'start', '-b', '--port', '0', ...spelling], home.env);
     assert.equal(ended.status, 0, ended.stderr);
     assert.equal((JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>)['type'], 'ready');
-    await runScript(program, ['sandbox', 'stop'], home.env);
+    await runInside(['sandbox', 'stop'], home.env);
   }
   for (const background of [[], ['-b']]) {
     const ended = await runScript(
@@ -110,7 +111,7 @@ test('a ready file is written in either spelling, and a place that cannot be wri
       home.env,
     );
     assert.equal(ended.status, 2, ended.stderr);
-    assert.equal((await runScript(program, ['sandbox', 'status', '--field', 'running'], home.env)).stdout, 'false\n');
+    assert.equal((await runInside(['sandbox', 'status', '--field', 'running'], home.env)).stdout, 'false\n');
   }
 });
 
@@ -122,9 +123,9 @@ test('interrupted while starting: 130, and nothing goes on', async () => {
     child.kill('SIGINT');
     const ended = await finish(child);
     // The signal may come before the program listens for it, or after it is done.
-    if (ended.stdout.includes('base_url')) await runScript(program, ['sandbox', 'stop'], home.env);
+    if (ended.stdout.includes('base_url')) await runInside(['sandbox', 'stop'], home.env);
     else assert.ok(ended.status === 130 || ended.signal === 'SIGINT', `${ended.status} ${ended.stderr}`);
-    assert.equal((await runScript(program, ['sandbox', 'status', '--field', 'running'], home.env)).stdout, 'false\n');
+    assert.equal((await runInside(['sandbox', 'status', '--field', 'running'], home.env)).stdout, 'false\n');
   }
 });
 
@@ -192,5 +193,5 @@ test('a reader that does not read cannot hold up the way out', async () => {
   const [status] = (await once(tail, 'exit')) as [number | null];
   assert.equal(status, 0);
   tail.stdout.destroy();
-  await runScript(program, ['sandbox', 'stop'], home.env);
+  await runInside(['sandbox', 'stop'], home.env);
 });

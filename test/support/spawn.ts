@@ -1,5 +1,5 @@
 /** Starts programs as a user's shell would, with an environment of their own. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -29,6 +29,10 @@ export function freshHome(): { path: string; env: Record<string, string>; [Symbo
   return { path, env, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** A test that failed has no time to stop what it started: that ends with the test's process at the latest. */
+export const running = new Set<ChildProcess>();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts a script under this Node. */
 export function start(
   script: string,
@@ -37,7 +41,13 @@ export function start(
   cwd?: string,
 ): Child {
   const place = cwd === undefined ? {} : { cwd };
-  return spawn(process.execPath, [join(root, script), ...args], { env, ...place, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(root, script), ...args], {
+    ...{ env, ...place },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  child.on('exit', () => running.delete(child));
+  return child;
 }
 
 /** Runs a script to its end. Killed after 30 s: no test may hang. */

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { join } from 'node:path';
-import { root } from './spawn.ts';
+import { root, running } from './spawn.ts';
 
 export interface Terminal {
   /** Waits until the screen has shown the text since the last wait. */
@@ -36,6 +36,7 @@ export function onTerminal(words: readonly string[], env: Record<string, string>
       stdio: ['pipe', 'pipe', 'pipe'],
     },
   );
+  running.add(child);
   let raw = '';
   let read = 0;
   let over = false;
@@ -51,6 +52,7 @@ export function onTerminal(words: readonly string[], env: Record<string, string>
   const end = new Promise<number>((resolve) =>
     child.on('close', (status) => {
       clearTimeout(limit);
+      running.delete(child);
       over = true;
       wake();
       resolve(status ?? 137);
