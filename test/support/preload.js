@@ -13,7 +13,9 @@ if (process.env['NODE_TEST_CONTEXT'] === 'child-v8') {
   const { after } = await import('node:test');
   after(() => {
     setTimeout(() => {
-      console.error(`${process.argv[1]} does not end; still open: ${process.getActiveResourcesInfo().join(', ')}`);
+      process.stderr.write(
+        `${process.argv[1]} does not end; still open: ${process.getActiveResourcesInfo().join(', ')}\n`,
+      );
       process.exit(1);
     }, GRACE_MS).unref();
   });
