@@ -5,7 +5,8 @@ import { prepare, supported } from './prepare.js';
 
 if (supported(process.versions.node)) {
   const root = fileURLToPath(new URL('..', import.meta.url));
-  prepare(process.env, process.platform)
+  import('../src/lib/files/ownership.ts')
+    .then(({ makeOwnFolder }) => prepare(process.env, process.platform, makeOwnFolder))
     .then(() => import('../src/lib/cli/program.ts'))
     .then((program) =>
       program.main({

@@ -8,8 +8,13 @@ export function supported(version) {
   return major >= 26;
 }
 
-/** Turns on Node's compile cache in the user's own cache folder and silences one warning users can do nothing about. */
-export async function prepare(env, platform) {
+/**
+ * Turns on Node's compile cache in the user's own cache folder, keeps the debugger shut and silences one warning users can do nothing about.
+ * @param makeOwnFolder makes the folder and says whether only this user can write there: what is in it is run
+ */
+export async function prepare(env, platform, makeOwnFolder) {
+  // Without a listener Node opens its debugger to every user of this machine.
+  process.on('SIGUSR1', () => undefined);
   const warn = process.emitWarning;
   process.emitWarning = (warning, ...rest) => {
     if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite')) return;
@@ -21,5 +26,6 @@ export async function prepare(env, platform) {
   // Node's default is a shared folder under the temporary directory, where another user could leave prepared code for us.
   const home = env.HOME || env.USERPROFILE;
   const cache = env.XDG_CACHE_HOME || (platform === 'win32' ? env.LOCALAPPDATA : home && `${home}/.cache`);
-  if (cache && env.NODE_COMPILE_CACHE === undefined) enableCompileCache(`${cache}/credicorp/compile`);
+  const folder = `${cache}/credicorp/compile`;
+  if (cache && env.NODE_COMPILE_CACHE === undefined && makeOwnFolder(folder)) enableCompileCache(folder);
 }

@@ -6,7 +6,8 @@ import { prepare, supported } from './prepare.js';
 if (supported(process.versions.node)) {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const helper = fileURLToPath(new URL('../dist/keychain-helper.js', import.meta.url));
-  prepare(process.env, process.platform)
+  import('../dist/ownership.js')
+    .then(({ makeOwnFolder }) => prepare(process.env, process.platform, makeOwnFolder))
     .then(() => import('../dist/main.js'))
     .then((program) => program.main({ root, script: fileURLToPath(import.meta.url), helper }));
 } else {

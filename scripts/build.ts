@@ -40,6 +40,7 @@ const { metafile } = await build({
     ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
     { in: 'src/lib/cli/program.ts', out: 'main' },
     { in: 'src/lib/auth/keychain/keychain-helper.ts', out: 'keychain-helper' },
+    { in: 'src/lib/files/ownership.ts', out: 'ownership' },
   ],
   outdir: 'dist',
   bundle: true,

@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, '..');
 const ROWS: Readonly<Record<string, number>> = {
   failure: 0,
   files: 0,
+  'child-environment': 0,
   'priority-queue': 0,
   contract: 1,
   api: 2,
@@ -37,6 +38,8 @@ const MIRRORED_NAMES: Readonly<Record<string, string>> = {};
 const EDGE: Readonly<Record<string, string>> = {
   'src/lib/cli/context.ts': 'the one place that reads the outside world for everybody else',
   'src/lib/auth/keychain/keychain-helper.ts': 'a program of its own, started by the keychain',
+  'src/lib/files/ownership.ts':
+    'whose files are ours is a question about this process and its user, asked before anything is loaded',
   'src/lib/auth/vaults/file-vault.ts': 'salt and nonce must never repeat: no caller may choose where they come from',
 };
 

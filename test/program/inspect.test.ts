@@ -24,7 +24,7 @@ before(async () => {
   app = await smallApp();
   listener = receive(world, '--forward', app.url, '--inspect');
   ({ url } = await listener.next('ready'));
-  secret = /signing secret: (\S+)/.exec(listener.stderr())?.[1] ?? '';
+  secret = (await command(world, 'webhooks', 'secret')).stdout.trim();
 });
 after(async () => {
   await listener.stop();

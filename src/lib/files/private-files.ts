@@ -16,17 +16,21 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { usage, type Failure } from '../failure.ts';
+import { Failure, usage } from '../failure.ts';
+import { whyNotOurs } from './ownership.ts';
 
 /**
  * The text of a file, null when there is none.
- * @throws Failure `usage` (`not_readable`) when it exists and cannot be read.
+ * @throws Failure `usage` (`not_readable`) when it exists and cannot be read, (`not_ours`) when another user could have written it
  */
 export function readPrivate(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    const text = readFileSync(path, 'utf8');
+    assertOurs(path);
+    return text;
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return null;
+    if (error instanceof Failure) throw error;
     throw usage(`${path} cannot be read (${errorCodeOf(error)})`, {
       code: 'not_readable',
       next: 'check who owns the file and its permissions',
@@ -78,8 +82,8 @@ function behindLink(path: string): string {
 }
 
 /**
- * Makes a folder, and those above it, mode 0700. One that exists stays as it is: it may belong to anybody.
- * @throws Failure `usage` (`not_writable`)
+ * Makes a folder, and those above it, mode 0700. One that exists stays as it is.
+ * @throws Failure `usage` (`not_writable`), (`not_ours`) when another user could write there
  */
 export function makePrivateFolder(path: string): void {
   try {
@@ -87,6 +91,16 @@ export function makePrivateFolder(path: string): void {
   } catch (error) {
     throw notWritable(path, error);
   }
+  assertOurs(path);
+}
+
+/** @throws Failure `usage` (`not_ours`) for what another user of this machine could have written */
+export function assertOurs(path: string): void {
+  const why = whyNotOurs(path);
+  if (why === null) return;
+  const close = `look what is in it, then close it to other users: chmod go-w ${why.path}`;
+  const move = 'use folders of your own: CREDICORP_CONFIG_DIR and CREDICORP_STATE_DIR name them';
+  throw usage(`${path} is not used: ${why.words}`, { code: 'not_ours', next: why.fault === 'mode' ? close : move });
 }
 
 /**

@@ -12,9 +12,9 @@ export interface LocalServerOptions {
   port: number;
   /** How the user chose the port, for the failure: `param` is the flag, `next` says how to choose another. */
   chosenBy: { param: string; next: string };
-  /** Limits on headers and time, as Node's own server has them. */
+  /** Other limits on headers and time than `LIMITS`, as Node's own server has them. */
   http?: ServerOptions;
-  /** Open connections; more are closed at once. Default: no limit. */
+  /** Open connections; more are closed at once. Default 512. */
   maxConnections?: number;
 }
 
@@ -30,6 +30,13 @@ export interface LocalServer {
   close(grace: number | Promise<unknown>): Promise<void>;
 }
 
+/**
+ * Whoever opens connections and says nothing keeps others out until then: the headers are there within five seconds, and it is looked
+ * every second. How long a whole request may take is Node's own limit (5 min), unless a server says less.
+ */
+const LIMITS: ServerOptions = { headersTimeout: 5000, connectionsCheckingInterval: 1000, keepAliveTimeout: 30_000 };
+const MAX_CONNECTIONS = 512;
+
 /** How many connections wait for a server that is busy. */
 const BACKLOG = 4096;
 
@@ -39,8 +46,8 @@ const BACKLOG = 4096;
  */
 export async function openServer(options: LocalServerOptions): Promise<LocalServer> {
   const { host = '127.0.0.1', port } = options;
-  const server = createServer(options.http ?? {});
-  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
+  const server = createServer({ ...LIMITS, ...options.http });
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(portFailure(error, options)));
     server.listen({ port, host, backlog: BACKLOG }, resolve);

@@ -61,7 +61,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
       param: '--inspect',
       next: 'choose another with --inspect=PORT, or take any free one with --inspect',
     },
-    http: { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5000 },
+    http: { maxHeaderSize: 16_384, requestTimeout: 10_000 },
     maxConnections: MAX_CONNECTIONS,
   });
   const { server, port } = local;

@@ -49,8 +49,6 @@ export interface Proxy {
   close(graceMs: number): Promise<void>;
 }
 
-const MAX_CONNECTIONS = 512;
-const KEEP_ALIVE_MS = 30_000;
 /** Hosts close connections that are idle for longer, and a write that meets the closing cannot be repeated. */
 const IDLE_MS = 4000;
 /** Bytes of a head, in either direction: more than hosts and clients allow themselves. */
@@ -66,8 +64,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const local = await openServer({
     port: options.port,
     chosenBy: { param: '--port', next: 'choose another with --port, or any free one with --port 0' },
-    http: { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEAD },
-    maxConnections: MAX_CONNECTIONS,
+    http: { maxHeaderSize: MAX_HEAD },
   });
   local.server.on('request', (request, response) => {
     const refused = refusedCaller(request);

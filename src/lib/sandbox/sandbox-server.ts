@@ -17,12 +17,14 @@ import { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts';
 /** Real milliseconds running requests get at the end (sandbox.md#start-up). */
 const FINISH_MS = 2000;
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 5000;
+/** A test suite opens many at once. */
+const MAX_CONNECTIONS = 4096;
 
 export type ServeOptions = Omit<SandboxOptions, 'baseUrl'> & {
   host: string;
   port: number;
-  /** Real milliseconds a client has for its headers; twice that for the whole request. Default 10 s. */
+  /** Real milliseconds a client has for its headers; twice that for the whole request. Default 5 s. */
   patienceMs?: number;
 };
 
@@ -41,7 +43,7 @@ export interface Served {
 export async function serveSandbox(options: ServeOptions): Promise<Served> {
   const { host, port, patienceMs = PATIENCE_MS, ...rest } = options;
   const chosenBy = { param: '--port', next: 'choose another with --port, or --port 0 for any free one' };
-  const local = await openServer({ host, port, chosenBy, http: limits(patienceMs) });
+  const local = await openServer({ host, port, chosenBy, http: limits(patienceMs), maxConnections: MAX_CONNECTIONS });
   const url = local.origin;
   try {
     const sandbox = createSandbox({ anyName: !isLoopback(host), ...rest, baseUrl: url });
@@ -66,7 +68,6 @@ function limits(patienceMs: number): ServerOptions {
     headersTimeout: patienceMs,
     requestTimeout: 2 * patienceMs,
     connectionsCheckingInterval: Math.min(1000, patienceMs),
-    keepAliveTimeout: 30_000,
     // A request without Host gets an envelope like any other.
     requireHostHeader: false,
   };

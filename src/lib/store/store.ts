@@ -23,7 +23,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
-import { makeFolders } from '../files/private-files.ts';
+import { assertOurs, makeFolders } from '../files/private-files.ts';
 
 export interface StoreOptions {
   path: string;
@@ -62,7 +62,7 @@ const PAGE_BYTES = 4096;
 
 /**
  * Opens the store, creating it (mode 0600) and its directory (0700) when absent.
- * @throws Failure `usage` (`state_unwritable`, `state_too_new`), `unavailable` (`state_busy`).
+ * @throws Failure `usage` (`state_unwritable`, `state_too_new`, `not_ours`), `unavailable` (`state_busy`).
  */
 export function openStore(options: StoreOptions): Store {
   try {
@@ -104,6 +104,7 @@ function open(options: StoreOptions): { db: DatabaseSync | null; inode: bigint |
 }
 
 function createUnlessPresent(path: string): void {
+  assertOurs(path);
   const found = statSync(path, { throwIfNoEntry: false });
   if (found !== undefined) {
     if (found.isFile() && (found.mode & 0o077) !== 0) chmodSync(path, 0o600);

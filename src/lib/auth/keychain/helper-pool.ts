@@ -4,6 +4,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { childEnvironment } from '../../child-environment.ts';
 
 export type Helper = ChildProcessByStdio<Writable, Readable, null>;
 type Environ = Readonly<Record<string, string | undefined>>;
@@ -12,7 +13,7 @@ type Environ = Readonly<Record<string, string | undefined>>;
 export function startHelper([program, ...args]: readonly [string, ...string[]], env: Environ): Helper {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'ignore'],
-    env: childEnvironment(env),
+    env: helperEnvironment(env),
     windowsHide: true,
   });
   child.on('error', () => undefined).unref();
@@ -56,11 +57,8 @@ function isRunning({ pid, exitCode, signalCode }: Helper): boolean {
   return pid !== undefined && exitCode === null && signalCode === null;
 }
 
-/** Credentials and Node's own options are not passed on. */
-function childEnvironment(env: Environ): Record<string, string> {
-  const passed: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !/^(?:CC_|CREDICORP_|NODE_)/.test(name)) passed[name] = value;
-  }
-  return passed;
+/** Node's own options are not passed on either. */
+function helperEnvironment(env: Environ): Record<string, string> {
+  const passed = Object.entries(childEnvironment(env)).filter(([name]) => !name.startsWith('NODE_'));
+  return Object.fromEntries(passed);
 }

@@ -16,6 +16,8 @@ main();
 function main(): void {
   const end = setTimeout(die, OLDEST_MS);
   process.stdout.on('error', die);
+  // Without a listener Node opens its debugger to every user of this machine.
+  process.on('SIGUSR1', () => undefined);
   // Loaded before the first request arrives, while the caller is still starting.
   const keytar = loadKeytar();
   let text = '';

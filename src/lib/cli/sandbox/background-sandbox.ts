@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { childEnvironment } from '../../child-environment.ts';
 import { isRecord } from '../../contract/json.ts';
 import { Failure, type FailureFacts, type FailureKind, usage } from '../../failure.ts';
 import { replaceFile, makePrivateFolder } from '../../files/private-files.ts';
@@ -59,12 +60,18 @@ function start(context: Context, words: readonly string[], logFile: string): Chi
     return spawn(interpreter, [...rest, ...words], {
       detached: true,
       stdio: ['ignore', 'ignore', log],
-      env: context.env as NodeJS.ProcessEnv,
+      env: childEnvironment(context.env, tokensOf(context)),
       cwd: context.cwd,
     });
   } finally {
     closeSync(log);
   }
+}
+
+/** The sandbox's own tokens. */
+function tokensOf({ env }: Context): Record<string, string> {
+  const names = ['CREDICORP_SANDBOX_LOG_TOKEN', 'CREDICORP_SANDBOX_ADMIN_TOKEN'];
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
 function openLog(path: string): number {

@@ -1,5 +1,6 @@
 /** Opening an address for a person: by a program of this system, never through a shell. */
 import { spawn } from 'node:child_process';
+import { childEnvironment } from '../../child-environment.ts';
 import { isLoopback } from '../../contract/environments.ts';
 import { Failure } from '../../failure.ts';
 import type { Context } from '../context.ts';
@@ -53,7 +54,7 @@ function programsFor({ platform, env }: Context): (readonly [command: string, ..
 }
 
 function launches(context: Context, command: string, args: readonly string[]): Promise<boolean> {
-  const child = spawn(command, args, { stdio: 'ignore', detached: true, env: context.env as NodeJS.ProcessEnv });
+  const child = spawn(command, args, { stdio: 'ignore', detached: true, env: childEnvironment(context.env) });
   return new Promise((resolve) => {
     const running = setTimeout(() => done(true), START_TIMEOUT_MS);
     const done = (taken: boolean): void => {

@@ -1,5 +1,6 @@
 /** Text into the clipboard: by a program of this system, else through the terminal (OSC 52, which works over ssh too). */
 import { spawn } from 'node:child_process';
+import { childEnvironment } from '../../child-environment.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 
@@ -50,7 +51,7 @@ function feed(context: Context, [command, ...args]: Program, text: string): Prom
   // X11 programs stay behind to serve the text: they must not hold our streams.
   const child = spawn(command, args, {
     stdio: ['pipe', 'ignore', 'ignore'],
-    env: context.env as NodeJS.ProcessEnv,
+    env: childEnvironment(context.env),
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });

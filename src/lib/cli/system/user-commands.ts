@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { childEnvironment } from '../../child-environment.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
 
@@ -33,7 +34,7 @@ function editorStatus(context: Context, editor: string, file: string): Promise<n
       : ['/bin/sh', '-c', `${editor} "$1"`, 'credicorp', file];
   const child = spawn(shell, words, {
     stdio: ['inherit', 2, 2],
-    env: context.env as NodeJS.ProcessEnv,
+    env: childEnvironment(context.env),
     cwd: context.cwd,
     signal: context.signal,
     windowsVerbatimArguments: true,
@@ -51,7 +52,7 @@ export interface SideCommand {
   stop(): Promise<void>;
 }
 
-/** Its output goes to stderr: stdout is ours, and is data. @param extra variables it gets besides ours */
+/** Its output goes to stderr: stdout is ours, and is data. @param extra variables it gets besides those any child gets */
 export function startSideCommand(
   context: Context,
   command: string,
@@ -60,7 +61,7 @@ export function startSideCommand(
   const child = spawn(command, {
     shell: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...context.env, ...extra } as NodeJS.ProcessEnv,
+    env: childEnvironment(context.env, extra),
     cwd: context.cwd,
     // A group of its own, so that what the shell started ends with it.
     detached: context.platform !== 'win32',

@@ -14,7 +14,7 @@ export interface ListenerSecrets {
   endpoint: string | null;
 }
 
-/** @returns the operations a listener needs. A new secret is kept in the vault and printed once, on stderr: stdout is for events. */
+/** @returns the operations a listener needs. A new secret is kept in the vault and printed once, on a terminal's stderr: stdout is for events. */
 export function createEndpointApi(context: Context, session: Session, secrets: ListenerSecrets): EndpointApi {
   const kept = async (id: string, secret: string, keep: () => Promise<void>): Promise<void> => {
     secrets.own = secret;
@@ -39,8 +39,9 @@ export function createEndpointApi(context: Context, session: Session, secrets: L
         await keepSecret(context, session, id, secret);
         await keepLastSecret(context, session, secret);
       });
-      // Fits on one line of 80, so that it can be copied.
-      note(context, `signing secret: ${secret}   (shown once)`);
+      // Fits on one line of 80, so that it can be copied. Elsewhere stderr is a build log, which many can read.
+      if (context.stderr.isTTY === true) note(context, `signing secret: ${secret}   (shown once)`);
+      else note(context, 'signing secret: not shown here; see: credicorp webhooks secret');
       return { id, secret };
     },
     async unregister(id) {

@@ -88,7 +88,7 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     chosenBy: { param: '--port', next: 'choose another with --port, or leave it out to take any free one' },
     http: {
       requestTimeout: limits.requestMs,
-      headersTimeout: limits.requestMs,
+      headersTimeout: Math.min(5000, limits.requestMs),
       connectionsCheckingInterval: Math.min(1000, limits.requestMs),
       keepAliveTimeout: 15_000,
     },

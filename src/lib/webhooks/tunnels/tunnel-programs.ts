@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { childEnvironment } from '../../child-environment.ts';
 import { Failure, usage } from '../../failure.ts';
 import { isLocalHost } from '../forward/targets.ts';
 
@@ -200,7 +201,10 @@ const KEPT_LINES = 5;
 
 /** Starts the program and waits for its address. */
 export async function openProgram(program: TunnelProgram, signal: AbortSignal): Promise<OpenTunnel> {
-  const child = spawn(program.command, program.args, { env: program.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program.command, program.args, {
+    env: childEnvironment(program.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output: string[] = [];
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'cannot be started'));
