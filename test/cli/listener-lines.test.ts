@@ -1,7 +1,7 @@
 /** The terminal view of a listener: one calm line per event at 80 columns, what needs words once, bursts folded. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Paint } from '../../src/lib/cli/output/terminal-text.ts';
+import { displayWidth, type Paint } from '../../src/lib/cli/output/terminal-text.ts';
 import { listenerLines } from '../../src/lib/cli/webhooks/listener-lines.ts';
 import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 
@@ -143,13 +143,80 @@ test('with several targets each line says which one', async () => {
 test('the longest known type, hostile text and a narrow terminal keep the columns', async () => {
   const hostile = 'a\u001b[31m\nb\u202e';
   for (const width of [80, 60, 132]) {
-    const lines = await shown([ready, received(1, 'identity.check.completed'), received(2, hostile)], width);
+    const endless: ListenerEvent = {
+      ...forwarded(3),
+      event_id: 'x'.repeat(5000),
+      event_type: '試'.repeat(5000),
+    } as never;
+    const lines = await shown([ready, received(1, 'identity.check.completed'), received(2, hostile), endless], width);
+    assert.ok(lines.length < 16, 'an endless id is cut');
     for (const line of lines) {
-      assert.ok([...line].length <= width, line);
+      assert.ok(displayWidth(line) <= width, line);
       // oxlint-disable-next-line no-control-regex
       assert.doesNotMatch(line, /[\u0000-\u001f\u202e]/);
     }
   }
+});
+
+for (const width of [60, 80, 120]) {
+  test(`at ${width} columns status, cause and ids are whole, types are cut first, and the rest is broken between words`, async () => {
+    const targets = ['http://127.0.0.1:3000/hook', 'http://127.0.0.1:4000/pay'];
+    const longId = `evt_${'9'.repeat(30)}`;
+    const lost: ListenerEvent = {
+      ...{ ...attempt, type: 'retrying', at: at(4), status: null, error: 'connection_refused', retry_in_ms: null },
+      ...{ answer: null, event_type: 'identity.check.completed' },
+    };
+    const forged: ListenerEvent = {
+      ...{ type: 'rejected', at: at(5), status: 400, delivery_id: 'whd_3KqaP9Zx', bytes: 20, also: [], detail: null },
+      ...{
+        cause: 'secret_other_environment',
+        skew_seconds: 612,
+        meaning: 'a secret of live',
+        next: 'use the other one',
+      },
+    };
+    const moved: ListenerEvent = {
+      ...{
+        type: 'tunnel',
+        at: at(6),
+        via: 'cloudflared',
+        state: 'up',
+        url: 'https://two-words.trycloudflare.com',
+      },
+      ...{ detail: 'Your quick Tunnel has been created', retry_in_ms: null, blind_ms: 4200 },
+    };
+    const events: ListenerEvent[] = [
+      { ...ready, targets },
+      { ...forwarded(1), event_type: 'identity.check.completed' } as ListenerEvent,
+      { ...forwarded(2), event_id: longId, latency_ms: 123_456 } as ListenerEvent,
+      { ...received(3, 'identity.check.completed'), warnings: ['last_v1_only'] } as ListenerEvent,
+      ...[lost, forged, moved, { ...closed(9), rejected: 10_000, duplicates: 20_000, failed: 30_000 } as ListenerEvent],
+    ];
+    for (const some of [events, events.slice(1)]) {
+      const lines = await shown(some, width);
+      for (const line of lines) assert.ok(line.length <= width, `${line.length}: ${line}`);
+      const text = lines.join('\n');
+      for (const whole of ['evt_7Q2M9XaB 200', longId, 'refused', 'secret_other_environment', 'whd_3KqaP9Zx'])
+        assert.ok(text.includes(whole), `${whole} is whole in\n${text}`);
+      for (const words of ['612 s old', '123456 ms', '30000 failed', 'https://two-words.trycloudflare.com'])
+        assert.ok(text.includes(words), `${words} is on one line in\n${text}`);
+      for (const line of lines.slice(1))
+        assert.match(line, /^(\d\d:\d\d:\d\d \S+ +| {19})\S/, 'the rest hangs under its columns');
+      assert.equal(text.includes('identity.check.completed evt_'), width > 60, text);
+    }
+  });
+}
+
+test('a terminal that is made narrower meanwhile gets narrower lines', async () => {
+  const view = { width: 120, paint };
+  async function* source(): AsyncGenerator<ListenerEvent> {
+    yield received(1, 'identity.check.completed');
+    view.width = 60;
+    yield received(2, 'identity.check.completed');
+  }
+  const [, wide, narrow] = await Array.fromAsync(listenerLines(source(), view));
+  assert.match(wide ?? '', /identity\.check\.completed evt_7Q2M9XaB 257 B$/);
+  assert.match(narrow ?? '', /identity\.c… evt_7Q2M9XaB 257 B$/);
 });
 
 test('a burst of a thousand folds into a few lines that say how many; what matters is still shown', async () => {

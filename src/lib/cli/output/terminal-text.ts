@@ -32,6 +32,39 @@ export function cut(text: string, width: number): string {
   return width <= 0 ? '' : `${kept}…`;
 }
 
+/** Text on as many lines as it takes, broken between words where words are short enough, behind `indent` spaces. */
+export function wrapped(text: string, indent: number, width: number): string[] {
+  const room = Math.max(20, width - indent);
+  const lines: string[] = [];
+  let current = '';
+  for (const word of plainLine(text)
+    .split(' ')
+    .flatMap((whole) => pieces(whole, room))) {
+    if (current !== '' && displayWidth(current) + 1 + displayWidth(word) > room) {
+      lines.push(current);
+      current = word;
+    } else current = current === '' ? word : `${current} ${word}`;
+  }
+  return [...lines, current].map((piece) => ' '.repeat(indent) + piece);
+}
+
+/** A word in pieces of at most `room` columns. */
+function pieces(word: string, room: number): string[] {
+  if (displayWidth(word) <= room) return [word];
+  const cuts: string[] = [];
+  let [piece, taken] = ['', 0];
+  for (const character of word) {
+    const width = displayWidth(character);
+    if (taken + width > room) {
+      cuts.push(piece);
+      [piece, taken] = ['', 0];
+    }
+    piece += character;
+    taken += width;
+  }
+  return [...cuts, piece];
+}
+
 /** Columns that a text takes on a terminal: two for wide characters (Unicode TR 11) and emoji, none for combining marks. */
 export function displayWidth(text: string): number {
   if (/^[ -~]*$/.test(text)) return text.length;

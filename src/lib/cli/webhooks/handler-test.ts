@@ -1,7 +1,6 @@
 /** Lines of `webhooks test` on a terminal: one for each check, with an explanation if it failed, and the score. */
 import type { CheckResult, HandlerTestScore } from '../../webhooks/handler-tests/handler-tests.ts';
-import { cut, type Paint, plainLine } from '../output/terminal-text.ts';
-import { wrapped } from './listener-lines.ts';
+import { cut, type Paint, plainLine, wrapped } from '../output/terminal-text.ts';
 
 /** Before the second column. */
 const INDENT = 8;

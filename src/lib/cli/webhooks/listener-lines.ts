@@ -1,15 +1,31 @@
 /**
- * A listener's events as lines on a terminal: aligned columns, readable at 80, with an explanation below where one is needed, given once.
- * In a burst only the first lines of each second are printed and the rest is counted in one line; rare events are always printed.
+ * A listener's events as lines on a terminal: aligned columns, with an explanation below where one is needed, given once. In a narrow
+ * terminal the event type is cut; status, cause and ids stay whole, and what does not fit goes on the next line under the columns. In a burst only the first lines of each second are printed and the rest is counted in one line; rare events are always printed.
  */
 import { isLoopback } from '../../contract/environments.ts';
-import type { ListenerEvent } from '../../contract/listener-events.ts';
-import { cut, localTime, type Paint, plainLine, createDayHeading } from '../output/terminal-text.ts';
+import type { DeliverySubject, ListenerEvent } from '../../contract/listener-events.ts';
+import {
+  cut,
+  displayWidth,
+  localTime,
+  type Paint,
+  plainLine,
+  createDayHeading,
+  wrapped,
+} from '../output/terminal-text.ts';
 
 /** Before the second column: `10:14:02 forwarded `. */
 const INDENT = 19;
 const TYPE_WIDTH = 24;
 const ID_WIDTH = 12;
+const STATUS_WIDTH = 7;
+const TIME_WIDTH = 8;
+/** What follows an event type in a line of usual length: id, status and time, each behind a space. */
+const FIXED_WIDTH = ID_WIDTH + STATUS_WIDTH + TIME_WIDTH + 3;
+/** An event type is not cut to less. */
+const SHORTEST_TYPE = 8;
+/** Ids of real senders are shorter; what calls itself an id and is longer is cut. */
+const LONGEST_ID = 64;
 
 /** At most this many different explanations and answers are shown. */
 const ANSWERS = 100;
@@ -28,24 +44,58 @@ interface LineView {
 
 /** The line of one event, and the explanations below it. */
 function eventLines(event: ListenerEvent, view: LineView): string[] {
-  const { main, words, answer } = linePartsOf(event, view.names);
+  const { words, answer, ...line } = linePartsOf(event, view.names);
   return formatLines(
     event.at,
     event.type,
-    { main, words: answer && view.explained.size < ANSWERS ? [...words, answer] : words },
+    { ...line, words: answer && view.explained.size < ANSWERS ? [...words, answer] : words },
     view,
   );
 }
 
-/** `10:14:02 received  …`, cut to the terminal's width and coloured by its second column; below it the explanations not given yet. */
-function formatLines(at: string, word: string, { main, words }: LineParts, view: LineView): string[] {
+/** `10:14:02 received  …`, coloured by its second column; below it the explanations not given yet. */
+function formatLines(at: string, word: string, { columns, cutsFirst, words }: LineParts, view: LineView): string[] {
   const { width, paint, explained } = view;
   const fresh = words.filter((text) => !explained.has(text));
   for (const text of fresh) explained.add(text);
   const time = localTime(at).slice(11, 19);
   const colour = PAINTS[word] ?? 'dim';
-  const line = `${time} ${paint[colour](word.padEnd(9))} ${cut(plainLine(main), width - INDENT)}`.trimEnd();
-  return [line, ...fresh.flatMap((text) => below(text, view))];
+  const [first = '', ...more] = columnLines(columns, cutsFirst, Math.max(SHORTEST_ROOM, width - INDENT));
+  const line = `${time} ${paint[colour](word.padEnd(9))} ${first}`.trimEnd();
+  return [line, ...more.map((text) => ' '.repeat(INDENT) + text), ...fresh.flatMap((text) => below(text, view))];
+}
+
+/** Less room than this is not kept to: nothing could be read. */
+const SHORTEST_ROOM = 20;
+
+/**
+ * Columns on as few lines as they need. Where one line is too short, the first column is cut if it may be, then the spaces that align
+ * columns are left out, then the line is broken between columns.
+ */
+function columnLines(given: readonly string[], cutsFirst: boolean, room: number): string[] {
+  const [start = '', ...others] = given.map(plainLine);
+  const usual = Math.min(TYPE_WIDTH, Math.max(SHORTEST_TYPE, room - FIXED_WIDTH));
+  const roomy = room - 1 - displayWidth(others.join(' ').trimEnd());
+  const rest = cutsFirst && roomy < SHORTEST_TYPE ? others.map((text) => text.trim()) : others;
+  const left = room - 1 - displayWidth(rest.join(' ').trimEnd());
+  const wide = Math.min(usual, Math.max(SHORTEST_TYPE, left));
+  const first = cutsFirst ? cut(start, wide) : start;
+  const lines: string[] = [];
+  let line = given.length > 1 ? padded(first, wide) : first;
+  for (const text of rest) {
+    if (displayWidth(`${line} ${text.trimEnd()}`) <= room) line = `${line} ${text}`;
+    else {
+      lines.push(line);
+      line = text.trim();
+    }
+  }
+  return [...lines, line].flatMap((text) =>
+    displayWidth(text.trimEnd()) <= room ? [text.trimEnd()] : wrapped(text, 0, room),
+  );
+}
+
+function padded(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
 const PAINTS: Record<string, keyof Paint | undefined> = {
@@ -58,7 +108,10 @@ const PAINTS: Record<string, keyof Paint | undefined> = {
 };
 
 interface LineParts {
-  main: string;
+  /** Broken between them where the line is too short. */
+  columns: string[];
+  /** Whether the first column is cut before anything else gives way: an event type. */
+  cutsFirst: boolean;
   /** Explanations, each printed once. */
   words: string[];
   /** What the app said to what it did not take. */
@@ -70,7 +123,7 @@ function linePartsOf(event: ListenerEvent, names: LineView['names']): LineParts 
     case 'ready':
       return readyLine(event);
     case 'received':
-      return just(columns(event.event_type, event.event_id, `${event.bytes} B`, ...event.warnings));
+      return eventLine(event, [`${event.bytes} B`, ...event.warnings]);
     case 'rejected':
       return rejectedLine(event);
     case 'forwarded':
@@ -78,7 +131,7 @@ function linePartsOf(event: ListenerEvent, names: LineView['names']): LineParts 
     case 'retrying':
       return attemptLine(event, names);
     case 'duplicate':
-      return just(columns(event.event_type, event.event_id, 'already there', names.get(event.target) ?? ''));
+      return eventLine(event, ['already there', names.get(event.target) ?? '']);
     case 'tunnel':
       return tunnelLine(event);
     case 'skipped':
@@ -88,12 +141,15 @@ function linePartsOf(event: ListenerEvent, names: LineView['names']): LineParts 
   }
 }
 
-function just(main: string): LineParts {
-  return { main, words: [] };
+/** A line about one delivery: type, id, and what happened. */
+function eventLine(event: DeliverySubject, rest: readonly string[], words: string[] = []): LineParts {
+  const id = cut(plainLine(event.event_id ?? ''), LONGEST_ID).padEnd(ID_WIDTH);
+  return { columns: [event.event_type ?? '-', id, ...rest.filter(Boolean)], cutsFirst: true, words };
 }
 
-function columns(type: string | null, id: string | null, ...rest: string[]): string {
-  return [(type ?? '-').padEnd(TYPE_WIDTH), (id ?? '').padEnd(ID_WIDTH), ...rest].join(' ').trimEnd();
+/** A line that is a sentence. */
+function sentence(text: string, words: string[] = []): LineParts {
+  return { columns: [text], cutsFirst: false, words };
 }
 
 function readyLine(event: Extract<ListenerEvent, { type: 'ready' }>): LineParts {
@@ -108,30 +164,33 @@ function readyLine(event: Extract<ListenerEvent, { type: 'ready' }>): LineParts 
       : '',
     event.chaos === null ? '' : `faults injected (--chaos): ${event.chaos}`,
   ];
-  return { main: `${event.events.join(',')} → ${to}`, words: words.filter((text) => text !== '') };
+  return sentence(
+    `${event.events.join(',')} → ${to}`,
+    words.filter((text) => text !== ''),
+  );
 }
 
 function rejectedLine(event: Extract<ListenerEvent, { type: 'rejected' }>): LineParts {
   const skew = event.skew_seconds;
   const age = skew === null ? '' : `${Math.abs(skew)} s ${skew < 0 ? 'ahead' : 'old'}`;
-  const main = [event.cause.padEnd(TYPE_WIDTH), event.delivery_id ?? 'no delivery id', age].filter(Boolean).join(' ');
+  const id = cut(plainLine(event.delivery_id ?? 'no delivery id'), LONGEST_ID);
   const detail = event.detail === null ? '' : ` (${event.detail})`;
-  return { main, words: [`${event.cause}: ${event.meaning}${detail}; ${event.next}`] };
+  const columns = [event.cause, id, age].filter(Boolean);
+  return { columns, cutsFirst: false, words: [`${event.cause}: ${event.meaning}${detail}; ${event.next}`] };
 }
 
 function attemptLine(
   event: Extract<ListenerEvent, { type: 'forwarded' | 'failed' | 'retrying' }>,
   names: LineView['names'],
 ): LineParts {
-  const status = String(event.status ?? ERRORS[event.error ?? ''] ?? event.error ?? 'none').padEnd(7);
-  const time = `${Math.round(event.latency_ms)} ms`.padStart(8);
+  const status = String(event.status ?? ERRORS[event.error ?? ''] ?? event.error ?? 'none').padEnd(STATUS_WIDTH);
+  const time = `${Math.round(event.latency_ms)} ms`.padStart(TIME_WIDTH);
   const waitsForPort = event.type === 'retrying' && event.retry_in_ms === null;
   const retry =
     event.type === 'retrying' && event.retry_in_ms !== null ? `in ${waiting(event.retry_in_ms).replace(' ', '')}` : '';
   // At 80 columns there is room for a target's name or for the injected faults.
   const chaos = event.chaos === null || event.error === 'dropped' ? '' : `[${event.chaos}]`;
   const rest = [event.type === 'retrying' ? retry : time, names.get(event.target) ?? chaos];
-  const main = columns(event.event_type, event.event_id, status, ...rest.filter(Boolean));
   const said = event.type === 'forwarded' ? '' : plainLine(event.answer ?? '').trim();
   const answer = said === '' ? null : `the app said: ${cut(said, EXCERPT)}`;
   const words = [
@@ -140,7 +199,7 @@ function attemptLine(
       : []),
     ...(event.hint === null ? [] : [event.hint]),
   ];
-  return { main, words, answer };
+  return { ...eventLine(event, [status, ...rest], words), answer };
 }
 
 const RETRY = 'will retry when the port opens';
@@ -154,12 +213,12 @@ function tunnelLine(event: Extract<ListenerEvent, { type: 'tunnel' }>): LinePart
   const blind = event.blind_ms === null ? '' : `nothing arrived for ${waiting(event.blind_ms)}`;
   const again = event.retry_in_ms === null ? '' : `again in ${waiting(event.retry_in_ms)}`;
   const parts = [`${event.via} ${event.state}`, event.url ?? '', again, blind];
-  return { main: parts.filter(Boolean).join('; '), words: event.detail === null ? [] : [event.detail] };
+  return sentence(parts.filter(Boolean).join('; '), event.detail === null ? [] : [event.detail]);
 }
 
 function skippedLine({ of }: Extract<ListenerEvent, { type: 'skipped' }>): LineParts {
   const counts = Object.entries(of).map(([type, n]) => `${n} ${type}`);
-  return { main: counts.join(', '), words: [`output was too slow to show these; ${whereToFind(Object.keys(of))}`] };
+  return sentence(counts.join(', '), [`output was too slow to show these; ${whereToFind(Object.keys(of))}`]);
 }
 
 /** Which command shows all of them: rejected deliveries are not in the inbox, but in the log. */
@@ -179,7 +238,10 @@ function closedLine(event: Extract<ListenerEvent, { type: 'closed' }>): LinePart
     event.waiting > 0 ? `${event.waiting} stored ${event.waiting === 1 ? 'waits' : 'wait'} for the next listen` : '',
     event.endpoint_removed ? '' : `the endpoint is still registered: ${event.detail ?? 'unknown'}`,
   ];
-  return { main: counts.join(', '), words: words.filter((text) => text !== '') };
+  return sentence(
+    counts.join(', '),
+    words.filter((text) => text !== ''),
+  );
 }
 
 /** Short names for several targets: their ports where these differ, none for a single target. */
@@ -200,23 +262,6 @@ function below(text: string, { width, paint }: LineView): string[] {
   return wrapped(text, INDENT, width).map((piece) => `${' '.repeat(INDENT)}${paint.dim(piece.trimStart())}`);
 }
 
-/** Text on as many lines as it takes, broken at words where words are short enough, behind `indent` spaces. */
-export function wrapped(text: string, indent: number, width: number): string[] {
-  const room = Math.max(20, width - indent);
-  const lines: string[] = [];
-  let current = '';
-  const pieces = new RegExp(`.{1,${room}}`, 'gu');
-  for (const word of plainLine(text)
-    .split(' ')
-    .flatMap((whole) => whole.match(pieces) ?? [''])) {
-    if (current !== '' && current.length + 1 + word.length > room) {
-      lines.push(current);
-      current = word;
-    } else current = current === '' ? word : `${current} ${word}`;
-  }
-  return [...lines, current].map((piece) => ' '.repeat(indent) + piece);
-}
-
 /** Lines printed in one second before the rest is folded. */
 const CALM = 12;
 
@@ -233,7 +278,13 @@ export async function* listenerLines(
   events: AsyncIterable<ListenerEvent>,
   view: ListenerLinesView,
 ): AsyncGenerator<string> {
-  const lines: LineView = { width: view.width, paint: view.paint, explained: new Set(), names: new Map() };
+  const lines: LineView = {
+    // The terminal may be made wider or narrower meanwhile.
+    get width() {
+      return view.width;
+    },
+    ...{ paint: view.paint, explained: new Set(), names: new Map() },
+  };
   const fold = createFold(lines);
   const causes = new Set<string>();
   const heading = createDayHeading();
@@ -279,7 +330,7 @@ function createFold(view: LineView) {
     const counts = [...folded].map(([type, n]) => `${n} ${type}`).join(', ');
     const types = [...folded.keys()];
     folded = new Map();
-    yield* formatLines(last, 'and', { main: counts, words: [whereToFind(types)] }, view);
+    yield* formatLines(last, 'and', sentence(counts, [whereToFind(types)]), view);
   }
   return {
     report,
