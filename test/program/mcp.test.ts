@@ -125,7 +125,7 @@ describe('a session', () => {
     ]) {
       const refused = await client.call('apps_create', given);
       assert.equal(refused.isError, true);
-      assert.match(refused.content[0]?.text ?? '', /^there is no argument .*; there are: .*company/);
+      assert.match(refused.content[0]?.text ?? '', /^unknown argument .*; known arguments: .*company/);
     }
     const shaped = await client.call('apps_create', { company: { deep: 1 } });
     assert.match(shaped.content[0]?.text ?? '', /company must be a text/);

@@ -87,26 +87,26 @@ test('a handler that keeps only the last v1 fails where ours is not the last, an
   assert.deepEqual(failed, ['rotation, ours first', 'three entries, ours in the middle', 'two t']);
   assert.equal(named('rotation, ours last').verdict, 'passed');
   assert.match(named('rotation, ours first').explanation ?? '', /answered 400.*24 hours after a rotation/);
-  assert.match(named('rotation, ours first').next ?? '', /keeps only the last/);
+  assert.match(named('rotation, ours first').next ?? '', /contains only the last/);
   assert.ok(score.score < 100);
 });
 
 test('a handler that checks parsed JSON fails on other spellings, and lets some in', async () => {
   const { failed } = await play(await serve(parsedBody(SECRET)));
-  assert.deepEqual(failed, ['indented body', 'unusual spelling', 'written anew', 'line end added']);
+  assert.deepEqual(failed, ['indented body', 'unusual JSON formatting', 'body serialised again', 'line break added']);
 });
 
 test('a handler without a clock lets old and future deliveries in', async () => {
   const { failed } = await play(await serve(noClock(SECRET)));
-  assert.deepEqual(failed, ['ten minutes old', 'a day old', 'ten minutes ahead']);
+  assert.deepEqual(failed, ['ten minutes old', 'a day old', 'ten minutes in the future']);
 });
 
 test('an eager handler fails on the unknown, the repeated and the strange', async () => {
   const { failed, named } = await play(await serve(fragile(SECRET)));
   for (const name of [
     'unknown type',
-    'body that is no JSON',
-    'a broken v1 beside the good one',
+    'body that is not JSON',
+    'a malformed v1 besides the valid one',
     'the same event twice',
     'the same event five times at once',
     'no header',

@@ -1,6 +1,6 @@
 /**
  * The Model Context Protocol over lines of JSON-RPC 2.0 (MCP 2025-11-25: lifecycle, server/tools, transports/stdio): reads requests and
- * writes responses. What a tool does is handed in.
+ * writes responses. The tools are a parameter.
  */
 import { isRecord } from '../../contract/json.ts';
 import type { Tool, ToolResult } from './tools.ts';
@@ -9,13 +9,13 @@ export interface Server {
   version: string;
   instructions: string;
   tools: readonly Tool[];
-  /** @param signal aborted when the client takes the call back */
+  /** Runs a tool. @param signal aborted when the client cancels the call */
   call(name: string, given: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<ToolResult>;
-  /** Takes one line, without its end. */
+  /** Writes one line; called without the line break. */
   send(line: string): void;
 }
 
-/** Newest first. A client that asks for another revision is offered the newest (MCP: lifecycle). */
+/** Supported protocol versions, newest first. A client that requests another version is offered the newest (MCP: lifecycle). */
 const REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
 const PARSE_ERROR = -32_700;
 const INVALID_REQUEST = -32_600;
@@ -23,13 +23,13 @@ const METHOD_NOT_FOUND = -32_601;
 const INVALID_PARAMS = -32_602;
 const INTERNAL_ERROR = -32_603;
 
-/** Calls running at once; one more is refused. */
+/** Most concurrent calls; further ones are refused. */
 const MAX_CALLS = 8;
 
 type Id = string | number;
 type Answer = { result: unknown } | { error: { code: number; message: string } };
 
-/** Serves until the lines end, then until the calls under way have ended. */
+/** Serves until the input ends and all running calls have ended. */
 export async function serve(lines: AsyncIterable<string>, server: Server): Promise<void> {
   const running = new Map<Id, { controller: AbortController; ended: Promise<void> }>();
   const reply = (id: Id | null, answer: Answer): void => server.send(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
@@ -85,7 +85,7 @@ function startCall(
   const ended = server.call(name, given, controller.signal).then(
     (result) => {
       running.delete(id);
-      // Taken back: the client does not wait for an answer any more (MCP: utilities/cancellation).
+      // Cancelled: the client does not expect an answer (MCP: utilities/cancellation).
       if (!controller.signal.aborted) reply(id, { result });
     },
     () => {
@@ -122,7 +122,7 @@ function isRequest(message: unknown): message is Request {
   return isRecord(message['params']) && (message['id'] === undefined || isId(message['id']));
 }
 
-/** To a request of ours; and we make none. */
+/** A response to a request of the server. This server sends none, so it is ignored. */
 function isResponse(message: unknown): boolean {
   return isRecord(message) && message['method'] === undefined && ('result' in message || 'error' in message);
 }

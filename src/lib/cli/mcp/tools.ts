@@ -1,4 +1,4 @@
-/** The commands as tools of an agent: which are offered, what each looks like, and how a call runs the command. */
+/** The commands as MCP tools: which are offered, their schemas, and how a tool call runs the command. */
 import { isRecord } from '../../contract/json.ts';
 import type { Context } from '../context.ts';
 import { CapturedOutput, runInProcess } from '../in-process-run.ts';
@@ -30,22 +30,22 @@ type Schema =
   | { type: 'array'; items: { type: 'string' }; description: string };
 
 /**
- * The tools by name. A command is one where its class says so (`agentTool`): none that prints a secret, runs a program, opens a port, reads a
- * file of the user's or sends to an address that an agent names may.
+ * The tools by name. A command is offered when its class sets `agentTool`. Commands that print a secret, run a program, open a port, read a
+ * file of the user, or send to an address that the agent chooses must not set it.
  */
 export function toolsOf(commands: readonly CommandEntry[]): Map<string, { tool: Tool; command: CommandEntry }> {
   const offered = commands.filter(({ agentTool = null }) => agentTool !== null);
   return new Map(offered.map((command) => [nameOf(command.id), { tool: toolOf(command), command }]));
 }
 
-/** The words of a command line for a call. @returns what is wrong with it instead, as text */
+/** Converts the arguments of a tool call to a command line. @returns the argv, or an error message as text */
 export function argvOf(command: CommandEntry, given: Readonly<Record<string, unknown>>): string[] | string {
   const flags: string[] = [];
   const words: string[] = [];
   const known = [...Object.keys(command.args), ...offeredFlags(command).map(({ name }) => name)];
   for (const [name, value] of Object.entries(given)) {
-    if (!known.includes(name)) return `there is no argument ${name.slice(0, 60)}; there are: ${known.join(', ')}`;
-    if (!isPlain(value)) return `${name} must be a text, a number, true or false, or a list of texts`;
+    if (!known.includes(name)) return `unknown argument ${name.slice(0, 60)}; known arguments: ${known.join(', ')}`;
+    if (!isPlain(value)) return `${name} must be a string, a number, a boolean, or a list of strings`;
   }
   for (const { name, type } of offeredFlags(command)) {
     if (type === 'boolean') flags.push(...(given[name] === true || given[name] === 'true' ? [`--${name}`] : []));
@@ -86,7 +86,7 @@ function schemaOf({ type, summary = '', multiple, options }: FlagEntry): Schema 
   return { type: 'string', description: summary, ...(options === undefined ? {} : { enum: options }) };
 }
 
-/** The command's own flags: the global ones (profile, host) are given when the server starts. */
+/** The command's own flags: the global ones (profile, host) are set when the server starts. */
 function offeredFlags(command: CommandEntry): FlagEntry[] {
   return Object.values(command.flags).filter(
     ({ helpGroup, hidden, forAgents }) => helpGroup !== 'GLOBAL' && hidden !== true && forAgents !== false,
@@ -105,16 +105,16 @@ function isScalar(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value);
 }
 
-/** null and what is not there mean "not given". */
+/** A value as command line texts; null and undefined mean "not given". */
 function textsOf(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((one) => one !== undefined && one !== null).map(String);
 }
 
-/** A larger result helps no agent. Characters. */
+/** Largest result, in characters; an agent cannot use a larger one. */
 const LARGEST_RESULT = 1024 * 1024;
 const CALL_TIMEOUT_MS = 5 * 60_000;
 
-/** Runs the command for a tool call; its document is the result. @param signal stops the command */
+/** Runs the command for a tool call and returns its JSON document. @param signal stops the command */
 export async function callTool(argv: readonly string[], outer: Context, signal: AbortSignal): Promise<ToolResult> {
   let tooLarge = false;
   const stdout = new CapturedOutput((output) => {
@@ -129,7 +129,7 @@ export async function callTool(argv: readonly string[], outer: Context, signal: 
   const limit = AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
   limit.addEventListener('abort', stop, { once: true });
   const status = await ended.finally(() => limit.removeEventListener('abort', stop));
-  if (tooLarge) return toolResult(true, 'the answer is larger than 1 MiB: ask for less, with limit or a filter');
+  if (tooLarge) return toolResult(true, 'the result is larger than 1 MiB; reduce it with limit or a filter');
   if (status !== 0) return toolResult(true, stderr.text.trim());
   return { ...toolResult(false, stdout.text.trim(), stderr.text.trim()), ...structured(stdout.text) };
 }
@@ -139,7 +139,7 @@ function toolResult(isError: boolean, ...texts: string[]): ToolResult {
   return { content, isError };
 }
 
-/** Only objects may be structured (MCP: CallToolResult). */
+/** The result as `structuredContent` when it is an object (MCP: CallToolResult). */
 function structured(text: string): Pick<ToolResult, 'structuredContent'> {
   try {
     const document: unknown = JSON.parse(text);

@@ -1,6 +1,6 @@
 /**
- * Fault injection for deliveries (`webhooks listen --chaos`): repeats, reorders, delays, or drops the first attempt, as the real sender
- * may do too (webhooks.md#delivery). No delivery is lost.
+ * Fault injection for deliveries (`webhooks listen --chaos`): duplicates, reorders, delays, or drops the first attempt, as can also happen with the
+ * real sender (webhooks.md#delivery). No delivery is lost.
  */
 import { createHash } from 'node:crypto';
 import type { ListenerFault } from '../../contract/faults.ts';
@@ -12,9 +12,9 @@ const SHARES = ['duplicate', 'reorder', 'drop'] as const satisfies readonly List
 
 /** How often each fault is injected, as shares from 0 to 1. */
 export interface DeliveryFaultSettings {
-  /** Forwarded once more after the app took it. */
+  /** Forwarded once more after the app accepted it. */
   duplicate: number;
-  /** Held until the next delivery was sent. */
+  /** Held back until the next delivery has been sent. */
   reorder: number;
   /** The first attempt is skipped; the retry is made. */
   drop: number;
@@ -79,13 +79,13 @@ export function seededRandom(seed: string): () => number {
   };
 }
 
-/** Milliseconds after which a reordered delivery is sent although no other followed. */
+/** Milliseconds after which a reordered delivery is sent even if no other followed. */
 const LONGEST_HOLD_MS = 1000;
 
 export interface FaultHold<P> {
-  /** Sends now or holds, as the faults say. */
+  /** Sends now or later, depending on the faults. */
   take(delivery: P, faults: DeliveryFaults): void;
-  /** Drops what is held: it is still in the inbox. */
+  /** Forgets held deliveries, which are still in the inbox. */
   stop(): void;
 }
 

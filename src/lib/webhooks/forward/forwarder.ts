@@ -25,9 +25,9 @@ import { type NextStep, type QueueItem, type RetryTimes, TargetQueue } from './t
 
 export interface ForwarderOptions {
   inbox: Inbox;
-  /** Most requests at once at each app. */
+  /** Most concurrent requests to each app. */
   concurrency: number;
-  /** Keeps no order, that of each resource, or that of all deliveries to a target. */
+  /** Which deliveries to a target are kept in order: none, those of the same resource, or all. */
   order: 'none' | 'resource' | 'all';
   /** Limit for one attempt, in milliseconds. */
   timeoutMs: number;
@@ -38,7 +38,7 @@ export interface ForwarderOptions {
   /** Milliseconds on a clock that never jumps. */
   ticks: () => number;
   random: () => number;
-  /** Faults to inject (`--chaos`), and the random source they are drawn from. */
+  /** Faults to inject (`--chaos`), and the random source for them. */
   faults?: { settings: DeliveryFaultSettings; random: () => number };
   emit: (event: ListenerEvent) => void;
   record: RecordExchange;
@@ -89,7 +89,7 @@ export class Forwarder {
     this.#hold = createFaultHold((queued) => this.#enqueue(queued));
   }
 
-  /** Forwards until the app takes the delivery or it is given up. */
+  /** Forwards until the app accepts the delivery or retries are used up. */
   send(job: DeliveryJob): void {
     this.#inject(this.#queued(job, null));
   }
@@ -99,7 +99,7 @@ export class Forwarder {
     return new Promise((resolve) => this.#inject(this.#queued(job, resolve)));
   }
 
-  /** Starts no further attempts; those under way are cancelled after `graceMs`. What is left stays in the inbox. */
+  /** Starts no more attempts; running ones are cancelled after `graceMs`. Pending deliveries stay in the inbox. */
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
     this.#hold.stop();
@@ -130,7 +130,7 @@ export class Forwarder {
     this.#queueOf(splitTarget(job.target).origin).add(queued);
   }
 
-  /** One queue for each app, under whatever loopback name it is called, so that the limit of requests at once holds. */
+  /** The queue of an app. All loopback names of an app share one queue, so that the limit of concurrent requests applies to the app. */
   #queueOf(origin: string): TargetQueue<QueuedJob> {
     const app = origin.replace(/^(https?:\/\/)(?:[^/]*\.)?localhost(?=:|$)/, '$1127.0.0.1');
     const found = this.#queues.get(app);
@@ -159,7 +159,7 @@ export class Forwarder {
   async #attempt({ job, attempts, faults }: QueuedJob, signal: AbortSignal): Promise<AttemptOutcome> {
     if (faults?.drop === true && attempts === job.attempts) return { kind: 'broken', error: 'dropped', latencyMs: 0 };
     const message = this.#messageOf(job);
-    // Trimmed from the inbox meanwhile: there is nothing left to deliver.
+    // It has been deleted from the inbox, so there is nothing to deliver.
     if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
     return this.#clientOf(splitTarget(job.target).origin).post(job.target, message, signal);
   }
@@ -189,7 +189,7 @@ export class Forwarder {
         isCopy: true,
         settled: null,
       },
-      // The copy shares its row with the original, but must not wait behind others with its order key.
+      // The copy uses the row of the original, but must not wait for others with the same order key.
       orderKey: `copy ${forward}`,
       faults: { duplicate: false, reorder: false, drop: false, delayMs: 0, label: 'duplicate' },
     };
@@ -228,7 +228,7 @@ function reportAttempt(
   const isAnswered = outcome.kind === 'answered';
   const status = isAnswered ? outcome.status : null;
   const error = isAnswered ? null : outcome.error;
-  // An app's answer may contain what it read: an echoing handler, a stack trace with its environment.
+  // An app's answer may contain secrets: a handler that echoes its input, a stack trace with its environment.
   const answer = isAnswered ? redactText(outcome.answer) : null;
   if (!isCopy) {
     options.inbox.saveAttempt(forward, { state: STATES[next.kind], attempts, at, status, latencyMs, error, answer });
@@ -253,7 +253,7 @@ function reportAttempt(
 const STATES: Record<NextStep['kind'], ForwardState> = { delivered: 'delivered', retry: 'waiting', given_up: 'failed' };
 
 const LAST_V1_ONLY =
-  'this delivery is genuine and carries two v1 entries: the app seems to read only the last one; it must try each (webhooks test shows it)';
+  'this delivery is genuine and has two v1 entries: the app seems to check only the last one; it must check each (credicorp webhooks test shows it)';
 
 function hintFor({ warnings }: DeliveryJob, outcome: AttemptOutcome): string | null {
   if (outcome.kind === 'unconnected') return outcome.hint;
@@ -307,7 +307,7 @@ export function deliveryRecord(
   };
 }
 
-/** Bytes of a body that are passed on; the journal may keep fewer. */
+/** Bytes of a body that are passed to the journal, which may keep fewer. */
 const BODY_BYTES = 64 * 1024;
 
 /** Headers already converted: one delivery is recorded when received and again for each attempt. */
@@ -323,7 +323,7 @@ function headerRecord(headers: readonly string[]): Record<string, string> {
     const value = headers[i + 1] ?? '';
     entries.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
   }
-  // Unlike assignment this keeps a header named `__proto__` a header.
+  // Unlike assignment, this works for a header named `__proto__`.
   const record = Object.fromEntries(entries);
   convertedHeaders.set(headers, record);
   return record;

@@ -1,15 +1,15 @@
-/** Signed deliveries made on this machine: for `webhooks send`, replays, handler tests and the self-test. */
+/** Creates signed deliveries on this machine: for `webhooks send`, replays, handler tests and the self-test. */
 import { signatureHeader } from '../../contract/signature.ts';
 import type { DeliveryMessage } from './target-client.ts';
 
 export interface SignedInput {
   body: Uint8Array;
-  /** One `v1` for each, in this order. */
+  /** The header has one `v1` for each, in this order. */
   secrets: readonly string[];
   /** Unix seconds. */
   t: number;
   deliveryId: string;
-  /** Further headers, names and values in turn. */
+  /** More headers, names and values alternating. */
   headers?: readonly string[];
 }
 

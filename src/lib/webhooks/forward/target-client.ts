@@ -13,7 +13,7 @@ import Pool from 'undici/lib/dispatcher/pool.js';
 import { isLocalHost } from './targets.ts';
 
 export interface DeliveryMessage {
-  /** Names and values in turn. */
+  /** Names and values alternating. */
   headers: readonly string[];
   body: Uint8Array;
 }
@@ -21,9 +21,9 @@ export interface DeliveryMessage {
 /** The result of one attempt. Latency is in milliseconds. */
 export type AttemptOutcome =
   | { kind: 'answered'; status: number; latencyMs: number; answer: string; headers: Record<string, string> }
-  /** Nothing was sent: there was no connection. */
+  /** Nothing was sent, because no connection could be made. */
   | { kind: 'unconnected'; error: string; latencyMs: number; hint: string | null }
-  /** Something was sent and no complete answer came; `dropped` is an injected fault (`--chaos`). */
+  /** The request was sent, but no complete answer was received; `dropped` is an injected fault (`--chaos`). */
   | { kind: 'broken'; error: 'timeout' | 'socket' | 'dropped'; latencyMs: number }
   /** Cancelled through the signal. */
   | { kind: 'stopped' };
@@ -31,7 +31,7 @@ export type AttemptOutcome =
 export interface TargetClientOptions {
   /** Scheme, host and port of the target. */
   origin: string;
-  /** Connections kept, and so the most requests at once. */
+  /** Most open connections, and so the most concurrent requests. */
   concurrency: number;
   /** Limit for the whole exchange, in milliseconds. */
   timeoutMs: number;
@@ -86,7 +86,7 @@ export function createTargetClient(options: TargetClientOptions): TargetClient {
 interface TargetParts {
   origin: string;
   host: string;
-  /** With its query. */
+  /** Path with query. */
   path: string;
 }
 
@@ -108,7 +108,7 @@ type End =
   | { kind: 'late' }
   | { kind: 'stopped' };
 
-/** Sends one request. Resolves as soon as the result is known, whatever the connection does afterwards. */
+/** Sends one request. Resolves as soon as the result is known. */
 function exchange(
   pool: Dispatcher,
   target: string,
@@ -282,7 +282,7 @@ async function firstOf(hosts: readonly string[], port: number, timeoutMs: number
     try {
       return await open(host, port, timeoutMs);
     } catch (error) {
-      // The first error is reported; the other address family may not exist on this machine.
+      // The first error is reported, because this machine may not have the other address family.
       last ??= error;
     }
   }
@@ -319,7 +319,7 @@ function secure(socket: Socket, hostname: string, timeoutMs: number): Promise<So
     const secured = connectTls({
       socket,
       ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-      // On loopback a self-signed development certificate is fine: nothing crosses a network.
+      // On loopback a self-signed development certificate is accepted, because nothing leaves this machine.
       rejectUnauthorized: !isLocalHost(hostname),
     });
     const fail = (message: string): void => {

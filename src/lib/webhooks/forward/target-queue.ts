@@ -1,6 +1,6 @@
 /**
- * The queue of deliveries to one app: limits the attempts under way, keeps the order where one is asked for, retries after a failure,
- * and waits while nothing listens on the app's port. It keeps jobs, not bodies.
+ * The queue of deliveries to one app: limits concurrent attempts, keeps the order if required, retries after a failure,
+ * and waits while the app's port is closed. It contains jobs without their bodies.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { PriorityQueue } from '../../priority-queue.ts';
@@ -9,29 +9,29 @@ import type { AttemptOutcome } from './target-client.ts';
 export interface QueueItem {
   /** Row of the forward in the inbox; lower ones are attempted first. */
   forward: number;
-  /** Jobs with the same key are attempted one after another, in order of `created`, then of arrival. Null: no order. */
+  /** Jobs with the same key are sent one after another, in order of `created`, then of arrival. null: no order. */
   orderKey: string | null;
   /** Milliseconds since the epoch, 0 when unknown. */
   created: number;
-  /** When `giveUpAfterMs` starts to count, in milliseconds since the epoch. */
+  /** Start of `giveUpAfterMs`, in milliseconds since the epoch. */
   since: number;
   /** Attempts made so far. */
   attempts: number;
-  /** One attempt and no more: the sender waits for its outcome. */
+  /** Only one attempt: the sender waits for its outcome. */
   once: boolean;
 }
 
-/** What follows an attempt. `inMs` is null while the queue waits for the app's port to open. */
+/** What happens after an attempt. `inMs` is null while the queue waits for the app's port to open. */
 export type NextStep = { kind: 'delivered' } | { kind: 'retry'; inMs: number | null } | { kind: 'given_up' };
 
 export interface RetryTimes {
-  /** Upper bound of the first random wait. Default 250 ms. */
+  /** Upper limit of the first random wait, in milliseconds. Default 250. */
   firstMs: number;
   /** Waits double up to this. Default 30 s. */
   longestMs: number;
   /** How often a closed port is tried. Default 250 ms. */
   portPollMs: number;
-  /** After this long a delivery is given up; null never. */
+  /** Milliseconds after which a delivery is given up; null for never. */
   giveUpAfterMs: number | null;
 }
 
@@ -51,7 +51,7 @@ export interface TargetQueueOptions<J extends QueueItem> {
 
 export class TargetQueue<J extends QueueItem> {
   readonly #options: TargetQueueOptions<J>;
-  /** Jobs of one key, first in line first. A key that is not in `ready` is at work: an attempt, or the wait before the next. */
+  /** Jobs by order key, in order. A key that is not in `ready` is busy: with an attempt, or the wait before the next. */
   readonly #byKey = new Map<string, J[]>();
   readonly #ready = new PriorityQueue<{ forward: number; key: string }>((a, b) => a.forward < b.forward);
   readonly #running = new Set<Promise<void>>();
@@ -76,12 +76,12 @@ export class TargetQueue<J extends QueueItem> {
       return this.#pump();
     }
     let place = line.length;
-    // The first one keeps its place: its attempt may be under way.
+    // The first job stays first, because its attempt may be running.
     while (place > 1 && isLater(line[place - 1], job)) place -= 1;
     line.splice(place, 0, job);
   }
 
-  /** Starts no further attempts, waits for those under way, cancels what takes longer than `graceMs`. */
+  /** Starts no more attempts, waits for running ones, and cancels those that take longer than `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
     for (const timer of this.#pausing.values()) clearTimeout(timer);
@@ -157,7 +157,7 @@ export class TargetQueue<J extends QueueItem> {
     this.#pausing.set(key, timer);
   }
 
-  /** Retries that were waiting become ready at once: the app was just started. */
+  /** Makes all waiting retries ready at once, because the app was just started. */
   #retryAllNow(): void {
     for (const [key, timer] of this.#pausing) {
       clearTimeout(timer);

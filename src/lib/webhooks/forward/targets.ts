@@ -5,13 +5,13 @@ import { type Failure, usage } from '../../failure.ts';
 export interface TargetOptions {
   /** Allows a target on another machine. */
   allowRemote?: boolean;
-  /** The flag that the text came from, for the message. */
+  /** Name of the flag, for error messages. */
   flag?: string;
 }
 
 /**
- * `3000`, `3000/hook`, `localhost:3000/hook` or a whole URL → URL. `http://` is added where no scheme stands.
- * @throws Failure `usage` that says what is wrong; `remote_target` for a host off this machine without `allowRemote`.
+ * `3000`, `3000/hook`, `localhost:3000/hook` or a complete URL → URL. `http://` is added when there is no scheme.
+ * @throws Failure `usage`; `remote_target` for a host that is not this machine, without `allowRemote`.
  */
 export function parseTarget(text: string, options: TargetOptions = {}): URL {
   const flag = options.flag ?? '--forward';
@@ -34,7 +34,7 @@ export function parseTarget(text: string, options: TargetOptions = {}): URL {
   if (url.port === '0') throw wrong('port 0 is not a valid target', example);
   if (options.allowRemote !== true && !isLocalHost(url.hostname)) {
     throw wrong(
-      `${url.hostname} is not this machine, and deliveries carry customers' data`,
+      `${url.hostname} is not this machine, and deliveries contain customers' data`,
       'add --allow-remote to allow other machines',
       'remote_target',
     );
@@ -83,7 +83,7 @@ function readUrl(text: string): URL | null {
 function whyUnreadable(text: string): string {
   const port = /:(\d+)(?:[/?#]|$)/.exec(text.replace(/^[a-z]+:\/\//i, ''))?.[1] ?? /^(\d+)(?:\/|$)/.exec(text)?.[1];
   if (port !== undefined && Number(port) > 65_535) return `${port} is not a port; ports go up to 65535`;
-  if (/^[^/]*:[^0-9/]/.test(text)) return 'what follows the colon is not a port';
+  if (/^[^/]*:[^0-9/]/.test(text)) return 'the text after the colon is not a port';
   return 'not a valid address';
 }
 

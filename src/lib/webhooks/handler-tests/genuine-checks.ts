@@ -1,10 +1,10 @@
-/** Deliveries a handler must take: every type, bodies of every kind, rotation, repetitions, and load. */
+/** Deliveries that a handler must accept: every event type, bodies of every kind, rotation, repeats, and load. */
 import { EVENT_TYPES, type EventType, isEventType } from '../../contract/events.ts';
 import type { HandlerCheck, TestKit } from './handler-check.ts';
 
-const RAW = 'verify the raw bytes before anything parses them: express.raw(), request.get_data(), getContent()';
+const RAW = 'verify the raw bytes before they are parsed: express.raw(), request.get_data(), getContent()';
 const TOLERANT = 'answer 2xx to events you do not know, and ignore members you do not need';
-const EVERY_V1 = 'read every v1 entry and accept when one matches; a map of the header keeps only the last one';
+const EVERY_V1 = 'check every v1 entry and accept when one matches; a map of the header contains only the last one';
 
 export const genuineChecks: HandlerCheck[] = [
   ...Object.keys(EVENT_TYPES).filter(isEventType).map(ofType),
@@ -27,21 +27,21 @@ export const genuineChecks: HandlerCheck[] = [
       return [await kit.postGenuine({ ...event, brand_new: { a: [1] }, data: { ...event.data, also_new: null } })];
     },
   },
-  body('indented body', 'a body that is not compact must be verified as it is', RAW, (kit) =>
+  body('indented body', 'a body that is not compact must be verified unchanged', RAW, (kit) =>
     Buffer.from(`${JSON.stringify(kit.event(), null, 2)}\n`),
   ),
   body(
-    'unusual spelling',
-    'numbers, escapes and line ends change when a body is parsed and written again',
+    'unusual JSON formatting',
+    'numbers, escapes and line endings change when a body is parsed and serialised again',
     RAW,
     (kit) =>
       Buffer.from(JSON.stringify(kit.event()).replace('"livemode":false', '"livemode":false,"x":1.0,"y":"\\/\\u00e9"')),
   ),
-  body('non-ASCII body', 'names carry accents; the signature covers UTF-8 bytes, not characters', RAW, (kit) => {
+  body('non-ASCII body', 'names may have accents; the signature is over UTF-8 bytes, not characters', RAW, (kit) => {
     const event = kit.event();
     return kit.bytes({ ...event, data: { ...event.data, note: 'Café Zoë & Søn — £25 🏦' } });
   }),
-  body('big body', 'a body of 90 kB was not taken', 'raise the limit of the body reader to at least 1 MB', (kit) => {
+  body('big body', 'a body of 90 kB was not accepted', 'raise the limit of the body reader to at least 1 MB', (kit) => {
     const event = kit.event();
     return kit.bytes({ ...event, data: { ...event.data, fill: 'x'.repeat(90_000) } });
   }),
@@ -50,15 +50,15 @@ export const genuineChecks: HandlerCheck[] = [
     group: 'bodies',
     wants: 'answered',
     why: 'an empty body made the handler fail',
-    next: 'refuse what is no event with 400; never let it throw',
+    next: 'answer 400 to a body that is not an event; do not throw',
     run: async (kit) => [await kit.post({ body: Buffer.alloc(0), header: kit.sign(Buffer.alloc(0)) })],
   },
   {
-    name: 'body that is no JSON',
+    name: 'body that is not JSON',
     group: 'bodies',
     wants: 'answered',
-    why: 'a body that is no JSON made the handler fail',
-    next: 'refuse what is no event with 400; never let it throw',
+    why: 'a body that is not JSON made the handler fail',
+    next: 'answer 400 to a body that is not an event; do not throw',
     run: async (kit) => [await kit.post({ body: Buffer.from('{"id":'), header: kit.sign(Buffer.from('{"id":')) })],
   },
   header(
@@ -67,14 +67,14 @@ export const genuineChecks: HandlerCheck[] = [
     (good) => ` ${good.replace(',', ', ')} `,
   ),
   header('v1 before t', 'the order of the entries is free', (good) => good.split(',').toReversed().join(',')),
-  header('unknown entries', 'new schemes are added beside v1', (good) => `v0=${'0'.repeat(64)},${good},v2=abc`),
+  header('unknown entries', 'new schemes may be added besides v1', (good) => `v0=${'0'.repeat(64)},${good},v2=abc`),
   header(
-    'a broken v1 beside the good one',
+    'a malformed v1 besides the valid one',
     'entries of another length must be skipped; timingSafeEqual throws on them',
     (good) => good.replace('v1=', 'v1=deadbeef,v1='),
   ),
   aged('four minutes old', -240),
-  aged('four minutes ahead', 240),
+  aged('four minutes in the future', 240),
   rotation('rotation, ours last', (kit) => [kit.otherSecret, kit.secret]),
   rotation('rotation, ours first', (kit) => [kit.secret, kit.otherSecret]),
   rotation('three entries, ours in the middle', (kit) => [kit.otherSecret, kit.secret, `${kit.otherSecret}x`]),
@@ -87,7 +87,7 @@ export const genuineChecks: HandlerCheck[] = [
     const bytes = kit.bytes(kit.event());
     return Promise.all(Array.from({ length: 5 }, () => kit.post({ body: bytes, header: kit.sign(bytes) })));
   }),
-  repeats('an automatic retry', 'a retry is signed anew and keeps its delivery id', async (kit) => {
+  repeats('an automatic retry', 'a retry is signed again and keeps its delivery id', async (kit) => {
     const bytes = kit.bytes(kit.event());
     const deliveryId = 'whd_probeRetry';
     const first = await kit.post({ body: bytes, header: kit.sign(bytes, { t: kit.now() - 60 }), deliveryId });
@@ -105,8 +105,8 @@ export const genuineChecks: HandlerCheck[] = [
     name: 'ten in a row',
     group: 'load',
     wants: 'accepted',
-    why: 'deliveries one after the other over a kept connection failed',
-    next: 'read each body to its end, so that the connection can be used again',
+    why: 'deliveries one after the other over the same connection failed',
+    next: 'read each body completely, so that the connection can be used again',
     run: async (kit) => {
       const outcomes = [];
       for (let n = 0; n < 10; n += 1) outcomes.push(await kit.postGenuine());
@@ -117,7 +117,7 @@ export const genuineChecks: HandlerCheck[] = [
     name: 'twenty at once',
     group: 'load',
     wants: 'accepted',
-    why: 'deliveries that come together failed; the sender has up to ten under way',
+    why: 'concurrent deliveries failed; the sender sends up to ten at the same time',
     next: 'store the event, answer 2xx, and do the work afterwards',
     run: (kit) => Promise.all(Array.from({ length: 20 }, () => kit.postGenuine())),
   },
@@ -128,8 +128,8 @@ function ofType(type: EventType): HandlerCheck {
     name: type,
     group: 'events',
     wants: 'accepted',
-    why: `a genuine ${type} was not taken`,
-    next: 'check the secret and what is signed: t, a dot, and the raw body',
+    why: `a genuine ${type} was not accepted`,
+    next: 'check the secret and the signed text: t, a dot, and the raw body',
     run: async (kit) => [await kit.postGenuine(kit.event(type))],
   };
 }
@@ -154,7 +154,7 @@ function header(name: string, why: string, rewrite: (good: string) => string): H
     group: 'header',
     wants: 'accepted',
     why,
-    next: 'split the header at commas and white space, each piece at its first =, and ignore names you do not know',
+    next: 'split the header at commas and white space, each part at its first =, and ignore unknown names',
     run: async (kit) => {
       const bytes = kit.bytes(kit.event());
       return [await kit.post({ body: bytes, header: rewrite(kit.sign(bytes)) })];
@@ -167,7 +167,7 @@ function aged(name: string, seconds: number): HandlerCheck {
     name,
     group: 'age',
     wants: 'accepted',
-    why: 'clocks differ and networks are slow: up to 300 seconds are to be tolerated in both directions',
+    why: 'clocks differ and networks are slow: allow up to 300 seconds, past or future',
     next: 'accept while |now − t| < 300, in seconds',
     run: async (kit) => {
       const bytes = kit.bytes(kit.event());
@@ -181,7 +181,7 @@ function rotation(name: string, secrets: (kit: TestKit) => string[]): HandlerChe
     name,
     group: 'rotation',
     wants: 'accepted',
-    why: 'for 24 hours after a rotation each delivery is signed with both secrets, in an order nobody promises',
+    why: 'for 24 hours after a rotation each delivery is signed with both secrets, in no fixed order',
     next: EVERY_V1,
     run: async (kit) => {
       const bytes = kit.bytes(kit.event());
@@ -191,12 +191,12 @@ function rotation(name: string, secrets: (kit: TestKit) => string[]): HandlerChe
 }
 
 function repeats(name: string, why: string, run: HandlerCheck['run']): HandlerCheck {
-  const next = 'remember event ids; when one comes again answer 2xx and do nothing';
+  const next = 'remember event ids; when one is received again, answer 2xx and do nothing';
   return {
     name,
     group: 'repeats',
     wants: 'accepted',
-    why: `${why}, and must be answered 2xx all the same`,
+    why: `${why}, and must be answered with 2xx`,
     next,
     run,
   };

@@ -11,7 +11,7 @@ export interface HandlerCheck {
   group: HandlerCheckGroup;
   /** `accepted`: 2xx. `refused`: 4xx. `answered`: anything below 500. For every delivery of the check. */
   wants: 'accepted' | 'refused' | 'answered';
-  /** What it means when it fails. */
+  /** What a failure means. */
   why: string;
   /** How to fix it. */
   next: string;
@@ -34,7 +34,7 @@ export interface TestKit {
   now(): number;
   /** A new sample event. */
   event(type?: EventType, changes?: Partial<EventEnvelope>): EventEnvelope;
-  /** As compact JSON. */
+  /** An event as compact JSON. */
   bytes(event: object): Buffer;
   /** A valid signature header for this body, signed now unless `t` is given. */
   sign(body: Uint8Array, more?: { secrets?: string[]; t?: number }): string;

@@ -1,6 +1,6 @@
 /**
  * Tests a webhook handler (`webhooks test`): posts genuine deliveries, which it must accept, and forged ones, which it must refuse, and
- * explains each failure. Only the handler's answers are looked at, not what it does with a delivery.
+ * explains each failure. Only the handler's HTTP answers are checked, not what it does with a delivery.
  */
 import { Failure } from '../../failure.ts';
 import {
@@ -38,12 +38,12 @@ export interface CheckResult {
   of: number;
   name: string;
   group: string;
-  /** `skipped`: it would prove nothing, because of an earlier failure. */
+  /** `skipped`: its result would mean nothing, because of an earlier failure. */
   verdict: 'passed' | 'failed' | 'skipped';
   wants: HandlerCheck['wants'];
-  /** The handler's statuses; null where no answer came. */
+  /** The handler's HTTP statuses; null for no answer. */
   statuses: (number | null)[];
-  /** Of the slowest answer, in milliseconds. */
+  /** Latency of the slowest answer, in milliseconds. */
   latency_ms: number;
   /** What happened and what it means; null when the check passed. */
   explanation: string | null;
@@ -67,7 +67,7 @@ const DEFAULT_LIMIT_MS = 10_000;
 /** After this many timeouts the remaining checks are skipped. */
 const MAX_TIMEOUTS = 3;
 
-/** All checks but the last, the speed check, which follows from them. */
+/** All checks except the last, the speed check, which uses their latencies. */
 export const CHECKS: readonly HandlerCheck[] = [...genuineChecks, ...forgedChecks];
 
 /** Runs all checks. @throws Failure `unavailable` when nothing listens at the target, `interrupted` when stopped */
@@ -166,7 +166,7 @@ function createVerdicts(limitMs: number): {
     reasonToSkip(check) {
       if (timeouts >= MAX_TIMEOUTS) return `the handler did not answer within ${limitMs} ms, ${timeouts} times`;
       if (check.wants === 'refused' && accepted === 0)
-        return 'no genuine delivery was accepted, so a refusal proves nothing';
+        return 'no genuine delivery was accepted, so refusing forged ones proves nothing';
       return null;
     },
     verdictOf(check, outcomes) {
@@ -203,7 +203,7 @@ function assertReachable(outcomes: readonly AttemptOutcome[], target: URL): void
   });
 }
 
-/** The results as JUnit XML, which build servers read. @param name of the suite, such as the target */
+/** The results as JUnit XML for build servers. @param name of the suite, such as the target */
 export function junitReport(name: string, checks: readonly CheckResult[]): string {
   const failed = checks.filter((check) => check.verdict === 'failed').length;
   const skipped = checks.filter((check) => check.verdict === 'skipped').length;
@@ -230,7 +230,7 @@ export function junitReport(name: string, checks: readonly CheckResult[]): strin
   ].join('\n');
 }
 
-/** Also drops what XML 1.0 cannot hold at all. */
+/** Escapes text for XML; removes characters that XML 1.0 does not allow. */
 function xml(text: string): string {
   return text
     .replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]/g, '')

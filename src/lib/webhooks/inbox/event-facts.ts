@@ -1,4 +1,4 @@
-/** Reads a delivery's body: what a listener needs to deduplicate, route and order it (webhooks.md#event-envelope), and whether it matches `webhooks expect`. */
+/** Reads the members of a delivery's body that a listener needs to deduplicate, route and order it (webhooks.md#event-envelope), and tests whether it matches `webhooks expect`. */
 import { eventMatches } from '../../contract/events.ts';
 import { isRecord, parseJson, scalarText } from '../../contract/json.ts';
 
@@ -7,7 +7,7 @@ export interface EventFacts {
   eventType: string | null;
   /** The id of the resource the event is about. */
   resourceId: string | null;
-  /** Events with the same key are kept in order: the application where one is named, else the resource. */
+  /** Events with the same key are kept in order: the application if the event has one, else the resource. */
   orderKey: string | null;
   /** `created` in milliseconds since the epoch; 0 when it is absent or unreadable. */
   created: number;
@@ -32,7 +32,7 @@ export function eventFacts(body: Uint8Array): EventFacts {
   };
 }
 
-/** The member of `data` that carries the resource id, for each family (webhooks.md#event-catalogue). */
+/** The member of `data` with the resource id, for each family (webhooks.md#event-catalogue). */
 const FLAT_KEYS: Record<string, string> = {
   application: 'application_id',
   decision: 'decision_id',
@@ -58,7 +58,7 @@ function instant(value: unknown): number {
   return typeof value === 'string' ? Date.parse(value) || 0 : 0;
 }
 
-/** Ids and types are short; longer text is ignored, so that it does not grow the index. */
+/** Ids and types are short; longer text is ignored, so that it does not enlarge the index. */
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' && value.length <= 255 ? value : null;
 }
@@ -75,7 +75,7 @@ function parse(body: Uint8Array): unknown {
 export interface EventCondition {
   /** Dotted, from the envelope's root; a number steps into a list. */
   path: string;
-  /** The scalar's own text, as it stands in the body. */
+  /** The scalar's source text in the body. */
   value: string;
 }
 
@@ -98,7 +98,7 @@ function valueAt(root: unknown, path: string): unknown {
   }, root);
 }
 
-/** With numbers as they are written. */
+/** Parses a body without changing its numbers. */
 function parseExactly(body: Uint8Array): unknown {
   try {
     return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));

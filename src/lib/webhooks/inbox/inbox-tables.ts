@@ -1,19 +1,19 @@
-/** The rows behind the inbox. Published steps are never changed, only followed by others. */
+/** The tables of the inbox and their migrations. Published migrations are never changed; new ones are added. */
 import type { Tables } from '../../store/store.ts';
 
 /**
- * A forward's id is its delivery's id times this, plus its place among the delivery's targets: it needs neither a column nor
- * an index to find the one from the other.
+ * A forward's id is its delivery's id times this, plus its index among the delivery's targets. So neither a column nor
+ * an index is needed to find one from the other.
  */
 export const FORWARDS_PER_DELIVERY = 1024;
 
 /**
- * - `inbox_listeners`: who is or was listening, so that a later one can take over what a dead one left (its rows, its endpoint).
- * - `inbox_deliveries`: what came in, byte for byte. `headers` is a JSON list of names and values in turn, as they came.
- * - `inbox_forwards`: the journey of one delivery to one target. `state` is `waiting`, `delivered`, `failed` or `duplicate`;
- *   `owner` is the listener that is at work on a waiting one. Few indexes on purpose: each is paid for by every delivery.
+ * - `inbox_listeners`: running and past listeners, so that a later one can take over the rows and the endpoint of a crashed one.
+ * - `inbox_deliveries`: received deliveries, byte for byte. `headers` is a JSON list of names and values alternating, unchanged.
+ * - `inbox_forwards`: the forwarding of one delivery to one target. `state` is `waiting`, `delivered`, `failed` or `duplicate`;
+ *   `owner` is the listener that forwards a waiting one. Few indexes, because each makes every delivery slower.
  *
- * `scope` tells profiles and environments apart: a listener never delivers what belongs to another.
+ * `scope` separates profiles and environments: a listener never delivers those of another.
  */
 export const inboxTables: Tables = {
   room: 'webhooks',

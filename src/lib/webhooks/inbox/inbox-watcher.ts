@@ -1,6 +1,6 @@
 /**
- * Waits for deliveries in the inbox, whichever process receives them: for events that match (`webhooks expect`), or for any delivery
- * about one object, which makes the next poll of a `--wait` due at once.
+ * Waits for deliveries in the inbox, no matter which process receives them: for events that match (`webhooks expect`), or for any delivery
+ * about one object, which ends the pause before the next poll of a `--wait`.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { InboxEntry } from '../../contract/listener-events.ts';
@@ -19,7 +19,7 @@ export interface ExpectOptions {
   /** Whether a delivery matches. */
   fits: (body: Uint8Array, entry: InboxEntry) => boolean;
   count: number;
-  /** Only deliveries received from then on count, in milliseconds since the epoch. */
+  /** Only deliveries received at or after this time, in milliseconds since the epoch. */
   since: number;
   timeoutMs: number;
   /** Milliseconds on a clock that never jumps. */
@@ -28,7 +28,7 @@ export interface ExpectOptions {
 }
 
 /**
- * Yields matching deliveries as they arrive, and ends when there were enough.
+ * Yields matching deliveries as they arrive, and ends after `count` of them.
  * @throws Failure `pending` (`not_seen`) when the time runs out, `interrupted` when the signal is aborted.
  */
 export async function* expectEntries(expected: ExpectOptions): AsyncGenerator<InboxEntry> {
@@ -74,7 +74,7 @@ export function pauseUntilDelivery(
   const about = db.prepare(
     'SELECT max(id) AS id FROM inbox_deliveries WHERE scope = ? AND id > ? AND (resource_id = ? OR order_key = ?)',
   );
-  // Only later deliveries count: the caller reads the object after this.
+  // Only later deliveries end the pause: the caller reads the object after this.
   let known = Number(newest.get()?.['id'] ?? 0);
   const hasDelivery = (): boolean => {
     const found = about.get(options.scope, known, id, id)?.['id'] ?? null;
@@ -92,7 +92,7 @@ export function pauseUntilDelivery(
   };
 }
 
-/** A busy or damaged inbox must not end the wait. */
+/** Runs a query; false when it fails, because a busy or damaged inbox must not end the wait. */
 function falseOnError(ask: () => boolean): boolean {
   try {
     return ask();

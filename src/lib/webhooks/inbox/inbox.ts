@@ -1,6 +1,6 @@
 /**
  * The inbox of a listener: stores each verified delivery on disk before its sender is answered, and the result of each attempt to
- * forward it. Writes of the same turn of the event loop share one commit, and so one wait for the disk. What a listener left behind is
+ * forward it. Writes in the same turn of the event loop share one commit, and so one disk sync. Pending forwards of an ended listener are
  * claimed by the next one in listener-registry.ts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
@@ -13,7 +13,7 @@ import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 export interface InboxOptions {
   store: Store;
   scope: string;
-  /** Id of the listener that owns what is stored. */
+  /** Id of the listener that owns the stored deliveries. */
   owner: number;
   /** False stores and forwards the same event id for the same target again. */
   dedupe?: boolean;
@@ -24,7 +24,7 @@ export interface NewDelivery extends EventFacts {
   receivedAt: number;
   deliveryId: string | null;
   method: string;
-  /** Names and values in turn, as they came. */
+  /** Header names and values alternating, unchanged. */
   headers: readonly string[];
   body: Uint8Array;
   /** `valid`, `unverified`, or `valid` with the warnings after a colon. */
@@ -36,7 +36,7 @@ export interface StoredForward {
   id: number;
   target: string;
   state: 'waiting' | 'duplicate';
-  /** Of a duplicate: the state of the earlier delivery. */
+  /** For a duplicate: the state of the earlier delivery. */
   earlier: 'waiting' | 'delivered' | null;
 }
 
@@ -45,7 +45,7 @@ export interface StoredDelivery {
   forwards: StoredForward[];
 }
 
-/** The result of an attempt, as kept for a forward. */
+/** The result of an attempt, as stored for a forward. */
 export interface AttemptResult {
   state: ForwardState;
   attempts: number;
@@ -63,7 +63,7 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** The size of the file is checked once every this many deliveries. */
+/** Number of deliveries between two checks of the file's size. */
 const TRIM_EVERY = 100;
 const RETRY_MS = 100;
 const DELAY_MS = 1;
@@ -129,7 +129,7 @@ export class Inbox {
     if (group.arrivals.length > 0) this.#delayNext();
     const stored = commitGroup(this.#store, this.#writer, group);
     if (stored === null) {
-      // Results go with a later commit. Arrivals were refused, and their senders retry.
+      // Attempt results are written with a later commit. New deliveries were rejected, and their senders will retry.
       this.#results = [...group.results, ...this.#results];
       this.#refused = [...group.refused, ...this.#refused];
       this.#scheduleIn(RETRY_MS);
@@ -175,7 +175,7 @@ export class Inbox {
     if (this.#store.db.isOpen) this.#resultsTimer ??= setTimeout(() => this.flush(), ms);
   }
 
-  /** Delays the next commit a little: a busy listener makes few big commits instead of many small ones. */
+  /** Delays the next commit slightly, so that a busy listener makes few large commits instead of many small ones. */
   #delayNext(): void {
     this.#delay ??= setTimeout(() => {
       this.#delay = null;
@@ -205,7 +205,7 @@ interface Unsafe {
 function commitGroup(store: Store, writer: Writer, group: Group): StoredDelivery[] | null {
   const { db } = store;
   try {
-    // The file was replaced or deleted by another process: nothing written to it now would ever be delivered.
+    // The file was replaced or deleted by another process, so nothing written to it would be delivered.
     if (store.isStale()) throw failureOf('damaged');
     db.exec('BEGIN IMMEDIATE');
     // First: a repeat of one of them may be among the arrivals.
@@ -226,7 +226,7 @@ const MESSAGES = {
   full: { code: 'inbox_full', message: 'the inbox is full of deliveries that are waiting to be forwarded' },
   damaged: {
     code: 'inbox_unwritable',
-    message: 'the inbox file is damaged or missing; restart the listener: it sets the file aside and starts a new one',
+    message: 'the inbox file is damaged or missing; restart the listener: it renames the file and creates a new one',
   },
   other: { code: 'inbox_unwritable', message: 'the inbox cannot be written' },
 };

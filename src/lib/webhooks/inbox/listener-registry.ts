@@ -1,5 +1,5 @@
 /**
- * The registry of listeners on this machine, and the take-over of what a crashed one left behind: its undelivered forwards (claimed with
+ * The registry of listeners on this machine, and the take-over from a crashed one: its pending forwards (claimed with
  * `claimPending`) and its endpoint (`findAbandoned`), which is still registered at the API.
  */
 import type { DatabaseSync } from 'node:sqlite';
@@ -14,7 +14,7 @@ export interface RegistryOptions {
   /** Whether a process with this id exists. */
   isAlive: (pid: number) => boolean;
   now: () => number;
-  /** A listener without a heartbeat for this long counts as gone, even if its pid is in use. Default 30 s. */
+  /** Milliseconds without a heartbeat after which a listener is treated as crashed, even if its pid is in use. Default 30 s. */
   lapseMs?: number;
 }
 
@@ -48,23 +48,23 @@ export interface ListenerRegistration {
   id: number;
   /** Endpoints that crashed listeners of this scope left registered, newest first. */
   findAbandoned(): AbandonedEndpoint[];
-  /** The endpoint of that listener was removed or taken over. */
+  /** Marks the endpoint of a crashed listener as removed or taken over. */
   markEndpointGone(listener: number): void;
   /** Stores this listener's own endpoint, so that a later listener can find it. */
   saveEndpoint(endpoint: Omit<AbandonedEndpoint, 'listener'>): void;
-  /** Claims what crashed and ended listeners have not delivered, in the order it was received. */
+  /** Claims the pending forwards of crashed and ended listeners, in the order they were received. */
   claimPending(route: (eventType: string | null) => readonly string[]): PendingForward[];
   /** Number of forwards of this listener that are still to be delivered. */
   countWaiting(): number;
-  /** To be called every few seconds while the listener runs. */
+  /** Stores the current time; to be called every few seconds while the listener runs. */
   heartbeat(): void;
-  /** Ends the entry. What is still waiting can be claimed by the next listener. */
+  /** Ends the entry. Pending forwards can be claimed by the next listener. */
   end(): void;
 }
 
 const KEPT_MS = 30 * 86_400_000;
 
-/** Listeners of this process: they share its pid, and a reused pid is not the same listener. */
+/** Ids of the listeners in this process, which share its pid: an entry with our pid that is not among them is from an earlier process. */
 const own = new Set<string>();
 
 /** Adds this process to the registry. */
@@ -99,7 +99,7 @@ export function registerListener(options: RegistryOptions): ListenerRegistration
       try {
         db.prepare('UPDATE inbox_listeners SET seen_at = ? WHERE id = ?').run(now(), id);
       } catch {
-        // Busy, full, or closed: one missed heartbeat does no harm.
+        // The store is busy, full, or closed: one missed heartbeat is harmless.
       }
     },
     end: () => {
@@ -122,7 +122,7 @@ export function abandonedEndpoints(options: RegistryOptions): AbandonedEndpoint[
   return findAbandoned(options.store.db, options.scope, runningListeners(options));
 }
 
-/** The endpoint of the running listener, else of the last one; null when none ever ran in this scope. */
+/** The endpoint of the running listener, else of the last one; null when there was none in this scope. */
 export function latestEndpoint(options: RegistryOptions): { endpointId: string; url: string; running: boolean } | null {
   const row = options.store.db
     .prepare(
@@ -171,16 +171,16 @@ function findAbandoned(db: DatabaseSync, scope: string, running: readonly number
   });
 }
 
-/** Who claims pending forwards. */
+/** The listener that claims pending forwards. */
 interface Claimant {
   scope: string;
   owner: number;
-  /** Running listeners, whose forwards are left alone. */
+  /** Ids of running listeners, whose forwards are not claimed. */
   running: readonly number[];
   now: number;
 }
 
-/** In one transaction: two listeners that start at the same time must not claim the same rows. */
+/** Claims pending forwards in one transaction, so that two listeners that start at the same time do not claim the same rows. */
 function claimPending(
   db: DatabaseSync,
   claimant: Claimant,
@@ -212,7 +212,7 @@ function claimPending(
   }
 }
 
-/** Moves a pending forward to the target that the routes name now: the app may have moved. Once per event and target. */
+/** Changes a pending forward to the target of the current routes, because the app may have moved. Once per event and target. */
 function retargeter(db: DatabaseSync, claimant: Claimant): (pending: PendingForward, target: string) => boolean {
   const earlier = db.prepare(
     `SELECT 1 FROM inbox_forwards

@@ -1,29 +1,29 @@
 /**
- * The listener's endpoint at the API: registered anew, or taken over from a crashed listener, with its secret and address, so that the
- * deliveries the sender still holds for it arrive. Watched while the listener runs, and removed at the end.
+ * The listener's endpoint at the API: newly registered, or taken over from a crashed listener, with its secret and URL, so that
+ * deliveries that the sender still retries arrive. It is checked while the listener runs, and removed at the end.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
 import type { ListenerRegistration, AbandonedEndpoint } from '../inbox/listener-registry.ts';
 
-/** Operations on the API's endpoint objects, handed in by the command line. Each may throw `Failure`. */
+/** Operations on the API's endpoints, provided by the command line. Each may throw `Failure`. */
 export interface EndpointApi {
-  /** Creates an endpoint, and stores its one-time secret where `recall` finds it. */
+  /** Creates an endpoint and stores its secret, which the API returns only once, for `recall`. */
   register(input: { url: string; events: string[] }): Promise<{ id: string; secret: string }>;
-  /** Removes it. `not_found` counts as removed. */
+  /** Removes it. `not_found` is a success. */
   unregister(id: string): Promise<void>;
   /** The secret of an endpoint registered earlier on this machine; null when it is not known. */
   recall?(id: string): Promise<string | null>;
-  /** Whether the API still knows it; null when the API cannot tell, and is then not asked again. */
+  /** Whether the endpoint still exists; null when the API does not support this check, which then ends. */
   exists?(id: string, signal: AbortSignal): Promise<boolean | null>;
-  /** Points an existing endpoint at another address, and enables it. */
+  /** Changes the URL of an existing endpoint, and enables it. */
   update?(id: string, change: { url: string; events: string[] }): Promise<void>;
 }
 
 /** The endpoint of the running listener. Its address, id and secret may change while it runs. */
 export interface RegisteredEndpoint {
   id: string;
-  /** Where the sender posts to. */
+  /** The URL that the sender posts to. */
   url: string;
   secret: string;
   /** Taken over from a crashed listener. */
@@ -49,7 +49,7 @@ export async function findAdoptable(
   return null;
 }
 
-/** Takes over the adoptable endpoint or registers a new one, then removes those other crashed listeners left. @throws Failure of `register` */
+/** Takes over the adoptable endpoint or registers a new one, then removes those left by other crashed listeners. @throws Failure of `register` */
 export async function obtainEndpoint(
   api: EndpointApi,
   registration: ListenerRegistration,
@@ -70,7 +70,7 @@ export async function obtainEndpoint(
   return { ...endpoint, url, adopted };
 }
 
-/** Updates the endpoint, which also proves that it still exists. */
+/** Updates the endpoint, which also shows whether it still exists. */
 async function canAdopt(
   api: EndpointApi,
   adoptable: AdoptableEndpoint,
@@ -95,10 +95,10 @@ export async function removeEndpoint(api: EndpointApi, id: string): Promise<stri
   }
 }
 
-/** What is watched while the listener runs. */
+/** Options of `watchEndpoint`. */
 export interface EndpointWatch {
   api: EndpointApi;
-  /** Its address changes when a tunnel reconnects elsewhere. */
+  /** Its URL changes when a tunnel reconnects with another address. */
   endpoint: RegisteredEndpoint;
   events: string[];
   /** Milliseconds between checks. */
@@ -109,8 +109,8 @@ export interface EndpointWatch {
 }
 
 /**
- * Registers the endpoint again when the API has lost it: a sandbox was restarted, or somebody deleted it. Ends when the signal is
- * aborted or the API cannot tell; an API that cannot be reached is asked again.
+ * Registers the endpoint again when it no longer exists: a sandbox was restarted, or the endpoint was deleted. Ends when the signal is
+ * aborted or the API does not support the check; an API that cannot be reached is checked again later.
  */
 export async function watchEndpoint(watch: EndpointWatch): Promise<void> {
   const { api, endpoint, events, signal } = watch;
@@ -125,7 +125,7 @@ export async function watchEndpoint(watch: EndpointWatch): Promise<void> {
       Object.assign(endpoint, await api.register({ url: endpoint.url, events }), { adopted: false });
       await watch.onReplaced(id);
     } catch {
-      // Not reachable or refused: checked again later.
+      // The API could not be reached or refused: check again later.
     }
   } while (await paused(watch.everyMs, signal));
 }

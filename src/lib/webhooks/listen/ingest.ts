@@ -16,9 +16,9 @@ import type { Incoming } from './receiver.ts';
 export interface IngestOptions {
   inbox: Inbox;
   forwarder: Forwarder;
-  /** Where an event of this type goes. */
+  /** The targets for an event of this type. */
   route: (eventType: string | null) => string[];
-  /** Types and families the listener wants. */
+  /** Event types and families that the listener receives. */
   events: readonly string[];
   /** `forwarded` answers the sender with the app's own status, after one attempt. */
   ack: 'stored' | 'forwarded';
@@ -29,7 +29,7 @@ export interface IngestOptions {
   counts: ListenerCounts;
 }
 
-/** A stored delivery, for each of its forwards. */
+/** A stored delivery, shared by its forwards. */
 interface Arrival {
   subject: DeliverySubject;
   facts: EventFacts;
@@ -77,7 +77,7 @@ export class Ingest {
     });
   }
 
-  /** Forwards what an earlier listener left. */
+  /** Forwards the pending deliveries of an earlier listener. */
   forwardPending(pending: PendingForward): void {
     const { forward, target, orderKey, created, attempts, delivery } = pending;
     const subject = {
@@ -114,7 +114,7 @@ export class Ingest {
         skew_seconds: null,
         detail: null,
         meaning: error instanceof Failure ? error.message : 'the delivery could not be stored',
-        next: 'the sender will retry; make room, or start the app so that the inbox empties',
+        next: 'the sender will retry; free disk space, or start the app so that waiting deliveries are forwarded',
       });
       throw error;
     }
@@ -138,7 +138,7 @@ export class Ingest {
     const { counts, emit, now } = this.#options;
     counts.duplicates += 1;
     emit({ type: 'duplicate', at: iso(now()), ...subject, target: forward.target });
-    // The earlier one is still under way: the sender must retry, when its outcome is known.
+    // The earlier delivery is still being forwarded: the sender must retry, and gets its outcome then.
     return forward.earlier === 'waiting' ? 503 : 200;
   }
 
@@ -169,7 +169,7 @@ function subjectOf(id: number, incoming: Incoming, facts: EventFacts): DeliveryS
   };
 }
 
-/** The app's status, or that of a gateway whose upstream is unreachable or late (RFC 9110 §15.6.3, §15.6.5). */
+/** The app's status, or 502 or 504 when it could not be reached or did not answer in time (RFC 9110 §15.6.3, §15.6.5). */
 function statusFor(outcome: AttemptOutcome): number {
   if (outcome.kind === 'answered') return outcome.status;
   return outcome.kind === 'broken' && outcome.error === 'timeout' ? 504 : 502;
@@ -196,7 +196,7 @@ export function routing(forward: URL | null, routes: readonly Route[]): Routing 
     throw usage(`${targets.length} targets are more than a listener supports`, {
       code: 'too_many_targets',
       param: '--route',
-      next: `name at most ${MAX_TARGETS}`,
+      next: `give at most ${MAX_TARGETS}`,
     });
   }
   return {
@@ -209,7 +209,7 @@ export function routing(forward: URL | null, routes: readonly Route[]): Routing 
   };
 }
 
-/** Recorded instead of the receiver's real path, which is secret: whoever knows it can post to the receiver. */
+/** Recorded instead of the receiver's real path, which is secret: anybody who knows it can post to the receiver. */
 export const RECEIVER_PATH = '/(receiver)';
 
 /** The record of a received delivery. @param note why it was refused; null when it was stored */

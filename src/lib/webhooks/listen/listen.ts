@@ -1,6 +1,6 @@
 /**
- * `webhooks listen`: opens the receiver, registers the endpoint, proves with a self-test that deliveries arrive, forwards them, and tidies
- * up at the end. It yields listener events and prints nothing; the terminal view, `--json`, the inspector page and tests read the same.
+ * `webhooks listen`: opens the receiver, registers the endpoint, checks with a self-test that deliveries arrive, forwards them, and cleans
+ * up at the end. It yields listener events and prints nothing; the terminal view, `--json`, the inspector page and tests use these events.
  */
 import type { RecordExchange } from '../../contract/exchange.ts';
 import type {
@@ -33,33 +33,33 @@ import { aborted, openPublicUrl, type PublicUrl } from './public-url.ts';
 import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
 import { createSelfTest, SELF_TEST_ID } from './self-test.ts';
 
-/** What a listener needs. Clock, randomness, the API's endpoints and the journal are handed in. */
+/** Options of a listener. Clock, randomness, the API's endpoints and the journal are parameters. */
 export interface ListenOptions {
-  /** Open, with `inboxTables`; stays open when the listener ends. */
+  /** An open store with `inboxTables`. The listener does not close it. */
   store: Store;
   /** Profile and environment; deliveries and endpoints of other scopes are left alone. */
   scope: string;
   environment: string | null;
   endpoints: EndpointApi;
-  /** Stops the listener: it tidies up and emits `closed`. */
+  /** Stops the listener: it cleans up and emits `closed`. */
   signal: AbortSignal;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Milliseconds on a clock that never jumps; default `now`. */
   ticks?: () => number;
   random: () => number;
-  /** At least 128 bits nobody can guess, as URL-safe text. */
+  /** Returns at least 128 random bits as URL-safe text. */
   token: () => string;
   pid: number;
   isAlive: (pid: number) => boolean;
   record: RecordExchange;
-  /** Called with every event as it happens, even when the generator is read slowly. Must not throw and must not wait. */
+  /** Called with every event immediately, even when the generator is read slowly. Must not throw or wait. */
   onEvent?: (event: ListenerEvent) => void;
 
   /** The target of events that no route matches; null keeps them in the inbox. */
   forward: URL | null;
   routes?: readonly Route[];
-  /** Types and families. Default `['*']`. */
+  /** Event types and families. Default `['*']`. */
   events?: readonly string[];
   /** Loopback port of the receiver; default that of a crashed listener whose endpoint is taken over, else any. */
   port?: number;
@@ -73,32 +73,32 @@ export interface ListenOptions {
   ack?: 'stored' | 'forwarded';
   order?: 'none' | 'resource' | 'all';
   dedupe?: boolean;
-  /** Faults injected between inbox and app; `random` is seeded, so that the same seed gives the same faults. */
+  /** Faults injected between inbox and app. `random` is seeded: the same seed gives the same faults. */
   faults?: { settings: DeliveryFaultSettings; random: () => number };
-  /** Most requests at once at each app. Default 8. */
+  /** Most concurrent requests to each app. Default 8. */
   concurrency?: number;
   /** Limit for one attempt, in milliseconds. Default 10 s. */
   timeoutMs?: number;
   retry?: Partial<RetryTimes>;
   limits?: Partial<ReceiverLimits>;
-  /** How often the API is asked whether the endpoint still exists, in milliseconds. Default 2 s. */
+  /** Time between checks that the endpoint still exists, in milliseconds. Default 2 s. */
   endpointCheckMs?: number;
   /** Limit for the self-test, in milliseconds. Default 30 s. */
   readyMs?: number;
   /** Makes the receiver reachable from outside; not needed when the sender is on this machine. */
   tunnel?: Tunnel;
   tunnelTimes?: Partial<ReconnectTimes>;
-  /** How long the end may wait for attempts under way, in milliseconds. Default 3 s. */
+  /** How long to wait at the end for running attempts, in milliseconds. Default 3 s. */
   graceMs?: number;
 }
 
 const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: null };
 const HEARTBEAT_MS = 5000;
-/** Shortest time between two look-ups of the stored secret. */
+/** Shortest time between two reads of the stored secret, in milliseconds. */
 const RECALL_MS = 10_000;
 
 /**
- * Listens until the signal is aborted or the generator is left; tidies up either way.
+ * Listens until the signal is aborted or the generator is closed, and cleans up in both cases.
  * @throws Failure when it cannot become ready: port taken, registration refused, self-test lost
  */
 export async function* listen(options: ListenOptions): AsyncGenerator<ListenerEvent, void, undefined> {
@@ -109,7 +109,7 @@ export async function* listen(options: ListenOptions): AsyncGenerator<ListenerEv
     queue.push(event);
   };
   const done = run(options, AbortSignal.any([options.signal, leave.signal]), emit).finally(() => queue.end());
-  // Awaited below; until then a failure must not count as unhandled.
+  // Awaited below; a rejection before that must not be reported as unhandled.
   done.catch(() => {});
   try {
     for (let event = await queue.next(); event !== null; event = await queue.next()) yield event;
@@ -120,12 +120,12 @@ export async function* listen(options: ListenOptions): AsyncGenerator<ListenerEv
   }
 }
 
-/** Most unread events kept; the batch being read comes on top, at most as many again. */
+/** Most unread events in the queue; the batch that is being read may contain as many again. */
 const MAX_UNREAD = 10_000;
 
 /**
- * A bounded queue of listener events with one reader. Pushing never waits, so that a slow reader holds up no delivery, and beyond the
- * bound events are only counted: one `skipped` event tells the reader how many are missing.
+ * A bounded queue of listener events with one reader. Pushing never waits, so that a slow reader does not delay deliveries. When the
+ * queue is full, events are only counted: one `skipped` event contains how many are missing.
  */
 export class ListenerEventQueue {
   #unread: ListenerEvent[] = [];
@@ -252,7 +252,7 @@ function assemble(options: ListenOptions, registration: ListenerRegistration, em
     ...{ receiver: null, endpoint: null, publicUrl: null },
     ...{ watchingUrl: null, watchingEndpoint: null },
   };
-  // The endpoint is no longer watched from the beginning of the end; the public URL until deliveries have ended.
+  // When the listener stops, the endpoint is no longer checked, but the public URL stays open until deliveries have ended.
   const [leaving, closing] = [new AbortController(), new AbortController()];
   return {
     registration,
@@ -271,7 +271,7 @@ function assemble(options: ListenOptions, registration: ListenerRegistration, em
   };
 }
 
-/** Opens everything, up to the `ready` event. @returns what earlier listeners left to deliver. */
+/** Opens everything, up to the `ready` event. @returns the pending deliveries of earlier listeners */
 async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): Promise<PendingForward[]> {
   const { opened, registration, selfTest, events, targets, emit } = parts;
   const adoptable = await findAdoptable(options.endpoints, registration);
@@ -325,7 +325,7 @@ function readyEvent(
   };
 }
 
-/** The port asked for, else that of the crashed listener whose endpoint is taken over, else any. */
+/** Opens the receiver on the given port, else on that of the crashed listener whose endpoint is taken over, else on any free port. */
 async function openAtUsualPort(
   options: ListenOptions,
   parts: Parts,
@@ -359,7 +359,7 @@ async function openAtUsualPort(
   }
 }
 
-/** A secret may be rotated while this listener runs: the stored one is looked up again, though not for every forgery. */
+/** Reads the stored secret again, because it may be rotated while the listener runs; not more often than `RECALL_MS`. */
 function createSecretRenewal(options: ListenOptions, opened: Opened): () => Promise<boolean> {
   let asked = -RECALL_MS;
   return async () => {
@@ -374,12 +374,12 @@ function createSecretRenewal(options: ListenOptions, opened: Opened): () => Prom
   };
 }
 
-/** Removes the endpoint, lets attempts under way end or puts them back, and closes the rest. */
+/** Removes the endpoint, waits for running attempts or returns them to the inbox, and closes everything. */
 async function close(options: ListenOptions, parts: Parts): Promise<ClosedEvent> {
   const { opened, registration } = parts;
   const { endpoint, receiver } = opened;
   const graceMs = options.graceMs ?? 3000;
-  // First, or an endpoint just removed would look like one that was lost.
+  // Stopped first: otherwise the endpoint that is removed here would be registered again.
   parts.leaving.abort();
   await opened.watchingEndpoint;
   const problem = endpoint === null ? null : await removeEndpoint(options.endpoints, endpoint.id);

@@ -1,4 +1,4 @@
-/** The listener's public URL: the loopback port itself, or the address of a tunnel, watched and reopened while the listener runs. */
+/** The listener's public URL: the loopback port itself, or the address of a tunnel, which is checked and reopened while the listener runs. */
 import type { RegisteredEndpoint, EndpointApi } from './endpoint-registration.ts';
 import type { ListenerRegistration } from '../inbox/listener-registry.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
@@ -14,13 +14,13 @@ interface PublicUrlOptions {
   now: () => number;
 }
 
-/** Where deliveries are sent to. */
+/** The address that deliveries are sent to. */
 export interface PublicUrl {
-  /** Without the receiver's path and without a slash at the end. */
+  /** URL without the receiver's path and without a trailing slash. */
   base: string;
   /** Keeps the address working until the signal is aborted, then closes it. */
   watch(watched: WatchedUrl): Promise<void>;
-  /** For a listener that ended before `watch`. */
+  /** Closes it when the listener ended before `watch`. */
   close(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export interface WatchedUrl {
   registration: ListenerRegistration;
   selfTest: SelfTest;
   events: string[];
-  /** Of the receiver. */
+  /** The receiver's path. */
   port: number;
   path: string;
   signal: AbortSignal;
@@ -91,7 +91,7 @@ function keepOptions(options: PublicUrlOptions, watched: WatchedUrl, emit: (even
   };
 }
 
-/** Points the endpoint at the new address; where the API cannot update one, a new one replaces it. */
+/** Changes the endpoint's URL to the new address; if the API cannot update endpoints, registers a new one instead. */
 async function move(api: EndpointApi, watched: WatchedUrl, base: string): Promise<void> {
   const { endpoint, registration, events, port, path } = watched;
   const url = base + path;
@@ -122,7 +122,7 @@ export interface SleepDetector {
 
 interface SleepTimes {
   beatMs: number;
-  /** A timer that is later than this was stopped by sleep and not by a busy machine. */
+  /** A timer that fires later than this was stopped by sleep, not delayed by a busy machine. */
   slackMs: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The receiver: listens on a loopback port and answers one unguessable path only; everything else is 404 without a hint, because
- * a tunnel may show it to the world. Bodies are raw, bounded in size and time, and verified before anything else looks at them.
+ * The receiver: an HTTP server on a loopback port for one secret path; every other path is 404, because a tunnel may make the port
+ * public. Bodies are kept as raw bytes, limited in size and time, and verified before they are parsed.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -14,29 +14,29 @@ import {
 import { type BodyFailure, createBodyReader } from '../../http-server/body.ts';
 import { openServer } from '../../http-server/local-server.ts';
 
-/** A delivery as it came in. */
+/** A delivery as received. */
 export interface Incoming {
   /** Milliseconds since the epoch. */
   receivedAt: number;
   method: string;
-  /** Names and values in turn, as they came. */
+  /** Header names and values alternating, unchanged. */
   headers: string[];
   deliveryId: string | null;
   body: Buffer;
 }
 
 export interface ReceiverOptions {
-  /** 0 takes any free port. */
+  /** 0 for any free port. */
   port: number;
-  /** `/` and at least 16 characters nobody can guess. */
+  /** `/` and at least 16 random characters. */
   path: string;
-  /** The endpoint's live secrets, asked anew for each delivery: they change while a secret is rotated. */
+  /** Returns the endpoint's live secrets. Called for each delivery, because they change when a secret is rotated. */
   secrets: () => readonly string[];
-  /** Deliveries wait for this before they are verified: an endpoint may be called before its secret is known here. */
+  /** Resolves when the endpoint's secret is known. Deliveries wait for it, because one may arrive before the API has returned the secret. */
   known?: Promise<void>;
-  /** A signature matched no secret: looks whether there is a newer one. Resolves to true when there is. */
+  /** Called when a signature matched no secret. Resolves to true when there is a newer secret to try. */
   renew?: () => Promise<boolean>;
-  /** Known secrets that explain a mismatch and never make one valid. */
+  /** Other known secrets, which only explain a mismatch and never make a delivery valid. */
   otherSecrets?: { readonly environment: readonly string[]; readonly endpoint: readonly string[] };
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -44,7 +44,7 @@ export interface ReceiverOptions {
   tolerance?: number;
   /** Accepts deliveries without checking their signature. Never set it on live. */
   skipVerify?: boolean;
-  /** Handles a genuine delivery; resolves to the status its sender gets. A throw is answered 503. */
+  /** Handles a verified delivery. Resolves to the HTTP status for its sender; when it throws, the sender gets 503. */
   onDelivery: (incoming: Incoming, verdict: SignatureVerdict | null) => Promise<number>;
   onRejected: (incoming: Incoming, verdict: RefusedSignature) => void;
   limits?: Partial<ReceiverLimits>;
@@ -53,13 +53,13 @@ export interface ReceiverOptions {
 export interface ReceiverLimits {
   /** The largest body accepted, in bytes. Default 1 MiB. */
   bodyBytes: number;
-  /** What all bodies that are not yet answered may hold together, in bytes. Default 32 MiB. */
+  /** Total size of all bodies that are not answered yet, in bytes. Default 32 MiB. */
   heldBytes: number;
-  /** Open connections; more are closed at once. Default 512. */
+  /** Most open connections; further ones are closed immediately. Default 512. */
   connections: number;
-  /** Time a sender may take for its headers and body, in milliseconds. Default 10 s. */
+  /** Time limit for receiving headers and body, in milliseconds. Default 10 s. */
   requestMs: number;
-  /** Milliseconds in each second that may go into explaining refused signatures. Default 200. */
+  /** Milliseconds of each second that may be spent on explaining refused signatures. Default 200. */
   explainMs: number;
 }
 
@@ -67,7 +67,7 @@ export interface Receiver {
   port: number;
   /** `http://127.0.0.1:<port><path>` */
   url: string;
-  /** Takes no further connection, waits for running requests up to `graceMs`, then cuts them. */
+  /** Accepts no more connections, waits up to `graceMs` for running requests, then closes them. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -79,13 +79,13 @@ const DEFAULT_LIMITS: ReceiverLimits = {
   explainMs: 200,
 };
 
-/** @throws Failure `usage` (`port_in_use`, `port_forbidden`) when the port cannot be had. */
+/** Starts the receiver. @throws Failure `usage` (`port_in_use`, `port_forbidden`) when the port cannot be opened. */
 export async function openReceiver(options: ReceiverOptions): Promise<Receiver> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const path = Buffer.from(options.path);
   const local = await openServer({
     port: options.port,
-    chosenBy: { param: '--port', next: 'choose another with --port, or leave it out to take any free one' },
+    chosenBy: { param: '--port', next: 'choose another with --port, or leave it out to use any free port' },
     http: {
       requestTimeout: limits.requestMs,
       headersTimeout: Math.min(5000, limits.requestMs),
@@ -104,26 +104,26 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
   return { port, url: local.origin + options.path, close: (graceMs) => local.close(graceMs) };
 }
 
-/** The status for a body that was not read to its end. */
+/** The status for a body that could not be read completely. */
 const UNREAD: Readonly<Record<BodyFailure, number>> = { too_large: 413, too_many: 503, cut_off: 400 };
 
-/** One request at the right path, from its first body byte to its answer. */
+/** Handles one request to the secret path: reads the body, verifies it, and answers. */
 function createHandler(
   options: ReceiverOptions,
   limits: ReceiverLimits,
   server: Server,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const judge = createJudge(options, limits);
-  const takeBody = createBodyReader(limits);
+  const verifyDelivery = createVerifier(options, limits);
+  const readBody = createBodyReader(limits);
   return async (request, response) => {
-    const taken = await takeBody(request);
-    if (typeof taken === 'string') return refuse(response, UNREAD[taken]);
-    const { body, release } = taken;
+    const result = await readBody(request);
+    if (typeof result === 'string') return refuse(response, UNREAD[result]);
+    const { body, release } = result;
     try {
       await options.known;
-      answer(response, await admit(options, request, body, judge), server);
+      answer(response, await admit(options, request, body, verifyDelivery), server);
     } catch {
-      // Not stored, so not acknowledged: the sender comes again. The details are reported where the error was thrown.
+      // Not stored, so not acknowledged: the sender will retry. The error was already reported where it was thrown.
       answer(response, 503, server);
     } finally {
       release();
@@ -131,31 +131,36 @@ function createHandler(
   };
 }
 
-/** @returns the status for the sender. */
-async function admit(options: ReceiverOptions, request: IncomingMessage, body: Buffer, judge: Judge): Promise<number> {
+/** Verifies a delivery and passes it on. @returns the status for the sender */
+async function admit(
+  options: ReceiverOptions,
+  request: IncomingMessage,
+  body: Buffer,
+  verifyDelivery: Verifier,
+): Promise<number> {
   const incoming: Incoming = {
     receivedAt: options.now(),
     method: 'POST',
     headers: request.rawHeaders,
-    // The whole header is kept with the others; as an id it need not be longer than ids are.
+    // An id is limited in length; the complete header is stored with the others.
     deliveryId: single(request.headers[DELIVERY_HEADER])?.slice(0, 255) ?? null,
     body,
   };
   const header = single(request.headers[SIGNATURE_HEADER]);
-  let verdict = judge(header, body);
+  let verdict = verifyDelivery(header, body);
   if (verdict?.valid === false && verdict.cause === 'wrong_secret' && (await options.renew?.()) === true) {
-    verdict = judge(header, body);
+    verdict = verifyDelivery(header, body);
   }
   if (verdict === null || verdict.valid) return options.onDelivery(incoming, verdict);
   options.onRejected(incoming, verdict);
   return 400;
 }
 
-/** Null when signatures are not looked at. */
-type Judge = (header: string | null, body: Buffer) => SignatureVerdict | null;
+/** Verifies a signature; null when signatures are not checked. */
+type Verifier = (header: string | null, body: Buffer) => SignatureVerdict | null;
 
-/** Verifies; while refusals come in floods, their causes are not looked for, so that genuine deliveries are not held up. */
-function createJudge(options: ReceiverOptions, limits: ReceiverLimits): Judge {
+/** Limits the time spent on explaining refused signatures, so that a flood of forged deliveries does not delay genuine ones. */
+function createVerifier(options: ReceiverOptions, limits: ReceiverLimits): Verifier {
   let second = 0;
   let spent = 0;
   return (header, body) => {
@@ -183,16 +188,16 @@ function createJudge(options: ReceiverOptions, limits: ReceiverLimits): Judge {
 
 function answer(response: ServerResponse, status: number, server: Server): void {
   if (response.headersSent || response.destroyed) return;
-  // Once closing has begun, a connection that is kept alive would keep the server from closing.
+  // While the server is closing, a kept-alive connection would delay it.
   const last = server.listening ? {} : { connection: 'close' };
   response.writeHead(status, { 'content-length': 0, ...last }).end();
 }
 
-/** Answers without having read the body, and hangs up. */
+/** Answers without reading the body, and closes the connection. */
 function refuse(response: ServerResponse, status: number): void {
   if (response.destroyed) return;
   response.writeHead(status, { 'content-length': 0, connection: 'close' }).end();
-  // A sender that is still writing reads the answer only if the socket stays open for a moment.
+  // A sender that is still writing can only read the answer if the socket stays open briefly.
   const request = response.req;
   request.on('error', () => {});
   request.resume();

@@ -1,6 +1,6 @@
 /**
- * The self-test: posts a signed delivery to the listener's own public URL. Only when it arrives do host name, tunnel, path, secret and
- * clock all work, and only then is the listener ready.
+ * The self-test: posts a signed delivery to the listener's own public URL. When it arrives, host name, tunnel, path, secret and
+ * clock are all right, and the listener is ready.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
@@ -12,7 +12,7 @@ export interface SelfTestOptions {
   now: () => number;
   /** Milliseconds on a clock that never jumps. */
   ticks: () => number;
-  /** Text nobody can guess. */
+  /** Returns unguessable text. */
   token: () => string;
 }
 
@@ -78,7 +78,7 @@ function failed(url: string, outcome: AttemptOutcome): Failure {
       : outcome.kind === 'stopped'
         ? 'stopped'
         : `${host}: ${outcome.error.replaceAll('_', ' ')}`;
-  return new Failure('unavailable', `a test delivery to the listener's own address did not arrive (${what})`, {
+  return new Failure('unavailable', `a test delivery to the listener's own public URL did not arrive (${what})`, {
     code: 'self_test_failed',
     next: 'check that the public address leads to the port of this listener',
   });

@@ -1,6 +1,6 @@
 /**
- * Keeps a tunnel open: watches it and reopens it when it fails. The end of its process is noticed at once; a tunnel that is up but
- * carries nothing is noticed by probes sent through it.
+ * Keeps a tunnel open: checks it and reopens it when it fails. The end of its process is detected at once; a tunnel that runs but
+ * delivers nothing is detected by probes sent through it.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
@@ -10,11 +10,11 @@ import type { OpenTunnel, Tunnel } from './tunnel-programs.ts';
 export interface ReconnectTimes {
   /** Between two probes, in milliseconds. Default 5 s. */
   probeMs: number;
-  /** Limit for a probe, in milliseconds. Default 3 s; with `probeMs` it bounds how late a dead tunnel is noticed. */
+  /** Limit for a probe, in milliseconds. Default 3 s; with `probeMs` it limits how long a dead tunnel goes undetected. */
   probeLimitMs: number;
   /** The first wait before it is reopened. Default 250 ms. */
   firstRetryMs: number;
-  /** Waits double up to this. Default 1.5 s: it bounds the time lost after an outage. */
+  /** Waits double up to this, in milliseconds. Default 1.5 s, to limit the time lost after an outage. */
   longestRetryMs: number;
 }
 
@@ -30,13 +30,13 @@ export interface KeepOpenOptions {
   /** Milliseconds since the epoch. */
   now: () => number;
   signal: AbortSignal;
-  /** Calls back when the machine woke from sleep, which is ended to look at once. @returns how to stop that. */
+  /** Registers a callback for when the machine wakes from sleep: the pause ends and the tunnel is probed at once. @returns a function that removes it */
   onWake: (act: () => void) => () => void;
 }
 
 const DEFAULT_TIMES: ReconnectTimes = { probeMs: 5000, probeLimitMs: 3000, firstRetryMs: 250, longestRetryMs: 1500 };
 
-/** Watches an open tunnel until the signal is aborted and reopens it as often as needed; closes it at the end. Never throws. */
+/** Checks an open tunnel until the signal is aborted and reopens it when needed; closes it at the end. Never throws. */
 export async function keepOpen(options: KeepOpenOptions, first: OpenTunnel): Promise<void> {
   const { signal, now } = options;
   const times = { ...DEFAULT_TIMES, ...options.times };
@@ -60,7 +60,7 @@ export async function keepOpen(options: KeepOpenOptions, first: OpenTunnel): Pro
     retryMs = Math.min(retryMs * 2, times.longestRetryMs);
     const outcome = await reopen(options, times, url);
     if (typeof outcome === 'string') {
-      // An outage is reported once, and again only when its reason changes.
+      // An outage is reported once, and again only when the reason changes.
       if (!signal.aborted && outcome !== reported) report('down', url, { detail: outcome, retry_in_ms: retryMs });
       reported = outcome;
       continue;

@@ -1,7 +1,7 @@
 /**
  * The tunnels a listener can use: ssh, cloudflared, ngrok, or a public URL of the user's own. A tunnel makes a loopback port reachable
- * from outside; its program is started, its address is read from what it prints, and it is ended with the listener. Whether deliveries
- * really arrive through it is for the self-test to find out.
+ * from outside; its program is started, its address is read from its output, and it is stopped with the listener. The self-test checks
+ * whether deliveries really arrive through it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ export interface Tunnel {
   /** `ssh`, `cloudflared`, `ngrok`, `public-url`. */
   via: string;
   /**
-   * Opens it towards a loopback port. @param earlier its previous address, to be kept if possible
+   * Opens a tunnel to a loopback port. @param earlier its previous address, which is used again if possible
    * @throws Failure `unavailable` or `usage` when it cannot be opened, `interrupted` when the signal is aborted meanwhile.
    */
   open(port: number, signal: AbortSignal, earlier: string | null): Promise<OpenTunnel>;
@@ -43,11 +43,11 @@ export interface TunnelProgram {
 export interface TunnelOptions {
   /** The environment the programs run in. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The address deliveries are sent to, when the far end of the tunnel is behind one of its own. */
+  /** The public address, when the remote end of the tunnel is behind another server. */
   publicUrl?: URL;
-  /** Port at the far end of an ssh tunnel; default one that is free there. */
+  /** Port on the remote host of an ssh tunnel; default any free one. */
   remotePort?: number;
-  /** Further arguments for ssh, such as an identity file. */
+  /** More arguments for ssh, such as an identity file. */
   sshArgs?: readonly string[];
 }
 
@@ -58,7 +58,7 @@ export interface TunnelOptions {
 export function parseTunnel(text: string, options: TunnelOptions): Tunnel {
   if (text === 'cloudflared') return tunnelBy(cloudflared(options));
   if (text === 'ngrok') return tunnelBy(ngrok(options));
-  // No part may begin with a dash: ssh would take it for an option.
+  // No part may begin with a dash, because ssh would read it as an option.
   const match =
     /^ssh:(?:([A-Za-z0-9_][A-Za-z0-9._-]*)@)?([A-Za-z0-9](?:[A-Za-z0-9.-]*)|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?$/.exec(
       text,
@@ -139,11 +139,11 @@ export function readNgrok(line: string): string | null {
 const SSH_ARGS: readonly string[] = [
   '-N',
   '-T',
-  // Never ask: nobody would see the question.
+  // Never prompt: the user would not see the question.
   ...['-o', 'BatchMode=yes', '-o', 'ExitOnForwardFailure=yes', '-o', 'ConnectTimeout=3'],
-  // Three seconds of silence count as an outage: waiting longer only prolongs it.
+  // Three seconds without an answer are an outage: waiting longer only prolongs it.
   ...['-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=3'],
-  // Only with -v is the forwarding of a fixed port confirmed.
+  // Only with -v does ssh confirm the forwarding of a fixed port.
   '-v',
 ];
 
@@ -174,7 +174,7 @@ function sshTunnel(
       const fixed = options.remotePort ?? 0;
       const again =
         earlier === null || fixed !== 0 || options.publicUrl !== undefined ? 0 : Number(new URL(earlier).port);
-      // The far end may still hold the old port for the lost session.
+      // On the remote host, the lost session may still use the old port.
       if (again !== 0) {
         const same = await openProgram(program(port, again), signal).catch(() => null);
         if (same !== null) return same;
@@ -196,7 +196,7 @@ export function readSsh(
   return about.publicUrl?.href ?? `http://${about.host}:${port}`;
 }
 
-/** Lines of output kept to explain why a program ended. */
+/** Number of output lines that are kept, to explain why a program ended. */
 const KEPT_LINES = 5;
 
 /** Starts the program and waits for its address. */
@@ -236,7 +236,7 @@ function addressOf(
       fail(
         `${via} printed no address within ${openMs / 1000} s${lastOf(output)}`,
         'tunnel_silent',
-        `run ${via} by hand to see why`,
+        `run ${via} yourself to see why`,
       );
     }, openMs);
     const stop = (): void => reject(new Failure('interrupted', 'stopped while the tunnel was being opened'));
@@ -255,7 +255,7 @@ function addressOf(
       clearTimeout(limit);
       signal.removeEventListener('abort', stop);
       if (reason === 'ENOENT') fail(`${via} is not installed`, 'tunnel_program_missing', program.install);
-      else fail(`the tunnel could not be opened: ${reason}`, 'tunnel_refused', `run ${via} by hand to see why`);
+      else fail(`the tunnel could not be opened: ${reason}`, 'tunnel_refused', `run ${via} yourself to see why`);
     });
   });
 }
