@@ -7,7 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as Resources from '../src/lib/contract/resources.ts';
-import { STATUS } from '../src/lib/cli/explain.ts';
+import { errorDocument, STATUS } from '../src/lib/cli/explain.ts';
+import { Failure, type FailureFacts } from '../src/lib/failure.ts';
 import { type CommandEntry, type FlagEntry, readManifest } from '../src/lib/cli/manifest.ts';
 import { documents } from './surface-documents.ts';
 
@@ -19,6 +20,8 @@ export interface Surface {
   statuses: Record<string, number>;
   /** Members of the API's objects, as the program reads them. */
   resources: Record<string, string[]>;
+  /** Members of the error document. */
+  error: string[];
   /** Members and types of what commands print with `--json`, seen in a run. */
   documents: Record<string, unknown>;
 }
@@ -35,6 +38,7 @@ export async function surface(): Promise<Surface> {
     variables: variables(),
     statuses: { ok: 0, ...STATUS },
     resources: resources(),
+    error: errorMembers(),
     documents: await documents(root, Object.values(all)),
   };
 }
@@ -97,6 +101,25 @@ function resources(): Surface['resources'] {
     Resources;
   const all = { Application, Decision, DecisionRefresh, Payment, PaymentLink, IdentityCheck, Account, WebhookEndpoint };
   return Object.fromEntries(Object.entries(all).map(([name, { shape }]) => [name, Object.keys(shape)]));
+}
+
+/** Those of a failure about which everything is known. */
+function errorMembers(): string[] {
+  const facts: Required<FailureFacts> = {
+    ...{
+      status: 422,
+      type: 't',
+      code: 'c',
+      param: 'p',
+      details: [],
+      requestId: 'r',
+      docUrl: 'd',
+      retryAfter: 1,
+      next: 'n',
+    },
+    ...{ last: 'l', cursor: 'c', sent: true, mayHaveHappened: true, idempotencyKey: 'k', repeat: 'r' },
+  };
+  return Object.keys(errorDocument(new Failure('refused', 'm', facts)).error);
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -42,6 +42,14 @@ export interface FailureFacts {
   last?: unknown;
   /** Cursor from which an interrupted list can be resumed. */
   cursor?: string;
+  /** At least a part of the request was sent: that no answer came does not mean that nothing happened. */
+  sent?: true;
+  /** A write was sent and got no definite answer. */
+  mayHaveHappened?: true;
+  /** The idempotency key of that write. */
+  idempotencyKey?: string;
+  /** The command line that repeats it with the same key. */
+  repeat?: string;
 }
 
 export class Failure extends Error {

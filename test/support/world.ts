@@ -17,6 +17,8 @@ export interface World {
   root?: string;
   input?: string;
   now?: () => number;
+  /** 0 ≤ n < 1; with 0 no retry waits. */
+  random?: () => number;
 }
 
 export interface Said {
@@ -49,7 +51,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
     stderr,
     now: world.now ?? Date.now,
     ticks: () => performance.now(),
-    random: Math.random,
+    random: world.random ?? Math.random,
     uuid: randomUUID,
     secureBytes: randomBytes,
     signal: controller.signal,

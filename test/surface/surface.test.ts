@@ -10,7 +10,7 @@ import { root } from '../support/spawn.ts';
 const recorded = JSON.parse(readFileSync(surfaceFile(), 'utf8')) as Surface;
 const now = await surface();
 
-for (const part of ['commands', 'variables', 'statuses', 'resources', 'documents'] as const) {
+for (const part of ['commands', 'variables', 'statuses', 'resources', 'error', 'documents'] as const) {
   test(`${part} are as recorded, or: npm run surface`, () => {
     assert.deepEqual(JSON.parse(JSON.stringify(now[part])), recorded[part]);
   });

@@ -73,6 +73,7 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
   private async expiresAt(): Promise<number | undefined> {
     const { 'expires-in': length, 'expires-at': at } = this.flags;
     if (length === undefined && at === undefined) return undefined;
+    if (length !== undefined) this.volatileMembers = ['expires_at'];
     const now = await this.serverNow();
     return length === undefined ? inFuture(at, now) : now + length;
   }

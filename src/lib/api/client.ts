@@ -4,9 +4,9 @@
  * attempt. The caller provides the source of the tokens and receives the records.
  */
 import { readProblem } from '../contract/error-answer.ts';
-import type { HttpRequest, Send, RecordExchange } from '../contract/exchange.ts';
+import { type HttpRequest, isReplay, type Send, type RecordExchange } from '../contract/exchange.ts';
 import { isRecord, writeJson } from '../contract/json.ts';
-import { type Failure, usage } from '../failure.ts';
+import { Failure, usage } from '../failure.ts';
 import { type Answer, parseAnswer, type Schema } from './answers.ts';
 import { type Endpoint, type EndpointName, ENDPOINTS, type Yield } from './endpoints.ts';
 import type { RateLimiter } from './rate-limit.ts';
@@ -54,6 +54,17 @@ export interface ClientOptions extends SendOptions {
   rateLimiter: RateLimiter;
   /** Live secrets, to be redacted in messages. */
   secrets?: () => readonly string[];
+  writes?: WriteTracker;
+}
+
+/** Is told how each write ends (command-line.md#writes-that-may-have-happened). */
+export interface WriteTracker {
+  /** Before it is sent. May give it the idempotency key of an earlier try. */
+  prepare(request: HttpRequest): Promise<void>;
+  /** It was done or definitely refused. @param replayed the answer is that of an earlier try; nothing was done again */
+  settled(request: HttpRequest, replayed: boolean): Promise<void>;
+  /** It may have happened; what is known about that can be added to the failure. */
+  unsettled(request: HttpRequest, failure: Failure): Promise<void>;
 }
 
 export interface ClientRequest<T = unknown> {
@@ -98,8 +109,16 @@ const MAX_WAIT_MS = 60_000;
 export function createClient(options: ClientOptions): Client {
   const { foreign } = options;
   const request = async <T>(asked: ClientRequest<T>): Promise<Answer<T>> => {
-    const answer = await authorised(options, requestOf(options, asked));
-    return parseAnswer(answer, { ...asked, now: options.now(), known: options.secrets?.() ?? [] });
+    const call: Call = { request: await requestOf(options, asked), attempt: 0, startedAt: null };
+    try {
+      const answer = await authorised(options, call);
+      const parsed = parseAnswer(answer, { ...asked, now: options.now(), known: options.secrets?.() ?? [] });
+      if (isWrite(call.request)) await options.writes?.settled(call.request, isReplay(answer.headers));
+      return parsed;
+    } catch (error) {
+      if (error instanceof Failure && isWrite(call.request)) await explainWrite(call, error, options.writes);
+      throw error;
+    }
   };
   return {
     ...(foreign === undefined ? {} : { foreign }),
@@ -128,6 +147,34 @@ export function createSendWithoutCredential(options: SendOptions): Send {
       repeatable: true,
     });
 }
+
+function isWrite({ method }: HttpRequest): boolean {
+  return !/^(?:GET|HEAD|OPTIONS)$/.test(method);
+}
+
+/** Says in the failure whether the write may have happened all the same. */
+async function explainWrite({ request, unsettled }: Call, failure: Failure, writes?: WriteTracker): Promise<void> {
+  const { facts } = failure;
+  if (isDefiniteRefusal(failure)) return writes?.settled(request, false);
+  const unread = facts.status !== undefined && facts.status < 300;
+  if (unsettled !== true && !unread && facts.code !== IN_PROGRESS) return;
+  facts.mayHaveHappened = true;
+  const key = request.headers['idempotency-key'];
+  if (key === undefined)
+    facts.next = 'it may have happened, and there was no idempotency key: look before you repeat it';
+  else {
+    facts.idempotencyKey = key;
+    facts.next = 'it may have happened: repeat it with the same idempotency key, then it happens once';
+  }
+  await writes?.unsettled(request, failure);
+}
+
+/** The server judged the write itself. Credentials and limits are judged before it, so a refusal for those says nothing about earlier tries. */
+function isDefiniteRefusal({ facts: { status = 0, code } }: Failure): boolean {
+  return status >= 400 && status < 500 && ![401, 403, 407, 408, 429].includes(status) && code !== IN_PROGRESS;
+}
+
+const IN_PROGRESS = 'idempotency_key_in_progress';
 
 /** The failure for a partner API call with the profile of another provider. @param title name of that provider */
 export function notPartnerApi(title: string): Failure {
@@ -178,10 +225,10 @@ function asPage(json: unknown): unknown {
 }
 
 /** Sends with the credential. After a 401 that a newer token could solve, it gets a newer one and sends again, once (partner-api.md#oauth-tokens). */
-async function authorised(options: ClientOptions, request: HttpRequest): Promise<TransportAnswer> {
+async function authorised(options: ClientOptions, call: Call): Promise<TransportAnswer> {
   const { credentials, token } = options;
+  const { request } = call;
   if (credentials) request.headers = { ...request.headers, ...(await credentials()) };
-  const call: Call = { request, attempt: 0, startedAt: null };
   if (token === null) return sendWithRetries(options, call);
   const bearer = await token({ refused: null });
   request.headers['authorization'] = `Bearer ${bearer}`;
@@ -217,7 +264,11 @@ function sendWithRetries(options: SendOptions & { rateLimiter?: RateLimiter }, c
       call.attempt += 1;
       call.startedAt ??= now();
       answer = await recorded(request, { attempt: call.attempt, environment }, options, () => send(request));
+      if (answer.status >= 500 || (answer.broken && answer.status < 300)) call.unsettled = true;
       return answer;
+    } catch (error) {
+      if (error instanceof Failure && error.facts.sent) call.unsettled = true;
+      throw error;
     } finally {
       leave?.(answer);
     }
@@ -225,7 +276,7 @@ function sendWithRetries(options: SendOptions & { rateLimiter?: RateLimiter }, c
   return withRetries(call, attempt, { ...options, limits, sleep: options.sleep ?? sleep });
 }
 
-function requestOf(options: ClientOptions, asked: ClientRequest<unknown>): HttpRequest {
+async function requestOf(options: ClientOptions, asked: ClientRequest<unknown>): Promise<HttpRequest> {
   const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
   for (const [name, value] of Object.entries(asked.headers ?? {})) headers[name.toLowerCase()] = value;
   if (asked.idempotencyKey !== undefined) headers['idempotency-key'] = asked.idempotencyKey;
@@ -235,7 +286,6 @@ function requestOf(options: ClientOptions, asked: ClientRequest<unknown>): HttpR
     headers,
     timeoutMs: options.timeoutMs,
   };
-  if (options.keys !== false) addIdempotencyKey(request, options.newKey);
   const signal = asked.signal ?? options.signal;
   if (signal) request.signal = signal;
   if (asked.rawBody !== undefined) request.body = asked.rawBody;
@@ -243,12 +293,14 @@ function requestOf(options: ClientOptions, asked: ClientRequest<unknown>): HttpR
     headers['content-type'] ??= 'application/json';
     request.body = writeJson(asked.body);
   }
+  if (options.keys !== false && isWrite(request)) await addIdempotencyKey(request, options);
   return request;
 }
 
 /** Adds an idempotency key to a write: one for each call, the same for all its attempts (partner-api.md#idempotency). */
-function addIdempotencyKey({ method, headers }: HttpRequest, newKey: () => string): void {
-  if (/^(?:GET|HEAD|OPTIONS)$/.test(method)) return;
+async function addIdempotencyKey(request: HttpRequest, { newKey, writes }: ClientOptions): Promise<void> {
+  await writes?.prepare(request);
+  const { headers } = request;
   headers['idempotency-key'] ??= newKey();
   if (/^[\x21-\x7e]{1,255}$/.test(headers['idempotency-key'])) return;
   throw usage('an idempotency key is 1 to 255 printable characters without spaces', {

@@ -19,6 +19,8 @@ export interface Call {
   startedAt: number | null;
   /** True when it can be repeated although its method is not safe: a token request, an introspection. */
   repeatable?: boolean;
+  /** An attempt was sent and got no definite answer: what was asked may have happened. */
+  unsettled?: true;
 }
 
 export interface RetryOptions {

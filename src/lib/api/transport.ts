@@ -218,13 +218,17 @@ class Exchange extends Dispatched {
   }
 
   protected ended(why: ExchangeEnd): void {
-    if (typeof why === 'string') {
-      this.#settle.reject(new Failure('interrupted', 'stopped before the answer was complete'));
-    } else if (this.#head !== null) {
+    if (typeof why !== 'string' && this.#head !== null) {
       this.#settle.resolve(readBody(this.#head, this.#chunks, this.#maxBytes, why));
-    } else {
-      this.#settle.reject(networkFailure(why ?? networkErrorOf(null, this.url), this.url));
+      return;
     }
+    const failure =
+      typeof why === 'string'
+        ? new Failure('interrupted', 'stopped before the answer was complete')
+        : networkFailure(why ?? networkErrorOf(null, this.url), this.url);
+    // The dispatcher hands over its controller once there is a connection, just before it writes the request.
+    if (this.controller !== null) failure.facts.sent = true;
+    this.#settle.reject(failure);
   }
 }
 

@@ -1,9 +1,11 @@
 /** Bases for commands that read from the API and for commands that change something there. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
 import type { Answer } from '../api/answers.ts';
-import type { Client, Operation } from '../api/client.ts';
+import type { Client, Operation, WriteTracker } from '../api/client.ts';
 import type { EndpointName, Yield } from '../api/endpoints.ts';
 import { usage } from '../failure.ts';
 import type { Columns, RowRequest } from './bulk/row-requests.ts';
@@ -13,6 +15,8 @@ import type { PromptContext } from './ask/prompt.ts';
 import { type Column, object, type Result, stream } from './result.ts';
 import type { Awaited } from './wait-for-status.ts';
 import { notForAgents } from './flags.ts';
+import type { Session } from './session.ts';
+import type { UnfinishedWrites } from './requests/unfinished-writes.ts';
 
 /** What `--wait` alone means. */
 export const DEFAULT_WAIT = '2m';
@@ -94,10 +98,28 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
         });
       },
     }),
+    new: Flags.boolean({
+      helpGroup: 'WRITE',
+      summary: 'do it anew with a new idempotency key, even if the last try may have happened',
+      exclusive: ['idempotency-key'],
+    }),
     'dry-run': Flags.boolean({ helpGroup: 'WRITE', summary: 'print the request and send nothing' }),
   };
 
   declare protected flags: WriteFlagsOf<T>;
+  #writing: Promise<Client> | undefined;
+  /** Rows of a file have keys of their own, made from their contents. */
+  #rows = false;
+  /** Members of the body that differ whenever the same command is typed, such as an instant counted from now. */
+  protected volatileMembers: readonly string[] = [];
+
+  /** One client for all calls of a command; it tells how each write ended. */
+  protected override client(): Promise<Client> {
+    this.#writing ??= this.session().then((session) =>
+      session.client(this.#rows ? {} : { writes: this.tracker(session) }),
+    );
+    return this.#writing;
+  }
 
   /**
    * One write: shown only with `--dry-run`; confirmed first on `live`.
@@ -156,6 +178,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
       import('./requests/dry-run.ts'),
       this.session(),
     ]);
+    this.#rows = true;
     const operation = ({ body, idempotencyKey }: RowRequest): Operation => ({ body, idempotencyKey });
     return runBulkJob({
       ...{ context: this.context, view: this.view, command: this, options, columns, endpoint: name },
@@ -172,9 +195,69 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     });
   }
 
+  /** Gives a write the key of its last try if that may have happened, and remembers it if this one may (command-line.md#writes-that-may-have-happened). */
+  private tracker(session: Session): WriteTracker {
+    const folder = join(this.context.paths.state, 'unfinished-writes');
+    const { identity } = session;
+    const writes = (): UnfinishedWrites => ({
+      folder,
+      scope: `${identity.account} ${identity.environment.value}`,
+      now: this.context.now,
+      volatile: this.volatileMembers,
+    });
+    const kept = (): Promise<typeof import('./requests/unfinished-writes.ts')> =>
+      import('./requests/unfinished-writes.ts');
+    return {
+      prepare: async (request) => {
+        const key = request.headers['idempotency-key'] ?? this.writeFlags['idempotency-key'];
+        if (key !== undefined) request.headers['idempotency-key'] = key;
+        if (this.writeFlags.new || !existsSync(folder)) return;
+        const last = (await kept()).findUnfinished(writes(), request);
+        if (last === null || (key !== undefined && key !== last.key)) return;
+        request.headers['idempotency-key'] = last.key;
+        if (last.body !== undefined) request.body = last.body;
+        if (key === undefined)
+          this.note(
+            'note: the last try of this may have happened; its idempotency key is used again (a new one: --new)',
+          );
+      },
+      settled: async (request, replayed) => {
+        if (replayed)
+          this.note('note: this had been done already: here is the answer from then, nothing was done again');
+        if (existsSync(folder)) (await kept()).forgetUnfinished(writes(), request);
+      },
+      unsettled: async (request, { facts }) => {
+        const { title } = identity.provider;
+        if (facts.idempotencyKey === undefined) {
+          facts.next = `it may have happened, and ${title} has no idempotency keys: look for it at ${title} before you send it again (what was sent: credicorp logs tail --no-follow)`;
+          return;
+        }
+        facts.repeat = repeatOf(this.id ?? '', this.argv, facts.idempotencyKey);
+        if ((await kept()).keepUnfinished(writes(), request))
+          facts.next =
+            'it may have happened: the same command again within 24 hours uses the same idempotency key, so it happens once';
+        else facts.next = 'it may have happened: repeat it with the same idempotency key, then it happens once';
+      },
+    };
+  }
+
   private get writeFlags(): Interfaces.InferredFlags<(typeof WriteCommand)['baseFlags']> {
     return this.flags as Interfaces.InferredFlags<(typeof WriteCommand)['baseFlags']>;
   }
+}
+
+/** The command line that repeats a write, to be pasted into a shell. */
+function repeatOf(id: string, argv: readonly string[], key: string): string {
+  const words = argv.filter((word) => word !== '--new').map(shellWord);
+  if (argv.some((word) => /^--idempotency-key(?:=|$)/.test(word)))
+    return ['credicorp', id.replaceAll(':', ' '), ...words].join(' ');
+  const end = argv.indexOf('--');
+  words.splice(end === -1 ? words.length : end, 0, '--idempotency-key', shellWord(key));
+  return ['credicorp', id.replaceAll(':', ' '), ...words].join(' ');
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 type WriteFlagsOf<T extends typeof Command> = Interfaces.InferredFlags<(typeof WriteCommand)['baseFlags'] & T['flags']>;

@@ -37,6 +37,9 @@ export function errorDocument(failure: Failure): { error: Record<string, unknown
     request_id: facts.requestId,
     doc_url: facts.docUrl,
     retry_after: facts.retryAfter,
+    may_have_happened: facts.mayHaveHappened,
+    idempotency_key: cleaned(facts.idempotencyKey),
+    repeat: cleaned(facts.repeat),
     last: facts.last,
     cursor: facts.cursor,
     next: cleaned(facts.next),
@@ -56,7 +59,8 @@ export function errorLines(failure: Failure, paint: { bad(text: string): string;
   if (known !== '') lines.push(paint.dim(`  ${plainLine(redactText(known))}`));
   const next = nextLine(failure.facts);
   if (next !== '') lines.push(`  ${plainLine(redactText(next))}`);
-  const { requestId } = failure.facts;
+  const { repeat, requestId } = failure.facts;
+  if (repeat !== undefined) lines.push(`  ${plainLine(redactText(repeat))}`);
   // The line is meant to be pasted into a shell: only a plain id gets into it.
   if (requestId !== undefined && /^\w[\w-]{0,63}$/.test(requestId))
     lines.push(`  credicorp support report ${requestId}`);
@@ -104,6 +108,7 @@ function knownLine(facts: FailureFacts): string {
     [facts.status, facts.code ?? facts.type].filter((part) => part !== undefined).join(' '),
     facts.param ? `param ${facts.param}` : '',
     facts.requestId ? `request ${facts.requestId}` : '',
+    facts.idempotencyKey ? `idempotency key ${facts.idempotencyKey}` : '',
     facts.cursor ? `resume with --cursor ${facts.cursor}` : '',
   ];
   const others = (facts.details ?? []).filter((detail) => detail.param !== facts.param);

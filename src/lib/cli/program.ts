@@ -94,9 +94,15 @@ async function versionOf(context: Pick<Context, 'root'>): Promise<string> {
 async function fail(error: unknown, argv: readonly string[], context: Context, state: CommandState): Promise<number> {
   const stopped = interruptedStatus(context, state);
   if (stopped === 0) return 0;
-  const failure = stopped === null ? asFailure(error, state.command ?? '') : new Failure('interrupted', 'stopped');
+  const failure = stopped === null ? asFailure(error, state.command ?? '') : stoppedBy(error);
   await writeError(failure, argv, context, state);
   return stopped ?? STATUS[failure.kind];
+}
+
+/** Of what the stop broke off, only that a write may have happened is worth telling. */
+function stoppedBy(error: unknown): Failure {
+  const facts = error instanceof Failure && error.facts.mayHaveHappened ? error.facts : {};
+  return new Failure('interrupted', 'stopped', facts);
 }
 
 async function writeError(

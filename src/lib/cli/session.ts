@@ -3,7 +3,7 @@
  * other; this file hands one to the other as a function.
  */
 import { existsSync } from 'node:fs';
-import type { Client, SendOptions } from '../api/client.ts';
+import type { Client, SendOptions, WriteTracker } from '../api/client.ts';
 import type { RateLimiter } from '../api/rate-limit.ts';
 import type { Transport } from '../api/transport.ts';
 import type { Flags, Identity, VaultKind } from '../auth/credentials/client-identity.ts';
@@ -36,7 +36,7 @@ export interface Session {
   /** Who we are. @throws Failure of kind auth when nobody is signed in, usage when sources contradict each other. */
   readonly identity: Identity;
   readonly userAgent: string;
-  client(options?: { signal: AbortSignal }): Promise<Client>;
+  client(options?: { signal?: AbortSignal; writes?: WriteTracker }): Promise<Client>;
   /** A valid token; `refused` is one the server turned down. */
   token(ask: { refused: string | null }): Promise<string>;
   /** For calls outside the client: adds nothing, retries nothing. Recorded, but for polls. */
@@ -107,7 +107,7 @@ class OpenSession implements Session {
     return this.#identity;
   }
 
-  async client(options?: { signal: AbortSignal }): Promise<Client> {
+  async client(options: { signal?: AbortSignal; writes?: WriteTracker } = {}): Promise<Client> {
     const { identity } = this;
     // The keychain is read while undici loads.
     if (identity.mode !== 'headers') this.#tokens().prefetch();
@@ -132,7 +132,7 @@ class OpenSession implements Session {
         : { token: (ask) => this.token(ask) }),
       keys: identity.provider.idempotency,
       ...(identity.provider.partnerApi ? {} : { foreign: identity.provider.title }),
-      ...(options === undefined ? {} : { signal: options.signal }),
+      ...options,
       secrets: () => this.#hidden,
     });
   }

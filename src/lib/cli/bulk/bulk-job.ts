@@ -3,6 +3,7 @@
  * time, and each gives one line of the result (docs/decisions/bulk.md).
  */
 import type { Answer } from '../../api/answers.ts';
+import { isReplay } from '../../contract/exchange.ts';
 import { isRecord, scalarText } from '../../contract/json.ts';
 import { Failure, type FailureKind, usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
@@ -141,7 +142,7 @@ interface RowOutcome {
 async function sendRow(job: BulkJob, request: RowRequest): Promise<RowOutcome> {
   try {
     const { json, headers } = await job.send(request);
-    return { request, created: { json, replayed: headers['idempotency-replayed'] === 'true' } };
+    return { request, created: { json, replayed: isReplay(headers) } };
   } catch (error) {
     const failure = itemFailure(error);
     if (failure !== null) return { request, failure };

@@ -1,4 +1,5 @@
 /** A journal entry as a document, as one line, and in full. */
+import { isReplay } from '../../contract/exchange.ts';
 import { parseJson, writeJson } from '../../contract/json.ts';
 import type { JournalEntry } from '../../journal/entries.ts';
 import type { JournalItem } from '../../journal/follow.ts';
@@ -28,6 +29,7 @@ export function entryDocument(entry: JournalEntry): Record<string, unknown> {
     attempt: entry.attempt,
     request_id: entry.requestId,
     idempotency_key: entry.idempotencyKey,
+    replayed: isReplay(entry.responseHeaders),
     event_id: entry.eventId,
     event_type: entry.eventType,
     delivery_id: entry.deliveryId,
@@ -62,7 +64,7 @@ export interface LineOptions {
  * stands out without colour.
  */
 export function itemLine(item: unknown, { colour, bodies, heading }: LineOptions): string {
-  const entry = item as Record<string, string | number | null>;
+  const entry = item as Record<string, string | number | boolean | null>;
   if (entry['type'] === 'gap') return `-- ${entry['note']} --`;
   const day = heading(String(entry['at']));
   const status = entry['status'];
@@ -76,6 +78,7 @@ export function itemLine(item: unknown, { colour, bodies, heading }: LineOptions
     String(status ?? 'FAILED'),
     `${entry['latency_ms']}ms`,
     ...[Number(entry['attempt']) > 1 ? `try ${entry['attempt']}` : null, entry['event_type'], entry['error_code']],
+    ...[entry['replayed'] ? 'replayed' : null],
     ...[entry['note'], entry['request_id'] ?? entry['delivery_id'], entry['resource_id']],
   ];
   const line = plainLine(parts.filter((part) => part !== null && part !== undefined).join(' '));
@@ -96,6 +99,7 @@ function fullEntry(entry: JournalEntry): string {
   const seen = `${localTime(entry.at)}, ${entry.environment ?? 'unknown environment'}, seen by ${entry.source}, try ${entry.attempt}`;
   const about = [
     ['idempotency key', entry.idempotencyKey],
+    ['replayed', isReplay(entry.responseHeaders) ? 'the answer of an earlier try; nothing was done again' : null],
     ['event', [entry.eventId, entry.eventType].filter(Boolean).join(' ')],
     ['delivery', entry.deliveryId],
     ['resource', entry.resourceId],
