@@ -114,7 +114,7 @@ test('what is no JSON is shown as it came, and an empty answer is nothing', asyn
 
 for (const [what, args, says] of [
   ['another host', ['GET', 'https://evil.example/x'], /own host/],
-  ['another host by backslash', ['GET', '/\\evil.example/x'], /own host/],
+  ['another host by backslash', ['GET', '/\\evil.example/x'], /cannot lead to another host/],
   ['a credential as an argument', ['GET', '/x', '--header', 'Authorization: Bearer abc'], /never from an argument/],
 ] as const) {
   test(`api refuses ${what}`, async () => {

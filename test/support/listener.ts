@@ -22,7 +22,8 @@ export interface ListenerProgram {
 /** `webhooks listen … --json`, ready. */
 export async function listenProgram(env: Record<string, string>, ...flags: string[]): Promise<ListenerProgram> {
   const child = start('bin/run.js', ['webhooks', 'listen', '--json', ...flags], env);
-  const ended = finish(child);
+  // Ten thousand deliveries take longer than a command may, on a busy machine.
+  const ended = finish(child, '', 80_000);
   const moments: ListenerEvent[] = [];
   let look: () => void = () => undefined;
   let over: Ended | null = null;

@@ -50,15 +50,15 @@ export function start(
   return child;
 }
 
-/** Runs a script to its end. Killed after 30 s: no test may hang. */
-export function finish(child: Child, input = ''): Promise<Ended> {
+/** Runs a script to its end. Killed after the limit: no test may hang. */
+export function finish(child: Child, input = '', limitMs = 30_000): Promise<Ended> {
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
   return new Promise((resolve) =>
     child.on('close', (status, signal) => {
       clearTimeout(limit);
