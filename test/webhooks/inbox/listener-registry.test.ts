@@ -102,7 +102,7 @@ test('an inbox that turns out damaged refuses, says so, and is set aside by the 
   assert.equal(await openSender(listening.url).send({ id: 'evt_1' }), 503);
   const told = await listening.until('rejected');
   assert.deepEqual([told.cause, told.status], ['inbox_unwritable', 503]);
-  assert.match(told.meaning, /damaged.*sets the file aside/);
+  assert.match(told.meaning, /damaged.*renames the file/);
   store.close();
   const next = openInbox(path);
   assert.match(next.setAside ?? '', /\.corrupt-/);
