@@ -82,6 +82,8 @@ export class Forwarder {
   readonly #clients = new Map<string, TargetClient>();
   readonly #hold: FaultHold<QueuedJob>;
   #kept = 0;
+  #waiting = 0;
+  #paused = false;
   #stopped = false;
 
   constructor(options: ForwarderOptions) {
@@ -99,6 +101,25 @@ export class Forwarder {
     return new Promise((resolve) => this.#inject(this.#queued(job, resolve)));
   }
 
+  /** Number of forwards that are still to be attempted, or attempted again. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Starts no attempts until `resume`; those under way end. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const queue of this.#queues.values()) queue.resume();
+  }
+
   /** Starts no more attempts; running ones are cancelled after `graceMs`. Pending deliveries stay in the inbox. */
   async stop(graceMs: number): Promise<void> {
     this.#stopped = true;
@@ -111,6 +132,7 @@ export class Forwarder {
     const orderKey = orderKeyOf(this.#options.order, job);
     const { forward, created, attempts } = job;
     const once = settled !== null;
+    this.#waiting += 1;
     return { forward, created, attempts, orderKey, since: 0, once, job, faults: null, isCopy: false, settled };
   }
 
@@ -141,6 +163,7 @@ export class Forwarder {
       retry,
       now,
       random,
+      isPaused: () => this.#paused,
       isListening: ({ job }) => listensOn(new URL(job.target), timeoutMs),
       attempt: (queued, signal) => this.#attempt(queued, signal),
       report: (queued, outcome, next) => this.#report(queued, outcome, next),
@@ -172,6 +195,7 @@ export class Forwarder {
     if (next.kind === 'delivered' && faults?.duplicate === true) this.#repeat(queued);
     this.#release(job);
     if (isCopy) return;
+    this.#waiting -= 1;
     this.#options.counts[next.kind === 'delivered' ? 'forwarded' : 'failed'] += 1;
     queued.settled?.(outcome);
   }

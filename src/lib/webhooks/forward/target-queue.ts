@@ -41,6 +41,8 @@ export interface TargetQueueOptions<J extends QueueItem> {
   /** Milliseconds since the epoch. */
   now: () => number;
   random: () => number;
+  /** While true no attempt is started; `resume` says that it is over. */
+  isPaused: () => boolean;
   /** Makes one attempt. Must not throw. */
   attempt: (job: J, signal: AbortSignal) => Promise<AttemptOutcome>;
   /** Whether the port this job goes to accepts connections. */
@@ -81,6 +83,11 @@ export class TargetQueue<J extends QueueItem> {
     line.splice(place, 0, job);
   }
 
+  /** Starts what was held back while paused. */
+  resume(): void {
+    this.#pump();
+  }
+
   /** Starts no more attempts, waits for running ones, and cancels those that take longer than `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
@@ -103,9 +110,8 @@ export class TargetQueue<J extends QueueItem> {
   }
 
   #mayStart(): boolean {
-    return (
-      !this.#stopping.signal.aborted && this.#portClosed === null && this.#running.size < this.#options.concurrency
-    );
+    const held = this.#stopping.signal.aborted || this.#portClosed !== null || this.#options.isPaused();
+    return !held && this.#running.size < this.#options.concurrency;
   }
 
   async #attemptFirst(key: string): Promise<void> {

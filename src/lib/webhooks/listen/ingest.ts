@@ -20,7 +20,7 @@ export interface IngestOptions {
   route: (eventType: string | null) => string[];
   /** Event types and families that the listener receives. */
   events: readonly string[];
-  /** `forwarded` answers the sender with the app's own status, after one attempt. */
+  /** `forwarded` answers the sender with the app's own status, after one attempt; while paused with 200 once it is stored. */
   ack: 'stored' | 'forwarded';
   environment: string | null;
   now: () => number;
@@ -127,7 +127,7 @@ export class Ingest {
     const { orderKey, created } = facts;
     const { id, target } = forward;
     const job: DeliveryJob = { forward: id, target, subject, warnings, message, orderKey, created, attempts: 0 };
-    if (this.#options.ack === 'stored') {
+    if (this.#options.ack === 'stored' || forwarder.paused) {
       forwarder.send(job);
       return 200;
     }

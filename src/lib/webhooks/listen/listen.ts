@@ -56,6 +56,9 @@ export interface ListenOptions {
   /** Called with every event immediately, even when the generator is read slowly. Must not throw or wait. */
   onEvent?: (event: ListenerEvent) => void;
 
+  /** Called once, before anything is opened, with what steers the running listener. */
+  onOpen?: (controls: ListenerControls) => void;
+
   /** The target of events that no route matches; null keeps them in the inbox. */
   forward: URL | null;
   routes?: readonly Route[];
@@ -91,6 +94,9 @@ export interface ListenOptions {
   /** How long to wait at the end for running attempts, in milliseconds. Default 3 s. */
   graceMs?: number;
 }
+
+/** What may be done to a running listener: pause and resume forwarding, and see how much waits. */
+export type ListenerControls = Pick<Forwarder, 'pause' | 'paused' | 'resume' | 'waiting'>;
 
 const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: null };
 const HEARTBEAT_MS = 5000;
@@ -206,6 +212,7 @@ async function run(options: ListenOptions, signal: AbortSignal, emit: Emit): Pro
   const registration = registerListener({ store, scope, pid: options.pid, isAlive: options.isAlive, now });
   const heartbeat = setInterval(registration.heartbeat, HEARTBEAT_MS).unref();
   const parts = assemble(options, registration, emit);
+  options.onOpen?.(parts.forwarder);
   let ready = false;
   try {
     const pending = await open(options, parts, signal);
