@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { Failure } from '../../src/lib/failure.ts';
+import { openDataFile } from '../../src/lib/sandbox/state/persistence.ts';
 import { bench, START, type Body } from './support.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'credicorp-sandbox-'));
@@ -136,14 +146,74 @@ test('the file is private, and a second process on it is refused', async (t) => 
   );
 });
 
-test('a file that cannot be read or is of another version is set aside, never overwritten', async () => {
-  for (const applyAfterAnswer of [
-    (path: string) => writeFileSync(path, 'this is no database, it is a letter to my aunt. '.repeat(100)),
+/** What each file of a folder is: its name, mode, size, age and place on the disk. */
+function listing(folder: string): string[] {
+  return readdirSync(folder).map((name) => {
+    const { mode, size, mtimeMs, ino } = statSync(join(folder, name));
+    return [name, mode.toString(8), size, mtimeMs, ino].join(' ');
+  });
+}
+
+test('a file of somebody else is refused and stays as it is', () => {
+  for (const make of [
+    (path: string) =>
+      writeFileSync(path, 'this is no database, it is a letter to my aunt. '.repeat(100), { mode: 0o644 }),
+    (path: string) => writeFileSync(path, 'x', { mode: 0o644 }),
     (path: string) => {
       const db = new DatabaseSync(path);
-      db.exec('CREATE TABLE mine (x); PRAGMA user_version = 7');
+      db.exec('CREATE TABLE mine (x); PRAGMA user_version = 7; PRAGMA journal_mode = WAL');
       db.close();
     },
+    (path: string) => {
+      const db = new DatabaseSync(path);
+      db.exec('PRAGMA application_id = 7; CREATE TABLE records (x)');
+      db.close();
+    },
+    (path: string) => mkdirSync(path),
+  ]) {
+    const data = place();
+    make(data);
+    const before = listing(join(data, '..'));
+    assert.throws(
+      () => bench({ data }),
+      (error) => error instanceof Failure && error.facts.code === 'data_not_ours',
+    );
+    assert.deepEqual(listing(join(data, '..')), before, String(make));
+  }
+});
+
+test('a symbolic link is not followed out of its folder, not even to a file of ours', async () => {
+  const [data, elsewhere] = [place(), place()];
+  const one = bench({ data: elsewhere });
+  await one.sandbox.stop();
+  const before = listing(join(elsewhere, '..'));
+  symlinkSync(elsewhere, data);
+  assert.throws(
+    () => bench({ data }),
+    (error) =>
+      error instanceof Failure && error.facts.code === 'data_not_ours' && error.facts.next?.includes(elsewhere),
+  );
+  symlinkSync(join(elsewhere, '..', 'not-there'), `${data}.2`);
+  assert.throws(
+    () => bench({ data: `${data}.2` }),
+    (error) => error instanceof Failure,
+  );
+  assert.deepEqual(listing(join(elsewhere, '..')), before);
+  const beside = join(elsewhere, '..', 'beside.db');
+  symlinkSync('state.db', beside);
+  await bench({ data: beside }).sandbox.stop();
+});
+
+test('a file of a process that was killed at once is still known as ours', () => {
+  const data = place();
+  const db = openDataFile({ path: data, now: 0, clockAndCounters: () => ({}) });
+  const bytes = readFileSync(data);
+  db.close();
+  assert.equal(bytes.subarray(68, 72).toString(), 'cred');
+});
+
+test('a file of ours that is of another version is set aside, never overwritten', async () => {
+  for (const applyAfterAnswer of [
     (path: string) => {
       const db = new DatabaseSync(path);
       db.exec(`CREATE TABLE records (x); PRAGMA user_version = 99; PRAGMA application_id = ${0x63726564}`);

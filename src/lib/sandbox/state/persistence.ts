@@ -1,7 +1,8 @@
-import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../../failure.ts';
+import { APPLICATION_ID, claimDataFile } from './data-file-claim.ts';
 
 /** Where changes are noted so that they outlive the process (sandbox.md#persistence). Without a data file nothing is noted. */
 
@@ -28,8 +29,6 @@ export const noPersistence: Persistence = {
 
 /** Changes with the shape of the records. */
 const FORMAT = 1;
-/** `cred` in ASCII: tells our files from other people's databases. */
-const APPLICATION_ID = 0x63726564;
 
 export interface SavedRow {
   key: string;
@@ -51,8 +50,12 @@ export interface DataFileFacts {
   clockAndCounters(): Record<string, object>;
 }
 
-/** @throws Failure `unavailable` when another process has the file or the place cannot be written */
-export function openDataFile(facts: DataFileFacts): DataFile {
+/**
+ * One of ours that is damaged is set aside.
+ * @throws Failure `unavailable` when the file is somebody else's, another process has it, or the place cannot be written
+ */
+export function openDataFile(given: DataFileFacts): DataFile {
+  const facts = { ...given, path: claimDataFile(given.path) };
   const notices: string[] = [];
   let db = tryOpen(facts.path);
   if (typeof db === 'string') {
@@ -61,7 +64,7 @@ export function openDataFile(facts: DataFileFacts): DataFile {
       if (existsSync(facts.path + suffix)) renameSync(facts.path + suffix, aside + suffix);
     }
     notices.push(`the data file ${facts.path} ${db}; it was set aside as ${aside}`);
-    db = tryOpen(facts.path);
+    db = tryOpen(claimDataFile(facts.path));
   }
   if (typeof db === 'string') throw new Failure('unavailable', `the data file ${facts.path} ${db}`);
   return persistenceOn(db, facts, notices);
@@ -129,25 +132,26 @@ function placeOf(path: string): () => boolean {
 
 /** The database, or a sentence saying why it cannot be used. @throws Failure */
 function tryOpen(path: string): DatabaseSync | string {
-  makePrivate(path);
   // Loaded only where a data file is asked for: it is experimental in the oldest Node we support, and says so when loaded.
   const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite');
   const db = new DatabaseSync(path);
   try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    db.exec('BEGIN EXCLUSIVE');
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = NORMAL');
+    // Written into the file itself: in the log beside it, a killed process would leave a file without our mark.
+    if (numberOf(db, 'schema_version') === 0)
+      db.exec(`PRAGMA journal_mode = DELETE; PRAGMA application_id = ${APPLICATION_ID}`);
+    db.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE');
     const version = numberOf(db, 'user_version');
-    const owner = numberOf(db, 'application_id');
     const tables = numberOf(db, 'schema_version');
-    if (tables !== 0 && (owner !== APPLICATION_ID || version !== FORMAT)) {
+    if (tables !== 0 && version !== FORMAT) {
       db.exec('ROLLBACK');
       db.close();
-      return owner === APPLICATION_ID ? `has the unknown version ${version}` : 'was not written by this program';
+      return `has the unknown version ${version}`;
     }
     db.exec(
       'CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID',
     );
-    db.exec(`PRAGMA user_version = ${FORMAT}; PRAGMA application_id = ${APPLICATION_ID}`);
+    db.exec(`PRAGMA user_version = ${FORMAT}`);
     db.exec('COMMIT');
     db.prepare('SELECT count(*) FROM records').get();
     return db;
@@ -171,16 +175,6 @@ function explainError(path: string, error: unknown): string {
   }
   if (code === 11 || code === 26) return 'cannot be read';
   throw new Failure('unavailable', `the data file ${path} cannot be used`, { code: 'data_unusable' }, error);
-}
-
-function makePrivate(path: string): void {
-  try {
-    closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
-  } catch (error) {
-    const next = 'name a file in a directory you may write to';
-    throw new Failure('unavailable', `the data file ${path} cannot be written`, { code: 'data_unusable', next }, error);
-  }
 }
 
 function numberOf(db: DatabaseSync, pragma: string): number {
