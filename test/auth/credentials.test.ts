@@ -159,8 +159,11 @@ const MATRIX: {
       },
       {
         name: 'pin',
-        say: (all) => ({ ...all, pin: { path: '/r/p', tokenUrl: 'https://sandbox.credicorp.co.uk/pinned' } }),
-        value: 'https://sandbox.credicorp.co.uk/pinned',
+        say: (all) => ({
+          ...all,
+          pin: { path: '/r/p', tokenUrl: 'https://sandbox.credicorp.co.uk/partner/v1/oauth/token' },
+        }),
+        value: 'https://sandbox.credicorp.co.uk/partner/v1/oauth/token',
         source: { from: 'pin', name: '/r/p' },
       },
       {
@@ -469,7 +472,16 @@ describe('a hostile pin', () => {
       );
     });
   }
-  for (const tokenUrl of ['https://evil.example/t', 'http://127.0.0.1:6666/t', 'https://sso.credicorp.co.uk/t']) {
+  const tokenUrls = [
+    'https://evil.example/t',
+    'http://127.0.0.1:6666/t',
+    'https://sso.credicorp.co.uk/t',
+    // The right host, and a path that is not its token route: one that echoes, say, or stores what it gets.
+    'https://sandbox.credicorp.co.uk/partner/v1/applications',
+    'https://sandbox.credicorp.co.uk/',
+    'https://sandbox.credicorp.co.uk:8443/partner/v1/oauth/token',
+  ];
+  for (const tokenUrl of tokenUrls) {
     it(`does not mint at ${tokenUrl}`, () => {
       assert.throws(() => resolveIdentity({ ...active, pin: { ...pin, tokenUrl } }), failure('usage', 'pin_refused'));
       assert.throws(

@@ -95,6 +95,16 @@ describe('verifying a token', () => {
     for (const [token, cause] of rows) assert.equal(causeOf(await verifier(send).verify(token)), cause, cause);
   });
 
+  it('checks the issuer without a discovery document too', async () => {
+    const key = await newKey('k1');
+    const { send } = server([{ keys: [key.jwk] }]);
+    assert.equal(causeOf(await verifier(send).verify(await key.sign({ iss: BASE }))), 'valid');
+    for (const iss of ['https://other.example', `${BASE}.evil.example`, 'http://127.0.0.1:4011', '', 'null']) {
+      assert.equal(causeOf(await verifier(send).verify(await key.sign({ iss }))), 'wrong_issuer', iss);
+    }
+    assert.equal(causeOf(await verifier(send).verify(await key.sign({ iss: undefined }))), 'claim_missing');
+  });
+
   it('refuses "none", and a symmetric signature made with the public key', async () => {
     const key = await newKey('k1');
     const { send } = server([{ keys: [key.jwk] }]);

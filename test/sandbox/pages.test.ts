@@ -44,6 +44,16 @@ test('the journey page shows the application, escaped, and guards itself', async
   assert.match(text, /<meta name="referrer" content="same-origin" \/>/);
 });
 
+test('a return URL whose host holds a semicolon or a comma adds nothing to the policy', async () => {
+  const one = bench({ autoSubmit: false });
+  for (const redirect_uri of ['https://a;script-src/x', 'https://a,default-src/x']) {
+    const { handoff_url: url } = (await one.create({ redirect_uri })).json;
+    const { headers } = await one.bare('GET', path(url));
+    const policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'";
+    assert.equal(headers.get('content-security-policy'), policy);
+  }
+});
+
 test('completing submits and goes back to the partner; a second time is harmless', async () => {
   const one = bench({ autoSubmit: false });
   const { id, handoff_url: url } = (await one.create({ redirect_uri: 'https://yourapp.example/return?keep=1' })).json;

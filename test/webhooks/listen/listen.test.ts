@@ -74,6 +74,24 @@ test('a delivery is verified, stored, acknowledged and forwarded byte for byte w
   assert.ok(!JSON.stringify(records).includes(new URL(listening.url).pathname), 'the path is a capability');
 });
 
+test('an event without an id is told by its delivery id: the same one is forwarded once', async () => {
+  const app = await openApp();
+  const listening = await startListening({ forward: app.url });
+  const sender = openSender(listening.url);
+  const body = Buffer.from('{"type":"payment.settled","data":{"payment_id":"pay_1"}}');
+  for (const id of ['whd_a', 'whd_a', 'whd_b']) {
+    assert.equal(await sender.send(body, { headers: { 'credicorp-delivery': id } }), 200);
+  }
+  await listening.times('duplicate', 1);
+  await listening.times('forwarded', 2);
+  const closed = await listening.close();
+  assert.deepEqual([closed.received, closed.forwarded, closed.duplicates], [3, 2, 1]);
+  assert.deepEqual(
+    app.seen.map(({ headers }) => headers['credicorp-delivery']),
+    ['whd_a', 'whd_b'],
+  );
+});
+
 test('every published vector through a live listener', async () => {
   let vector: SignatureCase | undefined;
   let offset = 0;

@@ -236,8 +236,10 @@ function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
   }
   const pin = applicablePin(known);
   if (pin?.tokenUrl !== undefined) {
-    const already = pin.tokenUrl === profile?.value.tokenUrl || originOf(pin.tokenUrl) === originOf(base);
-    if (!already) throw pinRefused(pin, pin.tokenUrl, profile);
+    const usual = known.provider.token === null ? null : base + known.provider.token.path;
+    // Any other path of the same host may be one that shows, stores or passes on what it is sent.
+    if (pin.tokenUrl !== profile?.value.tokenUrl && pin.tokenUrl !== usual)
+      throw pinRefused(pin, pin.tokenUrl, profile);
     return { value: pin.tokenUrl, source: { from: 'pin', name: pin.path } };
   }
   const own = profile?.value.tokenUrl;
@@ -266,8 +268,12 @@ function assertPinnedBase({ sources, profile, provider, credential }: Known, pin
 
 function pinRefused(pin: Pin, url: string, profile: Sourced<Profile> | null): Failure {
   const whose = profile === null ? 'the credential' : `the secret of profile ${profile.value.name}`;
-  return usage(`${pin.path} would send ${whose} to ${new URL(url).host}, where it does not belong`, {
-    code: 'pin_refused',
-    next: 'remove the host from the file, or give it with --api-base or --token-url',
-  });
+  const { host, pathname } = new URL(url);
+  return usage(
+    `${pin.path} would send ${whose} to ${host}${pathname === '/' ? '' : pathname}, where it does not belong`,
+    {
+      code: 'pin_refused',
+      next: 'remove the host from the file, or give it with --api-base or --token-url',
+    },
+  );
 }

@@ -10,6 +10,7 @@ import {
   jwtVerify,
   type ProtectedHeaderParameters,
 } from 'jose';
+import { originOf } from '../../contract/environments.ts';
 import type { Send } from '../../contract/exchange.ts';
 import { Failure } from '../../failure.ts';
 import type { Identity } from '../credentials/client-identity.ts';
@@ -54,7 +55,7 @@ const KEYS_LIMIT_MS = 10_000;
  * @throws Failure `usage` (`not_verifiable`) for a provider whose tokens cannot be verified locally.
  */
 export function tokenVerifier(options: VerifyOptions): TokenVerifier {
-  const { identity, now } = options;
+  const { identity } = options;
   const settings = identity.provider.token;
   if (settings === null || settings.jwksPath === null) {
     throw new Failure('usage', `tokens of ${identity.provider.title} cannot be verified on this machine`, {
@@ -68,10 +69,10 @@ export function tokenVerifier(options: VerifyOptions): TokenVerifier {
   return {
     async verify(token) {
       const first = await (keys ??= fetchKeys(options, fallback));
-      const verdict = await check(token, first, audience, now);
+      const verdict = await check(token, first, audience, options);
       if (verdict.valid || verdict.cause !== 'unknown_key') return verdict;
       keys = fetchKeys(options, fallback);
-      return check(token, await keys, audience, now);
+      return check(token, await keys, audience, options);
     },
   };
 }
@@ -79,25 +80,43 @@ export function tokenVerifier(options: VerifyOptions): TokenVerifier {
 interface Keys {
   set: JSONWebKeySet;
   url: string;
+  /** From the discovery document; null without one. */
   issuer: string | null;
 }
 
-async function check(token: string, keys: Keys, audience: string | null, now: number): Promise<TokenVerdict> {
+async function check(
+  token: string,
+  keys: Keys,
+  audience: string | null,
+  { identity, now }: VerifyOptions,
+): Promise<TokenVerdict> {
   try {
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keys.set), {
       algorithms: ALGORITHMS,
       clockTolerance: TOLERANCE_S,
       currentDate: new Date(now),
-      requiredClaims: ['exp'],
+      requiredClaims: ['exp', 'iss'],
       ...(audience === null ? {} : { audience }),
       ...(keys.issuer === null ? {} : { issuer: keys.issuer }),
     });
+    if (keys.issuer === null && !isUsualIssuer(payload.iss ?? '', identity)) {
+      return { valid: false, cause: 'wrong_issuer', detail: WORDS.wrong_issuer, keysFrom: keys.url };
+    }
     return { valid: true, header: protectedHeader, claims: payload, keysFrom: keys.url };
   } catch (error) {
     const cause = causeOf(error);
     if (cause === null) throw error;
     return { valid: false, cause, detail: WORDS[cause], keysFrom: keys.url };
   }
+}
+
+/**
+ * Without a discovery document the issuer is the server's own origin (partner-api.md#oauth-tokens), that of the token URL the user gave,
+ * or an authorisation server of the provider's (partner-api.md#hosts-and-environments).
+ */
+function isUsualIssuer(issuer: string, identity: Identity): boolean {
+  const own = [identity.base, identity.tokenUrl].map((place) => (place === null ? null : originOf(place.value)));
+  return own.includes(issuer) || trusted(issuer, identity) !== null;
 }
 
 const WORDS: Record<VerifyCause, string> = {

@@ -49,6 +49,11 @@ export interface PageFacts {
  */
 const OWN_FORMS = new Markup('<meta name="referrer" content="same-origin" />');
 
+/** A host may contain `;` and `,` for the URL parser, and would begin another directive or policy (CSP Level 3 §2.2). */
+function isPlainOrigin(origin: string | null | undefined): boolean {
+  return /^https?:\/\/[a-z0-9.:[\]_-]+$/i.test(origin ?? '');
+}
+
 /** A whole page as an answer. */
 export function htmlPage(status: number, facts: PageFacts): SandboxAnswer {
   const refresh = facts.reload === undefined ? [] : [html`<meta http-equiv="refresh" content="${facts.reload}" />`];
@@ -68,7 +73,7 @@ export function htmlPage(status: number, facts: PageFacts): SandboxAnswer {
         <main>${facts.body}</main>
       </body>
     </html> `;
-  const target = facts.formTarget ? ` ${facts.formTarget}` : '';
+  const target = isPlainOrigin(facts.formTarget) ? ` ${facts.formTarget}` : '';
   return {
     status,
     headers: {

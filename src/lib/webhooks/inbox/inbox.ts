@@ -243,6 +243,17 @@ function failureOf(trouble: keyof typeof MESSAGES, error?: unknown): Failure {
   return new Failure('unavailable', message, facts, error);
 }
 
+/** What makes two deliveries the same event: its id, else the delivery's own (webhooks.md#conflicts). */
+export function identityOf({
+  eventId,
+  deliveryId,
+}: {
+  eventId: string | null;
+  deliveryId: string | null;
+}): string | null {
+  return eventId ?? (deliveryId === null ? null : `delivery:${deliveryId}`);
+}
+
 /** The prepared statements that fill the inbox. They run inside a transaction of `commitGroup`. */
 interface Writer {
   add(delivery: NewDelivery, targets: readonly string[]): StoredDelivery;
@@ -271,12 +282,13 @@ function createWriter(db: DatabaseSync, options: { scope: string; owner: number;
     add(d, targets) {
       const { lastInsertRowid } = addDelivery.run({ ...d, scope, headers: JSON.stringify(d.headers) });
       const id = Number(lastInsertRowid);
+      const same = identityOf(d);
       const forwards = targets.map((target, place): StoredForward => {
-        const twin = options.dedupe === false || d.eventId === null ? null : earlier.get(d.eventId, target, scope);
+        const twin = options.dedupe === false || same === null ? null : earlier.get(same, target, scope);
         const state = twin === null || twin === undefined ? 'waiting' : 'duplicate';
         const twinState = twin?.['state'] === 'delivered' ? 'delivered' : 'waiting';
         const forward = id * FORWARDS_PER_DELIVERY + place;
-        addForward.run(forward, scope, d.eventId, target, state, owner, d.receivedAt);
+        addForward.run(forward, scope, same, target, state, owner, d.receivedAt);
         return { id: forward, target, state, earlier: state === 'duplicate' ? twinState : null };
       });
       return { id, forwards };

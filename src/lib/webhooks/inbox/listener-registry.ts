@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Store } from '../../store/store.ts';
+import { identityOf } from './inbox.ts';
 import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
 export interface RegistryOptions {
@@ -221,10 +222,8 @@ function retargeter(db: DatabaseSync, claimant: Claimant): (pending: PendingForw
   const own = db.prepare('UPDATE inbox_forwards SET owner = ?, target = ?, state = ?, updated_at = ? WHERE id = ?');
   return (pending, target) => {
     const moved = target !== pending.target;
-    const repeated =
-      moved &&
-      pending.eventId !== null &&
-      earlier.get(pending.eventId, target, claimant.scope, pending.forward) !== undefined;
+    const same = identityOf(pending);
+    const repeated = moved && same !== null && earlier.get(same, target, claimant.scope, pending.forward) !== undefined;
     own.run(claimant.owner, target, repeated ? 'duplicate' : 'waiting', claimant.now, pending.forward);
     return !repeated;
   };
