@@ -3,8 +3,8 @@
  * It adds the credential and, to writes, an idempotency key; it keeps to the rate limits, retries where that is safe, and records each
  * attempt. The caller provides the source of the tokens and receives the records.
  */
-import { readProblem } from '../contract/error-answer.ts';
-import { type HttpRequest, isReplay, type Send, type RecordExchange } from '../contract/exchange.ts';
+import { isReplay, readProblem } from '../contract/error-answer.ts';
+import type { HttpRequest, Send, RecordExchange } from '../contract/exchange.ts';
 import { isRecord, writeJson } from '../contract/json.ts';
 import { Failure, usage } from '../failure.ts';
 import { type Answer, parseAnswer, type Schema } from './answers.ts';

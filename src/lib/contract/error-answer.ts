@@ -1,6 +1,6 @@
 /**
  * Reads error answers: the error document in every known shape (partner-api.md#errors, partner-api.md#conflicts, RFC 6749 §5.2), the
- * request id, and `Retry-After`. What an error means for the caller is decided elsewhere.
+ * request id, `Retry-After`, and the mark of a replay. What an error means for the caller is decided elsewhere.
  */
 import type { FailureFacts } from '../failure.ts';
 import type { HttpAnswer } from './exchange.ts';
@@ -75,6 +75,11 @@ export function retryAfterMs(headers: Readonly<Record<string, string>>, now: num
   const from = Number.isNaN(date) ? now : date;
   const until = Date.parse(text);
   return from === null || Number.isNaN(until) ? null : Math.max(0, until - from);
+}
+
+/** True for the stored answer of an earlier try with the same idempotency key: nothing was done again (partner-api.md#idempotency). */
+export function isReplay(headers: Readonly<Record<string, string>>): boolean {
+  return headers['idempotency-replayed'] === 'true';
 }
 
 /** The request id in a document that is incomplete and cannot be parsed. */

@@ -21,11 +21,6 @@ export interface HttpAnswer {
   text: string;
 }
 
-/** True for the stored answer of an earlier try with the same idempotency key: nothing was done again (partner-api.md#idempotency). */
-export function isReplay(headers: Readonly<Record<string, string>>): boolean {
-  return headers['idempotency-replayed'] === 'true';
-}
-
 /** Sends one request once: no retry, no redirect, no credential added. Throws `Failure` (`unavailable`, `interrupted`). */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 

@@ -3,7 +3,7 @@
  * time, and each gives one line of the result (docs/decisions/bulk.md).
  */
 import type { Answer } from '../../api/answers.ts';
-import { isReplay } from '../../contract/exchange.ts';
+import { isReplay } from '../../contract/error-answer.ts';
 import { isRecord, scalarText } from '../../contract/json.ts';
 import { Failure, type FailureKind, usage } from '../../failure.ts';
 import type { Context } from '../context.ts';

@@ -1,5 +1,5 @@
 /** A journal entry as a document, as one line, and in full. */
-import { isReplay } from '../../contract/exchange.ts';
+import { isReplay } from '../../contract/error-answer.ts';
 import { parseJson, writeJson } from '../../contract/json.ts';
 import type { JournalEntry } from '../../journal/entries.ts';
 import type { JournalItem } from '../../journal/follow.ts';
