@@ -7,7 +7,7 @@ import type { Recording } from '../lib/cli/manifest.ts';
 export default class Autocomplete extends BaseCommand<typeof Autocomplete> {
   static override summary = 'print a shell script that completes commands, flags, values and recent ids';
   static override description =
-    'Completes from what is known on this machine and sends nothing. The first line of each script says where to put it.';
+    'Uses only data on this machine and sends nothing. The first line of each script says where to put it.';
   static override examples = ['<%= config.bin %> autocomplete zsh', 'eval "$(<%= config.bin %> autocomplete bash)"'];
   static override recorded: Recording[] = [{ args: 'bash' }];
   static override args = {

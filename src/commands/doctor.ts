@@ -7,8 +7,8 @@ import { object, type Result } from '../lib/cli/result.ts';
 import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
-  static override summary = 'check this machine and the connection to the API, and say how to fix what is broken';
-  static override description = `Looks at Node, configuration, write permissions, store, keychain (with a test entry that is removed again), ports, proxy variables, DNS, TLS, clock, a new token and the keys it is signed with. Ends with 9 when something is broken, but not for a warning.`;
+  static override summary = 'check this machine and the connection to the API, and explain how to fix problems';
+  static override description = `Checks Node, configuration, write permissions, store, keychain (with a test entry that is removed again), ports, proxy variables, DNS, TLS, clock, a new token and the keys it is signed with. Ends with 9 when something is broken, but not for a warning.`;
   static override examples = [
     '<%= config.bin %> doctor',
     `<%= config.bin %> doctor --json | jq -r '.checks[] | select(.state=="broken").next'`,

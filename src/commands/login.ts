@@ -7,10 +7,10 @@ import { readSecretFromStdin } from '../lib/cli/stdin.ts';
 import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Login extends BaseCommand<typeof Login> {
-  static override summary = 'sign in: check a credential and store it in the keychain of this system';
+  static override summary = 'sign in: check a credential and store it in the system keychain';
   static override description = `Asks the API for a token first; only a credential that works is stored. The secret comes from a hidden prompt, from stdin, or from CC_CLIENT_SECRET or CC_SECRET_KEY;
 there is no flag that takes one. --env local signs in to the embedded sandbox and needs no keychain.
-With --store file, secrets go to an encrypted file. Its key comes from your passphrase (asked for, or CREDICORP_STORE_PASSPHRASE) by scrypt; whoever has the file and the passphrase has the secrets, so a passphrase in the environment is only as safe as that environment.`;
+With --store file, secrets go to an encrypted file. Its key comes from your passphrase (asked for, or CREDICORP_STORE_PASSPHRASE) by scrypt; anybody who has the file and the passphrase has the secrets, so a passphrase in the environment is only as safe as that environment.`;
   static override examples = [
     '<%= config.bin %> login',
     'pass show credicorp | <%= config.bin %> login --env sandbox --client-id cid_sbx_4Hd82Kq --secret-stdin',

@@ -9,7 +9,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
   static override description = 'Without --profile it removes the active profile, with --all every profile.';
   static override examples = ['<%= config.bin %> logout', '<%= config.bin %> logout --all'];
   static override recorded: Recording[] = [{ stage: 'end', after: 'sandbox reset' }];
-  static override flags = { all: Flags.boolean({ summary: 'every profile' }) };
+  static override flags = { all: Flags.boolean({ summary: 'sign out of every profile' }) };
 
   async run(): Promise<Result> {
     const session = await this.session();

@@ -11,7 +11,7 @@ import type { Recording } from '../lib/cli/manifest.ts';
 const PAUSES_MS = [500, 1000, 2000, 3000, 5000];
 
 export default class Status extends BaseCommand<typeof Status> {
-  static override summary = 'show the status of the platform, the worst component first; exit 6 when it is down';
+  static override summary = 'show the status of the platform, the worst component first; exit status 6 when it is down';
   static override description =
     "Needs no credential. Asks the profile's host; with the profile local, the embedded sandbox. --wait waits until it is up, and ends with 8 when the time runs out.";
   static override examples = [

@@ -8,7 +8,7 @@ import type { Session } from '../lib/cli/session.ts';
 import type { Recording } from '../lib/cli/manifest.ts';
 
 export default class Whoami extends ApiCommand<typeof Whoami> {
-  static override summary = 'show the account in use, where each value came from, and where each secret is stored';
+  static override summary = 'show the account in use, where each value comes from, and where each secret is stored';
   static override description = 'Reads nothing from the keychain and sends nothing, unless --check is given.';
   static override examples = ['<%= config.bin %> whoami', '<%= config.bin %> whoami --check --field environment'];
   static override agentTool = 'read' as const;

@@ -8,7 +8,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 export default class AppsOpen extends ApiCommand<typeof AppsOpen> {
   static override summary = "open an application's form in a browser";
   static override description =
-    'Prints the URL; a browser is opened on a terminal only. The page is for the applicant: whoever has the URL can fill in the form.';
+    'Prints the URL; a browser is opened on a terminal only. The page is for the applicant: anybody with the URL can fill in the form.';
   static override examples = [
     '<%= config.bin %> apps open app_8Kd2c9Qm',
     'journey=$(<%= config.bin %> apps open app_8Kd2c9Qm)',

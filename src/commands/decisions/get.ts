@@ -30,7 +30,7 @@ With - in place of the id, ids are read from stdin: one per line, or JSON object
   static override bareFlags = { wait: DEFAULT_WAIT };
   static override flags = {
     wait: duration({ summary: `wait for a final outcome; --wait alone means --wait=${DEFAULT_WAIT}` }),
-    'exit-status': notForAgents(Flags.boolean({ summary: 'end with 9 unless the outcome is approved' })),
+    'exit-status': notForAgents(Flags.boolean({ summary: 'exit with status 9 unless the outcome is approved' })),
   };
 
   async run(): Promise<Result> {

@@ -4,7 +4,7 @@ import type { Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class DecisionsRefresh extends WriteCommand<typeof DecisionsRefresh> {
-  static override summary = 'ask for a new decision, with another amount or term if you like';
+  static override summary = 'request a new decision, with another amount or term if given';
   static override description = `The new outcome arrives later, by webhook and by reading: credicorp decisions get ID --wait. The application keeps what was requested.`;
   static override examples = [
     '<%= config.bin %> decisions refresh app_8Kd2c9Qm --amount 20,000 --term 24',

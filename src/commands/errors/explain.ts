@@ -9,7 +9,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class ErrorsExplain extends BaseCommand<typeof ErrorsExplain> {
   static override summary = 'explain an error code: what it means, whether to retry, what to change';
-  static override description = 'Works offline and knows every documented code.';
+  static override description = 'Works offline, for every documented code.';
   static override examples = [
     '<%= config.bin %> errors explain term_out_of_range',
     '<%= config.bin %> errors explain rate_limit_exceeded --field retry',

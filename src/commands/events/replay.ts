@@ -10,7 +10,7 @@ import { secretFlags, secretsToSignWith } from '../../lib/cli/webhooks/signing.t
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
-  static override summary = 'send deliveries of the local inbox to your app again, with a fresh signature';
+  static override summary = 'send deliveries of the local inbox to your app again, with a new signature';
   static override description = `Sends the same event id and bytes (with --edit, as you changed them) under a new delivery id, signed with the secret of the running or last listener,
 to where they were forwarded before or to --forward.`;
   static override examples = [
@@ -32,7 +32,7 @@ to where they were forwarded before or to --forward.`;
     'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
     edit: Flags.boolean({ summary: 'edit the event in $VISUAL or $EDITOR first' }),
     timeout: duration({ summary: "time limit for your app's answer [default: 10s]" }),
-    'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx to all' }),
+    'exit-status': Flags.boolean({ summary: 'exit with status 9 unless the app answers 2xx to all' }),
     ...secretFlags,
   };
 

@@ -9,7 +9,7 @@ import type { JournalLimits } from '../../lib/journal/record.ts';
 const MIB = 1024 * 1024;
 
 export default class LogsLimits extends BaseCommand<typeof LogsLimits> {
-  static override summary = 'show or set how much the log of this machine keeps';
+  static override summary = 'show or set the limits of the log of this machine';
   static override description =
     'A new limit applies to every process from then on; what is over it is deleted at once. Defaults: 14 days, 100,000 entries, 128 MiB.';
   static override examples = [

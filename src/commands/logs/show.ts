@@ -23,11 +23,11 @@ export default class LogsShow extends BaseCommand<typeof LogsShow> {
   static override flags = {
     curl: notForAgents(
       Flags.boolean({
-        summary: 'as a curl command; the credential in it is a command, not a value',
+        summary: 'print as a curl command; the credential in it is a command, not a value',
         exclusive: ['har'],
       }),
     ),
-    har: notForAgents(Flags.boolean({ summary: 'as an HTTP archive (HAR 1.2)' })),
+    har: notForAgents(Flags.boolean({ summary: 'print as an HTTP archive (HAR 1.2)' })),
   };
 
   async run(): Promise<Result> {

@@ -9,9 +9,9 @@ const HOUR_MS = 60 * 60 * 1000;
 const STEPS = 60;
 
 export default class LogsStats extends BaseCommand<typeof LogsStats> {
-  static override summary = 'count calls by status and endpoint, with error rate, latency and rate budget';
+  static override summary = 'count calls by status and endpoint, with error rate, latency and remaining rate limit';
   static override description =
-    'On a terminal it draws a sparkline over time, a histogram of latency and the rate budget. A call that both client and sandbox logged counts once.';
+    'On a terminal it draws a sparkline over time, a histogram of latency and the remaining rate limit. A call that both client and sandbox logged is counted once.';
   static override examples = [
     '<%= config.bin %> logs stats --since 1h',
     "<%= config.bin %> logs stats --since 15m --json | jq '.error_rate'",

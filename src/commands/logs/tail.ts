@@ -42,7 +42,7 @@ CREDICORP_SANDBOX_LOG_TOKEN (set the same value here); without --since it begins
         parse: async (text) => remoteBase(text),
       }),
     ),
-    'no-follow': notForAgents(Flags.boolean({ summary: 'print what is there and end' })),
+    'no-follow': notForAgents(Flags.boolean({ summary: 'print existing entries and exit' })),
   };
 
   async run(): Promise<Result> {

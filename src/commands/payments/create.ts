@@ -9,7 +9,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 export default class PaymentsCreate extends WriteCommand<typeof PaymentsCreate> {
   static override summary = 'collect a payment, or request the drawdown of an approved application';
   static override description = `Without --application it is a collection. With it, a drawdown request: no call releases money, a person at Credicorp does.
-A payment is processing when it is created; it settles or fails later, which a webhook announces.`;
+A payment is processing when it is created; it settles or fails later, and a webhook reports it.`;
   static override examples = [
     '<%= config.bin %> payments create --amount 2,500 --reference INV-5512',
     'id=$(<%= config.bin %> payments create --amount-pence 250000 --scheme direct_debit --mandate mnd_sbx_active --field id)',

@@ -48,7 +48,7 @@ export default class PaymentsLink extends WriteCommand<typeof PaymentsLink> {
       summary: 'how long the link is valid: 24h, 7d [default: 7d]',
       exclusive: ['expires-at', 'from'],
     }),
-    qr: Typed.notForAgents(Flags.boolean({ summary: 'draw the link as a QR code on the terminal' })),
+    qr: Typed.notForAgents(Flags.boolean({ summary: 'show the link as a QR code on the terminal' })),
     open: Typed.notForAgents(Flags.boolean({ summary: 'open the payment page in a browser' })),
     ...bulkFlags,
   };

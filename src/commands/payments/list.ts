@@ -6,7 +6,7 @@ import type { Result } from '../../lib/cli/result.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class PaymentsList extends ListCommand<typeof PaymentsList> {
-  static override summary = 'list payments, newest first; amounts are pence';
+  static override summary = 'list payments, newest first; amounts are in pence';
   static override examples = [
     '<%= config.bin %> payments list --status failed',
     `<%= config.bin %> payments list --all --json | jq -s 'map(select(.status=="settled").amount) | add'`,

@@ -7,7 +7,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 export default class ProfilesList extends BaseCommand<typeof ProfilesList> {
   static override summary = 'list the profiles that are signed in';
   static override description =
-    'Reads no secret. The active profile is used unless a flag, a variable or a pin says otherwise; see whoami.';
+    'Reads no secret. The active profile is used unless a flag, a variable or a pin names another one; see whoami.';
   static override examples = [
     '<%= config.bin %> profiles list',
     `<%= config.bin %> profiles list --json | jq -r '.data[] | select(.active).name'`,

@@ -10,7 +10,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class ProfilesPin extends BaseCommand<typeof ProfilesPin> {
   static override summary = 'use a profile in this folder and below it';
-  static override description = `Writes .credicorp.json, which holds a profile name and perhaps hosts, never a secret, so it can be committed. A host in it is used only if the profile's secret already goes
+  static override description = `Writes .credicorp.json, which contains a profile name and optionally hosts, never a secret, so it can be committed. A host in it is used only if the profile's secret already goes
 there: a file in a repository cannot send your secret elsewhere.`;
   static override examples = ['<%= config.bin %> profiles pin', '<%= config.bin %> profiles pin local --field path'];
   static override recorded: Recording[] = [{ args: 'local' }];

@@ -4,8 +4,8 @@ import { isRecord } from '../../lib/contract/json.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxCompanies extends SandboxCommand<typeof SandboxCompanies> {
-  static override summary = 'list the company numbers the embedded sandbox knows, and what each one leads to';
-  static override description = 'sandbox start --companies takes a file in the form of --json.';
+  static override summary = 'list the reserved company numbers of the embedded sandbox, and the outcome of each';
+  static override description = 'sandbox start --companies takes a file in the format of --json.';
   static override examples = [
     '<%= config.bin %> sandbox companies',
     `<%= config.bin %> sandbox companies --json | jq -r '.[] | select(.outcome=="declined").number'`,

@@ -4,7 +4,7 @@ import { SandboxCommand } from '../../lib/cli/admin-command.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SandboxReset extends SandboxCommand<typeof SandboxReset> {
-  static override summary = 'empty the embedded sandbox, as if it had just been started';
+  static override summary = 'delete all data of the embedded sandbox, as if it had just been started';
   static override examples = [
     '<%= config.bin %> sandbox reset',
     '<%= config.bin %> sandbox reset --seed ci --keep-endpoints --quiet',

@@ -20,7 +20,7 @@ import { prefixOf, type Ticket, ticketOf, ticketText } from '../../lib/journal/s
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class SupportReport extends BaseCommand<typeof SupportReport> {
-  static override summary = 'write the ticket that support asks for, redacted';
+  static override summary = 'write a support ticket for one request, redacted';
   static override description =
     'Uses what the log of this machine has of the request, and asks on a terminal for what is missing. Prints the ticket; --copy copies it to the clipboard, --output writes it to a file. Nothing is sent.';
   static override examples = [

@@ -9,8 +9,8 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 const LOOKBACK_MS = 5 * 60_000;
 
 export default class WebhooksExpect extends BaseCommand<typeof WebhooksExpect> {
-  static override summary = 'wait until events arrive: status 0 when seen, 8 when not';
-  static override description = `Looks at the deliveries that a listener on this machine receives, including the last five minutes (--since changes that), and prints each match. For
+  static override summary = 'wait until events arrive: exit status 0 when seen, 8 when not';
+  static override description = `Checks the deliveries that a listener on this machine receives, including the last five minutes (--since changes that), and prints each match. For
 pipelines: start webhooks listen, do something, then expect its event.`;
   static override examples = [
     '<%= config.bin %> webhooks expect --type decision.completed --timeout 30s',
@@ -39,7 +39,7 @@ pipelines: start webhooks listen, do something, then expect its event.`;
       multipleNonGreedy: true,
     }),
     count: count({ summary: 'how many different events [default: 1]', min: 1, max: 100_000 }),
-    since: instant({ summary: 'count deliveries since [default: 5m ago]' }),
+    since: instant({ summary: 'only deliveries received since [default: 5m ago]' }),
     timeout: duration({ summary: 'how long to wait [default: 30s]' }),
   };
 

@@ -20,7 +20,7 @@ export default class WebhooksSecret extends BaseCommand<typeof WebhooksSecret> {
     dotenv: Flags.string({
       aliases: ['env-file'],
       helpValue: '<file>',
-      summary: 'write it into this file; alias --env-file for a file that exists',
+      summary: 'write the secret into this file; alias --env-file for a file that exists',
     }),
     name: Flags.string({ helpValue: '<variable>', summary: 'name of the variable [default: CC_WEBHOOK_SECRET]' }),
     endpoint: Flags.string({ helpValue: '<id>', summary: 'the stored secret of this endpoint' }),

@@ -36,7 +36,7 @@ export default class WebhooksSend extends BaseCommand<typeof WebhooksSend> {
     at: unixTime({ summary: 'the signed time [default: now]' }),
     'delivery-id': Flags.string({ helpValue: '<id>', summary: 'value of Credicorp-Delivery [default: a new one]' }),
     timeout: duration({ summary: "time limit for your app's answer [default: 10s]" }),
-    'exit-status': Flags.boolean({ summary: 'end with 9 unless the app answers 2xx' }),
+    'exit-status': Flags.boolean({ summary: 'exit with status 9 unless the app answers 2xx' }),
     provider: providerFlag,
     ...secretFlags,
   };

@@ -13,7 +13,7 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 import type { CheckResult, HandlerTestScore } from '../../lib/webhooks/handler-tests/handler-tests.ts';
 
 export default class WebhooksTest extends BaseCommand<typeof WebhooksTest> {
-  static override summary = 'test your webhook handler with good, forged, stale, repeated and hostile deliveries';
+  static override summary = 'test your webhook handler with genuine, forged, old, repeated and malformed deliveries';
   static override description = `Posts many deliveries straight to your handler and checks its answers: genuine ones must get 2xx, others 4xx, and none may make it fail. Your handler
 must use the same secret: give it with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET, otherwise the secret of the last listener is used. Ends with 9
 when a check fails.`;

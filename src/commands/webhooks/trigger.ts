@@ -11,7 +11,7 @@ import { usage } from '../../lib/failure.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksTrigger extends BaseCommand<typeof WebhooksTrigger> {
-  static override summary = 'cause an event: a real one on the embedded sandbox, or a signed sample to your app';
+  static override summary = 'trigger an event: a real one on the embedded sandbox, or a signed sample to your app';
   static override description = `Without --forward the embedded sandbox sends a real event, with its usual retries. With --forward a sample is signed here and posted once. A value
 given with --set is read as JSON if it is valid JSON, else as text.`;
   static override examples = [

@@ -15,7 +15,7 @@ import {
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class WebhooksVerify extends BaseCommand<typeof WebhooksVerify> {
-  static override summary = 'check the signature of one delivery offline, and say why it fails';
+  static override summary = 'verify the signature of one delivery offline, and explain why it fails';
   static override description = `Takes the raw body from a file or from stdin and the Credicorp-Signature header unchanged. The secret comes from --secret-file, --secret-stdin or
 CC_WEBHOOK_SECRET, otherwise it is that of the running or last listener. Other secrets known here are used only to explain a failure. A signature that is not valid ends with 7.`;
   static override examples = [

@@ -9,7 +9,7 @@ import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class SandboxFaultsAdd extends SandboxCommand<typeof SandboxFaultsAdd> {
   static override summary = 'inject a fault: an error, a delay, a dropped connection, a forged webhook';
-  static override description = `A fault applies to the next matching request or delivery, once unless --times says otherwise. If several match, the oldest applies.
+  static override description = `A fault applies to the next matching request or delivery, once unless --times is given. If several match, the oldest applies.
 Kinds: ${FAULT_KINDS.join(', ')}.`;
   static override examples = [
     "<%= config.bin %> sandbox faults add error --status 503 --retry-after 2s --path '/partner/v1/applications'",
@@ -37,10 +37,10 @@ Kinds: ${FAULT_KINDS.join(', ')}.`;
     delay: duration({ summary: 'delay of latency and webhook_delay: 2s' }),
     probability: Flags.string({
       helpValue: '<share>',
-      summary: 'how likely it applies, drawn from the seed: 0.1 or 10%',
+      summary: 'probability that it applies, random by the seed: 0.1 or 10%',
     }),
-    times: count({ max: 1_000_000, summary: 'how often; 0 until cleared [default: 1]' }),
-    for: duration({ summary: 'ends after this much sandbox time' }),
+    times: count({ max: 1_000_000, summary: 'how many times it applies; 0 means until cleared [default: 1]' }),
+    for: duration({ summary: 'remove the fault after this much sandbox time' }),
   };
 
   async run(): Promise<Result> {

@@ -5,7 +5,7 @@ import type { Result } from '../../../lib/cli/result.ts';
 import type { Recording } from '../../../lib/cli/manifest.ts';
 
 export default class WebhooksEndpointsRotate extends WriteCommand<typeof WebhooksEndpointsRotate> {
-  static override summary = 'give a webhook endpoint a new secret; the old one keeps signing for 24 h';
+  static override summary = 'give a webhook endpoint a new secret; deliveries are signed with both for 24 h';
   static override description =
     'To lose nothing: let your app accept both secrets, deploy, rotate, wait 24 h, remove the old one. A second rotation in that time drops the oldest.';
   static override examples = [

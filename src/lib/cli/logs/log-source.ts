@@ -29,7 +29,7 @@ export const filterFlags = {
   'request-id': Flags.string({ helpValue: '<id>', summary: 'only this request' }),
   source: Flags.option({
     options: ['cli', 'sandbox', 'proxy', 'listener'] as const,
-    summary: 'only what this source logged',
+    summary: 'only entries from this source',
   })(),
 };
 

@@ -216,7 +216,7 @@ function isCompany(row: unknown): row is ReservedCompany {
 // The flags of `sandbox start` (sandbox.md#start-up).
 
 export const SANDBOX_FLAGS = {
-  background: Flags.boolean({ char: 'b', summary: 'leave it running and return; end it with sandbox stop' }),
+  background: Flags.boolean({ char: 'b', summary: 'run in the background; stop it with sandbox stop' }),
   port: count({ summary: 'port to listen on, 0 for any free one [default: 4010]', max: 65_535 }),
   host: Flags.string({
     summary: 'address to listen on; if it is not loopback, other machines can reach it [default: 127.0.0.1]',
@@ -239,7 +239,7 @@ export const SANDBOX_FLAGS = {
   strict: Flags.boolean({ summary: 'require an e-mail address or return URL on create, as documented' }),
   companies: Flags.string({
     helpValue: '<file>',
-    summary: 'more reserved companies, in the form of sandbox companies --json',
+    summary: 'file with more reserved companies, in the format of sandbox companies --json',
   }),
   data: Flags.string({ helpValue: '<file>', summary: 'save the state in this file [default: memory only]' }),
   'clock-start': Flags.string({ helpValue: '<instant>', summary: 'start time of the sandbox clock (ISO 8601)' }),

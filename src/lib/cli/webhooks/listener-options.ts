@@ -166,11 +166,11 @@ export const listenFlags = {
     summary: 'only these types: decision.*,payment.settled [default: all]',
   }),
   'allow-remote': Flags.boolean({ summary: 'allow a target on another machine' }),
-  exec: Flags.string({ helpValue: '<command>', summary: 'run this once ready, and end with its status' }),
+  exec: Flags.string({ helpValue: '<command>', summary: 'run this command when ready, and exit with its status' }),
   'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready event to this file' }),
   inspect: count({
     helpValue: '<port>',
-    summary: 'show the deliveries live in a browser; --inspect alone takes any free port',
+    summary: 'show the deliveries live in a browser; --inspect alone uses any free port',
     min: 0,
     max: 65_535,
   }),
@@ -180,7 +180,11 @@ export const listenFlags = {
     helpValue: '<tunnel>',
     summary: 'public URL by ssh:user@host[:port], cloudflared or ngrok',
   }),
-  'remote-port': count({ summary: 'port at the far end of an ssh tunnel [default: any]', min: 1, max: 65_535 }),
+  'remote-port': count({
+    summary: 'port on the remote host of an ssh tunnel [default: any free one]',
+    min: 1,
+    max: 65_535,
+  }),
   ack: Flags.option({
     options: ['stored', 'forwarded'] as const,
     summary: "answer the sender once stored, or with your app's status [default: stored]",
