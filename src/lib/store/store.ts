@@ -2,8 +2,8 @@
  * The local store, one SQLite file per user: opened, migrated, bounded in size; a damaged file is renamed, not deleted. Each room
  * defines its own tables.
  *
- * Several processes use the file at once (WAL). It is created elsewhere and linked into place, so that no process
- * sees a half-made file, and the switch to WAL, which does not wait for locks, never happens on a file in use.
+ * Several processes use the file at once (WAL). A new file is created in a temporary folder and then linked to its
+ * name, so that no process opens an incomplete file, and the switch to WAL, which does not wait for locks, never happens on a file in use.
  */
 import {
   chmodSync,
@@ -27,10 +27,10 @@ import { assertOurs, makeFolders } from '../files/private-files.ts';
 
 export interface StoreOptions {
   path: string;
-  /** Milliseconds since the epoch; names a file that is set aside. */
+  /** Milliseconds since the epoch; part of the new name of a damaged file. */
   now: () => number;
   tables: readonly Tables[];
-  /** Beyond this many bytes the oldest expendable rows go (`bound`); twice this is the hard limit. Default 128 MiB. */
+  /** When the file is larger than this many bytes, `bound` deletes the oldest expendable rows; twice this is the hard limit. Default 128 MiB. */
   maxBytes?: number;
   /** How long a statement waits for another process. Default 5000. */
   busyTimeoutMs?: number;
@@ -38,20 +38,20 @@ export interface StoreOptions {
 
 export interface Store {
   db: DatabaseSync;
-  /** Where a damaged file was put when this store was opened; null when there was none. */
+  /** The new name of a damaged file that was renamed when this store was opened; null when there was none. */
   setAside: string | null;
   /**
-   * Deletes the oldest expendable rows when the file has outgrown its limit, or a lower one in bytes, and makes the file smaller. Returns
-   * how many went. Cheap when it has not.
+   * Deletes the oldest expendable rows when the file is larger than its limit, or than `maxBytes` if that is lower, and makes the file
+   * smaller. Returns the number of deleted rows. Cheap when the file is within the limit.
    */
   bound(maxBytes?: number): number;
-  /** One short step of the same, for programs that write while others wait; to be called about once in a hundred rows. */
+  /** Deletes one small batch of such rows, for programs that write while others wait; call it about once every hundred rows. */
   trim(maxBytes?: number): void;
-  /** Resolves once all that was committed before would outlive a power cut. Calls that overlap share one wait for the disk. */
+  /** Resolves once everything committed before would survive a power cut. Overlapping calls share one flush to disk. */
   sync(): Promise<void>;
-  /** Damage was met while the store was in use: the next one to open it sets it aside. */
+  /** Marks the file as damaged: the next `openStore` renames it and creates a new one. */
   condemn(): void;
-  /** True when another file, or none, stands in its place, or it is condemned: what is written here nobody will read. Open it anew. */
+  /** True when the file was replaced, removed or marked as damaged, so that rows written now would be lost: open the store again. */
   isStale(): boolean;
   close(): void;
 }
@@ -67,7 +67,7 @@ const PAGE_BYTES = 4096;
 export function openStore(options: StoreOptions): Store {
   try {
     let aside: string | null = null;
-    // Several processes may find the damage at once: one sets the file aside, the others open the new one.
+    // Several processes may find the damage at once: one renames the file, the others open the new one.
     for (let tries = 0; tries < 3; tries += 1) {
       const opened = open(options);
       if (opened.db !== null) return finish(opened.db, options, { inode: opened.inode, aside });
@@ -92,7 +92,7 @@ function open(options: StoreOptions): { db: DatabaseSync | null; inode: bigint |
       db.close();
       return { db: null, inode };
     }
-    // A commit outlives the end of the process; what must outlive a power cut as well waits for `sync`.
+    // A commit survives a crash of the process; what must also survive a power cut waits for `sync`.
     db.exec('PRAGMA synchronous=NORMAL');
     migrate(db, options.tables);
     return { db, inode };
@@ -151,7 +151,7 @@ function finish(
     bound: (maxBytes = Infinity) => bound(db, options.tables, pages(maxBytes)),
     trim: createTrim(db, options.tables, pages),
     sync: wal.sync,
-    // Another process may have been faster: the file that stands there now is a good one.
+    // Another process may have replaced the file already: the new one is not damaged.
     condemn: () => (inodeOf(path) === inode ? condemn(path, inode) : undefined),
     isStale: () => inodeOf(path) !== inode || isCondemned(path, inode),
     close: () => {
@@ -176,13 +176,13 @@ function bound(db: DatabaseSync, tables: readonly Tables[], maxPages: number): n
   return removed;
 }
 
-/** Rows of each table that go at once, while nobody waits and while somebody does. */
+/** Rows deleted from each table in one batch: by `bound`, and by `trim`, which other writers may be waiting for. */
 const ROUND_ROWS = 500;
 const STEP_ROWS = 200;
-/** A search that finds nothing to delete looks at every row: after one, this many calls do not search. */
+/** A search that finds nothing to delete reads every row: after one, `trim` skips this many calls. */
 const REST_CALLS = 200;
 
-/** The pages that become free are used again; the file is not made smaller. */
+/** Freed pages are reused; the file does not get smaller. */
 function createTrim(db: DatabaseSync, tables: readonly Tables[], pages: (bytes: number) => number): Store['trim'] {
   let rest = 0;
   return (maxBytes = Infinity) => {
@@ -208,7 +208,7 @@ function pragma(db: DatabaseSync, name: 'application_id' | 'page_count' | 'freel
 
 const load = createRequire(import.meta.url);
 
-/** node:sqlite is loaded here and not above: commands that keep nothing should not pay for it. */
+/** Loads node:sqlite only now, so that commands without a store start faster. */
 function connect(path: string, timeout: number): DatabaseSync {
   const sqlite: typeof import('node:sqlite') = load('node:sqlite');
   return new sqlite.DatabaseSync(path, { timeout });
@@ -238,7 +238,7 @@ function asFailure(error: unknown, path: string): unknown {
 export interface Tables {
   /** The room's name, unique in the file. */
   room: string;
-  /** SQL scripts; the first makes version 1, the next version 2. Published steps are never changed, only followed. */
+  /** SQL scripts; the first makes version 1, the next version 2. Released steps are never changed; new ones are added at the end. */
   steps: readonly string[];
   /** Deletes up to `?` of the oldest rows that may be lost when the file grows too big. */
   trim?: string;
@@ -253,7 +253,7 @@ export function migrate(db: DatabaseSync, tables: readonly Tables[]): void {
   db.exec('BEGIN IMMEDIATE');
   try {
     db.exec('CREATE TABLE IF NOT EXISTS rooms (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID');
-    // Read again: another process may have been faster while this one waited for the lock.
+    // Read again: another process may have migrated the file while this one waited for the lock.
     for (const { room, steps, from } of pending(db, tables)) {
       for (const step of steps.slice(from)) db.exec(step);
       db.prepare('INSERT OR REPLACE INTO rooms (name, version) VALUES (?, ?)').run(room, steps.length);
@@ -313,7 +313,7 @@ export function inodeOf(path: string): bigint | null {
 
 /**
  * Renames the damaged file, and its `-wal` and `-shm` with it, to `<name>.corrupt-<time>`.
- * @param damaged inode of the damaged file @returns the new name; null when another process was faster and that file is gone already
+ * @param damaged inode of the damaged file @returns the new name; null when another process has already renamed it
  */
 export function setAside(path: string, damaged: bigint | null, now: number): string | null {
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
@@ -336,7 +336,7 @@ function rename(from: string, to: string): void {
 
 const MARK = '.damaged';
 
-/** Leaves a mark beside the file, with its inode. Checking the whole file at every start would be too slow. */
+/** Marks a file as damaged, by writing its inode to a file beside it. Checking the whole file at every start would be too slow. */
 export function condemn(path: string, inode: bigint | null): void {
   writeFileSync(path + MARK, String(inode), { mode: 0o600 });
 }
@@ -379,7 +379,7 @@ export function createWalSync(path: string): WalSync {
   };
   return {
     sync() {
-      // One that is under way may have begun before the caller's commit: it does not count.
+      // A flush that is already running may have started before the caller's commit, so it does not count.
       if (running === null) return run();
       queued ??= after(running);
       return queued;
