@@ -42,6 +42,7 @@ if (side === 'bare') {
     pid: process.pid,
     isAlive: () => false,
     record: () => {},
+    signing: { current: secret, previous: null },
     forward: target,
   });
   for await (const moment of moments) if (moment.type === 'ready') tell({ url: moment.url });

@@ -44,11 +44,11 @@ const ready: ListenerEvent = {
     replaces: null,
     self_test_ms: 3,
   },
-  ...{ unverified: true, chaos: 'drop 1%' },
+  ...{ unverified: true, chaos: 'drop 1%', signed_by: 'listener', give_up_after_ms: null },
 };
 const closed = (ms: number): ListenerEvent => ({
   ...{ type: 'closed', at: at(ms), received: 3, forwarded: 2, rejected: 1, duplicates: 0, failed: 0, waiting: 1 },
-  ...{ endpoint_removed: false, detail: 'the API did not answer' },
+  ...{ parked: 0, endpoint_removed: false, detail: 'the API did not answer' },
 });
 
 async function shown(events: Iterable<ListenerEvent>, width = 80): Promise<string[]> {

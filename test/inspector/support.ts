@@ -105,12 +105,13 @@ export function ready(more: Partial<ReadyEvent> = {}): ReadyEvent {
   return {
     ...{ type: 'ready', at: AT, endpoint_id: 'whend_1', url: `${TARGET}/in`, port: 3000, events: ['*'], targets: [] },
     ...{ leftover: 0, adopted: false, replaces: null, self_test_ms: 1, unverified: false, chaos: null },
+    ...{ signed_by: 'listener', give_up_after_ms: null },
     ...more,
   };
 }
 
 export function closed(): ClosedEvent {
-  const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+  const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, parked: 0, waiting: 0 };
   return { type: 'closed', at: AT, ...counts, endpoint_removed: true, detail: null };
 }
 
@@ -130,7 +131,7 @@ export function rejected(more: Partial<RejectedEvent> = {}): RejectedEvent {
 
 export function kept(id: number): InboxEntry {
   const forward = { target: TARGET, state: 'failed', attempts: 3, updated_at: AT, latency_ms: 5 } as const;
-  const answer = { status: 500, error: null, answer: 'no' };
+  const answer = { status: 500, error: null, answer: 'no', signature: null, reason: null };
   return { ...subject(id), received_at: AT, bytes: 2, verdict: 'valid', forwards: [{ ...forward, ...answer }] };
 }
 

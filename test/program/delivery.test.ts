@@ -24,10 +24,11 @@ after(async () => {
   home[Symbol.dispose]();
 });
 
-/** Signs as the API would, with the listener's own secret. */
+/** Signs as the API would, with the secret of the listener's endpoint. */
 async function senderFor(listener: ListenerProgram, connections: number): Promise<Sender> {
-  const secret = await value('webhooks', 'secret');
-  const sender = openSender(listener.of('ready')[0]?.url ?? '', connections);
+  const { url = '', endpoint_id: id = '' } = listener.of('ready')[0] ?? {};
+  const secret = await value('webhooks', 'secret', '--endpoint', id);
+  const sender = openSender(url, connections);
   return { send: (body, more) => sender.send(body, { secret, ...more }) };
 }
 

@@ -1,4 +1,4 @@
-/** Ten thousand random bodies through the built program's listener: their signatures are checked again in the app. */
+/** Ten thousand random bodies through the built program's listener: the listener's signatures are checked in the app. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { openApp, openSender } from '../webhooks/support/stage.ts';
 
 const BODIES = 10_000;
 
-test('10,000 random bodies arrive with their signatures still good', async () => {
+test('10,000 random bodies arrive with good signatures', async () => {
   using home = freshHome();
   await runInside(['sandbox', 'start', '--background', '--port', '0', '--quiet'], home.env);
   let secret = '';
@@ -26,12 +26,14 @@ test('10,000 random bodies arrive with their signatures still good', async () =>
   const listener = await listenProgram(home.env, '--forward', app.url.href);
   try {
     secret = (await runInside(['webhooks', 'secret'], home.env)).stdout.trim();
-    const sender = openSender(listener.of('ready')[0]?.url ?? '', 16);
+    const { url = '', endpoint_id: id = '' } = listener.of('ready')[0] ?? {};
+    const theirs = (await runInside(['webhooks', 'secret', '--endpoint', id], home.env)).stdout.trim();
+    const sender = openSender(url, 16);
     let next = 0;
     const worker = async (): Promise<void> => {
       while (next < BODIES) {
         next += 1;
-        assert.equal(await sender.send(randomBytes(next % 400), { secret }), 200);
+        assert.equal(await sender.send(randomBytes(next % 400), { secret: theirs }), 200);
       }
     };
     await Promise.all(Array.from({ length: 16 }, worker));

@@ -1,11 +1,10 @@
-/** Every published signature case through `webhooks verify`, and through a live listener. */
+/** Every published signature case through `webhooks verify`. Through a live receiver: test/webhooks/listen/receiver.test.ts. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startSandbox, type RunningSandbox } from '../support/embedded.ts';
 import { runInside } from '../support/inside.ts';
-import { post, receive, type Receiving } from '../support/receiving.ts';
 import { freshHome } from '../support/spawn.ts';
 import { type SignatureCase, signatureCases } from '../support/vectors.ts';
 import { command, type Said } from '../support/world.ts';
@@ -107,53 +106,3 @@ describe('by the built program', () => {
     });
   }
 });
-
-describe('by a live listener', () => {
-  // Cases with the same secrets share a listener.
-  const groups = new Map<string, SignatureCase[]>();
-  for (const vector of signatureCases) {
-    const key = JSON.stringify([vector.secrets, vector.other_endpoint_secrets, vector.other_environment_secrets]);
-    groups.set(key, [...(groups.get(key) ?? []), vector]);
-  }
-  for (const vectors of groups.values()) {
-    const [first] = vectors;
-    test(`${vectors.length} cases with the secrets of ${first?.name}`, async () => {
-      using own = freshHome();
-      assert.ok(first);
-      pinLocal(own.path, sandbox.url);
-      storeOthers(first, own.path);
-      let now: number | null = null;
-      const world = { home: own.path, now: () => now ?? Date.now() };
-      const secrets = filesOf(first, own.path).filter(
-        (word, n, all) => word === '--secret-file' || all[n - 1] === '--secret-file',
-      );
-      const listener = receive(world, '--no-forward', ...secrets);
-      try {
-        const { url } = await listener.next('ready');
-        for (const vector of vectors) {
-          now = vector.now * 1000;
-          await knock(listener, url, vector);
-        }
-      } finally {
-        now = null;
-        assert.equal(await listener.stop(), 0);
-      }
-    });
-  }
-});
-
-async function knock(listener: Receiving, url: string, vector: SignatureCase): Promise<void> {
-  const { name, header, expected } = vector;
-  const delivery = `whd_${name}`;
-  const headers = { 'credicorp-delivery': delivery, ...(header === null ? {} : { 'credicorp-signature': header }) };
-  const status = await post(url, headers, Buffer.from(vector.body_base64, 'base64'));
-  if (expected === 'valid') {
-    assert.equal(status, 200, name);
-    assert.deepEqual((await listener.next('received')).warnings, vector.warnings ?? [], name);
-    return;
-  }
-  assert.equal(status, 400, name);
-  const { cause, also, skew_seconds, delivery_id } = await listener.next('rejected');
-  assert.deepEqual([delivery_id, cause, also], [delivery, expected, vector.also ?? []]);
-  if (vector.skew_seconds !== undefined) assert.equal(skew_seconds, vector.skew_seconds, name);
-}

@@ -70,15 +70,24 @@ test('endpoints: created with a secret that is printed once and kept, changed, r
   assert.equal((await run('webhooks', 'endpoints', 'create', '--url', 'http://example.com/hook')).status, 2);
 });
 
-test('the secret of a listener: not in a build log, kept past its end, written into an env file beside its other lines', async () => {
+test('the secret of the listener: made once, whole on a terminal only, written into an env file beside its other lines', async () => {
+  const shown = await value('webhooks', 'secret');
+  assert.match(shown, /^whsec_[0-9a-f]{48}$/);
   const listener = receive(world, '--no-forward');
   await listener.next('ready');
-  const shown = await value('webhooks', 'secret');
-  assert.match(shown, /^whsec_\w+$/, 'while it runs');
-  assert.match(listener.stderr(), /signing secret: not shown here/);
-  assert.ok(!listener.stderr().includes(shown));
+  assert.ok(
+    listener
+      .stderr()
+      .includes(`signing secret: …${shown.slice(-4)} (the same in every run; see: credicorp webhooks secret)`),
+  );
+  assert.doesNotMatch(listener.stderr(), /whsec_/);
+  assert.equal(await value('webhooks', 'secret'), shown, 'while it runs');
   assert.equal(await listener.stop(), 0);
   assert.equal(await value('webhooks', 'secret'), shown, 'and after');
+  const onTerminal = receive({ ...world, terminal: true }, '--no-forward');
+  await onTerminal.next('ready');
+  assert.ok(onTerminal.stderr().includes(`signing secret: ${shown}   (the same in every run)`));
+  await onTerminal.stop();
   const env = file('.env', '# mine\r\nexport A=1\r\nCC_WEBHOOK_SECRET = old # note\r\nB="2"\r\n');
   chmodSync(env, 0o640);
   await value('webhooks', 'secret', '--dotenv', '.env');
@@ -449,7 +458,7 @@ test('a secret rotated while the listener runs: nothing is refused, in the day o
   await value('sandbox', 'clock', 'advance', '25h');
   await value('webhooks', 'trigger', 'loan.closed', '--quiet');
   assert.equal((await listener.next('received')).event_type, 'loan.closed');
-  assert.equal(await value('webhooks', 'secret'), fresh);
+  assert.equal(await value('webhooks', 'secret', '--endpoint', id), fresh);
   assert.equal(await listener.stop(), 0);
   assert.ok(listener.moments.every(({ type }) => type !== 'rejected'));
 });

@@ -3,6 +3,7 @@ import { BaseCommand } from '../../lib/cli/command.ts';
 import { count, instant } from '../../lib/cli/flags.ts';
 import { INBOX_COLUMNS, inboxScope } from '../../lib/cli/webhooks/local-inbox.ts';
 import { page, type Result } from '../../lib/cli/result.ts';
+import { FORWARD_STATES } from '../../lib/contract/listener-events.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsList extends BaseCommand<typeof EventsList> {
@@ -22,7 +23,7 @@ export default class EventsList extends BaseCommand<typeof EventsList> {
       summary: 'an event type, or a family: payment.*',
     }),
     state: Flags.option({
-      options: ['waiting', 'delivered', 'failed', 'duplicate'] as const,
+      options: FORWARD_STATES,
       summary: 'only deliveries in this state',
     })(),
     since: instant({ summary: 'received since: 10m (ago), or an ISO 8601 time' }),

@@ -50,8 +50,9 @@ when a check fails.`;
     ]);
     const target = parseTarget(flags.forward, { allowRemote: flags['allow-remote'] });
     const session = await this.session();
-    const [secret = '', second] = await secretsToSignWith(context, session, flags);
-    if (second !== undefined) throw usage('one secret is enough: the handler is tried with rotated ones as well');
+    const given = (flags['secret-file']?.length ?? 0) + Number(flags['secret-stdin']);
+    if (given > 1) throw usage('one secret is enough: the handler is tried with rotated ones as well');
+    const [secret = ''] = await secretsToSignWith(context, session, flags);
     const checks: CheckResult[] = [];
     const events = runHandlerTests({
       ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },

@@ -42,6 +42,10 @@ export interface ReadyEvent extends Base {
   unverified: boolean;
   /** The value of `--chaos`; null without it. */
   chaos: string | null;
+  /** Who made the signature that the app gets: this listener, anew at each attempt, or the sender. */
+  signed_by: 'listener' | 'sender';
+  /** A delivery that the app does not take is given up this long after it came in, in milliseconds; null never. */
+  give_up_after_ms: number | null;
 }
 
 /** A delivery was verified and stored. The sender is answered after it is on disk. */
@@ -105,6 +109,12 @@ export interface FailedEvent extends AttemptMembers {
   type: 'failed';
 }
 
+/** The app refused this delivery again and again with the same status: it is not sent again until `events replay` asks for it. */
+export interface ParkedEvent extends AttemptMembers {
+  type: 'parked';
+  status: number;
+}
+
 /** The same event id for the same target is already delivered or being delivered: it is recorded, not forwarded. */
 export interface DuplicateEvent extends Base, DeliverySubject {
   type: 'duplicate';
@@ -141,6 +151,8 @@ export interface ListenerCounts {
   rejected: number;
   duplicates: number;
   failed: number;
+  /** Refused again and again by the app, and kept until `events replay` or `events drop`. */
+  parked: number;
   /** Stored and not yet delivered; the next listener delivers them. */
   waiting: number;
 }
@@ -160,16 +172,28 @@ export type ListenerEvent =
   | ForwardedEvent
   | RetryingEvent
   | FailedEvent
+  | ParkedEvent
   | DuplicateEvent
   | TunnelEvent
   | SkippedEvent
   | ClosedEvent;
 
 /** One attempt to deliver to one target, successful or not. */
-export type AttemptEvent = ForwardedEvent | RetryingEvent | FailedEvent;
+export type AttemptEvent = ForwardedEvent | RetryingEvent | FailedEvent | ParkedEvent;
 
-/** The state of a delivery at one target. */
-export type ForwardState = 'waiting' | 'delivered' | 'failed' | 'duplicate';
+/**
+ * The state of a delivery at one target. `parked`: the app refused it again and again in the same way, so it is not sent until somebody
+ * asks for it. `dropped`: given up by hand. */
+export type ForwardState = 'waiting' | 'delivered' | 'failed' | 'duplicate' | 'parked' | 'dropped';
+
+export const FORWARD_STATES: readonly ForwardState[] = [
+  'waiting',
+  'delivered',
+  'failed',
+  'duplicate',
+  'parked',
+  'dropped',
+];
 
 /** One delivery in the inbox, as `events list --json` prints it: members are added, never renamed. */
 export interface InboxEntry extends DeliverySubject {
@@ -189,4 +213,8 @@ export interface InboxForward {
   latency_ms: number | null;
   error: string | null;
   answer: string | null;
+  /** The `Credicorp-Signature` header that was sent to the app last; null before the first attempt. */
+  signature: string | null;
+  /** Why it is parked; null when it is not. */
+  reason: string | null;
 }

@@ -136,6 +136,42 @@ export function signatureHeader(input: { secrets: readonly string[]; t: number; 
   return signedHeaders(CREDICORP_SCHEME, input)[SIGNATURE_HEADER] ?? '';
 }
 
+/** The secrets a listener signs with; its members may be replaced while it runs. */
+export interface SigningSecrets {
+  current: string;
+  /** Signs as well until then, in milliseconds since the epoch (webhooks.md#secret-rotation). */
+  previous: { secret: string; until: number } | null;
+}
+
+/** The secrets that sign at this time, in milliseconds since the epoch, newest first. */
+export function liveSecrets({ current, previous }: SigningSecrets, now: number): string[] {
+  return previous !== null && now < previous.until ? [current, previous.secret] : [current];
+}
+
+/** The headers of a delivery with a new signature in place of its own; the others stay as they are, in their order. */
+export function signedAnew(
+  headers: readonly string[],
+  input: { secrets: readonly string[]; t: number; body: Uint8Array },
+): string[] {
+  const fresh = signatureHeader(input);
+  const kept: string[] = [];
+  let placed = false;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] ?? '';
+    const isSignature = name.toLowerCase() === SIGNATURE_HEADER;
+    if (isSignature && placed) continue;
+    kept.push(name, isSignature ? fresh : (headers[i + 1] ?? ''));
+    placed ||= isSignature;
+  }
+  return placed ? kept : [...kept, 'Credicorp-Signature', fresh];
+}
+
+/** The value of the signature header among headers as they came; null when there is none. */
+export function signatureOf(headers: readonly string[]): string | null {
+  const at = headers.findIndex((name, n) => n % 2 === 0 && name.toLowerCase() === SIGNATURE_HEADER);
+  return at === -1 ? null : (headers[at + 1] ?? null);
+}
+
 /** HMAC-SHA256 over `t.body` as 64 lower-case hex digits. The key is the whole secret, `whsec_` included. */
 export function macOf(secret: string, t: number | string, body: Uint8Array): string {
   return digest(CREDICORP_SCHEME, secret, [`${t}.`, body]).toString('hex');

@@ -195,7 +195,7 @@ export class DeliveryList {
 
   #attempted(event: AttemptEvent): void {
     const { type, at, target, attempt, status, error, latency_ms, answer, hint, chaos } = event;
-    const state = type === 'forwarded' ? 'delivered' : type === 'failed' ? 'failed' : 'waiting';
+    const state = STATES[type];
     const entry = this.#updateTarget(event, { state, attempts: attempt, status, error, latency_ms });
     if (entry === null) return;
     this.#addAttempt(entry, { kind: 'forward', at, target, attempt, status, error, latency_ms, answer, hint, chaos });
@@ -244,6 +244,8 @@ export class DeliveryList {
     this.#entries.set(entry.row.key, entry);
   }
 }
+
+const STATES = { forwarded: 'delivered', failed: 'failed', parked: 'parked', retrying: 'waiting' } as const;
 
 function newTargetState(target: string): TargetState {
   return { target, state: 'waiting', attempts: 0, status: null, error: null, latency_ms: null };

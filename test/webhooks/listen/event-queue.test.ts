@@ -10,7 +10,7 @@ const duplicate = (n: number): ListenerEvent => ({ type: 'duplicate', at: at(n),
 const received = (n: number): ListenerEvent => ({
   ...{ type: 'received', at: at(n), ...subject, bytes: n, warnings: [], targets: [] },
 });
-const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, parked: 0, waiting: 0 };
 const closed: ListenerEvent = { type: 'closed', at: at(99), ...counts, endpoint_removed: true, detail: null };
 
 test('what is said beyond the bound is told as one gap, in its place; the end is always told', async () => {

@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { request } from 'undici';
-import { signatureHeader } from '../../../src/lib/contract/signature.ts';
+import { type SignatureVerdict, signatureHeader } from '../../../src/lib/contract/signature.ts';
 import { Failure } from '../../../src/lib/failure.ts';
 import {
   type Incoming,
@@ -12,6 +12,7 @@ import {
   type Receiver,
   type ReceiverOptions,
 } from '../../../src/lib/webhooks/listen/receiver.ts';
+import { signatureCases } from '../../support/vectors.ts';
 import { openInbox, openSender, SECRET, startListening } from '../support/stage.ts';
 
 const PATH = '/a-path-nobody-can-guess';
@@ -230,4 +231,32 @@ test('an inbox that is full refuses with 503 and says so; nothing is acknowledge
   const told = await listening.until('rejected');
   assert.deepEqual([told.cause, told.status], ['inbox_full', 503]);
   assert.equal(store.db.prepare('SELECT count(*) AS n FROM inbox_deliveries').get()?.['n'], acknowledged);
+});
+
+test('every published vector through a live receiver', async () => {
+  for (const vector of signatureCases) {
+    const verdicts: (SignatureVerdict | null)[] = [];
+    const { url } = await open({
+      now: () => vector.now * 1000,
+      secrets: () => vector.secrets,
+      otherSecrets: {
+        environment: vector.other_environment_secrets ?? [],
+        endpoint: vector.other_endpoint_secrets ?? [],
+      },
+      onDelivery: async (_incoming, verdict) => (verdicts.push(verdict), 200),
+      onRejected: (_incoming, verdict) => void verdicts.push(verdict),
+    });
+    const headers = vector.header === null ? {} : { 'credicorp-signature': vector.header };
+    const body = Buffer.from(vector.body_base64, 'base64');
+    const answer = await request(url, { method: 'POST', headers, body });
+    assert.equal(await answer.body.text(), '');
+    assert.equal(answer.statusCode, vector.expected === 'valid' ? 200 : 400, vector.name);
+    const [verdict] = verdicts;
+    assert.ok(verdict);
+    if (verdict.valid) assert.deepEqual(verdict.warnings, vector.warnings ?? [], vector.name);
+    else {
+      assert.deepEqual([verdict.cause, verdict.also], [vector.expected, vector.also ?? []], vector.name);
+      assert.equal(verdict.skewSeconds ?? 0, vector.skew_seconds ?? 0, vector.name);
+    }
+  }
 });

@@ -41,6 +41,7 @@ const moments = listen({
     }
   },
   record: () => {},
+  signing: null,
   forward: new URL(forward),
   retry: { firstMs: 20, longestMs: 100, portPollMs: 20 },
 });

@@ -16,7 +16,9 @@ import { inboxTables } from '../../../src/lib/webhooks/inbox/inbox-tables.ts';
 import type { EndpointApi } from '../../../src/lib/webhooks/listen/endpoint-registration.ts';
 import { listen, type ListenOptions } from '../../../src/lib/webhooks/listen/listen.ts';
 
+/** The endpoint's secret, and the one the app knows. */
 export const SECRET = 'whsec_stage';
+export const APP_SECRET = 'whsec_of_the_listener';
 const root = mkdtempSync(join(tmpdir(), 'credicorp-webhooks-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 let stores = 0;
@@ -217,6 +219,7 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
     pid: process.pid,
     isAlive: () => true,
     record: () => {},
+    signing: { current: APP_SECRET, previous: null },
     forward: null,
     retry: { ...quick, ...retry },
     readyMs: 5000,

@@ -14,8 +14,16 @@ export interface ListenerSecrets {
   endpoint: string | null;
 }
 
-/** @returns the operations a listener needs. A new secret is kept in the vault and printed once, on a terminal's stderr: stdout is for events. */
-export function createEndpointApi(context: Context, session: Session, secrets: ListenerSecrets): EndpointApi {
+/**
+ * The operations a listener needs. A new secret is kept in the vault.
+ * @param appNeedsIt the app gets the sender's signature: the endpoint's secret is printed once, on stderr
+ */
+export function createEndpointApi(
+  context: Context,
+  session: Session,
+  secrets: ListenerSecrets,
+  appNeedsIt: boolean,
+): EndpointApi {
   const kept = async (id: string, secret: string, keep: () => Promise<void>): Promise<void> => {
     secrets.own = secret;
     secrets.endpoint = id;
@@ -40,8 +48,9 @@ export function createEndpointApi(context: Context, session: Session, secrets: L
         await keepLastSecret(context, session, secret);
       });
       // Fits on one line of 80, so that it can be copied. Elsewhere stderr is a build log, which many can read.
-      if (context.stderr.isTTY === true) note(context, `signing secret: ${secret}   (shown once)`);
-      else note(context, 'signing secret: not shown here; see: credicorp webhooks secret');
+      if (appNeedsIt && context.stderr.isTTY === true) note(context, `signing secret: ${secret}   (of this endpoint)`);
+      else if (appNeedsIt)
+        note(context, `signing secret: not shown here; see: credicorp webhooks secret --endpoint ${id}`);
       return { id, secret };
     },
     async unregister(id) {
@@ -58,7 +67,7 @@ export function createEndpointApi(context: Context, session: Session, secrets: L
       const secret = await webhookSecret(session, id);
       if (secret !== null && secrets.endpoint === null) {
         await kept(id, secret, () => keepLastSecret(context, session, secret));
-        note(context, 'signing secret: unchanged; see: credicorp webhooks secret');
+        if (appNeedsIt) note(context, `signing secret: unchanged; see: credicorp webhooks secret --endpoint ${id}`);
       }
     },
   };

@@ -36,6 +36,16 @@ export function setVariable(text: string, name: string, value: string): string {
   return `${text}${gap}${name}=${written}${lineEnd}`;
 }
 
+/** The value of a variable, its quotes taken off; null when the text does not set it. Where it stands more than once the last one counts. */
+export function variableIn(text: string, name: string): string | null {
+  const line = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*([^\\r\\n]*)`, 'gm');
+  const written = [...text.matchAll(line)].at(-1)?.[1]?.trim();
+  if (written === undefined) return null;
+  const [, quote, inner] = /^(["'])(.*)\1$/.exec(written) ?? [];
+  if (inner === undefined) return written;
+  return quote === '"' ? inner.replaceAll(/\\(["\\$])/g, '$1') : inner;
+}
+
 /** Single quotes keep everything but a single quote itself; double quotes need three characters escaped. */
 function quoted(value: string): string {
   return value.includes("'") ? `"${value.replaceAll(/["\\$]/g, '\\$&')}"` : `'${value}'`;

@@ -12,7 +12,7 @@ import { note } from '../output/write.ts';
 import { replayOnce } from './deliver-once.ts';
 import type { Session } from '../session.ts';
 import { noSecret } from './signing.ts';
-import { webhookSecret } from './webhook-secrets.ts';
+import { liveSecrets } from '../../contract/signature.ts';
 
 export interface Inspected {
   context: Context;
@@ -52,12 +52,11 @@ export async function* inspectListener({
     },
     replay: async (inboxId, target) => {
       const found = findDelivery(store, scope, String(inboxId));
-      const secret = await currentSecret(session, prepared);
       const timeoutMs = options.timeoutMs ?? 10_000;
       return replayOnce(within, session, found, {
         target: new URL(target),
         body: found.body,
-        secrets: [secret],
+        secrets: secretsOf(prepared, context.now()),
         timeoutMs,
       });
     },
@@ -83,21 +82,21 @@ export async function* inspectListener({
 }
 
 /** Secrets to redact. Returns the same array while nothing changes, so that its search pattern is built once. */
-function knownOf({ options, secrets }: ListenerSetup): () => readonly string[] {
+function knownOf({ options, secrets, signing }: ListenerSetup): () => readonly string[] {
   let held: readonly string[] = [];
   return () => {
     const others = options.otherSecrets ?? { environment: [], endpoint: [] };
     const own = secrets.own === null ? [] : [secrets.own];
-    const now = [...own, ...(options.secrets ?? []), ...others.environment, ...others.endpoint];
+    const signs = signing === null ? [] : liveSecrets(signing, options.now());
+    const now = [...own, ...signs, ...others.environment, ...others.endpoint];
     if (now.length !== held.length || now.some((secret, place) => secret !== held[place])) held = now;
     return held;
   };
 }
 
-/** It may have been rotated while the listener runs. @throws Failure `usage` when there is none */
-async function currentSecret(session: Session, { options, secrets }: ListenerSetup): Promise<string> {
-  const kept = secrets.endpoint === null ? null : await webhookSecret(session, secrets.endpoint).catch(() => null);
-  const secret = kept ?? secrets.own ?? options.secrets?.[0] ?? (await webhookSecret(session));
-  if (secret === null) throw noSecret();
-  return secret;
+/** What signs a delivery that is sent again: what signs the others. @throws Failure `usage` when there is none yet */
+function secretsOf({ signing, secrets }: ListenerSetup, now: number): string[] {
+  if (signing !== null) return liveSecrets(signing, now);
+  if (secrets.own === null) throw noSecret();
+  return [secrets.own];
 }

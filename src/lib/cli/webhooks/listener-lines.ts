@@ -103,6 +103,7 @@ const PAINTS: Record<string, keyof Paint | undefined> = {
   forwarded: 'good',
   rejected: 'bad',
   failed: 'bad',
+  parked: 'bad',
   retrying: 'warn',
   closed: 'bold',
 };
@@ -128,6 +129,7 @@ function linePartsOf(event: ListenerEvent, names: LineView['names']): LineParts 
       return rejectedLine(event);
     case 'forwarded':
     case 'failed':
+    case 'parked':
     case 'retrying':
       return attemptLine(event, names);
     case 'duplicate':
@@ -163,11 +165,18 @@ function readyLine(event: Extract<ListenerEvent, { type: 'ready' }>): LineParts 
       ? 'SIGNATURES ARE NOT CHECKED (--skip-verify): anyone who finds the address can forge deliveries'
       : '',
     event.chaos === null ? '' : `faults injected (--chaos): ${event.chaos}`,
+    event.give_up_after_ms === null
+      ? ''
+      : `what your app does not take is given up after ${hours(event.give_up_after_ms)}`,
   ];
   return sentence(
     `${event.events.join(',')} → ${to}`,
     words.filter((text) => text !== ''),
   );
+}
+
+function hours(ms: number): string {
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000} h` : `${ms / 1000} s`;
 }
 
 function rejectedLine(event: Extract<ListenerEvent, { type: 'rejected' }>): LineParts {
@@ -180,7 +189,7 @@ function rejectedLine(event: Extract<ListenerEvent, { type: 'rejected' }>): Line
 }
 
 function attemptLine(
-  event: Extract<ListenerEvent, { type: 'forwarded' | 'failed' | 'retrying' }>,
+  event: Extract<ListenerEvent, { type: 'forwarded' | 'failed' | 'parked' | 'retrying' }>,
   names: LineView['names'],
 ): LineParts {
   const status = String(event.status ?? ERRORS[event.error ?? ''] ?? event.error ?? 'none').padEnd(STATUS_WIDTH);
@@ -196,6 +205,9 @@ function attemptLine(
   const words = [
     ...(waitsForPort
       ? [`${event.error === 'connection_refused' ? 'connection refused' : 'no connection'}; ${RETRY}`]
+      : []),
+    ...(event.type === 'parked'
+      ? [`refused ${event.attempt} times: kept, and not sent again; release it: credicorp events replay`]
       : []),
     ...(event.hint === null ? [] : [event.hint]),
   ];
@@ -230,11 +242,12 @@ function closedLine(event: Extract<ListenerEvent, { type: 'closed' }>): LinePart
   const counts = [
     `${event.received} received`,
     `${event.forwarded} forwarded`,
-    ...(['rejected', 'duplicates', 'failed', 'waiting'] as const)
+    ...(['rejected', 'duplicates', 'failed', 'parked', 'waiting'] as const)
       .filter((name) => event[name] > 0)
       .map((name) => `${event[name]} ${name}`),
   ];
   const words = [
+    event.parked > 0 ? `${event.parked} refused too often; see: credicorp events list --state parked` : '',
     event.waiting > 0 ? `${event.waiting} stored ${event.waiting === 1 ? 'waits' : 'wait'} for the next listen` : '',
     event.endpoint_removed ? '' : `the endpoint is still registered: ${event.detail ?? 'unknown'}`,
   ];
@@ -313,8 +326,8 @@ const ALWAYS: ReadonlySet<ListenerEvent['type']> = new Set(['ready', 'tunnel', '
 /** The first of each cause counts as rare: anyone can send more of them. */
 function isRare(event: ListenerEvent, causes: Set<string>): boolean {
   if (ALWAYS.has(event.type)) return true;
-  if (event.type !== 'rejected' && event.type !== 'failed') return false;
-  const cause = event.type === 'rejected' ? event.cause : `failed ${event.status ?? event.error}`;
+  if (event.type !== 'rejected' && event.type !== 'failed' && event.type !== 'parked') return false;
+  const cause = event.type === 'rejected' ? event.cause : `${event.type} ${event.status ?? event.error}`;
   if (causes.has(cause)) return false;
   causes.add(cause);
   return true;

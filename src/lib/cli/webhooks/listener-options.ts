@@ -11,6 +11,14 @@ import { note } from '../output/write.ts';
 import type { Session } from '../session.ts';
 import { createEndpointApi, type ListenerSecrets, endpointCheckInterval } from './endpoint-api.ts';
 import { inboxScope } from './local-inbox.ts';
+import {
+  explainRefusal,
+  followRotation,
+  givenListenerSecret,
+  lastFour,
+  listenerSecret,
+  type ListenerSigning,
+} from './listener-secret.ts';
 import { givenSecrets, secretFlags } from './signing.ts';
 import { type OtherSecrets, otherSecrets } from './webhook-secrets.ts';
 
@@ -19,6 +27,10 @@ export type ListenFlags = Interfaces.InferredFlags<typeof listenFlags>;
 export interface ListenerSetup {
   options: ListenOptions;
   secrets: ListenerSecrets;
+  /** What signs for the app; null when the sender's own signature is passed on. */
+  signing: ListenerSigning | null;
+  /** Notices when another process rotates the listener's own secret. @returns ends it */
+  followRotation(): () => void;
   /** Reads the secrets that explain mismatches again: another endpoint may have been created. */
   refresh(): Promise<void>;
 }
@@ -33,7 +45,7 @@ export async function listenerOptions(
   const targets = await targetsOf(flags);
   const tunnel = await tunnelOf(context, session, flags);
   const secrets: ListenerSecrets = { own: null, endpoint: null };
-  const given = await givenSecretsOf(context, session, flags);
+  const signing = await signingOf(context, session, flags);
   const { identity } = session;
   const own = { account: identity.account, environment: identity.environment.value };
   const others: OtherSecrets = { environment: [], endpoint: [] };
@@ -45,17 +57,19 @@ export async function listenerOptions(
     ...tunnel,
     ...{ store: session.store(), scope: inboxScope(identity), environment: identity.environment.value },
     ...{ signal, now: context.now, ticks: context.ticks, random: context.random, pid: context.pid },
-    endpoints: createEndpointApi(context, session, secrets),
+    endpoints: createEndpointApi(context, session, secrets, signing === null),
     endpointCheckMs: endpointCheckInterval(session),
     token: () => context.secureBytes(24).toString('base64url'),
     isAlive: (pid) => context.signalProcess(pid, 0),
     record: session.exchangeRecorder(),
-    secrets: given,
+    signing,
+    explainRefusal: (refusal) => explainRefusal(context, session, signing, refusal),
     otherSecrets: others,
     ...deliveryOptions(context, flags),
     ...(await chaosOf(context, flags)),
   };
-  return { options, secrets, refresh };
+  const follow = (): (() => void) => (signing === null ? () => undefined : followRotation(context, session, signing));
+  return { options, secrets, signing, followRotation: follow, refresh };
 }
 
 /** How deliveries are verified, ordered, deduplicated and retried. */
@@ -125,12 +139,43 @@ async function tunnelOf(context: Context, session: Session, flags: ListenFlags):
   };
 }
 
-/** Only what was given on purpose counts as a live secret besides the endpoint's own. */
-async function givenSecretsOf(context: Context, session: Session, flags: ListenFlags): Promise<string[]> {
-  if (!flags['secret-stdin'] && flags['secret-file'] === undefined) return [];
+/** Who signs for the app, said at the start. @throws Failure `usage` for a secret that can be guessed, `auth` for a vault that is locked */
+async function signingOf(context: Context, session: Session, flags: ListenFlags): Promise<ListenerSigning | null> {
+  const named = flags['secret-stdin'] || flags['secret-file'] !== undefined;
+  if (flags['original-signature']) {
+    if (named)
+      throw usage("--original-signature passes the sender's signature on, so no secret signs", {
+        param: '--secret-file',
+      });
+    note(
+      context,
+      "warning: --original-signature: retries keep the sender's signature, so an app that keeps to 300 s refuses them later",
+    );
+    return null;
+  }
   const given = await givenSecrets(context, flags);
   for (const secret of given) session.hide(secret);
-  return given;
+  if (given.length === 0) {
+    const own = await listenerSecret(context, session);
+    session.hide(own.current);
+    note(context, ownSecretLine(own, context.stderr.isTTY === true));
+    return own;
+  }
+  const variable = context.env['CC_WEBHOOK_SECRET'] ? 'CC_WEBHOOK_SECRET' : 'CREDICORP_WEBHOOK_SECRET';
+  const file = flags['secret-file']?.[0];
+  const place = file === undefined ? (named ? 'stdin' : `environment variable ${variable}`) : `file ${file}`;
+  const signing = givenListenerSecret(given, place, named ? '--secret-file' : variable);
+  note(context, `signing secret: ${lastFour(signing.current)}, from ${place}`);
+  return signing;
+}
+
+/** The whole secret on a terminal only: elsewhere stderr is a build log, which many can read. */
+function ownSecretLine({ current, kind, place }: ListenerSigning, onTerminal: boolean): string {
+  const shown = onTerminal ? `${current}  ` : lastFour(current);
+  if (kind !== 'run') {
+    return `signing secret: ${shown} (the same in every run${onTerminal ? '' : '; see: credicorp webhooks secret'})`;
+  }
+  return `signing secret: ${shown} (${place}; to choose one that stays, set CC_WEBHOOK_SECRET)`;
 }
 
 async function chaosOf(context: Context, flags: ListenFlags): Promise<Pick<ListenOptions, 'faults'>> {
@@ -195,7 +240,11 @@ export const listenFlags = {
     summary: 'keep the order of each resource, or of all; --ordered alone means resource',
   })(),
   'no-dedupe': Flags.boolean({ summary: 'also forward an event id that your app already accepted' }),
-  'give-up-after': duration({ summary: 'stop retrying a delivery after this long [default: never]' }),
+  'give-up-after': duration({ summary: 'stop retrying a delivery this long after it came in [default: 72h]' }),
+  'original-signature': Flags.boolean({
+    aliases: ['no-resign'],
+    summary: "pass the sender's signature on unchanged; alias --no-resign",
+  }),
   timeout: duration({ summary: 'time limit for each attempt at your app [default: 10s]' }),
   chaos: Flags.string({ helpValue: '<faults>', summary: 'inject faults: duplicate=5%,reorder=10%,delay=2s,drop=1%' }),
   'chaos-seed': Flags.string({

@@ -33,7 +33,7 @@ export async function keepShownSecret(context: Context, session: Session, docume
   try {
     const [before, last] = [await webhookSecret(session, id), await webhookSecret(session)];
     await keepSecret(context, session, id, secret);
-    // The listener's own endpoint was rotated: `webhooks secret` prints the new secret.
+    // The endpoint of the last listener was rotated: `webhooks verify` uses the new secret.
     if (before !== null && before === last) await keepLastSecret(context, session, secret);
     note(context, `the signing secret is shown once; it is ${placeOf(session)}`);
   } catch (error) {

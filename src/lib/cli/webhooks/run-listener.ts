@@ -27,6 +27,7 @@ export async function* runListener(
   const { listen } = await import('../../webhooks/listen/listen.ts');
   const again = (): Promise<void> => prepared.refresh().catch(() => undefined);
   const readyFile = runOptions.readyFile === undefined ? null : resolve(context.cwd, runOptions.readyFile);
+  const unfollow = prepared.followRotation();
   let beside: SideCommand | null = null;
   // A file left by an earlier listener would mean ready too soon.
   if (readyFile !== null) await rm(readyFile, { force: true });
@@ -45,22 +46,23 @@ export async function* runListener(
       if (event.type === 'ready') beside ??= startBeside(context, prepared, runOptions);
     }
   } finally {
+    unfollow();
     await beside?.stop();
   }
 }
 
-function countsLine({ received, forwarded, rejected, duplicates, failed, waiting }: ClosedEvent): string {
-  return `${received} received, ${forwarded} forwarded, ${rejected} rejected, ${duplicates} duplicates, ${failed} failed, ${waiting} waiting`;
+function countsLine({ received, forwarded, rejected, duplicates, failed, parked, waiting }: ClosedEvent): string {
+  return `${received} received, ${forwarded} forwarded, ${rejected} rejected, ${duplicates} duplicates, ${failed} failed, ${parked > 0 ? `${parked} parked, ` : ''}${waiting} waiting`;
 }
 
 /** Starts the user's command with the secret in its environment; when it ends, the listener ends. */
 function startBeside(
   context: Context,
-  { secrets, options }: ListenerSetup,
+  { secrets, signing }: ListenerSetup,
   { exec, ended }: RunOptions,
 ): SideCommand | null {
   if (exec === undefined) return null;
-  const secret = secrets.own ?? options.secrets?.[0] ?? '';
+  const secret = signing?.current ?? secrets.own ?? '';
   const beside = startSideCommand(context, exec, { CC_WEBHOOK_SECRET: secret });
   void beside.ended.then(ended);
   return beside;

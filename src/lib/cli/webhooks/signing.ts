@@ -8,7 +8,8 @@ import { Failure, usage } from '../../failure.ts';
 import { contextOf, type Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import type { Session } from '../session.ts';
-import { webhookSecret } from './webhook-secrets.ts';
+import { storedListenerSecret } from './listener-secret.ts';
+import { liveSecrets } from '../../contract/signature.ts';
 import { notForAgents } from '../flags.ts';
 
 const LARGEST_BODY = 16 * 1024 * 1024;
@@ -74,13 +75,13 @@ export async function givenSecrets(context: Context, flags: SecretFlags): Promis
   return variable ? [variable] : [];
 }
 
-/** The secrets to sign with: those given, else that of the running or last listener. @throws Failure `usage` when there is none. */
+/** The secrets to sign with: those given, else the listener's own, two while it is rotated. @throws Failure `usage` when there is none. */
 export async function secretsToSignWith(context: Context, session: Session, flags: SecretFlags): Promise<string[]> {
   const given = await givenSecrets(context, flags);
   for (const secret of given) session.hide(secret);
   if (given.length > 0) return given;
-  const last = optionalIdentity(session) === null ? null : await webhookSecret(session);
-  if (last !== null) return [last];
+  const own = optionalIdentity(session) === null ? null : await storedListenerSecret(context, session);
+  if (own !== null) return liveSecrets(own, context.now());
   throw noSecret();
 }
 
@@ -96,7 +97,7 @@ export function foreignMessage(
 export function noSecret() {
   return usage('no webhook secret is stored', {
     code: 'no_webhook_secret',
-    next: 'start a listener first, or give one with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET',
+    next: 'make one: credicorp webhooks secret; or give one with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET',
   });
 }
 

@@ -4,6 +4,7 @@ import { findProvider, type Provider } from '../../auth/providers/provider.ts';
 import { SIGNATURE_ADVICE, type SignatureAdvice } from '../../contract/signature-advice.ts';
 import {
   type GenuineSignature,
+  liveSecrets,
   type RefusedSignature,
   type SignatureVerdict,
   verifyScheme,
@@ -14,6 +15,7 @@ import type { Context } from '../context.ts';
 import { optionalIdentity } from '../optional-identity.ts';
 import { DOCUMENTED_VALUES } from '../flags.ts';
 import type { Session } from '../session.ts';
+import { storedListenerSecret } from './listener-secret.ts';
 import { type OtherSecrets, otherSecrets, webhookSecret } from './webhook-secrets.ts';
 
 /** Stored secrets: those used unless others are given, and those that only explain a mismatch. Never prompts. */
@@ -23,10 +25,18 @@ export async function knownSecrets(
   endpoint: string | null,
 ): Promise<{ own: string[]; others: OtherSecrets }> {
   const me = optionalIdentity(session);
-  const own = me === null ? null : await webhookSecret(session, endpoint ?? undefined).catch(() => null);
+  const own = me === null ? [] : await ownSecrets(context, session, endpoint).catch(() => []);
   const mine = me === null ? null : { account: me.account, environment: me.environment.value };
   const others = await otherSecrets(context, session, mine, endpoint ?? 'last');
-  return { own: own === null ? [] : [own], others };
+  return { own, others };
+}
+
+/** An app's deliveries are signed by the listener, those of the inbox by the sender, with the secret of the last endpoint. */
+async function ownSecrets(context: Context, session: Session, endpoint: string | null): Promise<string[]> {
+  const of = await webhookSecret(session, endpoint ?? undefined);
+  const listener = endpoint === null ? await storedListenerSecret(context, session) : null;
+  const own = listener === null ? [] : liveSecrets(listener, context.now());
+  return of === null ? own : [...own, of];
 }
 
 /** `--provider`: whose webhook scheme. */

@@ -5,6 +5,7 @@
 import { BLANK_RECORD, type ExchangeRecord, type RecordExchange } from '../../contract/exchange.ts';
 import type { DeliverySubject, ForwardState, ListenerCounts, ListenerEvent } from '../../contract/listener-events.ts';
 import { redactText } from '../../contract/secrets.ts';
+import { liveSecrets, signatureOf, signedAnew, type SigningSecrets } from '../../contract/signature.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import {
   createFaultHold,
@@ -42,8 +43,22 @@ export interface ForwarderOptions {
   faults?: { settings: DeliveryFaultSettings; random: () => number };
   emit: (event: ListenerEvent) => void;
   record: RecordExchange;
-  /** Counts `forwarded` and `failed` here. */
+  /** Signs each attempt anew; null passes the sender's signature on. */
+  signing: SigningSecrets | null;
+  /** What is known about a refusal with 400, 401 or 403, in one line. */
+  explainRefusal: (refusal: AppRefusal) => string | null;
+  /** Counts `forwarded`, `failed` and `parked` here. */
   counts: ListenerCounts;
+}
+
+/** An app's refusal that may be about the signature. */
+export interface AppRefusal {
+  status: number;
+  target: string;
+  /** Whether the signature was made by this listener, for this attempt. */
+  ownSignature: boolean;
+  /** Age of the signature when the app answered, in seconds; null when it has no readable time. */
+  ageSeconds: number | null;
 }
 
 /** A stored delivery to be forwarded to one target. */
@@ -58,6 +73,10 @@ export interface DeliveryJob {
   /** Attempts made by earlier listeners. */
   attempts: number;
   warnings: readonly string[];
+  /** Whether the sender's signature was checked. What is not known to be genuine is passed on as it came. */
+  verified: boolean;
+  /** When it came in, in milliseconds since the epoch. */
+  receivedAt: number;
   /** Null: read from the inbox for each attempt. */
   message: DeliveryMessage | null;
 }
@@ -69,6 +88,8 @@ interface QueuedJob extends QueueItem {
   faults: DeliveryFaults | null;
   /** A repetition injected as a fault: attempted once, neither stored nor counted. */
   isCopy: boolean;
+  /** The headers of the attempt under way; null between attempts. */
+  sent: readonly string[] | null;
   /** Resolves `sendAndWait`. */
   settled: ((outcome: AttemptOutcome) => void) | null;
 }
@@ -133,7 +154,12 @@ export class Forwarder {
     const { forward, created, attempts } = job;
     const once = settled !== null;
     this.#waiting += 1;
-    return { forward, created, attempts, orderKey, since: 0, once, job, faults: null, isCopy: false, settled };
+    const { receivedAt: since } = job;
+    const refused = { status: 0, times: 0 };
+    return {
+      ...{ forward, created, attempts, orderKey, since, once, refused },
+      ...{ job, faults: null, isCopy: false, sent: null, settled },
+    };
   }
 
   #inject(queued: QueuedJob): void {
@@ -148,7 +174,6 @@ export class Forwarder {
     const { job } = queued;
     this.#kept += job.message?.body.length ?? 0;
     if (this.#kept > KEPT_BYTES) this.#release(job);
-    queued.since = this.#options.now();
     this.#queueOf(splitTarget(job.target).origin).add(queued);
   }
 
@@ -179,24 +204,45 @@ export class Forwarder {
     return client;
   }
 
-  async #attempt({ job, attempts, faults }: QueuedJob, signal: AbortSignal): Promise<AttemptOutcome> {
+  async #attempt(queued: QueuedJob, signal: AbortSignal): Promise<AttemptOutcome | null> {
+    const { job, attempts, faults } = queued;
+    // A replay, or somebody who gave it up, may have settled it meanwhile.
+    if (!queued.isCopy && !this.#options.inbox.isWaiting(job.forward)) return this.#settledElsewhere(job);
     if (faults?.drop === true && attempts === job.attempts) return { kind: 'broken', error: 'dropped', latencyMs: 0 };
     const message = this.#messageOf(job);
     // It has been deleted from the inbox, so there is nothing to deliver.
     if (message === null) return { kind: 'broken', error: 'socket', latencyMs: 0 };
-    return this.#clientOf(splitTarget(job.target).origin).post(job.target, message, signal);
+    queued.sent = this.#headersFor(job, message);
+    const { body } = message;
+    return this.#clientOf(splitTarget(job.target).origin).post(job.target, { headers: queued.sent, body }, signal);
+  }
+
+  #headersFor({ verified }: DeliveryJob, { headers, body }: DeliveryMessage): readonly string[] {
+    const { signing, now } = this.#options;
+    if (signing === null || !verified) return headers;
+    const at = now();
+    return signedAnew(headers, { secrets: liveSecrets(signing, at), t: Math.floor(at / 1000), body });
+  }
+
+  #settledElsewhere(job: DeliveryJob): null {
+    this.#waiting -= 1;
+    this.#release(job);
+    return null;
   }
 
   #report(queued: QueuedJob, outcome: AttemptOutcome, next: NextStep): void {
     const { job, faults, isCopy } = queued;
     if (outcome.kind === 'stopped') return;
-    reportAttempt(this.#options, queued, outcome, next, this.#messageOf(job));
+    const message = this.#messageOf(job);
+    const sent = message === null ? null : { ...message, headers: queued.sent ?? message.headers };
+    reportAttempt(this.#options, queued, outcome, next, sent);
+    queued.sent = null;
     if (next.kind === 'retry') return;
     if (next.kind === 'delivered' && faults?.duplicate === true) this.#repeat(queued);
     this.#release(job);
     if (isCopy) return;
     this.#waiting -= 1;
-    this.#options.counts[next.kind === 'delivered' ? 'forwarded' : 'failed'] += 1;
+    this.#options.counts[COUNTED[next.kind]] += 1;
     queued.settled?.(outcome);
   }
 
@@ -210,7 +256,9 @@ export class Forwarder {
         attempts: job.attempts,
         since: 0,
         once: true,
+        refused: { status: 0, times: 0 },
         isCopy: true,
+        sent: null,
         settled: null,
       },
       // The copy uses the row of the original, but must not wait for others with the same order key.
@@ -255,7 +303,9 @@ function reportAttempt(
   // An app's answer may contain secrets: a handler that echoes its input, a stack trace with its environment.
   const answer = isAnswered ? redactText(outcome.answer) : null;
   if (!isCopy) {
-    options.inbox.saveAttempt(forward, { state: STATES[next.kind], attempts, at, status, latencyMs, error, answer });
+    const signature = message === null || outcome.kind === 'unconnected' ? null : signatureOf(message.headers);
+    const state = STATES[next.kind];
+    options.inbox.saveAttempt(forward, { state, attempts, at, status, latencyMs, error, answer, signature });
   }
   options.record(attemptRecord({ at, target, subject, attempt: attempts, outcome, message, environment }));
   const attempt = {
@@ -266,25 +316,44 @@ function reportAttempt(
     error,
     latency_ms: latencyMs,
     answer,
-    hint: hintFor(job, outcome),
+    hint: hintFor(options, job, outcome, message),
     chaos: faults?.label ?? null,
   };
   if (next.kind === 'delivered') emit({ type: 'forwarded', ...attempt, status: status ?? 0 });
   else if (next.kind === 'retry') emit({ type: 'retrying', ...attempt, status, retry_in_ms: next.inMs });
+  else if (next.kind === 'parked') emit({ type: 'parked', ...attempt, status: status ?? 0 });
   else emit({ type: 'failed', ...attempt, status });
 }
 
-const STATES: Record<NextStep['kind'], ForwardState> = { delivered: 'delivered', retry: 'waiting', given_up: 'failed' };
+const STATES: Record<NextStep['kind'], ForwardState> = {
+  delivered: 'delivered',
+  retry: 'waiting',
+  given_up: 'failed',
+  parked: 'parked',
+};
+const COUNTED = { delivered: 'forwarded', given_up: 'failed', parked: 'parked' } as const;
 
 const LAST_V1_ONLY =
   'this delivery is genuine and has two v1 entries: the app seems to check only the last one; it must check each (credicorp webhooks test shows it)';
 
-function hintFor({ warnings }: DeliveryJob, outcome: AttemptOutcome): string | null {
+const SIGNATURE_REFUSALS = new Set([400, 401, 403]);
+
+function hintFor(
+  options: ForwarderOptions,
+  job: DeliveryJob,
+  outcome: AttemptOutcome,
+  message: DeliveryMessage | null,
+): string | null {
   if (outcome.kind === 'unconnected') return outcome.hint;
   if (outcome.kind !== 'answered') return null;
-  if (outcome.status >= 400 && outcome.status < 500 && warnings.includes('last_v1_only')) return LAST_V1_ONLY;
-  if (outcome.status >= 300 && outcome.status < 400) return 'redirects are not followed: forward to the final address';
-  return null;
+  const { status } = outcome;
+  if (status >= 300 && status < 400) return 'redirects are not followed: forward to the final address';
+  const ownSignature = options.signing !== null && job.verified;
+  if (!ownSignature && status >= 400 && status < 500 && job.warnings.includes('last_v1_only')) return LAST_V1_ONLY;
+  if (!SIGNATURE_REFUSALS.has(status) || message === null) return null;
+  const t = /(?:^|[,\s])t=(\d{1,12})(?:[,\s]|$)/.exec(signatureOf(message.headers) ?? '')?.[1];
+  const ageSeconds = t === undefined ? null : Math.floor(options.now() / 1000) - Number(t);
+  return options.explainRefusal({ status, target: job.target, ownSignature, ageSeconds });
 }
 
 /** The record of one attempt to forward a delivery. */

@@ -19,10 +19,13 @@ export interface QueueItem {
   attempts: number;
   /** Only one attempt: the sender waits for its outcome. */
   once: boolean;
+  /** The status the app refused it with last, and how often in a row. */
+  refused: { status: number; times: number };
 }
 
 /** What happens after an attempt. `inMs` is null while the queue waits for the app's port to open. */
-export type NextStep = { kind: 'delivered' } | { kind: 'retry'; inMs: number | null } | { kind: 'given_up' };
+export type NextStep =
+  { kind: 'delivered' } | { kind: 'retry'; inMs: number | null } | { kind: 'given_up' } | { kind: 'parked' };
 
 export interface RetryTimes {
   /** Upper limit of the first random wait, in milliseconds. Default 250. */
@@ -43,8 +46,8 @@ export interface TargetQueueOptions<J extends QueueItem> {
   random: () => number;
   /** While true no attempt is started; `resume` says that it is over. */
   isPaused: () => boolean;
-  /** Makes one attempt. Must not throw. */
-  attempt: (job: J, signal: AbortSignal) => Promise<AttemptOutcome>;
+  /** Makes one attempt; null when the delivery was settled elsewhere meanwhile. Must not throw. */
+  attempt: (job: J, signal: AbortSignal) => Promise<AttemptOutcome | null>;
   /** Whether the port this job goes to accepts connections. */
   isListening: (job: J) => Promise<boolean>;
   /** Called after each attempt, which `attempts` already includes; not for cancelled attempts. */
@@ -118,6 +121,7 @@ export class TargetQueue<J extends QueueItem> {
     const job = this.#byKey.get(key)?.[0];
     if (job === undefined) return;
     const outcome = await this.#options.attempt(job, this.#cancelling.signal);
+    if (outcome === null) return this.#removeFirst(key);
     if (outcome.kind === 'stopped') return;
     job.attempts += 1;
     const next = this.#decide(job, outcome);
@@ -133,6 +137,7 @@ export class TargetQueue<J extends QueueItem> {
   #decide(job: J, outcome: AttemptOutcome): NextStep {
     if (outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300) return { kind: 'delivered' };
     if (job.once) return { kind: 'given_up' };
+    if (isRefusedForGood(job, outcome)) return { kind: 'parked' };
     const inMs = outcome.kind === 'unconnected' ? null : this.#backOff(job.attempts);
     return this.#isOverdue(job, this.#options.now() + (inMs ?? 0)) ? { kind: 'given_up' } : { kind: 'retry', inMs };
   }
@@ -206,6 +211,20 @@ export class TargetQueue<J extends QueueItem> {
       this.#removeFirst(key);
     }
   }
+}
+
+/** Equal refusals in a row after which a delivery is parked. */
+const REFUSALS = 10;
+/** These say that a later attempt may be taken (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4). */
+const TRY_LATER = new Set([408, 425, 429]);
+
+/** Counts equal 4xx answers in a row. */
+function isRefusedForGood(job: QueueItem, outcome: AttemptOutcome): boolean {
+  const status = outcome.kind === 'answered' ? outcome.status : 0;
+  const isRefusal = status >= 400 && status < 500 && !TRY_LATER.has(status);
+  const times = isRefusal ? (job.refused.status === status ? job.refused.times : 0) + 1 : 0;
+  job.refused = { status, times };
+  return times >= REFUSALS;
 }
 
 function isLater(queued: QueueItem | undefined, job: QueueItem): boolean {

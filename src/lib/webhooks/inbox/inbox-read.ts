@@ -1,6 +1,6 @@
 /** Reads the inbox: lists deliveries with the state of their forwards, and finds one with its bytes (`events list`, `events show`). */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import type { ForwardState, InboxEntry } from '../../contract/listener-events.ts';
+import { FORWARD_STATES, type ForwardState, type InboxEntry } from '../../contract/listener-events.ts';
 import type { Store } from '../../store/store.ts';
 import { FORWARDS_PER_DELIVERY as PER } from './inbox-tables.ts';
 import { readHeaders } from './inbox.ts';
@@ -96,12 +96,20 @@ function readEntry(db: DatabaseSync, row: Record<string, unknown>): InboxEntry {
       latency_ms: number(forward['latency_ms']),
       error: text(forward['error']),
       answer: text(forward['answer']),
+      signature: text(forward['signature']),
+      reason: parkedReason(forward),
     })),
   };
 }
 
 function stateOf(value: unknown): ForwardState {
-  return value === 'delivered' || value === 'failed' || value === 'duplicate' ? value : 'waiting';
+  return FORWARD_STATES.find((state) => state === value) ?? 'waiting';
+}
+
+function parkedReason({ state, status, answer }: Record<string, unknown>): string | null {
+  if (state !== 'parked') return null;
+  const said = text(answer)?.trim() ?? '';
+  return `the app refused it with ${String(status)} again and again${said === '' ? '' : `: ${said.slice(0, 200)}`}`;
 }
 
 function text(value: unknown): string | null {

@@ -10,7 +10,8 @@ export const FORWARDS_PER_DELIVERY = 1024;
 /**
  * - `inbox_listeners`: running and past listeners, so that a later one can take over the rows and the endpoint of a crashed one.
  * - `inbox_deliveries`: received deliveries, byte for byte. `headers` is a JSON list of names and values alternating, unchanged.
- * - `inbox_forwards`: the forwarding of one delivery to one target. `state` is `waiting`, `delivered`, `failed` or `duplicate`;
+ * - `inbox_forwards`: the forwarding of one delivery to one target. `state` is `waiting`, `delivered`, `failed`, `duplicate`,
+ *   `parked` or `dropped`; `signature` is the header that was sent last;
  *   `owner` is the listener that forwards a waiting one. Few indexes, because each makes every delivery slower.
  *
  * `scope` separates profiles and environments: a listener never delivers those of another.
@@ -66,11 +67,12 @@ export const inboxTables: Tables = {
        DELETE FROM inbox_forwards
        WHERE id >= OLD.id * ${FORWARDS_PER_DELIVERY} AND id < (OLD.id + 1) * ${FORWARDS_PER_DELIVERY};
      END;`,
+    `ALTER TABLE inbox_forwards ADD COLUMN signature TEXT;`,
   ],
   trim: `DELETE FROM inbox_deliveries WHERE id IN (
            SELECT id FROM inbox_deliveries AS d
            WHERE NOT EXISTS (
              SELECT 1 FROM inbox_forwards
-             WHERE id >= d.id * ${FORWARDS_PER_DELIVERY} AND id < (d.id + 1) * ${FORWARDS_PER_DELIVERY} AND state = 'waiting')
+             WHERE id >= d.id * ${FORWARDS_PER_DELIVERY} AND id < (d.id + 1) * ${FORWARDS_PER_DELIVERY} AND state IN ('waiting', 'parked'))
            ORDER BY id LIMIT ?)`,
 };

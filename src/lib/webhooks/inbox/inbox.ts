@@ -54,6 +54,8 @@ export interface AttemptResult {
   latencyMs: number | null;
   error: string | null;
   answer: string | null;
+  /** The signature header that was sent; null when nothing was. */
+  signature: string | null;
 }
 
 interface Waiting {
@@ -73,6 +75,7 @@ export class Inbox {
   readonly #store: Store;
   readonly #writer: Writer;
   readonly #read: StatementSync;
+  readonly #state: StatementSync;
   #arrivals: Waiting[] = [];
   #results: [number, AttemptResult][] = [];
   /** Committed, and not yet known to be safe from a power cut. */
@@ -89,6 +92,7 @@ export class Inbox {
     this.#store = options.store;
     this.#writer = createWriter(db, options);
     this.#read = db.prepare('SELECT headers, body FROM inbox_deliveries WHERE id = ?');
+    this.#state = db.prepare('SELECT state FROM inbox_forwards WHERE id = ?');
   }
 
   /**
@@ -106,6 +110,11 @@ export class Inbox {
   saveAttempt(forward: number, result: AttemptResult): void {
     this.#results.push([forward, result]);
     this.#scheduleIn(RESULT_MS);
+  }
+
+  /** Whether a forward is still to be delivered: another process may have settled it, or it was deleted. */
+  isWaiting(forward: number): boolean {
+    return this.#store.db.isOpen && this.#state.get(forward)?.['state'] === 'waiting';
   }
 
   /** Headers and body of a stored delivery; null when it was deleted. */
@@ -275,7 +284,8 @@ function createWriter(db: DatabaseSync, options: { scope: string; owner: number;
      ORDER BY state LIMIT 1`,
   );
   const update = db.prepare(
-    `UPDATE inbox_forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ? WHERE id = ?`,
+    `UPDATE inbox_forwards SET state = ?, attempts = ?, updated_at = ?, status = ?, latency_ms = ?, error = ?, answer = ?, signature = coalesce(?, signature)
+     WHERE id = ? AND (state = 'waiting' OR ? = 'delivered')`,
   );
   const remove = db.prepare('DELETE FROM inbox_deliveries WHERE id = ?');
   return {
@@ -294,7 +304,8 @@ function createWriter(db: DatabaseSync, options: { scope: string; owner: number;
       return { id, forwards };
     },
     saveAttempt(id, s) {
-      update.run(s.state, s.attempts, s.at, s.status, s.latencyMs, s.error, s.answer, id);
+      // What was settled elsewhere while an attempt was under way stays settled.
+      update.run(s.state, s.attempts, s.at, s.status, s.latencyMs, s.error, s.answer, s.signature, id, s.state);
     },
     remove(delivery) {
       remove.run(delivery);

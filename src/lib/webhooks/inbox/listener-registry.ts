@@ -42,6 +42,8 @@ export interface PendingForward {
   orderKey: string | null;
   created: number;
   receivedAt: number;
+  /** Whether its signature was checked. */
+  verified: boolean;
 }
 
 /** A running listener's entry in the registry. */
@@ -192,7 +194,7 @@ function claimPending(
     const rows = db
       .prepare(
         `SELECT f.id, d.id AS delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
-                d.created, d.received_at
+                d.created, d.received_at, d.verdict
          FROM inbox_forwards AS f JOIN inbox_deliveries AS d ON d.id = f.id / ${FORWARDS_PER_DELIVERY}
          WHERE f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner NOT IN (SELECT value FROM json_each(?)))
          ORDER BY f.id`,
@@ -243,5 +245,6 @@ function readPending(row: Record<string, unknown>): PendingForward {
     orderKey: text('order_key'),
     created: Number(row['created']),
     receivedAt: Number(row['received_at']),
+    verified: row['verdict'] !== 'unverified',
   };
 }

@@ -34,6 +34,8 @@ interface Arrival {
   subject: DeliverySubject;
   facts: EventFacts;
   warnings: readonly string[];
+  verified: boolean;
+  receivedAt: number;
   message: DeliveryMessage;
 }
 
@@ -56,7 +58,8 @@ export class Ingest {
     counts.received += 1;
     const subject = subjectOf(stored.id, incoming, facts);
     emit({ type: 'received', at: iso(receivedAt), ...subject, bytes: body.length, warnings, targets });
-    const arrival = { subject, facts, warnings, message: { headers, body } };
+    const verified = verdict !== null;
+    const arrival = { subject, facts, warnings, verified, receivedAt, message: { headers, body } };
     const sent = Promise.all(stored.forwards.map((forward) => this.#forward(forward, arrival)));
     const status = ack === 'stored' ? 200 : worstOf(await sent);
     this.#record(incoming, facts, status, null);
@@ -79,7 +82,7 @@ export class Ingest {
 
   /** Forwards the pending deliveries of an earlier listener. */
   forwardPending(pending: PendingForward): void {
-    const { forward, target, orderKey, created, attempts, delivery } = pending;
+    const { forward, target, orderKey, created, attempts, delivery, verified, receivedAt } = pending;
     const subject = {
       inbox_id: delivery,
       event_id: pending.eventId,
@@ -88,7 +91,10 @@ export class Ingest {
       resource_id: pending.resourceId,
     };
     const { forwarder } = this.#options;
-    forwarder.send({ forward, target, subject, orderKey, created, attempts, warnings: [], message: null });
+    forwarder.send({
+      ...{ forward, target, subject, orderKey, created, attempts, verified, receivedAt },
+      ...{ warnings: [], message: null },
+    });
   }
 
   #targetsOf(eventType: string | null): string[] {
@@ -121,12 +127,12 @@ export class Ingest {
   }
 
   /** Forwards to one target. @returns the status for the sender; known at once unless `--ack forwarded` */
-  #forward(forward: StoredForward, { subject, facts, warnings, message }: Arrival): number | Promise<number> {
+  #forward(forward: StoredForward, { subject, facts, ...rest }: Arrival): number | Promise<number> {
     const { forwarder } = this.#options;
     if (forward.state === 'duplicate') return this.#acknowledgeDuplicate(forward, subject);
     const { orderKey, created } = facts;
     const { id, target } = forward;
-    const job: DeliveryJob = { forward: id, target, subject, warnings, message, orderKey, created, attempts: 0 };
+    const job: DeliveryJob = { forward: id, target, subject, ...rest, orderKey, created, attempts: 0 };
     if (this.#options.ack === 'stored' || forwarder.paused) {
       forwarder.send(job);
       return 200;

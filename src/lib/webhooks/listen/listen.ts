@@ -10,10 +10,11 @@ import type {
   ReadyEvent,
   SkippedEvent,
 } from '../../contract/listener-events.ts';
+import type { SigningSecrets } from '../../contract/signature.ts';
 import { usage } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
 import { type DeliveryFaultSettings, describeDeliveryFaults } from '../forward/delivery-faults.ts';
-import { Forwarder } from '../forward/forwarder.ts';
+import { type AppRefusal, Forwarder } from '../forward/forwarder.ts';
 import type { RetryTimes } from '../forward/target-queue.ts';
 import type { Route } from '../forward/targets.ts';
 import { Inbox } from '../inbox/inbox.ts';
@@ -59,6 +60,10 @@ export interface ListenOptions {
   /** Called once, before anything is opened, with what steers the running listener. */
   onOpen?: (controls: ListenerControls) => void;
 
+  /** Signs each attempt at the app anew; null passes the sender's signature on. */
+  signing: SigningSecrets | null;
+  /** What is known about a refusal of the app that may be about the signature, in one line. */
+  explainRefusal?: (refusal: AppRefusal) => string | null;
   /** The target of events that no route matches; null keeps them in the inbox. */
   forward: URL | null;
   routes?: readonly Route[];
@@ -66,8 +71,6 @@ export interface ListenOptions {
   events?: readonly string[];
   /** Loopback port of the receiver; default that of a crashed listener whose endpoint is taken over, else any. */
   port?: number;
-  /** Further live secrets besides the endpoint's own. */
-  secrets?: readonly string[];
   /** Known secrets that explain a mismatch and never make one valid. Its members may be replaced while the listener runs. */
   otherSecrets?: { readonly environment: readonly string[]; readonly endpoint: readonly string[] };
   /** Seconds. Default 300. */
@@ -98,7 +101,9 @@ export interface ListenOptions {
 /** What may be done to a running listener: pause and resume forwarding, and see how much waits. */
 export type ListenerControls = Pick<Forwarder, 'pause' | 'paused' | 'resume' | 'waiting'>;
 
-const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: null };
+/** As long as the API keeps an event (webhooks.md#retry-schedule). */
+const KEPT_MS = 72 * 3_600_000;
+const DEFAULT_RETRY: RetryTimes = { firstMs: 250, longestMs: 30_000, portPollMs: 250, giveUpAfterMs: KEPT_MS };
 const HEARTBEAT_MS = 5000;
 /** Shortest time between two reads of the stored secret, in milliseconds. */
 const RECALL_MS = 10_000;
@@ -240,11 +245,20 @@ interface Opened {
 function assemble(options: ListenOptions, registration: ListenerRegistration, emit: Emit) {
   const { store, scope, now, random, environment, record, faults } = options;
   const ticks = options.ticks ?? now;
-  const counts: ListenerCounts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, waiting: 0 };
+  const counts: ListenerCounts = {
+    received: 0,
+    forwarded: 0,
+    rejected: 0,
+    duplicates: 0,
+    failed: 0,
+    parked: 0,
+    waiting: 0,
+  };
   const inbox = new Inbox({ store, scope, owner: registration.id, dedupe: options.dedupe ?? true });
   const { targets, route } = routing(options.forward, options.routes ?? []);
   const forwarder = new Forwarder({
-    ...{ inbox, environment, now, ticks, random, emit, record, counts },
+    ...{ inbox, environment, now, ticks, random, emit, record, counts, signing: options.signing },
+    explainRefusal: options.explainRefusal ?? (() => null),
     ...(faults === undefined ? {} : { faults }),
     concurrency: options.concurrency ?? 8,
     order: options.order ?? 'none',
@@ -329,6 +343,8 @@ function readyEvent(
     replaces,
     unverified: options.skipVerify === true,
     chaos: options.faults === undefined ? null : describeDeliveryFaults(options.faults.settings),
+    signed_by: options.signing === null ? 'sender' : 'listener',
+    give_up_after_ms: { ...DEFAULT_RETRY, ...options.retry }.giveUpAfterMs,
   };
 }
 
@@ -350,7 +366,7 @@ async function openAtUsualPort(
     skipVerify: options.skipVerify ?? false,
     limits: options.limits ?? {},
     ...(options.otherSecrets === undefined ? {} : { otherSecrets: options.otherSecrets }),
-    secrets: () => [...(opened.endpoint === null ? [] : [opened.endpoint.secret]), ...(options.secrets ?? [])],
+    secrets: () => (opened.endpoint === null ? [] : [opened.endpoint.secret]),
     renew: createSecretRenewal(options, opened),
     onRejected: (incoming, verdict) => ingest.reject(incoming, verdict),
     onDelivery: (incoming, verdict) =>
