@@ -165,7 +165,7 @@ function readyLine(event: Extract<ListenerEvent, { type: 'ready' }>): LineParts 
       ? 'SIGNATURES ARE NOT CHECKED (--skip-verify): anyone who finds the address can forge deliveries'
       : '',
     event.chaos === null ? '' : `faults injected (--chaos): ${event.chaos}`,
-    event.give_up_after_ms === null
+    event.give_up_after_ms === null || event.targets.length === 0
       ? ''
       : `what your app does not take is given up after ${hours(event.give_up_after_ms)}`,
   ];
