@@ -29,7 +29,7 @@ if (side === 'bare') {
   const store = openStore({ path, now: Date.now, tables: [JOURNAL] });
   const journal = createJournal({ open: () => store, now: Date.now, secrets: () => ['csk_sbx_bench_secret'] });
   const proxy = await openProxy({
-    ...{ port: 0, target, environment: 'local', token: null, timeoutMs: 10_000 },
+    ...{ port: 0, target, environment: 'local', auth: null, timeoutMs: 10_000 },
     record: journal.write,
     now: Date.now,
     ticks: () => performance.now(),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readConfig } from '../../src/lib/auth/credentials/profiles.ts';
 import { findProvider } from '../../src/lib/auth/providers/provider.ts';
-import { makeOwnFolder, whyNotOurs } from '../../src/lib/files/ownership.ts';
+import { hasOtherUsers, makeOwnFolder, whyNotOurs } from '../../src/lib/files/ownership.ts';
 import { makePrivateFolder, readPrivate } from '../../src/lib/files/private-files.ts';
 import { openStore } from '../../src/lib/store/store.ts';
 import { Failure } from '../../src/lib/failure.ts';
@@ -82,6 +82,22 @@ describe('whose a file is', () => {
 
 const refused = (fault: RegExp) => (error: unknown) =>
   error instanceof Failure && error.facts.code === 'not_ours' && fault.test(`${error.message}; ${error.facts.next}`);
+
+it('knows whether other people have a home folder here', { skip }, () => {
+  using home = freshHome();
+  for (const [name, uid] of [
+    ['root', 0],
+    ['service', 99],
+    ['nobody', OTHER],
+  ] as const) {
+    mkdirSync(join(home.path, name));
+    chownSync(join(home.path, name), uid, uid);
+  }
+  assert.equal(hasOtherUsers([home.path, join(home.path, 'not-there')]), false);
+  mkdirSync(join(home.path, 'mallory'));
+  chownSync(join(home.path, 'mallory'), 1001, 1001);
+  assert.equal(hasOtherUsers([home.path]), true);
+});
 
 describe('files of a second user', { skip }, () => {
   it('configuration and provider files that he wrote are refused, and so is the folder, with the way to close it', () => {

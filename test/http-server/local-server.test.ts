@@ -41,7 +41,7 @@ describe('512 half-open connections are dropped within seconds', { concurrency: 
 
   it('by the proxy', async () => {
     const proxy = await openProxy({
-      ...{ port: 0, target: 'http://127.0.0.1:1', environment: 'local', token: null, record: () => undefined },
+      ...{ port: 0, target: 'http://127.0.0.1:1', environment: 'local', auth: null, record: () => undefined },
       ...{ now: Date.now, ticks: () => performance.now(), timeoutMs: 1000 },
     });
     closing.push(() => proxy.close(0));

@@ -18,11 +18,14 @@ after(async () => {
   home[Symbol.dispose]();
 });
 
-async function proxy(args: string[], env: Record<string, string> = home.env): Promise<{ child: Child; url: string }> {
+async function proxy(
+  args: string[],
+  env: Record<string, string> = home.env,
+): Promise<{ child: Child; url: string; token: string | null }> {
   const child = start('bin/run.js', ['proxy', 'start', '--port', '0', '--json', ...args], env);
-  const ready = JSON.parse(await seen(child.stdout, '\n')) as { type: string; url: string };
+  const ready = JSON.parse(await seen(child.stdout, '\n')) as { type: string; url: string; token: string | null };
   assert.equal(ready.type, 'ready');
-  return { child, url: ready.url };
+  return { child, url: ready.url, token: ready.token };
 }
 
 async function logged(): Promise<Record<string, unknown>[]> {
@@ -64,13 +67,15 @@ it("an app's calls are in the log, redacted, and the app sees what the host said
   assert.doesNotMatch(JSON.stringify(entries), /sk_test_local|planted/);
 });
 
-it('--auth gives the token to an app without credentials', async () => {
-  const { child, url } = await proxy(['--auth']);
-  const answer = await fetch(`${url}/partner/v1/applications?limit=1`);
-  assert.equal(answer.status, 200);
+it('--auth puts the profile’s token in the place of this run’s, and refuses whoever does not know it', async () => {
+  const { child, url, token } = await proxy(['--auth']);
+  const list = `${url}/partner/v1/applications?limit=1`;
+  assert.match(token ?? '', /^ccproxy_[\w-]{32}$/);
+  assert.equal((await fetch(list, { headers: { authorization: `Bearer ${token}` } })).status, 200);
+  assert.equal((await fetch(list)).status, 401);
   child.kill('SIGTERM');
   assert.equal((await finish(child)).status, 0);
-  assert.doesNotMatch(JSON.stringify(await logged()), /eyJ/);
+  assert.doesNotMatch(JSON.stringify(await logged()), /eyJ|ccproxy_[\w-]{32}/);
 });
 
 it('--auth on live needs a yes; without --auth nothing is asked', async () => {
@@ -89,7 +94,7 @@ it('--auth on live needs a yes; without --auth nothing is asked', async () => {
 it('--auth on live asks on a terminal, and a no starts nothing', async () => {
   const env = { ...home.env, CC_SECRET_KEY: 'sk_live_planted123', CC_BASE: 'https://api.credicorp.co.uk' };
   const terminal = openTerminal(['proxy', 'start', '--port', '0', '--auth'], env);
-  await terminal.shows('LIVE: give the token to every program on this machine');
+  await terminal.shows("LIVE: let programs that send this run's token");
   terminal.type('n\r');
   assert.equal(await terminal.ended(), 2, terminal.text);
   assert.doesNotMatch(terminal.text, /recording http/);

@@ -18,7 +18,7 @@ let told = (): void => undefined;
 
 async function proxyTo(target: string, more: Partial<ProxyOptions> = {}): Promise<Proxy> {
   const opened = await openProxy({
-    ...{ port: 0, target, environment: 'local', token: null, timeoutMs: 5000 },
+    ...{ port: 0, target, environment: 'local', auth: null, timeoutMs: 5000 },
     record: (record) => {
       records.push(record);
       told();
@@ -223,8 +223,12 @@ it('a read that was sent once more is a second try in the record', async () => {
 
 it('a call that no token was to be had for is a call, and in the record', async () => {
   const token = async () => Promise.reject(new Failure('auth', 'the keychain is locked', { code: 'keychain_locked' }));
-  const lending = await proxyTo(rude.origin, { token });
-  const got = await raw('POST /ok HTTP/1.1\r\nIdempotency-Key: k1\r\nContent-Length: 2\r\n\r\n', '{}', lending);
+  const lending = await proxyTo(rude.origin, { auth: { runToken: 'ccproxy_1', token } });
+  const got = await raw(
+    'POST /ok HTTP/1.1\r\nAuthorization: Bearer ccproxy_1\r\nIdempotency-Key: k1\r\nContent-Length: 2\r\n\r\n',
+    '{}',
+    lending,
+  );
   assert.match(got, /^HTTP\/1\.1 502 [\s\S]*the keychain is locked\n$/);
   const { method, path, status, note, idempotencyKey } = await recorded();
   assert.deepEqual([method, path, status, note, idempotencyKey], ['POST', '/ok', null, 'keychain locked', 'k1']);

@@ -12,7 +12,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
-import { openProxy, type Proxy, type ProxyOptions } from '../../src/lib/proxy/proxy.ts';
+import { newRunToken, openProxy, type Proxy, type ProxyOptions } from '../../src/lib/proxy/proxy.ts';
 import { type RudeServer, startRudeServer } from '../support/rude-server.ts';
 
 interface Host {
@@ -118,7 +118,7 @@ let dripped2 = Promise.resolve();
 
 async function proxyTo(target: string, more: Partial<ProxyOptions> = {}): Promise<Proxy> {
   const proxy = await openProxy({
-    ...{ port: 0, target, environment: 'local', token: null, timeoutMs: 2000 },
+    ...{ port: 0, target, environment: 'local', auth: null, timeoutMs: 2000 },
     record: (record) => records.push(record),
     now: Date.now,
     ticks: () => performance.now(),
@@ -426,7 +426,10 @@ describe('lets in', () => {
 });
 
 describe('gives its token', () => {
-  it('only when told to, only where there is none, and not one that was turned down', async () => {
+  const runToken = newRunToken(Buffer.alloc(24, 7));
+  const headers = { authorization: `Bearer ${runToken}` };
+
+  it('only when told to, only for the token of this run, and not one that was turned down', async () => {
     const asked: (string | null)[] = [];
     let tokens = 0;
     const token = async ({ refused }: { refused: string | null }): Promise<string> => {
@@ -438,18 +441,40 @@ describe('gives its token', () => {
     const without = await proxyTo(host.url);
     await ask(`${without.url}/echo`);
     assert.equal(auth(0), undefined);
-    const proxy = await proxyTo(host.url, { token });
-    await ask(`${proxy.url}/echo`);
+    const proxy = await proxyTo(host.url, { auth: { runToken, token } });
+    await ask(`${proxy.url}/echo`, { headers });
     await ask(`${proxy.url}/echo`, { headers: { authorization: 'Basic own' } });
     assert.deepEqual([auth(1), auth(2)], ['Authorization: Bearer token0', 'authorization: Basic own']);
-    await ask(`${proxy.url}/unauthorized`);
-    await ask(`${proxy.url}/echo`);
+    await ask(`${proxy.url}/unauthorized`, { headers });
+    await ask(`${proxy.url}/echo`, { headers });
     assert.deepEqual([asked, auth(4)], [[null, null, 'token0'], 'Authorization: Bearer token1']);
   });
 
+  it('to nobody who does not send the token of this run: those calls do not leave the machine', async () => {
+    let asked = 0;
+    const token = async (): Promise<string> => `token${(asked += 1)}`;
+    const proxy = await proxyTo(host.url, { auth: { runToken, token } });
+    for (const authorization of [
+      undefined,
+      '',
+      'Bearer',
+      'Bearer ccproxy_guessed',
+      `bearer ${runToken}x`,
+      `Basic ${runToken}`,
+    ]) {
+      const got = await ask(`${proxy.url}/echo`, authorization === undefined ? {} : { headers: { authorization } });
+      const passed = authorization === '' || authorization === 'Bearer' || authorization?.startsWith('Basic');
+      assert.equal(got.status, passed ? 200 : 401, authorization);
+      if (!passed) assert.match(got.body.toString(), /send the token that this proxy printed/);
+    }
+    assert.deepEqual([asked, host.seen.length], [0, 3], 'what came with a credential of its own went on with it');
+    assert.ok(!JSON.stringify([host.seen.map(({ raw }) => raw), records]).includes('token1'));
+  });
+
   it('says so when there is none to be had', async () => {
-    const proxy = await proxyTo(host.url, { token: async () => Promise.reject(new Error('sk_live_secret')) });
-    const got = await ask(`${proxy.url}/echo`);
+    const token = async (): Promise<string> => Promise.reject(new Error('sk_live_secret'));
+    const proxy = await proxyTo(host.url, { auth: { runToken, token } });
+    const got = await ask(`${proxy.url}/echo`, { headers });
     assert.deepEqual([got.status, got.body.toString()], [502, 'credicorp proxy: no token could be obtained\n']);
     assert.equal(host.seen.length, 0);
   });

@@ -91,6 +91,21 @@ test('a shared log token opens the request log to another host, and nothing else
   assert.equal((await from(bench(), '10.0.0.9', { authorization: 'Bearer ' }, '/_sandbox/requests')).status, 403);
 });
 
+test('an admin token closes every admin route to whoever does not send it, and nothing else', async () => {
+  const one = bench({ adminToken: 'let-me-in', logToken: 'let-me-see' });
+  const paths = ['/_sandbox/health', '/_sandbox/companies', '/_sandbox/requests'];
+  for (const path of paths) {
+    for (const authorization of ['', 'Bearer no', 'Bearer sk_test_local', 'Basic let-me-in', 'Bearer let-me-in2']) {
+      const { status, json } = await from(one, '127.0.0.1', authorization === '' ? {} : { authorization }, path);
+      assert.deepEqual([status, json.error.code], [401, 'admin_token_required'], `${path} ${authorization}`);
+    }
+    assert.equal((await from(one, '127.0.0.1', { authorization: 'Bearer let-me-in' }, path)).status, 200, path);
+    assert.equal((await from(one, '10.0.0.9', { authorization: 'Bearer let-me-in' }, path)).status, 403, path);
+  }
+  assert.equal((await from(one, '10.0.0.9', { authorization: 'Bearer let-me-see' }, '/_sandbox/requests')).status, 200);
+  assert.equal((await one.call('GET', '/partner/v1/applications')).status, 200);
+});
+
 test('the clock moves by duration, by seconds and to an instant, forward only', async () => {
   const one = bench();
   const move = (body: object): Promise<Reply> => one.call('POST', '/_sandbox/clock/advance', body);

@@ -8,8 +8,8 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 
 const PORT = 4020;
 const GRACE_MS = 2000;
-/** A program without a credential would act with ours. */
-const SHARES_TOKEN = 'give the token to every program on this machine that calls the proxy';
+/** A program that knows the token of this run acts with ours. */
+const SHARES_TOKEN = "let programs that send this run's token act with the profile's";
 
 export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
   static override summary = "record your app's own calls: a reverse proxy to the profile's host";
@@ -17,14 +17,14 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
     'Point your app at the URL it prints instead of the API, and logs tail shows each call. It changes nothing, passes errors on unchanged, and answers on this machine only. Ends on Ctrl-C.';
   static override examples = [
     '<%= config.bin %> proxy start --port 0',
-    '<%= config.bin %> proxy start --port 0 --auth --json | jq -r \'select(.type=="ready").url\'',
+    '<%= config.bin %> proxy start --port 0 --auth --json | jq -r \'select(.type=="ready").token\'',
   ];
   static override recorded: Recording[] = [{ args: '--port 0', runsUntil: 'usual' }];
   static override endsOnSignal = true;
   static override flags = {
     port: count({ summary: `port to listen on, 0 for any free one [default: ${PORT}]`, max: 65_535 }),
     auth: Flags.boolean({
-      summary: "add the profile's token to calls without a credential: any program on this machine may then use it",
+      summary: "put the profile's token in the place of this run's token, which it prints; other calls need their own",
     }),
     yes: Flags.boolean({ char: 'y', summary: 'do not ask before --auth on live' }),
   };
@@ -39,14 +39,15 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
         mayAsk: this.mayAsk,
       });
     }
-    const { openProxy } = await import('../../lib/proxy/proxy.ts');
+    const { newRunToken, openProxy } = await import('../../lib/proxy/proxy.ts');
     const { env, now, ticks } = this.context;
     const { base, environment } = session.identity;
+    const runToken = this.flags.auth ? newRunToken(this.context.secureBytes(24)) : null;
     const proxy = await openProxy({
       port: this.flags.port ?? PORT,
       target: base.value,
       environment: environment.value,
-      token: this.flags.auth ? (ask) => session.token(ask) : null,
+      auth: runToken === null ? null : { runToken, token: (ask) => session.token(ask) },
       record: session.exchangeRecorder(),
       ...{ now, ticks, timeoutMs: this.sessionFlags.timeoutMs },
       proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
@@ -57,6 +58,7 @@ export default class ProxyStart extends BaseCommand<typeof ProxyStart> {
       target: base.value,
       environment: environment.value,
       auth: this.flags.auth,
+      token: runToken,
     };
     return stream(
       untilStopped(this.context.signal, ready, proxy),
@@ -78,8 +80,10 @@ async function* untilStopped(signal: AbortSignal, ready: object, proxy: Proxy): 
 }
 
 function line(event: unknown): string {
-  const { type, url, target, environment, calls, failed } = event as Record<string, string | number>;
+  const { type, url, target, environment, token, calls, failed } = event as Record<string, string | number | null>;
   if (type === 'closed') return `${calls} calls passed, ${failed} of them failed`;
   const mark = environment === 'live' ? 'LIVE: ' : '';
-  return `${mark}recording ${url} -> ${target}\n  point your app at ${url}; see its calls with: credicorp logs tail --source proxy`;
+  const send =
+    token === null ? '' : `\n  your app sends   Authorization: Bearer ${token}   and acts with the profile's token`;
+  return `${mark}recording ${url} -> ${target}\n  point your app at ${url}; see its calls with: credicorp logs tail --source proxy${send}`;
 }

@@ -67,7 +67,8 @@ export default class SandboxStart extends BaseCommand<typeof SandboxStart> {
     this.note(
       `the sandbox is already running at ${running.base_url} (process ${running.pid}); end it with: credicorp sandbox stop`,
     );
-    return object({ already_running: true, ...running });
+    const { admin_token: _, ...shown } = running;
+    return object({ already_running: true, ...shown });
   }
 }
 

@@ -11,8 +11,9 @@ export default class SandboxStatus extends BaseCommand<typeof SandboxStatus> {
 
   async run(): Promise<Result> {
     const running = await confirmedSandbox(this.context);
+    const { admin_token: _, ...shown } = running ?? { admin_token: null };
     return object(
-      running ? { running: true, ...running } : { running: false, pid: null, base_url: null, started_at: null },
+      running ? { running: true, ...shown } : { running: false, pid: null, base_url: null, started_at: null },
     );
   }
 }

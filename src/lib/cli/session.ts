@@ -14,6 +14,7 @@ import { findProvider } from '../auth/providers/provider.ts';
 import { readClientSecret, type TokenEntry, type TokenSource, tokenSource } from '../auth/token/access-token.ts';
 import { openVault, vaultPath } from '../auth/vaults/open-vault.ts';
 import type { Vault } from '../auth/vaults/vault.ts';
+import { isLoopback } from '../contract/environments.ts';
 import type { HttpRequest, RecordExchange, Send } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
@@ -22,7 +23,7 @@ import { LocalRecords } from './local-store.ts';
 import { traceLines } from './output/format.ts';
 import { withSpinner } from './output/status-line.ts';
 import { note } from './output/write.ts';
-import { runningSandbox } from './sandbox/running-sandbox.ts';
+import { type RunningSandbox, runningSandbox } from './sandbox/running-sandbox.ts';
 
 /** What the global flags say about a session. */
 export interface SessionFlags extends Flags {
@@ -66,15 +67,14 @@ export async function openSession(
   identity?: Identity,
 ): Promise<Session> {
   const running = await runningSandbox(context);
-  const base = running?.provider === 'credicorp' ? running.base_url : null;
-  return new OpenSession(context, flags, version, base, identity);
+  return new OpenSession(context, flags, version, running, identity);
 }
 
 class OpenSession implements Session {
   readonly userAgent: string;
   readonly #context: Context;
   readonly #flags: SessionFlags;
-  readonly #running: string | null;
+  readonly #running: RunningSandbox | null;
   readonly #hidden: string[] = [];
   #identity: Identity | undefined;
   readonly #vaults = new Map<VaultKind, Vault>();
@@ -83,7 +83,13 @@ class OpenSession implements Session {
   #rateLimiter: RateLimiter | undefined;
   #source: TokenSource | undefined;
 
-  constructor(context: Context, flags: SessionFlags, version: string, running: string | null, identity?: Identity) {
+  constructor(
+    context: Context,
+    flags: SessionFlags,
+    version: string,
+    running: RunningSandbox | null,
+    identity?: Identity,
+  ) {
     this.#context = context;
     this.#flags = flags;
     this.#running = running;
@@ -100,7 +106,7 @@ class OpenSession implements Session {
       env,
       pin: findPin(cwd, home),
       config: readConfig(paths.config),
-      runningSandbox: this.#running === null ? null : { base: this.#running },
+      runningSandbox: this.#running?.provider === 'credicorp' ? { base: this.#running.base_url } : null,
       provider: (name) => findProvider(name, paths.config),
     });
     for (const secret of secretsOf(this.#identity)) this.hide(secret);
@@ -176,9 +182,26 @@ class OpenSession implements Session {
         userAgent: this.userAgent,
         proxy: { https: env['HTTPS_PROXY'] ?? env['https_proxy'], none: env['NO_PROXY'] ?? env['no_proxy'] },
       });
-      return { ...transport, send: this.#withSpinner(transport.send) };
+      const send = this.#withSpinner(transport.send);
+      return {
+        ...transport,
+        send: (request) => send(this.#withAdminToken(request)),
+        stream: (request, idleMs) => transport.stream(this.#withAdminToken(request), idleMs),
+      };
     });
     return this.#transport;
+  }
+
+  /** Admin routes of a sandbox on this machine get its token (sandbox.md#admin-routes), in the place of any other credential. */
+  #withAdminToken(request: HttpRequest): HttpRequest {
+    const { origin, hostname, pathname } = new URL(request.url);
+    if (!pathname.startsWith('/_sandbox/') || !isLoopback(hostname)) return request;
+    const isRunning = this.#running !== null && new URL(this.#running.base_url).origin === origin;
+    const token = isRunning ? this.#running?.admin_token : this.#context.env['CREDICORP_SANDBOX_ADMIN_TOKEN'];
+    if (!token) return request;
+    this.hide(token);
+    const others = Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== 'authorization');
+    return { ...request, headers: { ...Object.fromEntries(others), authorization: `Bearer ${token}` } };
   }
 
   /** What every call is sent with, whether by a client or without a credential. */

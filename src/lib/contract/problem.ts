@@ -107,6 +107,11 @@ export const PROBLEMS = {
     meaning: 'the partner account is suspended',
     next: 'write to support with the request id: `credicorp support report`',
   },
+  admin_token_required: {
+    ...{ status: [401], type: AE, retry: 'no', emit: true, anchored: false },
+    meaning: 'the sandbox was started with --admin-token, and its admin routes answer only who sends that token',
+    next: 'run it as the user who started the sandbox, or set CREDICORP_SANDBOX_ADMIN_TOKEN to the token that it printed',
+  },
   loopback_only: {
     ...{ status: [403], type: PE, retry: 'no', emit: true, anchored: false },
     meaning: 'the sandbox accepts admin calls from this machine only, and no calls from web pages of other sites',

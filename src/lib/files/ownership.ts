@@ -2,9 +2,9 @@
  * Whether other users of this machine could have written a file. Nothing is loaded or believed from such a place: neither prepared code,
  * nor configuration, nor a directory pin. Root counts as ours, because root can do everything anyway.
  */
-import { lstatSync, mkdirSync, readlinkSync, type Stats } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** Bits of a mode. */
 const GROUP_WRITES = 0o020;
@@ -62,6 +62,24 @@ function whyNot(path: string, { uid, gid, mode }: Stats, own: number, isLeaf: bo
     return { path, fault: 'mode', words };
   }
   return null;
+}
+
+/** Where Linux and macOS keep home folders. */
+const HOMES = ['/home', '/Users'];
+const FIRST_PERSON = 500;
+const NOBODY = 65_534;
+
+/** Whether another person has a home folder on this machine: "this machine only" then does not mean "this user only". */
+export function hasOtherUsers(places: readonly string[] = HOMES): boolean {
+  const own = process.geteuid?.();
+  const owners = places.flatMap((place) => {
+    try {
+      return readdirSync(place).map((name) => lstatSync(join(place, name)).uid);
+    } catch {
+      return [];
+    }
+  });
+  return owners.some((uid) => uid >= FIRST_PERSON && uid !== own && uid !== NOBODY);
 }
 
 /** Makes a folder of mode 0700, and those above it, whatever the umask says. @returns whether it can be trusted */

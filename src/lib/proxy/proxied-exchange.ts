@@ -35,7 +35,7 @@ export interface ProxiedExchange {
   tries: number;
 }
 
-/** @param extra headers to add, names and values in turn @returns when the exchange is over; never throws */
+/** @param extra headers to set, names and values in turn, in the place of those of the same name @returns when the exchange is over; never throws */
 export function proxyExchange(
   upstream: Upstream,
   request: IncomingMessage,
@@ -89,7 +89,8 @@ class Exchange {
 
   start(extra: readonly string[]): void {
     const { method = 'GET', rawHeaders } = this.#request;
-    const own = passedOn(rawHeaders, isHost);
+    const replaced = new Set(extra.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()));
+    const own = passedOn(rawHeaders, (name) => isHost(name) || replaced.has(name));
     this.#headers = ['Host', this.#upstream.target.host, ...own, ...extra];
     // Without a length or chunks there is no body (RFC 9112 §6.3); left alone, Node would announce chunks.
     const framed = ['content-length', 'transfer-encoding'].some((name) => valuesOf(own, name).length > 0);

@@ -8,7 +8,7 @@ import { badProxy, networkFailure } from '../api/network-errors.ts';
 import { recordOf } from '../api/recording.ts';
 import type { RecordExchange } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
-import { type RefusedCaller, refusedCaller } from '../http-server/access.ts';
+import { bearsToken, type RefusedCaller, refusedCaller } from '../http-server/access.ts';
 import { openServer } from '../http-server/local-server.ts';
 import {
   proxyExchange,
@@ -24,11 +24,8 @@ export interface ProxyOptions {
   /** Scheme, host and port of the real API. */
   target: string;
   environment: string | null;
-  /**
-   * Gives the token for calls that have no `Authorization`; `refused` is the token that the host answered with 401. null: nothing
-   * is added.
-   */
-  token: ((ask: { refused: string | null }) => Promise<string>) | null;
+  /** null: nothing is added to a call. */
+  auth: ProxyAuth | null;
   record: RecordExchange;
   /** Milliseconds since the epoch, and on a clock that never jumps. */
   now: () => number;
@@ -39,6 +36,21 @@ export interface ProxyOptions {
   idleMs?: number;
   /** `HTTPS_PROXY` and `NO_PROXY`. */
   proxy?: { https: string | undefined; none: string | undefined };
+}
+
+/** Whoever sends the token of this run as bearer acts with the user's own token; a call without any credential is refused. */
+export interface ProxyAuth {
+  /** From `newRunToken`. */
+  runToken: string;
+  /** Gives the user's token; `refused` is the one that the host answered with 401. */
+  token: (ask: { refused: string | null }) => Promise<string>;
+}
+
+const RUN_TOKEN = 'ccproxy_';
+
+/** @param bytes cannot be guessed */
+export function newRunToken(bytes: Uint8Array): string {
+  return RUN_TOKEN + Buffer.from(bytes).toString('base64url');
 }
 
 export interface Proxy {
@@ -56,11 +68,18 @@ const MAX_HEAD = 64 * 1024;
 /** The API has none. Other upgrades (h2c) are an offer that a server may pass over (RFC 9110 §7.8). */
 const NO_WEBSOCKET = { status: 501, code: 'upgrade_not_passed_on', message: 'this proxy does not pass on WebSockets' };
 
+/** Loopback is open to every user of this machine: the token of this run tells who may use the profile's. */
+const NOT_ADMITTED = {
+  status: 401,
+  code: 'proxy_token_missing',
+  message: 'send the token that this proxy printed when it started: Authorization: Bearer ccproxy_…',
+};
+
 /** @throws Failure `usage` (`port_in_use`, `port_forbidden`, `bad_proxy`) */
 export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const upstream = upstreamOf(options);
   const counts = { calls: 0, failed: 0 };
-  const tokens = createTokenSource(options.token);
+  const tokens = createTokenSource(options.auth);
   const local = await openServer({
     port: options.port,
     chosenBy: { param: '--port', next: 'choose another with --port, or any free one with --port 0' },
@@ -74,16 +93,18 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const [at, began] = [options.now(), options.ticks()];
-    const token = request.headers.authorization === undefined ? await tokens.token() : null;
-    const exchange = await (token instanceof Failure
-      ? refuseExchange(upstream, request, response, {
-          status: 502,
-          code: token.facts.code ?? 'no_token',
-          message: token.message,
-        })
-      : wantsWebSocket(request)
-        ? refuseExchange(upstream, request, response, NO_WEBSOCKET)
-        : proxyExchange(upstream, request, response, token === null ? [] : ['Authorization', `Bearer ${token}`]));
+    const token = await tokens.tokenFor(request.headers.authorization);
+    const exchange = await (token === 'not_admitted'
+      ? refuseExchange(upstream, request, response, NOT_ADMITTED)
+      : token instanceof Failure
+        ? refuseExchange(upstream, request, response, {
+            status: 502,
+            code: token.facts.code ?? 'no_token',
+            message: token.message,
+          })
+        : wantsWebSocket(request)
+          ? refuseExchange(upstream, request, response, NO_WEBSOCKET)
+          : proxyExchange(upstream, request, response, token === null ? [] : ['Authorization', `Bearer ${token}`]));
     if (exchange.status === 401 && typeof token === 'string') tokens.refused(token);
     counts.calls += 1;
     if (exchange.status === null || exchange.status >= 400) counts.failed += 1;
@@ -122,13 +143,19 @@ function wantsWebSocket({ headers }: http.IncomingMessage): boolean {
   return /(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? '');
 }
 
-/** Remembers the refused token, so that it is not used again. `token` does not throw: it returns the failure. */
-function createTokenSource(getToken: ProxyOptions['token']) {
+/** Remembers the refused token, so that it is not used again. `tokenFor` does not throw: it returns the failure. */
+function createTokenSource(auth: ProxyAuth | null) {
   let refused: string | null = null;
   return {
-    token: async (): Promise<string | null | Failure> => {
+    /** null: the call goes on with the credential it has. */
+    tokenFor: async (authorization: string | undefined): Promise<string | null | Failure | 'not_admitted'> => {
+      if (auth === null) return null;
+      if (!bearsToken(authorization, auth.runToken)) {
+        const ownCredential = authorization !== undefined && !/^\s*bearer\s+ccproxy_/i.test(authorization);
+        return ownCredential ? null : 'not_admitted';
+      }
       try {
-        return getToken === null ? null : await getToken({ refused });
+        return await auth.token({ refused });
       } catch (error) {
         return error instanceof Failure ? error : new Failure('auth', 'no token could be obtained');
       }

@@ -152,6 +152,8 @@ export interface SandboxOptions {
   webhookDebugHeaders?: boolean;
   /** Opens the request log to another host that sends it as bearer (sandbox.md#admin-routes). */
   logToken?: string;
+  /** Admin routes answer only who sends it as bearer (sandbox.md#admin-routes). Default: every program on this machine. */
+  adminToken?: string;
   /** Accepts every `Host` and `Origin`, because it listens for other machines. Default: this machine only, and no web page of another site. */
   anyName?: boolean;
   /** Path of the file that keeps the state. */
@@ -181,6 +183,7 @@ function settle(options: SandboxOptions): Settings {
     v1Order: options.v1Order ?? 'new-first',
     webhookDebugHeaders: options.webhookDebugHeaders ?? false,
     logToken: options.logToken,
+    adminToken: options.adminToken,
     anyName: options.anyName ?? false,
     now: options.now,
   };

@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../contract/json.ts';
 import { holdLock } from '../../files/lock.ts';
-import { writePrivate, makePrivateFolder } from '../../files/private-files.ts';
+import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 
 export interface RunningSandbox {
@@ -12,16 +12,19 @@ export interface RunningSandbox {
   started_at: string;
   /** Whose API it imitates. */
   provider: string;
+  /** For its admin routes; null where they need none. Never printed. */
+  admin_token: string | null;
 }
 
 /**
  * The sandbox of the run file, or null when its process is gone. Cheap, and good enough to look for a
  * base; whoever is about to end a process asks `confirmedSandbox`.
+ * @throws Failure `usage` (`not_ours`) when another user could have written the file: our calls would go to his server
  */
 export async function runningSandbox(
   context: Pick<Context, 'paths' | 'signalProcess'>,
 ): Promise<RunningSandbox | null> {
-  const text = await readFile(runFile(context), 'utf8').catch(() => null);
+  const text = readPrivate(runFile(context));
   if (text === null) return null;
   const found = readRunFile(text);
   return found && context.signalProcess(found.pid, 0) ? found : null;
@@ -57,9 +60,9 @@ export async function holdSandboxLock({ paths }: Pick<Context, 'paths'>): Promis
 /** @throws Failure `usage` when the state folder cannot be written */
 export function writeRunFile(
   { paths }: Pick<Context, 'paths'>,
-  { pid, base_url, started_at, provider }: RunningSandbox,
+  { pid, base_url, started_at, provider, admin_token }: RunningSandbox,
 ): void {
-  writePrivate(runFile({ paths }), `${JSON.stringify({ pid, base_url, started_at, provider })}\n`);
+  writePrivate(runFile({ paths }), `${JSON.stringify({ pid, base_url, started_at, provider, admin_token })}\n`);
 }
 
 /** Removes the run file if it is still this process's own. */
@@ -81,6 +84,7 @@ function readRunFile(text: string): RunningSandbox | null {
       base_url: value['base_url'],
       started_at: String(value['started_at'] ?? ''),
       provider: String(value['provider'] ?? 'credicorp'),
+      admin_token: typeof value['admin_token'] === 'string' ? value['admin_token'] : null,
     };
   } catch {
     return null;

@@ -9,6 +9,7 @@ import { isLoopback } from '../../contract/environments.ts';
 import type { RecordExchange } from '../../contract/exchange.ts';
 import { isRecord } from '../../contract/json.ts';
 import { Failure, usage } from '../../failure.ts';
+import { hasOtherUsers } from '../../files/ownership.ts';
 import { replaceFile } from '../../files/private-files.ts';
 import type { SandboxOptions } from '../../sandbox/sandbox.ts';
 import type { ReservedCompany } from '../../sandbox/state/objects.ts';
@@ -35,6 +36,7 @@ export interface SandboxFlags {
   'jwt-alg'?: 'ES256' | 'RS256' | undefined;
   'v1-order'?: 'new-first' | 'old-first' | undefined;
   'webhook-debug-headers': boolean;
+  'admin-token': boolean;
   'ready-file'?: string | undefined;
 }
 
@@ -52,6 +54,8 @@ export interface Ready {
   client_secret: string;
   /** null where the API has none. */
   secret_key: string | null;
+  /** For the admin routes; null where they need none. */
+  admin_token: string | null;
   seed: string;
   pid: number;
   started_at: string;
@@ -90,8 +94,16 @@ export async function sandboxOptions(context: Context, flags: SandboxFlags): Pro
     readyFile: flags['ready-file'] === undefined ? null : resolve(context.cwd, flags['ready-file']),
     ...(flags.companies === undefined ? {} : { companies: await readCompanies(context, flags.companies) }),
     ...(flags.data === undefined ? {} : { data: resolve(context.cwd, flags.data) }),
+    ...adminToken(context, flags['admin-token']),
     ...(context.env['CREDICORP_SANDBOX_LOG_TOKEN'] ? { logToken: context.env['CREDICORP_SANDBOX_LOG_TOKEN'] } : {}),
   };
+}
+
+/** The token from the environment, else a new one where one is asked for. */
+function adminToken({ env, secureBytes }: Context, wanted: boolean): { adminToken?: string } {
+  const given = env['CREDICORP_SANDBOX_ADMIN_TOKEN'];
+  if (given) return { adminToken: given };
+  return wanted ? { adminToken: `ccadmin_${secureBytes(24).toString('base64url')}` } : {};
 }
 
 /** @throws Failure when the port is taken or the data file cannot be used. */
@@ -107,6 +119,11 @@ export async function startSandbox(
     note(
       context,
       `warning: listening on ${prepared.host}: other machines can reach this sandbox; its admin routes stay on loopback`,
+    );
+  } else if (options.adminToken === undefined && context.stderr.isTTY === true && hasOtherUsers()) {
+    note(
+      context,
+      'note: other users of this machine can call it too, admin routes included; --admin-token closes those',
     );
   }
   const server = await serveSandbox({ ...options, version, now: context.now, record });
@@ -146,6 +163,7 @@ export async function sandboxReady(
     client_id: client.id,
     client_secret: client.secret,
     secret_key: provider === 'credicorp' ? 'sk_test_local' : null,
+    admin_token: prepared.adminToken ?? null,
     seed: server.seed,
     pid: context.pid,
     started_at: new Date(context.now()).toISOString(),
@@ -175,6 +193,7 @@ export function readyLine(line: unknown): string {
     `  client id      ${ready.client_id}`,
     `  client secret  ${ready.client_secret}`,
     ...(ready.secret_key === null ? [] : [`  secret key     ${ready.secret_key}`]),
+    ...(ready.admin_token === null ? [] : [`  admin token    ${ready.admin_token}`]),
     `  seed           ${ready.seed}`,
     `  next           ${next}   (in another terminal; Ctrl-C here ends the sandbox)`,
   ].join('\n');
@@ -257,5 +276,8 @@ export const SANDBOX_FLAGS = {
     summary: 'order of the two signatures while a secret is rotated',
   })(),
   'webhook-debug-headers': Flags.boolean({ summary: 'add event id and attempt to deliveries' }),
+  'admin-token': Flags.boolean({
+    summary: 'close the admin routes to other users of this machine: they need a token, which it prints',
+  }),
   'ready-file': Flags.string({ helpValue: '<file>', summary: 'write the ready line to this file once it listens' }),
 };

@@ -190,12 +190,16 @@ function parseBody(body: Uint8Array | null | 'too_large'): unknown {
   throw refuse('invalid_request', 'The body must be a JSON object.');
 }
 
-/** Admin routes: this machine only, no credential, no rate limit, no log, no faults (sandbox.md#admin-routes). */
+/** Admin routes: this machine only, the admin token where there is one, no rate limit, no log, no faults (sandbox.md#admin-routes). */
 function admit(parts: PipelineParts, call: SandboxCall, route: ScopedRoute): MaybePromise<Outgoing> {
   const { request } = call;
-  const isLog = route.path.startsWith('/_sandbox/requests');
-  if (!isLocalCaller(request) && !(isLog && bearsToken(request.authorization, parts.state.settings.logToken))) {
+  const { logToken, adminToken } = parts.state.settings;
+  const mayRead = route.path.startsWith('/_sandbox/requests') && bearsToken(request.authorization, logToken);
+  if (!mayRead && !isLocalCaller(request)) {
     throw refuse('loopback_only', 'Admin routes answer on the machine of the sandbox only, called by a loopback name.');
+  }
+  if (!mayRead && adminToken !== undefined && !bearsToken(request.authorization, adminToken)) {
+    throw refuse('admin_token_required', 'This sandbox answers admin routes only with its admin token as bearer.');
   }
   if (route.method === 'POST') call.body = parseBody(request.body);
   return route.handle(call);

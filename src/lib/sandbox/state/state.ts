@@ -38,6 +38,7 @@ export interface Settings {
   v1Order: 'new-first' | 'old-first';
   webhookDebugHeaders: boolean;
   logToken: string | undefined;
+  adminToken: string | undefined;
   anyName: boolean;
   now(): number;
 }
