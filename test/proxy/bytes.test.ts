@@ -203,7 +203,7 @@ it('a connection to the host is not kept until the host closes it under a write'
 
 it('a WebSocket is refused in words and in the record; other offers of an upgrade are passed over', async () => {
   const upgrade = (to: string): string => `GET /ok HTTP/1.1\r\nUpgrade: ${to}\r\nConnection: Upgrade\r\n\r\n`;
-  assert.match(await raw(upgrade('websocket')), /^HTTP\/1\.1 501 [\s\S]*does not pass on WebSockets\n$/);
+  assert.match(await raw(upgrade('websocket')), /^HTTP\/1\.1 501 [\s\S]*does not forward WebSockets\n$/);
   const { status, note, method, path } = await recorded();
   assert.deepEqual([method, path, status, note], ['GET', '/ok', null, 'upgrade not passed on']);
   assert.match(await raw(upgrade('h2c')), /^HTTP\/1\.1 200 /);
@@ -216,7 +216,7 @@ it('a read that was sent once more is a second try in the record', async () => {
     records.map(({ attempt, note }) => [attempt, note]),
     [
       [1, null],
-      [2, 'sent again: the host had just closed the connection'],
+      [2, 'retried: the host had just closed the connection'],
     ],
   );
 });

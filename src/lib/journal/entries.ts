@@ -1,4 +1,4 @@
-/** The journal's table, and the entries that are read from its rows. What is written goes through `record.ts`, which redacts it. */
+/** The journal's table, and the conversion of its rows to entries. All writes go through `record.ts`, which redacts them. */
 import type { SQLOutputValue } from 'node:sqlite';
 import type { ExchangeRecord, RecordSource } from '../contract/exchange.ts';
 import { problemEntry } from '../contract/problem.ts';

@@ -1,7 +1,7 @@
 /** Exports journal entries for other tools: a curl command line, and HAR 1.2. Redacted values stay redacted. */
 import type { JournalEntry } from './entries.ts';
 
-/** Headers that curl sets itself, or that mean nothing when the call is repeated. */
+/** Headers that curl sets itself, or that do not apply to a repeated call. */
 const LEFT_OUT = /^(?:host|content-length|connection|accept-encoding|transfer-encoding|user-agent|authorization)$/;
 
 /**
@@ -22,7 +22,7 @@ export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp tok
   return parts.join(' \\\n  ');
 }
 
-/** Whether the curl line sends what the call sent; false when part of it was cut, redacted, or is not text. */
+/** Whether the curl line sends what the call sent; false when part of it was cut or redacted, or when the body is not text. */
 export function isWhole({ requestHeaders, requestBody }: JournalEntry): boolean {
   const headers = Object.entries(requestHeaders).filter(([name]) => !LEFT_OUT.test(name));
   return (

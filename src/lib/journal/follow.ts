@@ -12,12 +12,12 @@ export interface FollowOptions {
   reopen?: () => Store;
   /** Start with entries from this instant on, in milliseconds since the epoch. Without `since` and `last`: only new entries. */
   since?: number;
-  /** Start with this many of the newest entries that fit the filter. */
+  /** Start with this many of the newest entries that match the filter. */
   last?: number;
   filter?: JournalFilter;
   /** Keep waiting for new entries until the signal is aborted. */
   follow: boolean;
-  /** How often to look, in milliseconds. Default 75. */
+  /** Milliseconds between two checks for new entries. Default 75. */
   pollMs?: number;
   signal?: AbortSignal;
 }
@@ -32,13 +32,13 @@ const BATCH = 200;
 export async function* follow(options: FollowOptions): AsyncGenerator<JournalItem, void, undefined> {
   const { signal, reopen, since = null, filter = {} } = options;
   let { store } = options;
-  let place: Place | null = null;
+  let position: Position | null = null;
   try {
     for (;;) {
       if (signal?.aborted) return;
       try {
-        place ??= yield* begin(store, options);
-        yield* readOn(place, signal);
+        position ??= yield* begin(store, options);
+        yield* readNew(position, signal);
       } catch (error) {
         if (!reopen || !isDamage(error)) throw error;
         store.condemn();
@@ -46,7 +46,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<JournalIte
       if (reopen && store.isStale()) {
         if (store !== options.store) store.close();
         store = reopen();
-        place = { reader: new JournalReader(store, filter, since), seen: 0 };
+        position = { reader: new JournalReader(store, filter, since), seen: 0 };
         yield { type: 'gap', why: 'replaced' };
       } else if (!options.follow) return;
       else await wait(options.pollMs ?? POLL_MS, undefined, signal ? { signal } : {}).catch(() => null);
@@ -56,13 +56,13 @@ export async function* follow(options: FollowOptions): AsyncGenerator<JournalIte
   }
 }
 
-interface Place {
+interface Position {
   reader: JournalReader;
   /** Sequence number up to which everything was read. */
   seen: number;
 }
 
-function* begin(store: Store, options: FollowOptions): Generator<JournalItem, Place> {
+function* begin(store: Store, options: FollowOptions): Generator<JournalItem, Position> {
   const { since = null, last, filter = {} } = options;
   const reader = new JournalReader(store, filter, since);
   const seen = last !== undefined ? reader.beforeLast(last) : since === null ? reader.newest() : reader.before(since);
@@ -71,24 +71,24 @@ function* begin(store: Store, options: FollowOptions): Generator<JournalItem, Pl
 }
 
 /** Everything after `seen`, in order. */
-function* readOn(place: Place, signal: AbortSignal | undefined): Generator<JournalItem, void> {
-  const { reader } = place;
+function* readNew(position: Position, signal: AbortSignal | undefined): Generator<JournalItem, void> {
+  const { reader } = position;
   for (;;) {
     if (signal?.aborted) return;
     // Entries pruned before they were read are reported as a gap.
     const first = reader.first();
-    if (first > place.seen + 1) {
-      place.seen = first - 1;
+    if (first > position.seen + 1) {
+      position.seen = first - 1;
       yield { type: 'gap', why: 'pruned' };
     }
     const newest = reader.newest();
-    const batch = reader.between(place.seen, newest, BATCH);
+    const batch = reader.between(position.seen, newest, BATCH);
     for (const entry of batch) {
-      place.seen = entry.seq;
+      position.seen = entry.seq;
       yield { type: 'entry', entry };
     }
     if (batch.length === BATCH) continue;
-    place.seen = Math.max(place.seen, newest);
+    position.seen = Math.max(position.seen, newest);
     return;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Reading the journal's table: which entries are wanted, and the queries that find them. A filter exists twice, as SQL for entries in
- * the table and as a test of one entry that a remote sandbox sent; both must mean the same.
+ * Filters and queries on the journal's table. A filter is implemented twice, as SQL for entries in the table and as a test of one entry
+ * that a remote sandbox sent; both must select the same entries.
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { RecordSource } from '../contract/exchange.ts';
@@ -13,7 +13,7 @@ export interface JournalFilter {
   /** `429`, or a class: `4xx`. */
   status?: string;
   method?: string;
-  /** `*` stands for anything; the query is not looked at, and `/partner/v1` may be left out. */
+  /** `*` matches anything; the query string is ignored, and `/partner/v1` may be left out. */
   path?: string;
   requestId?: string;
   source?: RecordSource;
@@ -42,28 +42,28 @@ export function filterSql(filter: JournalFilter, since: number | null): { where:
 
 const BARE_PATH = "substr(path, 1, instr(path || '?', '?') - 1)";
 
-/** Whether one entry fits the filter. @param since milliseconds since the epoch @throws Failure `usage` */
+/** Whether one entry matches the filter. @param since milliseconds since the epoch @throws Failure `usage` */
 export function matchesFilter(entry: JournalEntry, filter: JournalFilter, since: number | null): boolean {
   const [least, most] = filter.status === undefined ? [0, Infinity] : statusRange(filter.status);
   const path = entry.path.split('?')[0] ?? '';
   return (
     (since === null || entry.at >= since) &&
     (filter.status === undefined || (entry.status !== null && entry.status >= least && entry.status <= most)) &&
-    fits(filter.method?.toUpperCase(), entry.method) &&
-    fits(filter.requestId, entry.requestId) &&
-    fits(filter.source, entry.source) &&
+    equals(filter.method?.toUpperCase(), entry.method) &&
+    equals(filter.requestId, entry.requestId) &&
+    equals(filter.source, entry.source) &&
     (filter.path === undefined ||
-      fitsGlob(path, filter.path) ||
-      fitsGlob(path.replace(/^\/partner\/v1(?=\/)/, ''), filter.path))
+      matchesGlob(path, filter.path) ||
+      matchesGlob(path.replace(/^\/partner\/v1(?=\/)/, ''), filter.path))
   );
 }
 
-function fits(wanted: string | undefined, found: string | null): boolean {
+function equals(wanted: string | undefined, found: string | null): boolean {
   return wanted === undefined || wanted === found;
 }
 
-/** Matches `*` wild cards part by part from the left: linear time, which a regular expression would not promise. */
-function fitsGlob(text: string, pattern: string): boolean {
+/** Matches `*` wild cards part by part from the left: in linear time, which a regular expression does not guarantee. */
+function matchesGlob(text: string, pattern: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();
   if (last === undefined) return text === first;
@@ -86,7 +86,7 @@ function statusRange(text: string): [number, number] {
   });
 }
 
-/** Prepared queries over one open store, for reading on in order. */
+/** Prepared queries on one open store that read entries in order. */
 export class JournalReader {
   readonly #store: Store;
   readonly #where: string;
@@ -115,30 +115,30 @@ export class JournalReader {
     return this.#between.all(after, until, ...this.#values, limit).map(toEntry);
   }
 
-  /** The highest number ever given; 0 when there was none. */
+  /** The highest sequence number ever assigned; 0 when there has been no entry. */
   newest(): number {
     return Number(this.#newest.get()?.['seq'] ?? 0);
   }
 
-  /** The lowest number that is still there, or the next one to come. */
+  /** The lowest sequence number still stored; without entries, the next one to be assigned. */
   first(): number {
     return Number(this.#first.get()?.['seq'] ?? this.newest() + 1);
   }
 
-  /** The number before the first entry of `since` or later. */
+  /** The sequence number before the first entry at `since` or later. */
   before(since: number): number {
     const found = this.#store.db.prepare('SELECT min(seq) AS seq FROM journal WHERE at >= ?').get(since);
     return Number(found?.['seq'] ?? this.newest() + 1) - 1;
   }
 
-  /** The number before the last `count` entries that fit. */
+  /** The sequence number before the last `count` entries that match the filter. */
   beforeLast(count: number): number {
     const sql = `SELECT min(seq) AS seq FROM (SELECT seq FROM journal WHERE ${this.#where} ORDER BY seq DESC LIMIT ?)`;
     const found = this.#store.db.prepare(sql).get(...this.#values, count);
     return Number(found?.['seq'] ?? this.newest() + 1) - 1;
   }
 
-  /** True when entries of `since` or later may have been pruned already. */
+  /** True when entries at `since` or later may have been pruned already. */
   lost(since: number | null): boolean {
     const first = this.first();
     if (since === null || first <= 1) return false;

@@ -33,7 +33,7 @@ const FLUSH_ROWS = 200;
 const FLUSH_CHARACTERS = 512 * 1024;
 /** Old entries are deleted once every this many records. */
 const PRUNE_EVERY = 200;
-/** After a failure nothing is written for this long. */
+/** After a failed write, records are dropped for this many milliseconds. */
 const REST_MS = 5000;
 
 export function createJournal(options: JournalOptions): Journal {
@@ -82,7 +82,7 @@ class Recorder {
     }
   }
 
-  /** When the file turns out to be damaged it is set aside and the rows are written to a new one. */
+  /** A damaged file is renamed, and the rows are written to a new one. */
   #put(rows: readonly SQLInputValue[][]): void {
     try {
       this.#putOnce(rows);
@@ -144,7 +144,7 @@ class Recorder {
   }
 }
 
-/** Kept in the store itself, so that every process on this machine uses the same ones. */
+/** Stored in the store itself, so that every process on this machine uses the same limits. */
 export interface JournalLimits {
   /** Entries older than this are deleted, in milliseconds. */
   maxAgeMs: number;
@@ -179,19 +179,19 @@ export function setJournalLimits(store: Store, limits: Partial<JournalLimits>): 
 
 /** Applies all limits now. @param now milliseconds since the epoch @returns how many entries were deleted for their age or number */
 export function pruneJournal(store: Store, limits: JournalLimits, now: number): number {
-  const gone = deleteOverLimit(store, limits, now);
+  const deleted = deleteOverLimit(store, limits, now);
   store.bound(limits.maxBytes);
-  return gone;
+  return deleted;
 }
 
 /**
- * Deletes entries over the limits of age and number. Always the oldest without a hole, so that a reader can tell from the first number
- * what is missing. @param now milliseconds since the epoch @returns how many were deleted
+ * Deletes entries over the limits of age and number: always the oldest ones, without leaving a gap, so that the first remaining number
+ * tells a reader what is missing. @param now milliseconds since the epoch @returns how many were deleted
  */
 function deleteOverLimit(store: Store, { maxAgeMs, maxEntries }: JournalLimits, now: number): number {
   // In order of number, not of time: several processes write, so a higher number may carry an earlier time. The `+` stops SQLite from using the index on `at`.
-  const young = 'SELECT seq FROM journal WHERE +at >= ? ORDER BY seq LIMIT 1';
-  const first = store.db.prepare(young).get(now - maxAgeMs);
+  const firstToKeep = 'SELECT seq FROM journal WHERE +at >= ? ORDER BY seq LIMIT 1';
+  const first = store.db.prepare(firstToKeep).get(now - maxAgeMs);
   const last = store.db.prepare('SELECT max(seq) AS seq FROM journal').get();
   const keepFrom = Math.max(
     Number(first?.['seq'] ?? Number(last?.['seq'] ?? 0) + 1),
@@ -218,13 +218,13 @@ function toRow(record: ExchangeRecord, known: readonly string[]): SQLInputValue[
     }
     if (typeof value === 'object' && value !== null) return headersText(value, known);
     if (typeof value === 'string') return redactBody(value, MOST_TEXT, known);
-    if (typeof value === 'number') return Number.isFinite(value) ? wholeUnless(member === 'latencyMs', value) : 0;
+    if (typeof value === 'number') return Number.isFinite(value) ? rounded(member === 'latencyMs' ? 2 : 0, value) : 0;
     return null;
   });
 }
 
-function wholeUnless(real: boolean, value: number): number {
-  return real ? Math.round(value * 100) / 100 : Math.round(value);
+function rounded(digits: 0 | 2, value: number): number {
+  return Math.round(value * 10 ** digits) / 10 ** digits;
 }
 
 function headersText(headers: Record<string, string>, known: readonly string[]): string {

@@ -1,7 +1,7 @@
 /**
  * Follows the request log of a sandbox on another host (sandbox.md#admin-routes, sandbox.md#request-log-and-stream) and yields the same
- * items as the journal on this machine. After a broken connection it reconnects with the last number seen, so nothing is lost that the
- * sandbox still holds; what it no longer holds is reported as a gap, and so is a different sandbox in its place.
+ * items as the journal on this machine. After a broken connection it reconnects with the last number seen, so no entry is lost that the
+ * sandbox still has. Entries it no longer has are reported as a gap, and so is a different sandbox at the same address.
  */
 import { BLANK_RECORD, type HttpRequest } from '../contract/exchange.ts';
 import { isRecord } from '../contract/json.ts';
@@ -14,7 +14,7 @@ import { readServerEvents } from './server-events.ts';
 export interface RemoteOptions {
   /** Scheme, host and port of the sandbox. */
   base: string;
-  /** What the sandbox was started with as `CREDICORP_SANDBOX_LOG_TOKEN`; not needed on this machine. */
+  /** The value of `CREDICORP_SANDBOX_LOG_TOKEN` that the sandbox was started with; not needed for a sandbox on this machine. */
   token?: string;
   stream: (
     request: HttpRequest,
@@ -36,18 +36,18 @@ const IDLE_MS = 40_000;
 const CONNECT_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
-/** Failed attempts in a row after which the sandbox counts as gone. */
+/** Failed attempts in a row after which following ends with an error. */
 const MOST_TRIES = 20;
 
 /** Yields entries until the signal is aborted. @throws Failure `auth` when access is refused, `not_found`, `unavailable` when it cannot be reached. */
 export async function* followRemote(options: RemoteOptions): AsyncGenerator<JournalItem, void, undefined> {
-  const place: Place = { instance: null, last: options.since === undefined ? null : 0 };
+  const position: Position = { instance: null, last: options.since === undefined ? null : 0 };
   for (let [tries, breaks] = [0, 0]; !isOver(options); breaks += 1) {
-    const before = place.last;
+    const before = position.last;
     try {
-      const stream = await connect(options, place);
+      const stream = await connect(options, position);
       tries = 0;
-      yield* read(options, place, stream, Infinity);
+      yield* read(options, position, stream, Infinity);
       options.onBreak?.('the sandbox ended the stream');
     } catch (error) {
       if (isOver(options)) return;
@@ -56,29 +56,29 @@ export async function* followRemote(options: RemoteOptions): AsyncGenerator<Jour
       options.onBreak?.(error.message);
     }
     // A stream that delivered entries is reopened at once; one that ended without any backs off.
-    if (place.last !== before) breaks = 0;
+    if (position.last !== before) breaks = 0;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(breaks, 10), LONGEST_PAUSE_MS);
     await options.sleep(pause, options.signal).catch(() => undefined);
   }
 }
 
-/** What the sandbox still holds, oldest first, without following. @throws Failure `auth`, `not_found`, `unavailable`. */
+/** The entries that the sandbox still has, oldest first, without following. @throws Failure `auth`, `not_found`, `unavailable`. */
 export async function* readRemote(options: RemoteOptions): AsyncGenerator<JournalItem, void, undefined> {
-  const place: Place = { instance: null, last: 0 };
-  const stream = await connect(options, place);
-  yield* read(options, place, stream, stream.newest);
+  const position: Position = { instance: null, last: 0 };
+  const stream = await connect(options, position);
+  yield* read(options, position, stream, stream.newest);
 }
 
-interface Place {
+interface Position {
   /** The sandbox instance that the numbers belong to; null before the first connection. */
   instance: string | null;
-  /** The last number seen; null until the first connection tells the newest one. */
+  /** The last number seen; null until the first connection reports the newest one. */
   last: number | null;
 }
 
 interface Stream {
-  /** A different sandbox instance answered. */
-  anew: boolean;
+  /** A different sandbox instance answered than before. */
+  isNewInstance: boolean;
   /** The number of its last message when the stream began. */
   newest: number;
   body: AsyncIterable<Uint8Array>;
@@ -88,54 +88,54 @@ function isOver(options: RemoteOptions): boolean {
   return options.signal?.aborted === true;
 }
 
-async function connect(options: RemoteOptions, place: Place): Promise<Stream> {
-  const { status, headers, body } = await options.stream(requestOf(options, place.last), IDLE_MS);
+async function connect(options: RemoteOptions, position: Position): Promise<Stream> {
+  const { status, headers, body } = await options.stream(requestOf(options, position.last), IDLE_MS);
   const [instance = '', last = ''] = ['instance', 'last'].map((name) => headers[`credicorp-log-${name}`]);
   if (status !== 200 || instance === '' || !/^\d{1,15}$/.test(last)) {
-    await leave(body);
+    await closeUnread(body);
     throw refusal(status);
   }
   const clock = Date.parse(headers['credicorp-log-now'] ?? '');
   if (!Number.isNaN(clock)) options.onClock?.(clock);
   const newest = Number(last);
-  if (place.instance === null || place.instance === instance) {
-    place.last ??= newest;
-    place.instance = instance;
-    return { anew: false, newest, body };
+  if (position.instance === null || position.instance === instance) {
+    position.last ??= newest;
+    position.instance = instance;
+    return { isNewInstance: false, newest, body };
   }
   // The request named a number of the previous instance: start again from the beginning of this one.
-  await leave(body);
-  place.instance = instance;
-  place.last = 0;
-  return { ...(await connect(options, place)), anew: true };
+  await closeUnread(body);
+  position.instance = instance;
+  position.last = 0;
+  return { ...(await connect(options, position)), isNewInstance: true };
 }
 
-/** Closes the connection of an unread body: an iterator must be started before it can be left. */
-async function leave(body: AsyncIterable<Uint8Array>): Promise<void> {
+/** Closes the connection of an unread body. The loop is needed: a generator runs its `finally` only after it was started. */
+async function closeUnread(body: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of body) return;
 }
 
 /** Yields the entries of one connection. @param until the last number to read */
 async function* read(
   options: RemoteOptions,
-  place: Place,
-  { anew, body }: Stream,
+  position: Position,
+  { isNewInstance, body }: Stream,
   until: number,
 ): AsyncGenerator<JournalItem, void, undefined> {
   const { filter = {}, since = null } = options;
-  if (anew) yield { type: 'gap', why: 'replaced' };
-  if (until === 0) return leave(body);
+  if (isNewInstance) yield { type: 'gap', why: 'replaced' };
+  if (until === 0) return closeUnread(body);
   let lost = false;
   for await (const { event, data, id } of readServerEvents(body)) {
     if (event === 'gap') lost = true;
     if (event === 'gap' || !/^\d{1,15}$/.test(id)) continue;
-    place.last = Number(id);
+    position.last = Number(id);
     const entry = remoteEntry(event, data, options.base);
     // A gap before entries older than `since` is not reported.
     if (entry && lost && (since === null || entry.at >= since)) yield { type: 'gap', why: 'pruned' };
     if (entry) lost = false;
     if (entry && matchesFilter(entry, filter, since)) yield { type: 'entry', entry };
-    if (place.last >= until) return;
+    if (position.last >= until) return;
   }
 }
 
@@ -149,10 +149,10 @@ function requestOf(options: RemoteOptions, last: number | null): HttpRequest {
 
 function refusal(status: number): Failure {
   if (status === 401 || status === 403) {
-    return new Failure('auth', 'the sandbox shows its log only to its own machine', {
+    return new Failure('auth', 'the sandbox allows access to its log only from its own machine', {
       status,
       code: 'loopback_only',
-      next: 'start it with CREDICORP_SANDBOX_LOG_TOKEN set, and give the same value here',
+      next: 'start it with CREDICORP_SANDBOX_LOG_TOKEN set, and set the same value here',
     });
   }
   return new Failure(
@@ -160,7 +160,7 @@ function refusal(status: number): Failure {
     `the request for the log was answered with ${status}`,
     {
       status,
-      next: 'is this the address of a credicorp sandbox?',
+      next: 'check that this is the address of a credicorp sandbox',
     },
   );
 }

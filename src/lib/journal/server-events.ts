@@ -1,11 +1,11 @@
-/** Reads server-sent events (HTML standard §9.2) from bytes. Bounded: a message that never ends is an error. */
+/** Reads server-sent events (HTML standard §9.2) from bytes. A message over 8 MiB is an error. */
 import { createParser } from 'eventsource-parser';
 import { Failure } from '../failure.ts';
 
 export interface ServerEvent {
   event: string;
   data: string;
-  /** The last id seen up to here; empty when there was none. */
+  /** The id of this or the last earlier message that had one; empty when none had. */
   id: string;
 }
 
@@ -22,7 +22,7 @@ export async function* readServerEvents(body: AsyncIterable<Uint8Array>): AsyncG
     // Unknown fields are skipped, as the standard asks.
     onError: ({ type }) => {
       if (type === 'max-buffer-size-exceeded') {
-        throw new Failure('unavailable', 'a message of the stream is too long', { code: 'too_large' });
+        throw new Failure('unavailable', 'a message of the event stream is longer than 8 MiB', { code: 'too_large' });
       }
     },
   });

@@ -30,13 +30,13 @@ export interface Stats {
   budgets: Budget[];
 }
 
-/** The token bucket of a host, as its newest answer described it (partner-api.md#rate-limits). */
+/** The rate limit of a host, from the headers of its newest response (partner-api.md#rate-limits). */
 export interface Budget {
   origin: string;
   environment: string | null;
   limit: number;
   remaining: number;
-  /** Milliseconds since the epoch: when the answer came, and when the bucket is full again. */
+  /** Milliseconds since the epoch: the time of that response, and when the full limit is available again. */
   at: number;
   fullAt: number;
 }
@@ -51,7 +51,7 @@ interface Call {
 
 const BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, null];
 const MOST_ENDPOINTS = 50;
-/** A call recorded by both ends counts once, as the end that sent it saw it: the lowest rank wins. */
+/** A call that several sources recorded counts once: the record with the lowest rank, nearest to the sender, is used. */
 const RANKS: Readonly<Record<string, number>> = { cli: 0, proxy: 1, sandbox: 2 };
 
 export function statsOf(options: StatsOptions): Stats {

@@ -1,5 +1,5 @@
 /**
- * The ticket that support asks for (support page): which call, the expected and the actual result, and the call as a redacted curl line.
+ * A support ticket, as the support page asks for it: which call, the expected and the actual result, and the call as a redacted curl line.
  * The journal was redacted when it was written; the whole ticket is redacted once more, because people type into it too.
  */
 import { STATUS_CODES } from 'node:http';
@@ -10,11 +10,11 @@ import { asCurl } from './export.ts';
 
 export interface Ticket {
   requestId: string;
-  /** `live` or `sandbox`; `local` for the embedded one, which support has never seen. null: not known. */
+  /** `live` or `sandbox`; `local` for the embedded one, which support cannot see. null: unknown. */
   environment: string | null;
   /** Prefix of the key or client id that was used. */
   keyPrefix: string | null;
-  /** `POST /partner/v1/payments`; null: not known. */
+  /** `POST /partner/v1/payments`; null: unknown. */
   endpoint: string | null;
   /** Milliseconds since the epoch. */
   at: number | null;
@@ -41,7 +41,7 @@ export const SEVERITIES: Readonly<Record<Severity, { means: string; answer: stri
   },
 };
 
-/** The ticket as far as the journal can fill it: the last attempt of the request, as its sender saw it. */
+/** A ticket with what the journal knows: the last attempt of the request, as the sender recorded it. */
 export function ticketOf(requestId: string, entries: readonly JournalEntry[]): Ticket {
   const sent = entries.findLast(({ source }) => source === 'cli' || source === 'proxy');
   const entry = sent ?? entries.at(-1);
@@ -63,7 +63,7 @@ export function ticketOf(requestId: string, entries: readonly JournalEntry[]): T
   };
 }
 
-/** The prefix of a key or client id that tells its kind; null where there is none. */
+/** The prefix of a key or client id, which shows its kind; null when it has none. */
 export function prefixOf(credential: string): string | null {
   return /\b(?:(?:sk|pk)_(?:test|live)_|cid_(?:sbx|live)_|cc_client_)/.exec(credential)?.[0] ?? null;
 }

@@ -1,4 +1,4 @@
-/** One proxied exchange: the request goes to the host and its answer comes back, byte for byte and as they arrive. */
+/** One proxied exchange: forwards the request to the host and its response to the app, byte for byte and as they arrive. */
 import {
   type Agent,
   type ClientRequest,
@@ -15,23 +15,23 @@ export interface Upstream {
   agent: Agent;
   /** `http.request` or `https.request`. */
   open: (options: RequestOptions) => ClientRequest;
-  /** Until the answer begins, and between two pieces of it, in milliseconds. */
+  /** Time limit for the start of the response, and for each pause within it, in milliseconds. */
   timeoutMs: number;
-  /** Bytes of an answer's head. */
+  /** Limit for the headers of a response, in bytes. */
   maxHeaderSize: number;
 }
 
-/** The exchange for the record: as much as was seen when it ended. */
+/** What the journal records of an exchange; incomplete when it broke off. */
 export interface ProxiedExchange {
-  /** null when no answer began. */
+  /** null when there was no response. */
   status: number | null;
   requestHeaders: Record<string, string>;
   requestBody: string | null;
   responseHeaders: Record<string, string>;
   responseBody: string | null;
-  /** Why it broke off; null when it was complete. */
+  /** Why it broke off; null when it completed. */
   trouble: NetworkError | null;
-  /** 2 when it was sent once more. */
+  /** 2 when it was retried. */
   tries: number;
 }
 
@@ -45,7 +45,7 @@ export function proxyExchange(
   return new Promise((resolve) => new Exchange(upstream, request, response, resolve).start(extra));
 }
 
-/** Answers instead of the host, which is not called. */
+/** Answers with an error without calling the host. */
 export async function refuseExchange(
   upstream: Upstream,
   request: IncomingMessage,
@@ -53,7 +53,7 @@ export async function refuseExchange(
   { status, code, message }: { status: number; code: string; message: string },
 ): Promise<ProxiedExchange> {
   sendProxyError(response, status, message);
-  const requestHeaders = asRecord(['Host', upstream.target.host, ...passedOn(request.rawHeaders, isHost)]);
+  const requestHeaders = asRecord(['Host', upstream.target.host, ...endToEnd(request.rawHeaders, isHost)]);
   const none = { status: null, requestBody: null, responseHeaders: {}, responseBody: null };
   return { ...none, requestHeaders, trouble: { code, message }, tries: 1 };
 }
@@ -70,7 +70,7 @@ class Exchange {
   #headers: string[] = [];
   #incoming: IncomingMessage | null = null;
   #outgoing: ClientRequest | null = null;
-  /** Runs until the head of the answer is complete; restarted by each piece of the request. */
+  /** Runs until the headers of the response are complete; restarted by each chunk of the request. */
   #headTimer: NodeJS.Timeout | null = null;
   #ended = false;
   #tries = 0;
@@ -90,9 +90,9 @@ class Exchange {
   start(extra: readonly string[]): void {
     const { method = 'GET', rawHeaders } = this.#request;
     const replaced = new Set(extra.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()));
-    const own = passedOn(rawHeaders, (name) => isHost(name) || replaced.has(name));
+    const own = endToEnd(rawHeaders, (name) => isHost(name) || replaced.has(name));
     this.#headers = ['Host', this.#upstream.target.host, ...own, ...extra];
-    // Without a length or chunks there is no body (RFC 9112 §6.3); left alone, Node would announce chunks.
+    // Without a length or chunks there is no body (RFC 9112 §6.3); by default Node would then send `Transfer-Encoding: chunked`.
     const framed = ['content-length', 'transfer-encoding'].some((name) => valuesOf(own, name).length > 0);
     if (!framed && !/^(?:GET|HEAD|DELETE|OPTIONS|TRACE)$/.test(method)) this.#headers.push('Content-Length', '0');
     this.#request.on('data', this.#sent.add).on('data', () => this.#headTimer?.refresh());
@@ -101,7 +101,7 @@ class Exchange {
     this.#send(framed);
   }
 
-  /** The host may close an idle connection just as it is used again; a read without a body is then sent once more. */
+  /** The host may close an idle connection just as it is reused; a GET or HEAD without a body is then retried. */
   #send(framed: boolean): void {
     const { target, agent, open, timeoutMs, maxHeaderSize } = this.#upstream;
     const { method = 'GET', url = '/' } = this.#request;
@@ -137,15 +137,15 @@ class Exchange {
     });
   }
 
-  /** Passes on interim answers (RFC 9110 §15.2). Node answers 100 itself. */
+  /** Forwards interim responses (RFC 9110 §15.2). Node answers 100 itself. */
   #interim(status: number, raw: readonly string[]): void {
-    const { link, ...others } = asRecord(passedOn(raw));
+    const { link, ...others } = asRecord(endToEnd(raw));
     try {
       if (status === 102) this.#response.writeProcessing();
       else if (status === 103 && link !== undefined)
         this.#response.writeEarlyHints({ ...others, link: link.split(/,\s*(?=<)/) });
     } catch {
-      // Node writes fewer hints than it reads; the app can do without this one.
+      // Node cannot write every hint that it can read; the app does not depend on them.
     }
   }
 
@@ -157,14 +157,14 @@ class Exchange {
       this.#response.writeHead(
         statusCode,
         statusMessage,
-        passedOn(rawHeaders, (name) => bodiless && name === 'trailer'),
+        endToEnd(rawHeaders, (name) => bodiless && name === 'trailer'),
       );
     } catch {
-      return this.#fail(Object.assign(new Error('a head that cannot be written again'), { code: 'HPE_HEAD' }));
+      return this.#fail(Object.assign(new Error('response headers that cannot be forwarded'), { code: 'HPE_HEAD' }));
     }
     this.#incoming = answer;
     if (this.#headTimer) clearTimeout(this.#headTimer);
-    // The body may come much later: the head does not wait for it.
+    // Sends the headers now: the body may come much later.
     this.#response.flushHeaders();
     answer.on('data', this.#received.add);
     answer.once('error', (error) => this.#fail(error));
@@ -176,7 +176,7 @@ class Exchange {
     });
   }
 
-  /** No answer becomes 502 or 504 (RFC 9110 §15.6.3, §15.6.5); half an answer is cut where the host cut it. */
+  /** Without a response the app gets 502 or 504 (RFC 9110 §15.6.3, §15.6.5); an incomplete response breaks off where the host's did. */
   #fail(error: unknown): void {
     if (this.#ended) return;
     const trouble = networkErrorOf(error, this.#upstream.target);
@@ -208,7 +208,7 @@ class Exchange {
   }
 }
 
-/** Fields after a chunked body (RFC 9110 §6.5). */
+/** Adds the trailer fields, which follow a chunked body (RFC 9110 §6.5). */
 function addTrailers(to: ClientRequest | ServerResponse, raw: readonly string[]): void {
   const fields = raw.flatMap((name, at) => (at % 2 === 0 ? [[name, raw[at + 1] ?? ''] as [string, string]] : []));
   if (fields.length > 0) to.addTrailers(fields);
@@ -218,7 +218,7 @@ function addTrailers(to: ClientRequest | ServerResponse, raw: readonly string[])
 export function sendProxyError(response: ServerResponse, status: number, why: string): void {
   const body = `credicorp proxy: ${why}\n`;
   response
-    // The status text is given: otherwise one that could not be written before would stay.
+    // The status text is set: otherwise one that could not be written before would be used again.
     .writeHead(status, STATUS_CODES[status], {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
@@ -227,21 +227,21 @@ export function sendProxyError(response: ServerResponse, status: number, why: st
     .end(body);
 }
 
-/** Headers for one connection only (RFC 9110 §7.6.1); each end writes its own. */
-const ONE_CONNECTION = /^(?:connection|keep-alive|proxy-connection|proxy-authorization|te|upgrade|expect)$/;
+/** Hop-by-hop headers (RFC 9110 §7.6.1): they apply to one connection and are not forwarded. */
+const HOP_BY_HOP = /^(?:connection|keep-alive|proxy-connection|proxy-authorization|te|upgrade|expect)$/;
 
-/** Raw headers (names and values in turn) without those of the one connection and those that `Connection` names. */
-function passedOn(raw: readonly string[], alsoWithout: (name: string) => boolean = () => false): string[] {
+/** Raw headers (names and values in turn) without the hop-by-hop ones and those that `Connection` names. */
+function endToEnd(raw: readonly string[], alsoWithout: (name: string) => boolean = () => false): string[] {
   const named = new Set(valuesOf(raw, 'connection').flatMap((value) => value.toLowerCase().split(/\s*,\s*/)));
   const chunked = /chunked/i.test(valuesOf(raw, 'transfer-encoding').join());
   const kept: string[] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] ?? '').toLowerCase();
-    // A length must not be lost, whatever `Connection` says.
+    // The length is always kept, even if `Connection` names it.
     const dropped = named.has(name) && name !== 'content-length' && name !== 'transfer-encoding';
-    // Trailers travel in chunks only, and Node throws where they are announced otherwise.
+    // Trailers exist only in chunked messages, and Node throws if they are announced in others.
     if (name === 'trailer' && !chunked) continue;
-    if (!ONE_CONNECTION.test(name) && !dropped && !alsoWithout(name)) kept.push(raw[at] ?? '', raw[at + 1] ?? '');
+    if (!HOP_BY_HOP.test(name) && !dropped && !alsoWithout(name)) kept.push(raw[at] ?? '', raw[at + 1] ?? '');
   }
   return kept;
 }

@@ -1,6 +1,6 @@
 /**
- * A recording reverse proxy in front of one host. An app uses it by changing its base URL; the proxy changes nothing, passes errors on as
- * they are, and records every exchange. It listens on loopback only.
+ * A recording reverse proxy in front of one host. An app uses it by changing its base URL; the proxy forwards everything
+ * unchanged, errors included, and records every exchange. It listens on loopback only.
  */
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -19,7 +19,7 @@ import {
 } from './proxied-exchange.ts';
 
 export interface ProxyOptions {
-  /** 0 takes any free port. */
+  /** 0: any free port. */
   port: number;
   /** Scheme, host and port of the real API. */
   target: string;
@@ -30,9 +30,9 @@ export interface ProxyOptions {
   /** Milliseconds since the epoch, and on a clock that never jumps. */
   now: () => number;
   ticks: () => number;
-  /** Until an answer begins, and between two pieces of it, in milliseconds. */
+  /** Time limit for the start of a response, and for each pause within it, in milliseconds. */
   timeoutMs: number;
-  /** How long a connection to the host waits for its next call, in milliseconds. Default 4000. */
+  /** How long an idle connection to the host is kept open, in milliseconds. Default 4000. */
   idleMs?: number;
   /** `HTTPS_PROXY` and `NO_PROXY`. */
   proxy?: { https: string | undefined; none: string | undefined };
@@ -57,16 +57,16 @@ export interface Proxy {
   /** `http://127.0.0.1:<port>` */
   url: string;
   counts: { calls: number; failed: number };
-  /** Takes no further connection, waits for running calls up to `graceMs`, then cuts them. */
+  /** Accepts no new connections, waits up to `graceMs` for running calls, then aborts them. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Hosts close connections that are idle for longer, and a write that meets the closing cannot be repeated. */
+/** Hosts close connections that are idle for longer, and a write sent just then cannot be retried safely. */
 const IDLE_MS = 4000;
-/** Bytes of a head, in either direction: more than hosts and clients allow themselves. */
+/** Limit for the headers of a request or response, in bytes: more than common hosts and clients allow. */
 const MAX_HEAD = 64 * 1024;
-/** The API has none. Other upgrades (h2c) are an offer that a server may pass over (RFC 9110 §7.8). */
-const NO_WEBSOCKET = { status: 501, code: 'upgrade_not_passed_on', message: 'this proxy does not pass on WebSockets' };
+/** The API has no WebSockets. Other upgrades (h2c) are optional and may be ignored (RFC 9110 §7.8). */
+const NO_WEBSOCKET = { status: 501, code: 'upgrade_not_passed_on', message: 'this proxy does not forward WebSockets' };
 
 /** Loopback is open to every user of this machine: the token of this run tells who may use the profile's. */
 const NOT_ADMITTED = {
@@ -121,7 +121,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   };
 }
 
-/** The proxy is for programs of this machine that name it by a loopback address; absolute targets are for proxies that go anywhere. */
+/** Only programs on this machine may call, by a loopback address. Absolute request targets are refused: this is not a forward proxy. */
 const REFUSALS: Readonly<Record<RefusedCaller, string>> = {
   not_a_path: 'the request target is not a path',
   wrong_host: 'the Host header does not name this machine',
@@ -132,7 +132,7 @@ function upstreamOf({ target, proxy, timeoutMs, idleMs = IDLE_MS }: ProxyOptions
   const url = new URL(target);
   const secure = url.protocol === 'https:';
   const settings = { keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' as const, timeout: idleMs };
-  // Plain http goes to loopback only, never through a proxy. Node ignores a proxy address it cannot read, which would bypass the proxy.
+  // Plain http goes to loopback only, never through a proxy. Node ignores an invalid proxy address, which would bypass the proxy.
   const through = secure && proxy?.https ? { proxyEnv: { HTTPS_PROXY: proxy.https, NO_PROXY: proxy.none } } : {};
   if ('proxyEnv' in through && !/^https?:$/.test(URL.parse(proxy?.https ?? '')?.protocol ?? '')) throw badProxy();
   const agent = secure ? new https.Agent({ ...settings, ...through }) : new http.Agent(settings);
@@ -185,6 +185,6 @@ function recordFor(request: http.IncomingMessage, exchange: ProxiedExchange, { t
         };
   const seen = { at: 0, attempt: exchange.tries, environment, latencyMs: 0 };
   const record = recordOf(sent, ended, seen);
-  const note = record.note ?? (exchange.tries > 1 ? 'sent again: the host had just closed the connection' : null);
+  const note = record.note ?? (exchange.tries > 1 ? 'retried: the host had just closed the connection' : null);
   return { ...record, source: 'proxy' as const, responseBody: exchange.responseBody, note };
 }

@@ -1,4 +1,4 @@
-/** Records the beginning of a body while it is passed on unchanged. */
+/** Records the beginning of a body while it is forwarded unchanged. */
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib';
 
 /** The journal keeps fewer characters than this has bytes. */
@@ -32,7 +32,7 @@ function isText(type: string): boolean {
   return type === '' || /json|text|xml|javascript|x-www-form-urlencoded|graphql/i.test(type);
 }
 
-/** null when it cannot be decompressed. A body that was cut off is read as far as it goes. */
+/** null when it cannot be decompressed. An incomplete body is decompressed as far as possible. */
 function decoded(bytes: Buffer, encoding: string): Buffer | null {
   const zlib = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_INFLATED };
   try {
