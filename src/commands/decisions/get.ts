@@ -46,7 +46,8 @@ With - in place of the id, ids are read from stdin: one per line, or JSON object
     const seen = await lookAtDecision(client, id, this.context.signal);
     if ('done' in seen) return seen.done;
     throw new Failure('refused', `there is no decision on ${id} yet`, {
-      status: 409,
+      // An unfinished decision comes as a 409 or as a 200 (partner-api.md#decisions).
+      ...(seen.last === null ? { status: 409 } : { last: seen.last }),
       code: 'decision_not_ready',
       next: `wait for it: credicorp decisions get ${id} --wait`,
     });

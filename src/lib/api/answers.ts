@@ -3,6 +3,7 @@
  * people and is never evaluated (partner-api.md#errors).
  */
 import { isRecord, parseJson } from '../contract/json.ts';
+import { durationAbove, waitText } from '../contract/time.ts';
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
 import { type ReadProblem, readProblem, requestIdOf, retryAfterMs } from '../contract/error-answer.ts';
@@ -38,6 +39,8 @@ export interface Expected<T> {
   anyBody?: boolean;
   /** The current time in milliseconds since the epoch, for a date in `Retry-After`. */
   now: number;
+  /** Longest wait between two tries, in milliseconds; longer ones are left to the user. */
+  maxWaitMs?: number;
   /** Live secrets, which are redacted in case the server repeats one. */
   known?: readonly string[];
 }
@@ -104,9 +107,22 @@ function failureOf(answer: TransportAnswer, expected: Expected<unknown>): Failur
   if (problem.details.length > 0) facts.details = problem.details;
   if (problem.requestId !== null) facts.requestId = problem.requestId;
   if (problem.docUrl !== null && problem.docUrl.startsWith('https://')) facts.docUrl = problem.docUrl;
-  if (retryAfter !== null && (status === 429 || status >= 500)) facts.retryAfter = Math.ceil(retryAfter / 1000);
+  if (retryAfter !== null && (status === 429 || status >= 500)) {
+    facts.retryAfter = Math.ceil(retryAfter / 1000);
+    facts.next = waitAdvice(retryAfter, expected.maxWaitMs) ?? `asked to wait ${waitText(retryAfter)}; ${facts.next}`;
+  }
   if (status >= 300 && status < 400) facts.code = 'redirect';
   return new Failure(kind, problem.message ?? plainMessage(status, call), facts);
+}
+
+/** Longest wait between two tries unless told otherwise, in milliseconds (partner-api.md#rate-limits). */
+export const MAX_WAIT_MS = 60_000;
+
+/** What to do about a wait that is too long to be waited for; null for one that is not. */
+export function waitAdvice(askedMs: number, maxWaitMs: number = MAX_WAIT_MS): string | null {
+  if (askedMs <= maxWaitMs) return null;
+  const limit = waitText(maxWaitMs);
+  return `asked to wait ${waitText(askedMs)}; longer than ${limit} is not waited for, --max-wait ${durationAbove(askedMs)} waits`;
 }
 
 /** Branch on the status first (partner-api.md#errors). OAuth errors come with 400 too (partner-api.md#oauth-tokens). */

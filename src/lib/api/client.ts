@@ -7,7 +7,7 @@ import { isReplay, readProblem } from '../contract/error-answer.ts';
 import type { HttpRequest, Send, RecordExchange } from '../contract/exchange.ts';
 import { isRecord, writeJson } from '../contract/json.ts';
 import { Failure, usage } from '../failure.ts';
-import { type Answer, parseAnswer, type Schema } from './answers.ts';
+import { type Answer, MAX_WAIT_MS, parseAnswer, type Schema } from './answers.ts';
 import { type Endpoint, type EndpointName, ENDPOINTS, type Yield } from './endpoints.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import { recorded } from './recording.ts';
@@ -23,6 +23,8 @@ export interface SendOptions {
   /** Limit of one attempt, in milliseconds. */
   timeoutMs: number;
   maxRetries: number;
+  /** Longest single wait between attempts, in milliseconds; if the server asks for more, the call fails. Default 60 s. */
+  maxWaitMs?: number;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** 0 ≤ n < 1. */
@@ -103,16 +105,14 @@ export interface Client {
   request<T = unknown>(request: ClientRequest<T>): Promise<Answer<T>>;
 }
 
-/** Longest single wait between attempts, in milliseconds; if the server asks for more, the call fails (partner-api.md#rate-limits). */
-const MAX_WAIT_MS = 60_000;
-
 export function createClient(options: ClientOptions): Client {
   const { foreign } = options;
   const request = async <T>(asked: ClientRequest<T>): Promise<Answer<T>> => {
     const call: Call = { request: await requestOf(options, asked), attempt: 0, startedAt: null };
     try {
       const answer = await authorised(options, call);
-      const parsed = parseAnswer(answer, { ...asked, now: options.now(), known: options.secrets?.() ?? [] });
+      const { maxWaitMs = MAX_WAIT_MS } = options;
+      const parsed = parseAnswer(answer, { ...asked, now: options.now(), maxWaitMs, known: options.secrets?.() ?? [] });
       if (isWrite(call.request)) await options.writes?.settled(call.request, isReplay(answer.headers));
       return parsed;
     } catch (error) {
@@ -158,6 +158,8 @@ async function explainWrite({ request, unsettled }: Call, failure: Failure, writ
   if (isDefiniteRefusal(failure)) return writes?.settled(request, false);
   const unread = facts.status !== undefined && facts.status < 300;
   if (unsettled !== true && !unread && facts.code !== IN_PROGRESS) return;
+  // That the server asked to wait stays in front of what is said about the write.
+  const asked = facts.retryAfter === undefined ? '' : `${facts.next}; `;
   facts.mayHaveHappened = true;
   const key = request.headers['idempotency-key'];
   if (key === undefined)
@@ -167,6 +169,7 @@ async function explainWrite({ request, unsettled }: Call, failure: Failure, writ
     facts.next = 'it may have happened: repeat it with the same idempotency key, then it happens once';
   }
   await writes?.unsettled(request, failure);
+  facts.next = asked + facts.next;
 }
 
 /** The server judged the write itself. Credentials and limits are judged before it, so a refusal for those says nothing about earlier tries. */
@@ -249,12 +252,12 @@ function isStale(answer: TransportAnswer): boolean {
 
 /** Sends with retries. Each attempt waits for the rate limiter, if there is one, and is recorded. */
 function sendWithRetries(options: SendOptions & { rateLimiter?: RateLimiter }, call: Call): Promise<TransportAnswer> {
-  const { send, environment, rateLimiter, maxRetries, timeoutMs, now } = options;
+  const { send, environment, rateLimiter, maxRetries, maxWaitMs = MAX_WAIT_MS, timeoutMs, now } = options;
   const limits = {
     maxRetries,
-    // Time for every attempt, and a minute for all waits between them.
-    totalMs: timeoutMs * (maxRetries + 1) + MAX_WAIT_MS,
-    maxWaitMs: MAX_WAIT_MS,
+    // Time for every attempt, and the longest wait once for all waits between them.
+    totalMs: timeoutMs * (maxRetries + 1) + maxWaitMs,
+    maxWaitMs,
   };
   const attempt = async (): Promise<TransportAnswer> => {
     const { request } = call;

@@ -5,10 +5,12 @@
  */
 import { retryAfterMs } from '../contract/error-answer.ts';
 import { partnerRoute, type PartnerRoute } from '../contract/scopes.ts';
+import { Failure } from '../failure.ts';
+import { waitAdvice } from './answers.ts';
 import { TIERS, type Tier } from '../contract/tiers.ts';
 
 export interface RateLimiter {
-  /** Waits until a request may be sent. Call the returned function with the answer, or with null when there was none. */
+  /** Waits until a request may be sent, @throws Failure `rate_limited` when the server asked to wait too long. Call the returned function with the answer, or with null when there was none. */
   enter(method: string, path: string, signal?: AbortSignal): Promise<Leave>;
 }
 
@@ -109,7 +111,16 @@ interface Waiting {
   now: () => number;
   /** @throws when the signal is aborted. */
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Longest wait that the server may ask for, in milliseconds. Default 60 s. */
+  maxWaitMs?: number;
+  /** Called before each wait of more than two seconds. */
+  onWait?: (wait: { reason: string; ms: number }) => void;
 }
+
+/** `code` of the failure of a request that was not sent because the server asked to wait too long. */
+export const WAIT_TOO_LONG = 'wait_too_long';
+
+const TOLD_FROM_MS = 2000;
 
 /** Our bucket refills slightly slower than the server's, because two requests may arrive closer together than they were sent. */
 const CAUTION = 0.98;
@@ -170,6 +181,12 @@ class Bucket {
       const held = this.#heldUntil - this.#waiting.now();
       const wait = Math.max(held, this.#tokens >= 1 ? 0 : (1 - this.#tokens) / this.#perMs);
       if (wait <= 0) break;
+      const advice = waitAdvice(held, this.#waiting.maxWaitMs);
+      if (advice !== null) {
+        const facts = { code: WAIT_TOO_LONG, retryAfter: Math.ceil(held / 1000), next: advice };
+        throw new Failure('rate_limited', 'the API asked to wait; this was not sent', facts);
+      }
+      if (wait > TOLD_FROM_MS) this.#waiting.onWait?.({ reason: 'rate limit', ms: wait });
       await this.#waiting.sleep(Math.ceil(wait), signal);
     }
     this.#tokens -= 1;

@@ -5,6 +5,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { HttpRequest } from '../contract/exchange.ts';
+import { LONGEST_TIMER_MS, timerMs } from '../contract/time.ts';
 import { Failure } from '../failure.ts';
 import { NOT_RETRIED } from './network-errors.ts';
 import { readProblem, retryAfterMs } from '../contract/error-answer.ts';
@@ -100,8 +101,9 @@ export function decideRetry(tried: Try): RetryVerdict {
   // RFC 9110 §9.2.2 would allow PUT and DELETE too; the API asks for a key on every write (partner-api.md#idempotency).
   if (!tried.keyed && !/^(?:GET|HEAD|OPTIONS)$/.test(tried.method)) return { stop: 'unsafe' };
   if (tried.attempt > tried.limits.maxRetries) return { stop: 'attempts' };
-  const wait = waitFor(tried);
-  if (wait > tried.limits.maxWaitMs) return { stop: 'wait' };
+  const asked = askedWait(tried);
+  if (asked !== null && asked > tried.limits.maxWaitMs) return { stop: 'wait' };
+  const wait = waitFor(tried, asked);
   if (tried.now + wait - tried.startedAt > tried.limits.totalMs) return { stop: 'time' };
   return { wait, reason };
 }
@@ -112,17 +114,19 @@ function reasonToRetry(outcome: Outcome): string | null {
   return [429, 500, 502, 503, 504].includes(outcome.status) ? String(outcome.status) : null;
 }
 
-/** `Retry-After`, else on 429 `RateLimit-Reset`, else 2^n seconds with full jitter (partner-api.md#rate-limits). */
-function waitFor(tried: Try): number {
-  const { outcome, random } = tried;
-  if ('status' in outcome) {
-    const asked = retryAfterMs(outcome.headers, tried.now);
-    // A little longer than the server asked for, so that many clients do not all return at the same time.
-    if (asked !== null) return asked + Math.round(random * SPREAD_MS);
-    const reset = outcome.headers['ratelimit-reset']?.trim() ?? '';
-    if (outcome.status === 429 && /^\d{1,9}$/.test(reset)) return Number(reset) * 1000 + Math.round(random * SPREAD_MS);
-  }
-  return Math.round(random * Math.min(1000 * 2 ** (tried.attempt - 1), tried.limits.maxWaitMs));
+/** What the server asks for: `Retry-After`, else on 429 `RateLimit-Reset` (partner-api.md#rate-limits). */
+function askedWait({ outcome, now }: Try): number | null {
+  if (!('status' in outcome)) return null;
+  const asked = retryAfterMs(outcome.headers, now);
+  if (asked !== null) return asked;
+  const reset = outcome.headers['ratelimit-reset']?.trim() ?? '';
+  return outcome.status === 429 && /^\d{1,9}$/.test(reset) ? Number(reset) * 1000 : null;
+}
+
+/** What was asked for, and a little longer, so that many clients do not all return at the same time; else 2^n seconds with full jitter. */
+function waitFor({ attempt, random, limits }: Try, asked: number | null): number {
+  if (asked !== null) return asked + Math.round(random * SPREAD_MS);
+  return Math.round(random * Math.min(1000 * 2 ** (attempt - 1), limits.maxWaitMs));
 }
 
 const SPREAD_MS = 250;
@@ -147,7 +151,11 @@ function troubleOf(error: unknown): Outcome {
 /** A wait that ends early when the program is asked to stop. @param ms milliseconds @throws Failure `interrupted` */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   try {
-    await wait(ms, undefined, signal ? { signal } : {});
+    let left = ms;
+    do {
+      await wait(timerMs(left), undefined, signal ? { signal } : {});
+      left -= LONGEST_TIMER_MS;
+    } while (left > 0);
   } catch {
     throw new Failure('interrupted', 'stopped while waiting');
   }

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
+import { timerMs } from '../contract/time.ts';
 import { Failure } from '../failure.ts';
 import { badProxy, type NetworkError, networkErrorOf, networkFailure } from './network-errors.ts';
 
@@ -157,7 +158,7 @@ abstract class Dispatched implements Dispatcher.DispatchHandler {
   /** Starts a new time limit from now; replaces the previous one. */
   protected limit(ms: number, message: string): void {
     clearTimeout(this.#timer);
-    if (!this.#over) this.#timer = setTimeout(() => this.end({ code: 'timeout', message }), ms);
+    if (!this.#over) this.#timer = setTimeout(() => this.end({ code: 'timeout', message }), timerMs(ms));
   }
 
   readonly #interrupt = (): void => this.end('interrupted');

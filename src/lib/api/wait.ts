@@ -1,5 +1,6 @@
 /** Polls something that the API finishes later, with growing intervals and a time limit. */
 import type { Decision } from '../contract/resources.ts';
+import { timerMs } from '../contract/time.ts';
 import { Failure } from '../failure.ts';
 import type { Answer } from './answers.ts';
 import type { Client } from './client.ts';
@@ -23,8 +24,6 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 /** Time for a last poll after the limit, in milliseconds. */
 const LEAST_LOOK_MS = 1000;
-/** The longest delay of a timer, in milliseconds. */
-const LONGEST_LOOK_MS = 2 ** 31 - 1;
 
 /**
  * Polls until the object is finished.
@@ -57,7 +56,7 @@ async function lookInTime<T>(
   last: { state: string; last: unknown },
   signal: AbortSignal | undefined,
 ): Promise<Look<T>> {
-  const limit = AbortSignal.timeout(Math.ceil(Math.max(LEAST_LOOK_MS, Math.min(left, LONGEST_LOOK_MS))));
+  const limit = AbortSignal.timeout(timerMs(Math.max(LEAST_LOOK_MS, left)));
   try {
     return await look(signal ? AbortSignal.any([signal, limit]) : limit);
   } catch (error) {

@@ -183,6 +183,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     return runBulkJob({
       ...{ context: this.context, view: this.view, command: this, options, columns, endpoint: name },
       flags: this.flags,
+      maxWaitMs: this.sessionFlags.maxWaitMs,
       bodyOf: (values) => bodyOf(values as Row),
       run: this.writeFlags['idempotency-key'] ?? null,
       summary: (count) => `create ${count} ${what}`,

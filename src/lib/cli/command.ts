@@ -48,6 +48,10 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       max: 100,
       summary: 'retries after a network failure, 429 or 5xx [default: 3]',
     }),
+    'max-wait': duration({
+      helpGroup: 'GLOBAL',
+      summary: 'longest wait that the API may ask for: 2m, 1h [default: 1m]',
+    }),
     'api-base': Flags.string({
       helpGroup: 'GLOBAL',
       helpValue: '<url>',
@@ -127,12 +131,13 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   /** What the global flags say about a session. */
   protected get sessionFlags(): SessionFlags {
     const flags = this.flags as Record<string, unknown>;
-    const { profile, 'api-base': base, timeout, 'max-retries': retries } = flags;
+    const { profile, 'api-base': base, timeout, 'max-retries': retries, 'max-wait': wait } = flags;
     return {
       ...(typeof profile === 'string' ? { profile } : {}),
       ...(typeof base === 'string' ? { base } : {}),
       timeoutMs: typeof timeout === 'number' ? timeout : 30_000,
       maxRetries: typeof retries === 'number' ? retries : 3,
+      maxWaitMs: typeof wait === 'number' ? wait : 60_000,
       debug: flags['debug'] === true,
       mayAsk: this.mayAsk,
     };

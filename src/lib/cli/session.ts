@@ -16,6 +16,7 @@ import { openVault, vaultPath } from '../auth/vaults/open-vault.ts';
 import type { Vault } from '../auth/vaults/vault.ts';
 import { isLoopback } from '../contract/environments.ts';
 import type { HttpRequest, RecordExchange, Send } from '../contract/exchange.ts';
+import { waitText } from '../contract/time.ts';
 import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import type { Context } from './context.ts';
@@ -29,6 +30,7 @@ import { type RunningSandbox, runningSandbox } from './sandbox/running-sandbox.t
 export interface SessionFlags extends Flags {
   timeoutMs: number;
   maxRetries: number;
+  maxWaitMs: number;
   debug: boolean;
   mayAsk: boolean;
 }
@@ -82,6 +84,8 @@ class OpenSession implements Session {
   #transport: Promise<Transport> | undefined;
   #rateLimiter: RateLimiter | undefined;
   #source: TokenSource | undefined;
+  /** Until when the waits that were announced last, in milliseconds since the epoch. */
+  #announcedUntil = 0;
 
   constructor(
     context: Context,
@@ -125,7 +129,7 @@ class OpenSession implements Session {
     ]);
     const { now, uuid } = this.#context;
     // One for all clients: the server counts by project (partner-api.md#rate-limits).
-    this.#rateLimiter ??= createRateLimiter({ now, sleep });
+    this.#rateLimiter ??= createRateLimiter({ now, sleep, maxWaitMs: this.#flags.maxWaitMs, onWait: this.#onWait });
     return createClient({
       ...sending,
       userAgent: this.userAgent,
@@ -208,15 +212,28 @@ class OpenSession implements Session {
   async #sendOptions(): Promise<Omit<SendOptions, 'environment'>> {
     const { send } = await this.#openTransport();
     const { now, random, signal } = this.#context;
-    const { timeoutMs, maxRetries } = this.#flags;
-    return { timeoutMs, maxRetries, send, now, random, signal, record: this.exchangeRecorder(), onWait: this.#onWait };
+    const { timeoutMs, maxRetries, maxWaitMs } = this.#flags;
+    return {
+      timeoutMs,
+      maxRetries,
+      maxWaitMs,
+      send,
+      now,
+      random,
+      signal,
+      record: this.exchangeRecorder(),
+      onWait: this.#onWait,
+    };
   }
 
-  /** A wait of more than a second is announced. */
-  readonly #onWait = ({ reason, ms, attempt }: { reason: string; ms: number; attempt: number }): void => {
-    if (ms < 1000) return;
-    const seconds = Math.ceil(ms / 1000);
-    note(this.#context, `${reason.replaceAll('_', ' ')}: trying again in ${seconds} s (try ${attempt + 1})`);
+  /** A wait of more than a second is announced; of calls that wait at the same time, the first does. */
+  readonly #onWait = ({ reason, ms, attempt }: { reason: string; ms: number; attempt?: number }): void => {
+    const until = this.#context.now() + ms;
+    if (ms < 1000 || until < this.#announcedUntil + 1000) return;
+    this.#announcedUntil = until;
+    const then =
+      attempt === undefined ? `going on in ${waitText(ms)}` : `trying again in ${waitText(ms)} (try ${attempt + 1})`;
+    note(this.#context, `${reason.replaceAll('_', ' ')}: ${then}`);
   };
 
   /** A request that takes long shows a spinner, unless a caller shows one already. */

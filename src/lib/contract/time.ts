@@ -9,6 +9,35 @@ export function parseDuration(text: string): number | null {
   return Math.round(Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0));
 }
 
+/** What a timer can hold (2^31-1 ms, about 25 days); given more, Node's timers fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The delay to give a timer for a wait of that many milliseconds. */
+export function timerMs(ms: number): number {
+  return Math.min(Math.max(Math.ceil(ms), 0), LONGEST_TIMER_MS);
+}
+
+/** Milliseconds in words and numbers: `2 s`, `90 s`, `3600 s (1 h)`. */
+export function waitText(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  const [size, unit] = UNIT_SIZES.find(([size]) => seconds >= 2 * size || seconds === size) ?? [1, 's'];
+  const many = Math.round((10 * seconds) / size) / 10;
+  return seconds < 120 ? `${seconds} s` : `${seconds} s (${many} ${unit})`;
+}
+
+const UNIT_SIZES = [
+  [86_400, 'days'],
+  [3600, 'h'],
+  [60, 'min'],
+] as const;
+
+/** A duration as people write it, not shorter than this: `2m`, `1h`, `58d`. */
+export function durationAbove(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds <= 3600) return seconds === 3600 ? '1h' : `${Math.ceil(seconds / 60)}m`;
+  return seconds <= 172_800 ? `${Math.ceil(seconds / 3600)}h` : `${Math.ceil(seconds / 86_400)}d`;
+}
+
 /** ISO 8601 date or instant, or a duration meaning "ago" → milliseconds since the epoch; null when neither. */
 export function parseInstant(text: string, now: number): number | null {
   const ago = parseDuration(text);

@@ -8,6 +8,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { type NetworkError, networkErrorOf } from '../api/network-errors.ts';
+import { timerMs } from '../contract/time.ts';
 import { RecordedBody } from './recorded-body.ts';
 
 export interface Upstream {
@@ -117,7 +118,7 @@ class Exchange {
     outgoing.on('response', (answer) => this.#receive(answer));
     const giveUp = () => void outgoing.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
     if (this.#headTimer) clearTimeout(this.#headTimer);
-    this.#headTimer = setTimeout(giveUp, timeoutMs);
+    this.#headTimer = setTimeout(giveUp, timerMs(timeoutMs));
     outgoing.on('timeout', giveUp);
     // An unexpected upgrade closes the connection without an error.
     outgoing.on('close', () => {

@@ -2,7 +2,8 @@
  * A bulk job: creates one object for each row of a file. Everything is checked before anything is sent; then the rows are sent, a few at a
  * time, and each gives one line of the result (docs/decisions/bulk.md).
  */
-import type { Answer } from '../../api/answers.ts';
+import { type Answer, waitAdvice } from '../../api/answers.ts';
+import { WAIT_TOO_LONG } from '../../api/rate-limit.ts';
 import { isReplay } from '../../contract/error-answer.ts';
 import { isRecord, scalarText } from '../../contract/json.ts';
 import { Failure, type FailureKind, usage } from '../../failure.ts';
@@ -22,6 +23,8 @@ export interface BulkJob extends RowMapping {
   context: Context;
   view: View;
   options: BulkOptions;
+  /** The run ends when the API asks to wait longer, in milliseconds. */
+  maxWaitMs: number;
   /** What will happen, for the question on live: "create 12 applications". */
   summary(count: number): string;
   confirm(summary: string): Promise<void>;
@@ -120,7 +123,13 @@ async function* sendRows(
   const tally = new Tally(job, requests, rejects);
   try {
     const how = { concurrency: options.concurrency ?? CONCURRENCY, ordered: options.unordered !== true };
-    for await (const outcome of mapConcurrently(tally.toSend(), how, (request) => sendRow(job, request))) {
+    const send = async (request: RowRequest): Promise<RowOutcome> => {
+      const outcome = await sendRow(job, request);
+      // At once, and not in the order of the rows: the next row must not be sent.
+      if (outcome.failure) tally.endIfTooLong(outcome.failure);
+      return outcome;
+    };
+    for await (const outcome of mapConcurrently(tally.toSend(), how, send)) {
       const result = tally.count(outcome);
       if (result === null) continue;
       bar.step(!result.ok);
@@ -164,6 +173,8 @@ class Tally {
   #failed = 0;
   #failedInSuccession = 0;
   #gaveUp = false;
+  /** Why the run ended early: the API asked to wait too long. */
+  #advice: string | null = null;
 
   constructor(job: BulkJob, requests: readonly RowRequest[], rejects: RejectsFile | null) {
     this.#job = job;
@@ -194,6 +205,7 @@ class Tally {
       return { ...shown, ok: true, id: idOf(created.json), replayed: created.replayed, result: created.json };
     }
     if (failure === undefined) return null;
+    if (failure.facts.code === WAIT_TOO_LONG) return null;
     this.#settled.add(request);
     this.#failed += 1;
     this.#worst.add(failure.kind);
@@ -205,12 +217,22 @@ class Tally {
     return { ...shown, ok: false, id: null, replayed: false, error };
   }
 
+  /** A wait that a single call would not wait for ends the run; what is left is done by the next. */
+  endIfTooLong({ kind, facts }: Failure): void {
+    const advice = waitAdvice((facts.retryAfter ?? 0) * 1000, this.#job.maxWaitMs);
+    if (advice === null || this.#advice !== null) return;
+    this.#gaveUp = true;
+    this.#advice = advice;
+    this.#worst.add(kind);
+  }
+
   /** Writes the rows that are left to the rejects file, and the summary to stderr. */
   async close(): Promise<void> {
     const left = this.#requests.filter((request) => !this.#settled.has(request));
     for (const { row, idempotencyKey } of left)
       this.#rejects?.add(row, idempotencyKey, 'not sent, or the outcome is unknown');
     await this.#rejects?.close();
+    if (this.#advice !== null) note(this.#job.context, this.#advice);
     note(this.#job.context, this.#summary(left.length));
   }
 

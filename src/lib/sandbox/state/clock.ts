@@ -2,7 +2,7 @@
  * Sandbox time (sandbox.md#virtual-clock): start + elapsed real time × speed + advances, and the steps that wait on it. A step is plain
  * data, so that it survives a restart; what it does is looked up by its kind when it is due.
  */
-import { isoSeconds } from '../../contract/time.ts';
+import { isoSeconds, timerMs } from '../../contract/time.ts';
 import { PriorityQueue } from '../../priority-queue.ts';
 
 export type StepKind =
@@ -53,8 +53,6 @@ export interface Fired {
 
 /** Latest instant the clock can be moved to: the last a four-digit year can write. */
 export const END_OF_TIME = Date.parse('9999-12-31T23:59:59Z');
-
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Clock {
   readonly #real: () => number;
@@ -222,7 +220,7 @@ export class Clock {
     if (next === undefined) return;
     const wait = next.due - this.#flowing();
     if (wait > 0 && this.#settings.frozen) return;
-    const delay = Math.min(Math.max(Math.ceil(wait / this.#settings.speed), 0), LONGEST_TIMER);
+    const delay = timerMs(wait / this.#settings.speed);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#held === null) this.settle();

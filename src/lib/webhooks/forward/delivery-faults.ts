@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { ListenerFault } from '../../contract/faults.ts';
-import { parseDuration } from '../../contract/time.ts';
+import { parseDuration, timerMs } from '../../contract/time.ts';
 import { type Failure, usage } from '../../failure.ts';
 
 /** Faults given as a share of the deliveries. */
@@ -100,7 +100,7 @@ export function createFaultHold<P>(send: (delivery: P) => void): FaultHold<P> {
   const hold = (delivery: P, ms: number): void =>
     void held.set(
       delivery,
-      setTimeout(() => release(delivery), ms),
+      setTimeout(() => release(delivery), timerMs(ms)),
     );
   return {
     take(delivery, faults) {

@@ -10,6 +10,7 @@ import { connect as connectTls } from 'node:tls';
 import { callbackify } from 'node:util';
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { timerMs } from '../../contract/time.ts';
 import { isLocalHost } from './targets.ts';
 
 export interface DeliveryMessage {
@@ -118,7 +119,7 @@ function exchange(
   const { signal, timeoutMs } = limits;
   return new Promise((resolve) => {
     const handler = answerHandler(finish);
-    const limit = setTimeout(() => cutOff({ kind: 'late' }), timeoutMs);
+    const limit = setTimeout(() => cutOff({ kind: 'late' }), timerMs(timeoutMs));
     const stop = (): void => cutOff({ kind: 'stopped' });
     function finish(end: End): void {
       clearTimeout(limit);
@@ -292,7 +293,7 @@ async function firstOf(hosts: readonly string[], port: number, timeoutMs: number
 function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host, port, noDelay: true });
-    socket.setTimeout(timeoutMs, () => fail('timeout', `no connection to ${host}:${port} in ${timeoutMs} ms`));
+    socket.setTimeout(timerMs(timeoutMs), () => fail('timeout', `no connection to ${host}:${port} in ${timeoutMs} ms`));
     const fail = (code: Unconnected['code'], message: string): void => {
       socket.destroy();
       reject(new Unconnected(code, message));
@@ -327,7 +328,7 @@ function secure(socket: Socket, hostname: string, timeoutMs: number): Promise<So
       reject(new Unconnected('tls', `TLS with ${hostname} failed: ${message}`));
     };
     const failed = (error: NodeJS.ErrnoException): void => fail(error.code ?? 'refused');
-    const limit = setTimeout(() => fail('no answer'), timeoutMs);
+    const limit = setTimeout(() => fail('no answer'), timerMs(timeoutMs));
     secured.once('error', failed);
     secured.once('secureConnect', () => {
       clearTimeout(limit);

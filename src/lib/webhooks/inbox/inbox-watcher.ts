@@ -4,6 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { InboxEntry } from '../../contract/listener-events.ts';
+import { timerMs } from '../../contract/time.ts';
 import { Failure } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
 import { findEntry, listEntries } from './inbox-read.ts';
@@ -82,7 +83,7 @@ export function pauseUntilDelivery(
     return found !== null;
   };
   return async (ms, signal) => {
-    const limit = AbortSignal.timeout(Math.ceil(ms));
+    const limit = AbortSignal.timeout(timerMs(ms));
     const over = signal === undefined ? limit : AbortSignal.any([signal, limit]);
     while (!over.aborted) {
       if (falseOnError(hasDelivery)) return;
