@@ -40,7 +40,7 @@ if (side === 'bare') {
     random: Math.random,
     token: () => randomBytes(16).toString('base64url'),
     pid: process.pid,
-    isAlive: () => false,
+    processStart: () => 'now',
     record: () => {},
     signing: { current: secret, previous: null },
     forward: target,

@@ -40,6 +40,7 @@ const ready: ListenerEvent = {
     events: ['*'],
     targets: ['http://127.0.0.1:3000/hook'],
     leftover: 2,
+    unrouted: [],
     adopted: false,
     replaces: null,
     self_test_ms: 3,

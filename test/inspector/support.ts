@@ -104,7 +104,7 @@ export function attempted(id: number, more: Partial<AttemptEvent> = {}): Attempt
 export function ready(more: Partial<ReadyEvent> = {}): ReadyEvent {
   return {
     ...{ type: 'ready', at: AT, endpoint_id: 'whend_1', url: `${TARGET}/in`, port: 3000, events: ['*'], targets: [] },
-    ...{ leftover: 0, adopted: false, replaces: null, self_test_ms: 1, unverified: false, chaos: null },
+    ...{ leftover: 0, unrouted: [], adopted: false, replaces: null, self_test_ms: 1, unverified: false, chaos: null },
     ...{ signed_by: 'listener', give_up_after_ms: null },
     ...more,
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type Context, type Interruption, type Output, placesOf } from '../../src/lib/cli/context.ts';
 import { run } from '../../src/lib/cli/program.ts';
+import { processStart } from '../../src/lib/files/process-start.ts';
 import { root } from './spawn.ts';
 
 export interface World {
@@ -65,6 +66,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
         return false;
       }
     },
+    processStart: (pid) => processStart(pid, process.platform, (id) => context.signalProcess(id, 0)),
     paths: placesOf(env, world.home, 'linux'),
     temporaryFolder: tmpdir(),
     nodeVersion: process.version,

@@ -15,7 +15,7 @@ type Run = (prepared: ListenerSetup) => AsyncGenerator<ListenerEvent>;
 export default class WebhooksListen extends BaseCommand<typeof WebhooksListen> {
   static override summary = 'receive signed webhooks, verify them, and forward them to your app';
   static override description = `Registers an endpoint, proves with a signed self-test that deliveries arrive, and removes the endpoint at the end. Each delivery is verified over its raw
-bytes and stored before it is acknowledged; your app gets it byte for byte, and again until it answers 2xx. What is not delivered at the end is delivered by the next listen. The API must be able to reach this machine: the embedded sandbox can, hosted ones need --tunnel or --public-url. Ends on Ctrl-C, or with --exec.`;
+bytes and stored before it is acknowledged; your app gets it byte for byte, and again until it answers 2xx. What is not delivered at the end is delivered by the next listen to the same app. The API must be able to reach this machine: the embedded sandbox can, hosted ones need --tunnel or --public-url. Ends on Ctrl-C, or with --exec.`;
   static override examples = [
     '<%= config.bin %> webhooks listen --forward localhost:3000/hook',
     `<%= config.bin %> webhooks listen --forward 3000/hook --json | jq -r 'select(.type=="forwarded").event_type'`,

@@ -7,6 +7,7 @@ import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { redactText } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
+import { processStart } from '../files/process-start.ts';
 
 /** A place to write to; `isTTY` and `columns` as Node's own streams have them. */
 export interface Output {
@@ -46,6 +47,8 @@ export interface Context {
   neverBlock(): void;
   /** Sends a signal to another process; `0` sends none. @returns whether that process exists */
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
+  /** Text that differs between processes that had the same pid; null when there is none, empty when the system tells no more. */
+  processStart(pid: number): string | null;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
   readonly paths: { readonly config: string; readonly state: string };
   /** Where this system keeps temporary files. */
@@ -140,6 +143,7 @@ function realContext({ root, script, helper, fromSource = false }: Start): Conte
     },
     neverBlock: () => [process.stdout, process.stderr].forEach(unblock),
     signalProcess,
+    processStart: (pid) => processStart(pid, process.platform, (id) => signalProcess(id, 0)),
     paths: placesOf(env, home, process.platform),
     temporaryFolder: tmpdir(),
     nodeVersion: process.version,

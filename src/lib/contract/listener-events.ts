@@ -32,9 +32,11 @@ export interface ReadyEvent extends Base {
   targets: string[];
   /** Number of deliveries that an earlier listener received and did not forward yet. */
   leftover: number;
+  /** What waits for other targets, to which no running listener forwards. */
+  unrouted: { target: string; waiting: number }[];
   /** True when the endpoint of a crashed listener was taken over, with its secret. */
   adopted: boolean;
-  /** The endpoint that this one replaces, because the API lost it while the listener was running; null at the start. */
+  /** The endpoint that this one replaces, because the API lost it or another listener took it over; null at the start. */
   replaces: string | null;
   /** How long the self-test took, in milliseconds. */
   self_test_ms: number;

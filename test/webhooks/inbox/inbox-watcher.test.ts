@@ -12,7 +12,13 @@ test('a delivery about the object, or about what belongs to it, ends the pause; 
   const store = openInbox();
   const listening = await startListening({ store, forward: app.url });
   const sender = openSender(listening.url, 1);
-  const options: RegistryOptions = { store, scope: 'local', pid: process.pid, isAlive: () => true, now: Date.now };
+  const options: RegistryOptions = {
+    store,
+    scope: 'local',
+    pid: process.pid,
+    processStart: () => 'now',
+    now: Date.now,
+  };
   const decided = (id: string, application: string): Promise<unknown> =>
     sender.send(
       Buffer.from(
@@ -49,7 +55,13 @@ async function timed(act: (tookMs: () => number) => Promise<void>): Promise<void
 
 test('without a listener the pause lasts its time, and a signal ends it', async () => {
   const store = openInbox();
-  const options: RegistryOptions = { store, scope: 'local', pid: process.pid, isAlive: () => true, now: Date.now };
+  const options: RegistryOptions = {
+    store,
+    scope: 'local',
+    pid: process.pid,
+    processStart: () => 'now',
+    now: Date.now,
+  };
   const pause = pauseUntilDelivery(options, 'app_1');
   const stop = new AbortController();
   let ended = false;

@@ -22,12 +22,12 @@ function dead(options: RegistryOptions, endpointId: string): void {
 
 test('what dead listeners left is found, what live and tidy ones have is not', async () => {
   const store = openInbox();
-  const alive = new Set([1000]);
+  const alive = new Map([[1000, 'boot-1 77']]);
   const options: RegistryOptions = {
     store,
     scope: 'local',
     pid: process.pid,
-    isAlive: (pid) => alive.has(pid),
+    processStart: (pid) => alive.get(pid) ?? null,
     now: Date.now,
   };
   assert.equal(latestEndpoint(options), null);
@@ -51,22 +51,53 @@ test('what dead listeners left is found, what live and tidy ones have is not', a
   assert.deepEqual(ids(), ['whend_alive', 'whend_dead']);
   assert.equal(latestEndpoint(options)?.running, false);
 
-  // A pid that was given to somebody else does not keep a dead listener alive for ever.
-  alive.add(999).add(1000);
-  assert.deepEqual(ids(), []);
-  const later = { ...options, now: () => Date.now() + 60_000 };
-  assert.deepEqual(abandonedEndpoints(later).length, 2);
+  // Another process has the number now, or the same one that was only stopped for long: the heartbeat does not decide.
+  alive.set(1000, 'boot-2 77');
+  assert.deepEqual(ids(), ['whend_alive', 'whend_dead']);
+  alive.set(1000, 'boot-1 77');
+  store.db.exec('UPDATE inbox_listeners SET seen_at = 0');
+  assert.deepEqual(ids(), ['whend_dead']);
+
+  // Where the system tells no more than that a process exists, a listener without a heartbeat is gone.
+  const silent = { ...options, processStart: () => '' };
+  assert.deepEqual(abandonedEndpoints(silent).length, 2);
+  assert.deepEqual(abandonedEndpoints({ ...silent, lapseMs: Infinity }).length, 0);
+});
+
+test('what was left is claimed by one: not by the next one as well, until the claimant ends', () => {
+  const store = openInbox();
+  const options: RegistryOptions = { store, scope: 'local', pid: process.pid, processStart: () => null, now: Date.now };
+  const to = (target: string): string[] => [`http://127.0.0.1:${target}/`];
+  const left = registerListener({ ...options, pid: 999 }, to('3000'));
+  left.saveEndpoint({ endpointId: 'whend_1', url: 'u', port: 1, path: '/', events: ['*'] });
+  const [first, second, other] = [to('3000'), to('3000'), to('4000')].map((targets) => ({
+    ...registerListener(options, targets),
+    claim: (one: ReturnType<typeof registerListener>) =>
+      one.claimAbandoned(targets).map(({ endpointId }) => endpointId),
+  }));
+  assert.ok(first !== undefined && second !== undefined && other !== undefined);
+  assert.deepEqual(other.claim(other), [], 'it belongs to another app');
+  assert.deepEqual(first.claim(first), ['whend_1']);
+  assert.deepEqual(second.claim(second), []);
+  first.end();
+  assert.deepEqual(second.claim(second), ['whend_1']);
+  second.saveEndpoint({ endpointId: 'whend_1', url: 'u', port: 2, path: '/', events: ['*'] });
+  assert.deepEqual([first.holdsEndpoint('whend_1'), second.holdsEndpoint('whend_1')], [false, true]);
+  // After the three days in which the API retries, nothing comes for it any more, whoever it was.
+  second.end();
+  store.db.exec(`UPDATE inbox_listeners SET seen_at = seen_at - ${3 * 86_400_000 + 1}`);
+  assert.deepEqual(other.claim(other), ['whend_1']);
 });
 
 test('a listener without the old secret removes what a dead one left, and registers its own', async () => {
   const store = openInbox();
-  dead({ store, scope: 'local', pid: process.pid, isAlive: () => false, now: Date.now }, 'whend_dead');
+  dead({ store, scope: 'local', pid: process.pid, processStart: () => null, now: Date.now }, 'whend_dead');
   const endpoints = fakeEndpoints();
-  const listening = await startListening({ store, endpoints, isAlive: () => false });
+  const listening = await startListening({ store, endpoints, processStart: () => null });
   assert.deepEqual(endpoints.log, ['register *', 'unregister whend_dead']);
   assert.equal((await listening.until('ready')).adopted, false);
   await listening.close();
-  const again = await startListening({ store, endpoints, isAlive: () => false });
+  const again = await startListening({ store, endpoints, processStart: () => null });
   await again.close();
   assert.deepEqual(endpoints.log.filter((line) => line.includes('dead')).length, 1);
 });

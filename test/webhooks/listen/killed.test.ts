@@ -1,84 +1,11 @@
 /** What the listener promises survives its own death: answered means stored, stored means delivered. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { EventEmitter, once } from 'node:events';
-import { createServer } from 'node:http';
-import { createInterface } from 'node:readline';
-import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { newStorePath, openApp, openInbox, openSender, SECRET } from '../support/stage.ts';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { openDesk, openProgram, type Told } from '../support/listener-processes.ts';
+import { newStorePath, openApp, openInbox, openSender } from '../support/stage.ts';
 
 const DELIVERIES = 500;
-const program = fileURLToPath(new URL('../support/listener-program.ts', import.meta.url));
-
-/** Stands for the API's endpoint routes and the keychain. */
-async function openDesk(): Promise<{ url: string; endpoints: Map<string, string>; log: string[] }> {
-  const endpoints = new Map<string, string>();
-  const log: string[] = [];
-  const server = createServer((request, response) => {
-    let text = '';
-    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    request.on('end', () => {
-      const { url } = JSON.parse(text || '{}');
-      const id = request.method === 'POST' ? `whend_${log.length}` : (request.url ?? '').split('/').at(-1);
-      log.push(`${request.method} ${id}`);
-      if (request.method === 'DELETE') endpoints.delete(String(id));
-      else if (typeof url === 'string') endpoints.set(String(id), url);
-      response.end(JSON.stringify({ id, secret: SECRET }));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  after(() => void server.close());
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  return { url: `http://127.0.0.1:${address.port}`, endpoints, log };
-}
-
-interface Told {
-  type: string;
-  url?: string;
-  adopted?: boolean;
-  leftover?: number;
-}
-
-/** A listener process that is started again and again on the same store; `told` is what all of them said. */
-function openProgram(args: string[]): {
-  told: Told[];
-  start(): Promise<string>;
-  end(signal: NodeJS.Signals): Promise<void>;
-  heard: EventEmitter;
-} {
-  const told: Told[] = [];
-  const heard = new EventEmitter();
-  let child: ChildProcess | undefined;
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
-  };
-  after(() => end('SIGKILL'));
-  return {
-    told,
-    heard,
-    end,
-    start: () =>
-      new Promise<string>((resolve, reject) => {
-        const started = spawn(process.execPath, ['--no-warnings', program, ...args], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        child = started;
-        started.once('exit', () => reject(new Error('the listener ended')));
-        createInterface({ input: started.stdout }).on('line', (line) => {
-          const moment: Told = JSON.parse(line);
-          told.push(moment);
-          if (moment.type === 'ready') resolve(String(moment.url));
-          heard.emit('moment');
-        });
-      }),
-  };
-}
 
 test(`killed twice while the app is away: ${DELIVERIES} of ${DELIVERIES} arrive, each once`, async () => {
   const app = await openApp();

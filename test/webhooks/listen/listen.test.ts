@@ -151,16 +151,26 @@ describe('an app that is away', () => {
     await listening.times('forwarded', 2);
   });
 
-  test('keeps what it did not get for the next listener, and the next gets it though the app moved', async () => {
+  test('keeps what it did not get for the next listener there; one to another app leaves it alone, and says so', async () => {
     const store = openInbox();
-    const first = await startListening({ store, forward: new URL(`http://127.0.0.1:${await freePort()}/old`) });
+    const port = await freePort();
+    const first = await startListening({ store, forward: new URL(`http://127.0.0.1:${port}/hook`) });
     const sender = openSender(first.url);
     for (const id of ['evt_a', 'evt_b', 'evt_c']) await sender.send({ id });
     const closed = await first.close();
     assert.deepEqual([closed.received, closed.forwarded, closed.waiting], [3, 0, 3]);
 
+    const elsewhere = await openApp();
+    const moved = await startListening({ store, forward: elsewhere.url });
+    const ready = await moved.until('ready');
+    assert.deepEqual([ready.leftover, ready.unrouted], [0, [{ target: `http://127.0.0.1:${port}/hook`, waiting: 3 }]]);
+
     const app = await openApp();
-    const second = await startListening({ store, forward: app.url });
+    await app.stop();
+    app.port = port;
+    await app.start();
+    // The same app under its other name.
+    const second = await startListening({ store, forward: new URL(`http://localhost:${port}/hook`) });
     assert.equal((await second.until('ready')).leftover, 3);
     await second.times('forwarded', 3);
     assert.deepEqual(
@@ -169,8 +179,10 @@ describe('an app that is away', () => {
     );
     assert.equal(app.seen[0]?.headers['credicorp-delivery'], 'whd_1');
     await second.close();
+    assert.deepEqual([elsewhere.seen.length, moved.of('forwarded').length], [0, 0]);
     const third = await startListening({ store, forward: app.url });
-    assert.equal((await third.until('ready')).leftover, 0);
+    const { leftover, unrouted } = await third.until('ready');
+    assert.deepEqual([leftover, unrouted], [0, []]);
   });
 
   test('of another scope is not touched', async () => {
@@ -325,7 +337,7 @@ test('a reader that stops reading ends the listener as tidily as a signal', asyn
     random: Math.random,
     token: () => 'a-token-nobody-can-guess',
     pid: process.pid,
-    isAlive: () => true,
+    processStart: () => 'now',
     record: () => {},
     signing: null,
     forward: null,

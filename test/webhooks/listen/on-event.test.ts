@@ -12,7 +12,7 @@ test('every moment is heard when it happens, although nobody reads on after the 
   const moments = listen({
     ...{ store: openInbox(), scope: 'local', environment: 'local', endpoints: fakeEndpoints(), forward: app.url },
     ...{ signal: new AbortController().signal, now: Date.now, random: Math.random, token: () => 'a'.repeat(24) },
-    ...{ pid: process.pid, isAlive: () => true, record: () => {}, signing: null, retry: quick },
+    ...{ pid: process.pid, processStart: () => 'now', record: () => {}, signing: null, retry: quick },
     onEvent(moment) {
       heard.push(moment);
       if (moment.type === 'forwarded') resolve();

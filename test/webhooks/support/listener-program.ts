@@ -1,5 +1,6 @@
 /** A listener as a process of its own, to be killed. Arguments: store file, forward URL, address of the endpoint desk. */
 import { randomBytes } from 'node:crypto';
+import { processStart } from '../../../src/lib/files/process-start.ts';
 import { openStore } from '../../../src/lib/store/store.ts';
 import { inboxTables } from '../../../src/lib/webhooks/inbox/inbox-tables.ts';
 import { listen } from '../../../src/lib/webhooks/listen/listen.ts';
@@ -14,6 +15,14 @@ const ask = async (method: string, route: string, body?: object): Promise<{ id: 
   if (typeof answer !== 'object' || answer === null || !('id' in answer) || !('secret' in answer))
     throw new Error('desk');
   return { id: String(answer.id), secret: String(answer.secret) };
+};
+
+const exists = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 };
 
 const stop = new AbortController();
@@ -33,13 +42,7 @@ const moments = listen({
   random: Math.random,
   token: () => randomBytes(16).toString('base64url'),
   pid: process.pid,
-  isAlive: (pid) => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  },
+  processStart: (pid) => processStart(pid, process.platform, exists),
   record: () => {},
   signing: null,
   forward: new URL(forward),

@@ -217,7 +217,7 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
     random: Math.random,
     token: () => randomBytes(16).toString('base64url'),
     pid: process.pid,
-    isAlive: () => true,
+    processStart: () => 'now',
     record: () => {},
     signing: { current: APP_SECRET, previous: null },
     forward: null,

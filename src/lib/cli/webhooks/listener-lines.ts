@@ -159,8 +159,14 @@ function readyLine(event: Extract<ListenerEvent, { type: 'ready' }>): LineParts 
   const left = event.leftover;
   const words = [
     `endpoint ${event.endpoint_id}${event.adopted ? ', taken over from a listener that crashed' : ''}; Ctrl-C ends`,
-    event.replaces === null ? '' : `the API lost ${event.replaces}; deliveries sent to it meanwhile are lost`,
+    event.replaces === null
+      ? ''
+      : `the API lost ${event.replaces}, or another listener took it over; what was sent to it meanwhile did not arrive here`,
     left > 0 ? `${left} stored ${left === 1 ? 'delivery goes' : 'deliveries go'} first` : '',
+    ...event.unrouted.map(
+      ({ target, waiting }) =>
+        `${waiting} stored ${waiting === 1 ? 'delivery waits' : 'deliveries wait'} for a listener to ${short(target)}; to send one elsewhere: credicorp events replay ID --forward TARGET`,
+    ),
     event.unverified
       ? 'SIGNATURES ARE NOT CHECKED (--skip-verify): anyone who finds the address can forge deliveries'
       : '',

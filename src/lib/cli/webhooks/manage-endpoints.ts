@@ -60,7 +60,7 @@ export function listAbandonedEndpoints(context: Context, session: Session): Aban
 export async function deleteAbandonedEndpoints(context: Context, session: Session, client: Client): Promise<string[]> {
   const registration = registerListener(registryOptions(context, session));
   try {
-    const left = registration.findAbandoned();
+    const left = registration.claimAbandoned();
     for (const { endpointId, listener } of left) {
       await deleteEndpoint(context, session, client, endpointId).catch(ignoreAbsent);
       registration.markEndpointGone(listener);
@@ -77,7 +77,7 @@ export function registryOptions(context: Context, session: Session): RegistryOpt
     store: session.store(),
     scope: inboxScope(session.identity),
     pid: context.pid,
-    isAlive: (pid) => context.signalProcess(pid, 0),
+    processStart: context.processStart,
     now: context.now,
   };
 }

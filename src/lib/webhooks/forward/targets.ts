@@ -50,6 +50,17 @@ export function isLocalHost(hostname: string): boolean {
   return isLoopback(hostname) || /\.localhost\.?$/i.test(hostname);
 }
 
+/** Whether two targets are one, whatever the loopback name: `localhost:3000/hook` is `127.0.0.1:3000/hook`. */
+export function sameTarget(one: string, other: string): boolean {
+  return one === other || byAddress(one) === byAddress(other);
+}
+
+function byAddress(target: string): string {
+  const url = new URL(target);
+  if (/(^|\.)localhost\.?$/.test(url.hostname)) url.hostname = '127.0.0.1';
+  return url.href;
+}
+
 export interface Route {
   /** An exact event type, `*`, or a family such as `payment.*`. */
   pattern: string;

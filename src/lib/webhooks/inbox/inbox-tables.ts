@@ -9,6 +9,8 @@ export const FORWARDS_PER_DELIVERY = 1024;
 
 /**
  * - `inbox_listeners`: running and past listeners, so that a later one can take over the rows and the endpoint of a crashed one.
+ *   `process` tells the process from a later one with the same pid, `targets` is a JSON list of where it forwards to, `claimed_by` is
+ *   the listener that takes the endpoint over or removes it, `tunnel_*` is the process of its tunnel.
  * - `inbox_deliveries`: received deliveries, byte for byte. `headers` is a JSON list of names and values alternating, unchanged.
  * - `inbox_forwards`: the forwarding of one delivery to one target. `state` is `waiting`, `delivered`, `failed`, `duplicate`,
  *   `parked` or `dropped`; `signature` is the header that was sent last;
@@ -68,6 +70,11 @@ export const inboxTables: Tables = {
        WHERE id >= OLD.id * ${FORWARDS_PER_DELIVERY} AND id < (OLD.id + 1) * ${FORWARDS_PER_DELIVERY};
      END;`,
     `ALTER TABLE inbox_forwards ADD COLUMN signature TEXT;`,
+    `ALTER TABLE inbox_listeners ADD COLUMN process TEXT NOT NULL DEFAULT '';
+     ALTER TABLE inbox_listeners ADD COLUMN targets TEXT;
+     ALTER TABLE inbox_listeners ADD COLUMN claimed_by INTEGER;
+     ALTER TABLE inbox_listeners ADD COLUMN tunnel_pid INTEGER;
+     ALTER TABLE inbox_listeners ADD COLUMN tunnel_process TEXT;`,
   ],
   trim: `DELETE FROM inbox_deliveries WHERE id IN (
            SELECT id FROM inbox_deliveries AS d

@@ -253,13 +253,7 @@ function failureOf(trouble: keyof typeof MESSAGES, error?: unknown): Failure {
 }
 
 /** What makes two deliveries the same event: its id, else the delivery's own (webhooks.md#conflicts). */
-export function identityOf({
-  eventId,
-  deliveryId,
-}: {
-  eventId: string | null;
-  deliveryId: string | null;
-}): string | null {
+function identityOf({ eventId, deliveryId }: { eventId: string | null; deliveryId: string | null }): string | null {
   return eventId ?? (deliveryId === null ? null : `delivery:${deliveryId}`);
 }
 

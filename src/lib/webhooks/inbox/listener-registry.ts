@@ -1,10 +1,10 @@
 /**
- * The registry of listeners on this machine, and the take-over from a crashed one: its pending forwards (claimed with
- * `claimPending`) and its endpoint (`findAbandoned`), which is still registered at the API.
+ * The registry of listeners on this machine, and the take-over of what a crashed one left behind: its undelivered forwards, its endpoint,
+ * which is still registered at the API, and its tunnel. Every take-over is one transaction that asks again who is running, so that two
+ * listeners that start at the same moment never take the same thing.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Store } from '../../store/store.ts';
-import { identityOf } from './inbox.ts';
 import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
 export interface RegistryOptions {
@@ -12,10 +12,13 @@ export interface RegistryOptions {
   /** Profile and environment; listeners of other scopes are ignored. */
   scope: string;
   pid: number;
-  /** Whether a process with this id exists. */
-  isAlive: (pid: number) => boolean;
+  /**
+   * Text that differs between processes that had the same id one after another (when it started, in which boot); null when no such
+   * process exists; empty when it exists and the system tells no more.
+   */
+  processStart: (pid: number) => string | null;
   now: () => number;
-  /** Milliseconds without a heartbeat after which a listener is treated as crashed, even if its pid is in use. Default 30 s. */
+  /** Where the process behind a pid cannot be told, a listener without a heartbeat for this long counts as gone. Default 30 s. */
   lapseMs?: number;
 }
 
@@ -46,17 +49,34 @@ export interface PendingForward {
   verified: boolean;
 }
 
+/** Deliveries that wait for a target to which no running listener forwards. */
+export interface UnroutedTarget {
+  target: string;
+  waiting: number;
+}
+
 /** A running listener's entry in the registry. */
 export interface ListenerRegistration {
   id: number;
-  /** Endpoints that crashed listeners of this scope left registered, newest first. */
-  findAbandoned(): AbandonedEndpoint[];
-  /** Marks the endpoint of a crashed listener as removed or taken over. */
+  /**
+   * Claims the endpoints that crashed listeners of this scope left registered, newest first: with `targets` those of listeners to the
+   * same targets, and those for which the API holds nothing any more; without it all.
+   */
+  claimAbandoned(targets?: readonly string[]): AbandonedEndpoint[];
+  /** A claimed endpoint, or its own, was removed. */
   markEndpointGone(listener: number): void;
-  /** Stores this listener's own endpoint, so that a later listener can find it. */
+  /** Stores this listener's own endpoint, registered or taken over, so that a later listener can find it. */
   saveEndpoint(endpoint: Omit<AbandonedEndpoint, 'listener'>): void;
-  /** Claims the pending forwards of crashed and ended listeners, in the order they were received. */
-  claimPending(route: (eventType: string | null) => readonly string[]): PendingForward[];
+  /** Whether the endpoint is still this listener's, and not taken over by another. */
+  holdsEndpoint(endpointId: string): boolean;
+  /** Claims what crashed and ended listeners have not delivered to these targets, in the order it was received. */
+  claimPending(isOwnTarget: (target: string) => boolean): PendingForward[];
+  /** What waits for other targets, to which no running listener forwards. */
+  unrouted(isOwnTarget: (target: string) => boolean): UnroutedTarget[];
+  /** Stores the process of the tunnel, or that there is none. */
+  saveTunnel(pid: number | null): void;
+  /** Pids of tunnels that crashed listeners left running; each is returned once. */
+  claimTunnels(): number[];
   /** Number of forwards of this listener that are still to be delivered. */
   countWaiting(): number;
   /** Stores the current time; to be called every few seconds while the listener runs. */
@@ -66,37 +86,47 @@ export interface ListenerRegistration {
 }
 
 const KEPT_MS = 30 * 86_400_000;
+/** The API gives a delivery up after three days (webhooks.md#retry-schedule): what was registered for longer gets nothing late. */
+const RETRIED_MS = 3 * 86_400_000;
 
 /** Ids of the listeners in this process, which share its pid: an entry with our pid that is not among them is from an earlier process. */
 const own = new Set<string>();
 
-/** Adds this process to the registry. */
-export function registerListener(options: RegistryOptions): ListenerRegistration {
-  const { scope, now } = options;
+/** Adds this process to the registry. @param targets where it forwards to */
+export function registerListener(options: RegistryOptions, targets: readonly string[] = []): ListenerRegistration {
+  const { scope, now, pid } = options;
   const { db } = options.store;
   const place = db.location() ?? '';
   const id = Number(
     db
-      .prepare('INSERT INTO inbox_listeners (scope, pid, started_at, seen_at) VALUES (?, ?, ?, ?)')
-      .run(scope, options.pid, now(), now()).lastInsertRowid,
+      .prepare(
+        'INSERT INTO inbox_listeners (scope, pid, process, targets, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?)',
+      )
+      .run(scope, pid, options.processStart(pid) ?? '', targetList(targets), now(), now()).lastInsertRowid,
   );
   own.add(`${place}#${id}`);
   // Entries of listeners that ended long ago and left no endpoint.
   db.prepare('DELETE FROM inbox_listeners WHERE endpoint_gone = 1 AND ended_at < ?').run(now() - KEPT_MS);
-  const running = (): number[] => runningListeners(options).concat(id);
   return {
     id,
-    findAbandoned: () => findAbandoned(db, scope, running()),
+    claimAbandoned: (wanted) => inTransaction(db, () => claimAbandoned(options, id, wanted)),
     markEndpointGone: (listener) => {
-      if (db.isOpen) db.prepare('UPDATE inbox_listeners SET endpoint_gone = 1 WHERE id = ?').run(listener);
+      if (!db.isOpen) return;
+      db.prepare('UPDATE inbox_listeners SET endpoint_gone = 1 WHERE id = ? AND coalesce(claimed_by, id) = ?').run(
+        listener,
+        id,
+      );
     },
-    saveEndpoint: (endpoint) => {
-      db.prepare(
-        `UPDATE inbox_listeners SET endpoint_id = $endpointId, url = $url, port = $port, path = $path, events = $events
-         WHERE id = $id`,
-      ).run({ ...endpoint, events: JSON.stringify(endpoint.events), id });
+    saveEndpoint: (endpoint) => inTransaction(db, () => saveEndpoint(db, id, endpoint)),
+    holdsEndpoint: (endpointId) => holdsEndpoint(db, id, endpointId),
+    claimPending: (isOwnTarget) => inTransaction(db, () => claimPending(options, id, isOwnTarget)),
+    unrouted: (isOwnTarget) => unroutedTargets(options, isOwnTarget),
+    saveTunnel: (tunnel) => {
+      if (!db.isOpen) return;
+      const start = tunnel === null ? null : options.processStart(tunnel);
+      db.prepare('UPDATE inbox_listeners SET tunnel_pid = ?, tunnel_process = ? WHERE id = ?').run(tunnel, start, id);
     },
-    claimPending: (route) => claimPending(db, { scope, owner: id, running: running(), now: now() }, route),
+    claimTunnels: () => inTransaction(db, () => claimTunnels(options)),
     countWaiting: () => countWaiting(db, scope, id),
     heartbeat: () => {
       try {
@@ -112,6 +142,79 @@ export function registerListener(options: RegistryOptions): ListenerRegistration
   };
 }
 
+function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Targets as stored, to be compared. */
+function targetList(targets: readonly string[]): string {
+  return JSON.stringify([...new Set(targets)].toSorted());
+}
+
+function claimAbandoned(options: RegistryOptions, id: number, targets?: readonly string[]): AbandonedEndpoint[] {
+  const { db } = options.store;
+  const wanted = targets === undefined ? null : targetList(targets);
+  const claim = db.prepare('UPDATE inbox_listeners SET claimed_by = ? WHERE id = ?');
+  const claimed = findAbandoned(options).filter(
+    (left) =>
+      wanted === null || left.targets === null || left.targets === wanted || left.seenAt < options.now() - RETRIED_MS,
+  );
+  for (const { listener } of claimed) claim.run(id, listener);
+  return claimed;
+}
+
+/** One listener holds an endpoint: the one it was taken over from holds it no longer. */
+function saveEndpoint(db: DatabaseSync, id: number, endpoint: Omit<AbandonedEndpoint, 'listener'>): void {
+  db.prepare('UPDATE inbox_listeners SET endpoint_gone = 1 WHERE endpoint_id = ? AND claimed_by = ? AND id <> ?').run(
+    endpoint.endpointId,
+    id,
+    id,
+  );
+  db.prepare(
+    `UPDATE inbox_listeners SET endpoint_id = $endpointId, url = $url, port = $port, path = $path, events = $events,
+       endpoint_gone = 0, claimed_by = NULL
+     WHERE id = $id`,
+  ).run({ ...endpoint, events: JSON.stringify(endpoint.events), id });
+}
+
+/** True as well when the store cannot tell: nobody else can have learnt of the endpoint then. */
+function holdsEndpoint(db: DatabaseSync, id: number, endpointId: string): boolean {
+  try {
+    const row = db.prepare('SELECT endpoint_id, endpoint_gone, claimed_by FROM inbox_listeners WHERE id = ?').get(id);
+    if (row === undefined) return true;
+    return row['endpoint_id'] === endpointId && row['endpoint_gone'] === 0 && row['claimed_by'] === null;
+  } catch {
+    return true;
+  }
+}
+
+/** Of all scopes: a tunnel into a port where nobody listens is of no use to anyone. */
+function claimTunnels(options: RegistryOptions): number[] {
+  const { db } = options.store;
+  const rows = db
+    .prepare(
+      `SELECT id, tunnel_pid, tunnel_process FROM inbox_listeners
+       WHERE tunnel_pid IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?))`,
+    )
+    .all(JSON.stringify(runningListeners(options, null)));
+  const forget = db.prepare('UPDATE inbox_listeners SET tunnel_pid = NULL, tunnel_process = NULL WHERE id = ?');
+  return rows.flatMap((row) => {
+    forget.run(Number(row['id']));
+    const pid = Number(row['tunnel_pid']);
+    const start = options.processStart(pid);
+    // Another process may have the number by now.
+    return start !== null && start !== '' && start === row['tunnel_process'] ? [pid] : [];
+  });
+}
+
 function countWaiting(db: DatabaseSync, scope: string, owner: number): number {
   if (!db.isOpen) return 0;
   const row = db
@@ -120,9 +223,9 @@ function countWaiting(db: DatabaseSync, scope: string, owner: number): number {
   return Number(row?.['n'] ?? 0);
 }
 
-/** Endpoints that crashed listeners left registered, newest first; for commands that list or remove them. */
+/** Endpoints that crashed listeners left registered, newest first; for commands that list them. */
 export function abandonedEndpoints(options: RegistryOptions): AbandonedEndpoint[] {
-  return findAbandoned(options.store.db, options.scope, runningListeners(options));
+  return findAbandoned(options);
 }
 
 /** The endpoint of the running listener, else of the last one; null when there was none in this scope. */
@@ -138,29 +241,46 @@ export function latestEndpoint(options: RegistryOptions): { endpointId: string; 
   return { endpointId: String(row['endpoint_id']), url: String(row['url']), running };
 }
 
-function runningListeners(options: RegistryOptions): number[] {
+/** @param scope null for those of all scopes */
+function runningListeners(options: RegistryOptions, scope: string | null = options.scope): number[] {
   const { db } = options.store;
   const place = db.location() ?? '';
   const lapsed = options.now() - (options.lapseMs ?? 30_000);
   const rows = db
-    .prepare('SELECT id, pid FROM inbox_listeners WHERE scope = ? AND ended_at IS NULL AND seen_at >= ?')
-    .all(options.scope, lapsed);
+    .prepare(
+      'SELECT id, pid, process, seen_at FROM inbox_listeners WHERE ended_at IS NULL AND scope = coalesce(?, scope)',
+    )
+    .all(scope);
   return rows.flatMap((row) => {
     const listener = Number(row['id']);
     const pid = Number(row['pid']);
-    const runs = pid === options.pid ? own.has(`${place}#${listener}`) : options.isAlive(pid);
-    return runs ? [listener] : [];
+    if (pid === options.pid) return own.has(`${place}#${listener}`) ? [listener] : [];
+    const start = options.processStart(pid);
+    if (start === null) return [];
+    const known = start !== '' && row['process'] !== '';
+    // A listener that was stopped for long is still there: only its process says whether it runs.
+    return (known ? start === row['process'] : Number(row['seen_at']) >= lapsed) ? [listener] : [];
   });
 }
 
-function findAbandoned(db: DatabaseSync, scope: string, running: readonly number[]): AbandonedEndpoint[] {
-  const rows = db
+interface FoundEndpoint extends AbandonedEndpoint {
+  /** Where its listener forwarded to, as stored; null when it is not known. */
+  targets: string | null;
+  /** When its listener was last alive. */
+  seenAt: number;
+}
+
+function findAbandoned(options: RegistryOptions): FoundEndpoint[] {
+  const running = JSON.stringify(runningListeners(options));
+  const rows = options.store.db
     .prepare(
-      `SELECT id, endpoint_id, url, port, path, events FROM inbox_listeners
-       WHERE scope = ? AND endpoint_id IS NOT NULL AND endpoint_gone = 0 AND id NOT IN (SELECT value FROM json_each(?))
+      `SELECT id, endpoint_id, url, port, path, events, targets, seen_at FROM inbox_listeners
+       WHERE scope = ? AND endpoint_id IS NOT NULL AND endpoint_gone = 0
+         AND coalesce(claimed_by, id) NOT IN (SELECT value FROM json_each(?))
+         AND id NOT IN (SELECT value FROM json_each(?))
        ORDER BY id DESC`,
     )
-    .all(scope, JSON.stringify(running));
+    .all(options.scope, running, running);
   return rows.map((row) => {
     const events: unknown = JSON.parse(String(row['events']));
     return {
@@ -170,65 +290,50 @@ function findAbandoned(db: DatabaseSync, scope: string, running: readonly number
       port: Number(row['port']),
       path: String(row['path']),
       events: Array.isArray(events) ? events.map(String) : [],
+      targets: row['targets'] === null ? null : String(row['targets']),
+      seenAt: Number(row['seen_at']),
     };
   });
 }
 
-/** The listener that claims pending forwards. */
-interface Claimant {
-  scope: string;
-  owner: number;
-  /** Ids of running listeners, whose forwards are not claimed. */
-  running: readonly number[];
-  now: number;
-}
+/** Forwards that are still to be delivered and whose listener runs no longer. */
+const ORPHANED = `f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner NOT IN (SELECT value FROM json_each(?)))`;
 
-/** Claims pending forwards in one transaction, so that two listeners that start at the same time do not claim the same rows. */
+/** A forward keeps its target: what waits for another one is left to the listener that forwards there. */
 function claimPending(
-  db: DatabaseSync,
-  claimant: Claimant,
-  route: (eventType: string | null) => readonly string[],
+  options: RegistryOptions,
+  owner: number,
+  isOwnTarget: (target: string) => boolean,
 ): PendingForward[] {
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    const rows = db
-      .prepare(
-        `SELECT f.id, d.id AS delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
-                d.created, d.received_at, d.verdict
-         FROM inbox_forwards AS f JOIN inbox_deliveries AS d ON d.id = f.id / ${FORWARDS_PER_DELIVERY}
-         WHERE f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner NOT IN (SELECT value FROM json_each(?)))
-         ORDER BY f.id`,
-      )
-      .all(claimant.scope, JSON.stringify(claimant.running));
-    const retarget = retargeter(db, claimant);
-    const claimed = rows.flatMap((row) => {
-      const pending = readPending(row);
-      const targets = route(pending.eventType);
-      const target = targets.includes(pending.target) ? pending.target : targets[0];
-      return target !== undefined && retarget(pending, target) ? [{ ...pending, target }] : [];
-    });
-    db.exec('COMMIT');
-    return claimed;
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
+  const { db } = options.store;
+  const rows = db
+    .prepare(
+      `SELECT f.id, d.id AS delivery, f.target, f.attempts, d.event_id, d.event_type, d.delivery_id, d.resource_id, d.order_key,
+              d.created, d.received_at, d.verdict
+       FROM inbox_forwards AS f JOIN inbox_deliveries AS d ON d.id = f.id / ${FORWARDS_PER_DELIVERY}
+       WHERE ${ORPHANED} ORDER BY f.id`,
+    )
+    .all(options.scope, JSON.stringify(runningListeners(options)));
+  const claim = db.prepare('UPDATE inbox_forwards SET owner = ?, updated_at = ? WHERE id = ?');
+  const pending = rows.map(readPending).filter(({ target }) => isOwnTarget(target));
+  for (const { forward } of pending) claim.run(owner, options.now(), forward);
+  return pending;
 }
 
-/** Changes a pending forward to the target of the current routes, because the app may have moved. Once per event and target. */
-function retargeter(db: DatabaseSync, claimant: Claimant): (pending: PendingForward, target: string) => boolean {
-  const earlier = db.prepare(
-    `SELECT 1 FROM inbox_forwards
-     WHERE event_id = ? AND target = ? AND state IN ('waiting', 'delivered') AND scope = ? AND id <> ? LIMIT 1`,
-  );
-  const own = db.prepare('UPDATE inbox_forwards SET owner = ?, target = ?, state = ?, updated_at = ? WHERE id = ?');
-  return (pending, target) => {
-    const moved = target !== pending.target;
-    const same = identityOf(pending);
-    const repeated = moved && same !== null && earlier.get(same, target, claimant.scope, pending.forward) !== undefined;
-    own.run(claimant.owner, target, repeated ? 'duplicate' : 'waiting', claimant.now, pending.forward);
-    return !repeated;
-  };
+function unroutedTargets(options: RegistryOptions, isOwnTarget: (target: string) => boolean): UnroutedTarget[] {
+  const { db } = options.store;
+  const running = JSON.stringify(runningListeners(options));
+  return db
+    .prepare(
+      `SELECT f.target, count(*) AS n FROM inbox_forwards AS f
+       WHERE ${ORPHANED} AND NOT EXISTS (
+         SELECT 1 FROM inbox_listeners AS l, json_each(l.targets) AS t
+         WHERE l.id IN (SELECT value FROM json_each(?)) AND t.value = f.target)
+       GROUP BY f.target ORDER BY f.target`,
+    )
+    .all(options.scope, running, running)
+    .map((row) => ({ target: String(row['target']), waiting: Number(row['n']) }))
+    .filter(({ target }) => !isOwnTarget(target));
 }
 
 function readPending(row: Record<string, unknown>): PendingForward {

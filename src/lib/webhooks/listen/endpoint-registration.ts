@@ -30,42 +30,44 @@ export interface RegisteredEndpoint {
   adopted: boolean;
 }
 
-/** An abandoned endpoint whose secret is known. */
-export interface AdoptableEndpoint {
-  left: AbandonedEndpoint;
-  secret: string;
+/** What crashed listeners left, claimed by this one: nobody else takes it over or removes it. */
+export interface ClaimedEndpoints {
+  /** The newest whose secret is known, to be taken over; null when there is none, or the API allows no updates. */
+  adoptable: { left: AbandonedEndpoint; secret: string } | null;
+  all: AbandonedEndpoint[];
 }
 
-/** The newest abandoned endpoint that can be taken over: its secret must be known, and the API must allow updates. */
-export async function findAdoptable(
+/** Claims the endpoints that crashed listeners to the same targets left registered. */
+export async function claimEndpoints(
   api: EndpointApi,
   registration: ListenerRegistration,
-): Promise<AdoptableEndpoint | null> {
-  if (api.recall === undefined || api.update === undefined) return null;
-  for (const left of registration.findAbandoned()) {
+  targets: readonly string[],
+): Promise<ClaimedEndpoints> {
+  const all = registration.claimAbandoned(targets);
+  if (api.recall === undefined || api.update === undefined) return { adoptable: null, all };
+  for (const left of all) {
     const secret = await api.recall(left.endpointId).catch(() => null);
-    if (secret !== null) return { left, secret };
+    if (secret !== null) return { adoptable: { left, secret }, all };
   }
-  return null;
+  return { adoptable: null, all };
 }
 
-/** Takes over the adoptable endpoint or registers a new one, then removes those left by other crashed listeners. @throws Failure of `register` */
+/** Takes over the adoptable endpoint or registers a new one, then removes the others that were claimed. @throws Failure of `register` */
 export async function obtainEndpoint(
   api: EndpointApi,
   registration: ListenerRegistration,
-  adoptable: AdoptableEndpoint | null,
+  { adoptable, all }: ClaimedEndpoints,
   wanted: { url: string; events: string[]; port: number; path: string },
 ): Promise<RegisteredEndpoint> {
   const { url, events } = wanted;
-  const adopted = adoptable !== null && (await canAdopt(api, adoptable, { url, events }));
+  const adopted = adoptable !== null && (await canAdopt(api, adoptable.left, { url, events }));
   const endpoint = adopted
     ? { id: adoptable.left.endpointId, secret: adoptable.secret }
     : await api.register({ url, events });
   registration.saveEndpoint({ ...wanted, endpointId: endpoint.id });
-  for (const left of registration.findAbandoned()) {
-    if (left.endpointId === endpoint.id || (await removeEndpoint(api, left.endpointId)) === null) {
-      registration.markEndpointGone(left.listener);
-    }
+  for (const left of all) {
+    if (left.endpointId === endpoint.id) continue;
+    if ((await removeEndpoint(api, left.endpointId)) === null) registration.markEndpointGone(left.listener);
   }
   return { ...endpoint, url, adopted };
 }
@@ -73,11 +75,11 @@ export async function obtainEndpoint(
 /** Updates the endpoint, which also shows whether it still exists. */
 async function canAdopt(
   api: EndpointApi,
-  adoptable: AdoptableEndpoint,
+  { endpointId }: AbandonedEndpoint,
   change: { url: string; events: string[] },
 ): Promise<boolean> {
   try {
-    await api.update?.(adoptable.left.endpointId, change);
+    await api.update?.(endpointId, change);
     return true;
   } catch {
     return false;
@@ -104,33 +106,44 @@ export interface EndpointWatch {
   /** Milliseconds between checks. */
   everyMs: number;
   signal: AbortSignal;
+  /** Whether no other listener has taken the endpoint over. */
+  holds: (id: string) => boolean;
+  /** Calls back when the machine or the process woke, which is checked at once. @returns how to stop that. */
+  onWake: (act: () => void) => () => void;
   /** Called after the endpoint was registered again, with the id that was lost. */
   onReplaced: (lost: string) => Promise<void>;
 }
 
 /**
- * Registers the endpoint again when it no longer exists: a sandbox was restarted, or the endpoint was deleted. Ends when the signal is
- * aborted or the API does not support the check; an API that cannot be reached is checked again later.
+ * Registers the endpoint again when it is no longer this listener's: the API has lost it (a sandbox was restarted, somebody deleted it), or
+ * another listener took it over while this one was stopped. Ends when the signal is aborted; an API that cannot be reached is asked
+ * again, one that cannot tell is not.
  */
 export async function watchEndpoint(watch: EndpointWatch): Promise<void> {
   const { api, endpoint, events, signal } = watch;
-  if (api.exists === undefined) return;
+  let asks = true;
   do {
     try {
       const { id } = endpoint;
-      const exists = await api.exists(id, signal);
-      if (exists === null) return;
+      const exists = !watch.holds(id) ? false : asks ? ((await api.exists?.(id, signal)) ?? null) : true;
+      if (exists === null) asks = false;
       // A tunnel with a new address may have replaced the endpoint meanwhile.
-      if (exists || endpoint.id !== id || signal.aborted) continue;
+      if (exists !== false || endpoint.id !== id || signal.aborted) continue;
       Object.assign(endpoint, await api.register({ url: endpoint.url, events }), { adopted: false });
       await watch.onReplaced(id);
     } catch {
       // The API could not be reached or refused: check again later.
     }
-  } while (await paused(watch.everyMs, signal));
+  } while (await nextCheck(watch));
 }
 
-async function paused(ms: number, signal: AbortSignal): Promise<boolean> {
-  await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+/** Waits for the next check, which a wake makes due at once. @returns false when the watch is over */
+async function nextCheck({ everyMs, signal, onWake }: EndpointWatch): Promise<boolean> {
+  const woke = new AbortController();
+  const unwatch = onWake(() => woke.abort());
+  await pause(everyMs, undefined, { signal: AbortSignal.any([signal, woke.signal]), ref: false }).catch(
+    () => undefined,
+  );
+  unwatch();
   return !signal.aborted;
 }

@@ -16,21 +16,21 @@ import type { Store } from '../../store/store.ts';
 import { type DeliveryFaultSettings, describeDeliveryFaults } from '../forward/delivery-faults.ts';
 import { type AppRefusal, Forwarder } from '../forward/forwarder.ts';
 import type { RetryTimes } from '../forward/target-queue.ts';
-import type { Route } from '../forward/targets.ts';
+import { type Route, sameTarget } from '../forward/targets.ts';
 import { Inbox } from '../inbox/inbox.ts';
-import { type ListenerRegistration, type PendingForward, registerListener } from '../inbox/listener-registry.ts';
+import { type ListenerRegistration, registerListener } from '../inbox/listener-registry.ts';
 import type { ReconnectTimes } from '../tunnels/keep-open.ts';
 import type { Tunnel } from '../tunnels/tunnel-programs.ts';
 import {
+  claimEndpoints,
   type EndpointApi,
-  findAdoptable,
   obtainEndpoint,
   type RegisteredEndpoint,
   removeEndpoint,
   watchEndpoint,
 } from './endpoint-registration.ts';
-import { Ingest, routing } from './ingest.ts';
-import { aborted, openPublicUrl, type PublicUrl } from './public-url.ts';
+import { Ingest, type Routing, routing } from './ingest.ts';
+import { aborted, detectSleep, openPublicUrl, type PublicUrl } from './public-url.ts';
 import { openReceiver, type Receiver, type ReceiverLimits, type ReceiverOptions } from './receiver.ts';
 import { createSelfTest, SELF_TEST_ID } from './self-test.ts';
 
@@ -52,7 +52,10 @@ export interface ListenOptions {
   /** Returns at least 128 random bits as URL-safe text. */
   token: () => string;
   pid: number;
-  isAlive: (pid: number) => boolean;
+  /** Tells a process from another that had its pid before (listener-registry.ts). */
+  processStart: (pid: number) => string | null;
+  /** Ends the process of a tunnel that a crashed listener left running. Default: it is left alone. */
+  endProcess?: (pid: number) => void;
   record: RecordExchange;
   /** Called with every event immediately, even when the generator is read slowly. Must not throw or wait. */
   onEvent?: (event: ListenerEvent) => void;
@@ -213,16 +216,16 @@ async function run(options: ListenOptions, signal: AbortSignal, emit: Emit): Pro
       next: 'leave out --skip-verify; webhooks verify explains a signature that fails',
     });
   }
-  const { store, scope, now } = options;
-  const registration = registerListener({ store, scope, pid: options.pid, isAlive: options.isAlive, now });
+  const { store, scope, now, pid, processStart } = options;
+  const routes = routing(options.forward, options.routes ?? []);
+  const registration = registerListener({ store, scope, pid, processStart, now }, routes.targets);
   const heartbeat = setInterval(registration.heartbeat, HEARTBEAT_MS).unref();
-  const parts = assemble(options, registration, emit);
+  const parts = assemble(options, registration, routes, emit);
   options.onOpen?.(parts.forwarder);
   let ready = false;
   try {
-    const pending = await open(options, parts, signal);
+    await open(options, parts, signal);
     ready = true;
-    for (const forward of pending) parts.ingest.forwardPending(forward);
     await aborted(signal);
   } finally {
     clearInterval(heartbeat);
@@ -242,7 +245,7 @@ interface Opened {
   watchingEndpoint: Promise<void> | null;
 }
 
-function assemble(options: ListenOptions, registration: ListenerRegistration, emit: Emit) {
+function assemble(options: ListenOptions, registration: ListenerRegistration, { targets, route }: Routing, emit: Emit) {
   const { store, scope, now, random, environment, record, faults } = options;
   const ticks = options.ticks ?? now;
   const counts: ListenerCounts = {
@@ -255,7 +258,6 @@ function assemble(options: ListenOptions, registration: ListenerRegistration, em
     waiting: 0,
   };
   const inbox = new Inbox({ store, scope, owner: registration.id, dedupe: options.dedupe ?? true });
-  const { targets, route } = routing(options.forward, options.routes ?? []);
   const forwarder = new Forwarder({
     ...{ inbox, environment, now, ticks, random, emit, record, counts, signing: options.signing },
     explainRefusal: options.explainRefusal ?? (() => null),
@@ -280,7 +282,6 @@ function assemble(options: ListenOptions, registration: ListenerRegistration, em
     counts,
     inbox,
     targets,
-    route,
     events,
     ingest,
     forwarder,
@@ -289,13 +290,20 @@ function assemble(options: ListenOptions, registration: ListenerRegistration, em
     emit,
     leaving,
     closing,
+    sleep: detectSleep(now),
   };
 }
 
-/** Opens everything, up to the `ready` event. @returns the pending deliveries of earlier listeners */
-async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): Promise<PendingForward[]> {
-  const { opened, registration, selfTest, events, targets, emit } = parts;
-  const adoptable = await findAdoptable(options.endpoints, registration);
+/** Opens everything, up to the `ready` event. */
+async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): Promise<void> {
+  const { opened, registration, selfTest, events, targets, emit, sleep } = parts;
+  for (const pid of registration.claimTunnels()) options.endProcess?.(pid);
+  // What earlier listeners left is queued before the port opens: nothing that comes in may overtake it.
+  const isOwnTarget = (target: string): boolean => targets.some((own) => sameTarget(own, target));
+  const pending = registration.claimPending(isOwnTarget);
+  for (const forward of pending) parts.ingest.forwardPending(forward);
+  const claimed = await claimEndpoints(options.endpoints, registration, targets);
+  const { adoptable } = claimed;
   const path = adoptable?.left.path ?? `/${options.token()}`;
   const secretKnown = Promise.withResolvers<void>();
   const receiver = await openAtUsualPort(options, parts, path, adoptable?.left.port ?? 0, secretKnown.promise);
@@ -304,33 +312,33 @@ async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): 
   const publicUrl = await openPublicUrl(options, port, signal, emit);
   opened.publicUrl = publicUrl;
   const url = publicUrl.base + path;
-  const endpoint = await obtainEndpoint(options.endpoints, registration, adoptable, { url, events, port, path });
+  const endpoint = await obtainEndpoint(options.endpoints, registration, claimed, { url, events, port, path });
   opened.endpoint = endpoint;
   secretKnown.resolve();
   const prove = (until: AbortSignal): Promise<number> =>
     selfTest.run(endpoint.url, endpoint.secret, options.readyMs ?? 30_000, until);
   const selfTestMs = await prove(signal);
   const where = { endpoint, registration, events, port, path };
-  opened.watchingUrl = publicUrl.watch({ ...where, selfTest, signal: parts.closing.signal });
-  const pending = registration.claimPending(parts.route);
-  const facts = { port, events, targets };
+  opened.watchingUrl = publicUrl.watch({ ...where, selfTest, sleep, signal: parts.closing.signal });
+  const facts = { port, events, targets, unrouted: registration.unrouted(isOwnTarget) };
   emit(readyEvent(options, endpoint, { ...facts, leftover: pending.length, self_test_ms: selfTestMs, replaces: null }));
   opened.watchingEndpoint = watchEndpoint({
     ...{ api: options.endpoints, endpoint, events, signal: parts.leaving.signal },
     everyMs: options.endpointCheckMs ?? 2000,
+    holds: registration.holdsEndpoint,
+    onWake: sleep.onWake,
     onReplaced: async (replaces) => {
       registration.saveEndpoint({ endpointId: endpoint.id, url: endpoint.url, port, path, events });
       const self_test_ms = await prove(parts.leaving.signal);
       emit(readyEvent(options, endpoint, { ...facts, leftover: 0, self_test_ms, replaces }));
     },
   });
-  return pending;
 }
 
 function readyEvent(
   options: ListenOptions,
   { id, url, adopted }: RegisteredEndpoint,
-  facts: Pick<ReadyEvent, 'port' | 'events' | 'targets' | 'leftover' | 'self_test_ms' | 'replaces'>,
+  facts: Pick<ReadyEvent, 'port' | 'events' | 'targets' | 'leftover' | 'unrouted' | 'self_test_ms' | 'replaces'>,
 ): ReadyEvent {
   const { replaces, ...rest } = facts;
   return {
@@ -405,14 +413,25 @@ async function close(options: ListenOptions, parts: Parts): Promise<ClosedEvent>
   // Stopped first: otherwise the endpoint that is removed here would be registered again.
   parts.leaving.abort();
   await opened.watchingEndpoint;
-  const problem = endpoint === null ? null : await removeEndpoint(options.endpoints, endpoint.id);
+  const problem = endpoint === null ? null : await removeOwnEndpoint(options, registration, endpoint.id);
   if (problem === null) registration.markEndpointGone(registration.id);
   await Promise.all([receiver?.close(graceMs), parts.forwarder.stop(graceMs)]);
   parts.closing.abort();
+  parts.sleep.stop();
   await (opened.watchingUrl ?? opened.publicUrl?.close());
   parts.inbox.flush();
   const waiting = registration.countWaiting();
   registration.end();
   const at = new Date(options.now()).toISOString();
   return { type: 'closed', at, ...parts.counts, waiting, endpoint_removed: problem === null, detail: problem };
+}
+
+/** @returns null when it is removed, else why not. One that another listener took over is that listener's to remove. */
+async function removeOwnEndpoint(
+  { endpoints }: ListenOptions,
+  registration: ListenerRegistration,
+  id: string,
+): Promise<string | null> {
+  if (!registration.holdsEndpoint(id)) return 'another listener took it over';
+  return removeEndpoint(endpoints, id);
 }

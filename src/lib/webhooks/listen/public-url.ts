@@ -32,6 +32,7 @@ export interface WatchedUrl {
   /** The receiver's path. */
   port: number;
   path: string;
+  sleep: SleepDetector;
   signal: AbortSignal;
 }
 
@@ -52,15 +53,15 @@ export async function openPublicUrl(
   return {
     base,
     async watch(watched) {
-      const sleep = detectSleep(now);
-      sleep.onWake((sleptMs) => {
+      const { sleep } = watched;
+      const unwatch = sleep.onWake((sleptMs) => {
         report(via, 'woke', base, `the machine slept for about ${Math.round(sleptMs / 1000)} s`);
       });
       try {
         if (tunnel === undefined || open === null) await aborted(watched.signal);
         else await keepOpen({ ...keepOptions(options, watched, emit), tunnel, port, onWake: sleep.onWake }, open);
       } finally {
-        sleep.stop();
+        unwatch();
       }
     },
     close: async () => {
