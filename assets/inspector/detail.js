@@ -1,4 +1,4 @@
-/** The chosen delivery in full. All text from outside is put in as text. */
+/** The selected delivery in full. All text from outside is inserted as text, never as HTML. */
 import { answerOf, el, short, timeOf } from './list.js';
 
 let raw = false;
@@ -8,7 +8,7 @@ export function detailView(detail, replay) {
   const { row, refusal, attempts } = detail;
   return [
     el('button', { type: 'button', className: 'back', name: 'back' }, '← All deliveries'),
-    el('h2', {}, row.event_type ?? (refusal ? 'A refused delivery' : 'Not an event')),
+    el('h2', {}, row.event_type ?? (refusal ? 'A rejected delivery' : 'Not an event')),
     factsOf(row),
     refusal ? refusalView(row, refusal) : '',
     refusal ? '' : section('Your app', ...appView(row, attempts, replay)),
@@ -37,7 +37,7 @@ function refusalView({ cause }, { status, meaning, next, detail }) {
   return el(
     'div',
     { className: 'callout bad' },
-    el('p', {}, el('strong', {}, `Refused with ${status}: ${cause}. `), `${meaning}${detail ? ` (${detail})` : ''}.`),
+    el('p', {}, el('strong', {}, `Rejected with ${status}: ${cause}. `), `${meaning}${detail ? ` (${detail})` : ''}.`),
     el('p', {}, `What to do: ${next}.`),
     el('p', {}, 'It was not forwarded.'),
   );
@@ -45,7 +45,7 @@ function refusalView({ cause }, { status, meaning, next, detail }) {
 
 function appView(row, attempts, replay) {
   if (row.targets.length === 0)
-    return [el('p', {}, 'Not forwarded: no target takes this event. It is kept in the inbox.')];
+    return [el('p', {}, 'Not forwarded: no target is configured for this event. It is stored in the inbox.')];
   const buttons = row.targets.map(({ target }, place) => {
     const button = el('button', { type: 'button', name: `replay${place}` }, `Send again to ${short(target)}`);
     button.addEventListener('click', () => replay(place, button));
@@ -54,20 +54,20 @@ function appView(row, attempts, replay) {
   const first = attempts.find(({ kind }) => kind === 'earlier');
   return [
     el('p', { className: 'acts' }, ...buttons),
-    el('p', { id: 'said', role: 'status' }),
-    attempts.length === 0 ? el('p', {}, stillOpen(row)) : attemptsView(row, attempts),
+    el('p', { id: 'result', role: 'status' }),
+    attempts.length === 0 ? el('p', {}, pendingText(row)) : attemptsView(row, attempts),
     first && first.attempt > 1
       ? el(
           'p',
           { className: 'hint' },
-          'Attempts before the first one shown: ',
+          'Earlier attempts: ',
           el('code', {}, `credicorp logs show ${row.delivery_id ?? row.event_id ?? ''}`),
         )
       : '',
   ];
 }
 
-function stillOpen({ targets }) {
+function pendingText({ targets }) {
   return targets.every(({ state }) => state === 'duplicate')
     ? 'A duplicate: your app has this event already, or it is being delivered, so it was not forwarded again.'
     : 'Being delivered.';
@@ -100,13 +100,13 @@ function attemptView(
       el('strong', {}, `${good ? '✓' : '✗'} ${answerOf({ status, error })}`),
       ` ${took} · ${name}${place} · ${timeOf(at)}`,
     ),
-    chaos ? el('p', { className: 'hint' }, `on purpose: ${chaos}`) : '',
+    chaos ? el('p', { className: 'hint' }, `injected fault: ${chaos}`) : '',
     hint ? el('p', { className: 'hint' }, hint) : '',
     answerView(answer, newer?.answer),
   );
 }
 
-/** An app that fails says the same each time: it is shown once. */
+/** A failing app often gives the same answer each time: it is shown once. */
 function answerView(answer, newer) {
   if (!answer) return '';
   if (answer === newer) return el('p', { className: 'hint' }, 'the same answer');
@@ -129,7 +129,7 @@ function stepsView(steps) {
 }
 
 function bodyNodes(body) {
-  if (body === null) return [el('p', {}, 'Not at hand any more.')];
+  if (body === null) return [el('p', {}, 'No longer available.')];
   if (body.kind === 'empty') return [el('p', {}, 'The body is empty.')];
   const shown = el('pre', { tabIndex: 0, ariaLabel: 'The body' });
   const modes = [
@@ -139,20 +139,20 @@ function bodyNodes(body) {
     const button = el('button', { type: 'button', className: 'mode', name: label }, label);
     button.addEventListener('click', () => {
       raw = value;
-      turn();
+      update();
     });
     return button;
   });
-  const turn = () => {
-    const asCame = raw || body.pretty === null;
-    shown.textContent = asCame ? body.text : body.pretty;
-    for (const [place, button] of modes.entries()) button.ariaPressed = String((place === 1) === asCame);
+  const update = () => {
+    const showRaw = raw || body.pretty === null;
+    shown.textContent = showRaw ? body.text : body.pretty;
+    for (const [place, button] of modes.entries()) button.ariaPressed = String((place === 1) === showRaw);
   };
-  turn();
+  update();
   if (body.pretty === null) modes[0].disabled = true;
   const notes = [
-    `${body.bytes} bytes${body.kind === 'binary' ? ', no text' : ''}`,
-    body.redacted ? 'what looks like a secret is taken out' : '',
+    `${body.bytes} bytes${body.kind === 'binary' ? ', not text' : ''}`,
+    body.redacted ? 'values that look like secrets are redacted' : '',
     body.cut ? 'only the beginning is shown' : '',
   ];
   return [
@@ -162,7 +162,7 @@ function bodyNodes(body) {
 }
 
 function headersView(headers) {
-  if (headers === null) return el('p', {}, 'Not at hand any more.');
+  if (headers === null) return el('p', {}, 'No longer available.');
   const rows = headers.map(([name, value]) => el('tr', {}, el('th', { scope: 'row' }, name), el('td', {}, value)));
   return el('table', { className: 'headers' }, el('tbody', {}, ...rows));
 }

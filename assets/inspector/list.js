@@ -1,13 +1,13 @@
-/** The list: a line for each delivery, newest first, and which of them are shown. */
+/** The rows of the list, one for each delivery: their content, order and filter. */
 
-/** An element with these properties; text is put in as text. */
+/** Creates an element with these properties. Strings become text nodes, never HTML. */
 export function el(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...children.filter((child) => child !== null && child !== ''));
   return element;
 }
 
-/** What the whole delivery stands at: its worst target counts. */
+/** The state of the whole delivery: that of its worst target. */
 export function stateOf({ verdict, targets }) {
   if (verdict === 'rejected') return 'rejected';
   if (targets.length === 0) return 'kept';
@@ -16,7 +16,7 @@ export function stateOf({ verdict, targets }) {
   );
 }
 
-/** @param {{text: string, type: string, state: string}} filter */
+/** Whether a row matches the filter. @param {{text: string, type: string, state: string}} filter */
 export function fits(row, { text, type, state }) {
   if (state !== '' && stateOf(row) !== state) return false;
   if (type.endsWith('.*') ? !row.event_type?.startsWith(type.slice(0, -1)) : type !== '' && row.event_type !== type)
@@ -29,7 +29,7 @@ export function fits(row, { text, type, state }) {
   return words.every((word) => searched.includes(word));
 }
 
-/** Newest first; of one instant the higher number first. */
+/** Whether `a` comes before `b`: newest first, and at the same time the higher number first. */
 export function isBefore(a, b) {
   return a.at > b.at || (a.at === b.at && Number(a.key.replace('r', '')) > Number(b.key.replace('r', '')));
 }
@@ -40,14 +40,14 @@ export function short(target) {
 
 const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false };
 
-/** Local time with its zone; with the day where it is another one. */
+/** Local time with its zone, and with the day unless it is today. */
 export function timeOf(at, now = new Date()) {
   const date = new Date(at);
   const day = date.toDateString() === now.toDateString() ? {} : { day: '2-digit', month: 'short' };
   return date.toLocaleString(undefined, { ...day, ...CLOCK, timeZoneName: 'short' });
 }
 
-/** What the app made of it, in words: `200`, `connection refused`. */
+/** The app's answer, or why there was none: `200`, `connection refused`. */
 export function answerOf({ status, error }) {
   return status === null ? (error ?? '').replaceAll('_', ' ') : String(status);
 }
@@ -62,7 +62,7 @@ function stateWords(row) {
   return [retrying ? 'retrying' : state, answerOf(one)].filter(Boolean).join(' ');
 }
 
-/** Fills a line; the line itself stays, and with it the focus. */
+/** Fills a table row. The element is reused, so that it keeps the focus. */
 export function fillRow(tr, row) {
   const state = stateOf(row);
   const [first] = row.targets;
@@ -81,7 +81,7 @@ export function fillRow(tr, row) {
       el(
         'span',
         { className: 'type' },
-        row.event_type ?? (row.verdict === 'rejected' ? 'refused, not read' : 'no event'),
+        row.event_type ?? (row.verdict === 'rejected' ? 'rejected, not parsed' : 'no event'),
       ),
       el('span', { className: 'id' }, row.resource_id ?? row.event_id ?? row.delivery_id ?? ''),
     ),

@@ -1,4 +1,4 @@
-/** The page: what the listener says becomes lines of the table; the chosen one is shown in full. */
+/** The page: shows the listener's events as rows of the table, and the selected delivery in full. */
 import { detailView } from './detail.js';
 import { el, short, timeOf } from './list.js';
 import { follow } from './stream.js';
@@ -10,10 +10,10 @@ const hint = detail.firstElementChild;
 let facts = { environment: null, ready: null, tunnel: null, most: { kept: 500, refused: 100 } };
 let chosen = null;
 let token = '';
-let leave = new AbortController();
+let stream = new AbortController();
 let lostAt = null;
 
-/** The token comes behind the #, which no server sees, and stays with this tab. */
+/** Reads the token from the fragment, which is never sent to a server, and keeps it for this tab. */
 function begin() {
   const given = location.hash.slice(1);
   if (given !== '') {
@@ -21,14 +21,14 @@ function begin() {
     history.replaceState(null, '', '/');
   }
   token = sessionStorage.getItem('token') ?? '';
-  leave.abort();
-  leave = new AbortController();
+  stream.abort();
+  stream = new AbortController();
   lostAt = null;
-  if (token === '') turn('locked');
-  else void follow({ token, take, turn, signal: leave.signal });
+  if (token === '') onState('locked');
+  else void follow({ token, onEvent, onState, signal: stream.signal });
 }
 
-function take(event, data) {
+function onEvent(event, data) {
   if (event === 'hello' && data.fresh) clearTable();
   if (event === 'facts') showFacts(data);
   if (event === 'rows') {
@@ -38,8 +38,8 @@ function take(event, data) {
   arrange();
 }
 
-/** The mark that says whether what is shown is up to date. */
-function turn(state) {
+/** Shows whether the page is connected, and since when it is not. */
+function onState(state) {
   if (state === 'lost' || state === 'ended') lostAt ??= new Date();
   const when = lostAt === null ? '' : timeOf(lostAt);
   const back = state === 'live' && lostAt !== null;
@@ -47,8 +47,8 @@ function turn(state) {
     live: back ? `connected again; nothing was missed since ${when}` : 'connected',
     lost: `connection to the listener lost at ${when}; trying again`,
     ended: `the listener ended at ${when}; start it again and open the address it prints`,
-    locked: 'locked: open the whole address that the running listener printed, with what follows the #',
-    crowded: 'this page is open too often; close it elsewhere',
+    locked: 'locked: open the complete address that the running listener printed, including the part after #',
+    crowded: 'this page is open in too many tabs; close one of them',
   };
   at('connection').dataset.state = back ? 'back' : state;
   at('connection').textContent = words[state];
@@ -60,20 +60,22 @@ function showFacts(changed) {
   facts = { ...facts, ...changed };
   const { ready, environment, tunnel } = facts;
   const targets = ready?.targets ?? [];
-  const to = targets.length === 0 ? 'kept here, forwarded nowhere' : targets.map(short).join(', ');
+  const to = targets.length === 0 ? 'stored only, not forwarded' : targets.map(short).join(', ');
   const what =
     ready === null ? 'the listener is starting' : `${ready.endpoint_id} · ${ready.events.join(', ')} → ${to}`;
   const place = environment === 'live' ? el('strong', { className: 'live' }, 'LIVE') : (environment ?? 'unknown');
   const warnings = [
     ready?.unverified ? 'signatures are not checked' : '',
-    ready?.chaos ? `chaos on purpose: ${ready.chaos}` : '',
+    ready?.chaos ? `injected faults: ${ready.chaos}` : '',
     tunnel ? `tunnel: ${tunnel}` : '',
   ].filter(Boolean);
   const marks = warnings.map((text) => el('strong', { className: 'warning' }, text));
   at('facts').replaceChildren(place, ` · ${what}`, ...marks);
   const local = environment === 'local';
   const forward = local ? '' : ` --forward ${short(targets[0] ?? 'localhost:3000/hook')}`;
-  at('how').textContent = local ? 'Make the sandbox send something:' : 'Create an application, or try your app alone:';
+  at('how').textContent = local
+    ? 'Trigger an event on the sandbox:'
+    : 'Create an application, or send a signed sample to your app:';
   at('make').textContent = `credicorp webhooks trigger decision.completed${forward}`;
 }
 
@@ -93,40 +95,40 @@ function leaveDetail() {
   goTo(key);
 }
 
-let asked = 0;
+let requests = 0;
 
-/** Whatever is new in it, the reader's place, the focus and the last word stay. */
+/** Shows the selected delivery. An update keeps the scroll position, the focus and the result of the last replay. */
 async function showDetail() {
   const key = chosen;
-  const mine = (asked += 1);
+  const request = (requests += 1);
   const { ok, document: found } = await ask(`/deliveries/${key}`);
-  if (mine !== asked || key !== chosen) return;
+  if (request !== requests || key !== chosen) return;
   const same = detail.dataset.key === key;
   const { scrollTop } = detail;
   const focused = detail.contains(document.activeElement) ? document.activeElement.name : undefined;
-  const said = at('said')?.textContent ?? '';
+  const result = at('result')?.textContent ?? '';
   const again = (place, button) => void replay(key, place, button);
   detail.replaceChildren(...(ok ? detailView(found, again) : [el('p', {}, found.error)]));
   detail.querySelector('.back')?.addEventListener('click', leaveDetail);
   detail.dataset.key = key;
   if (!same) return;
-  if (at('said')) at('said').textContent = said;
+  if (at('result')) at('result').textContent = result;
   detail.scrollTop = scrollTop;
   if (focused) [...detail.querySelectorAll('button')].find(({ name }) => name === focused)?.focus();
 }
 
 async function replay(key, place, button) {
-  const say = (words) => {
-    if (chosen === key && at('said')) at('said').textContent = words;
+  const showResult = (words) => {
+    if (chosen === key && at('result')) at('result').textContent = words;
   };
-  // Disabled for good it would lose the focus.
+  // A button with `disabled` would lose the focus.
   if (button.ariaDisabled === 'true') return;
   button.ariaDisabled = 'true';
-  say('sending');
+  showResult('sending');
   const { ok, document: sent } = await ask(`/deliveries/${key}/replays/${place}`, { method: 'POST' });
   button.ariaDisabled = 'false';
   const answer = sent.status === null ? sent.error?.replaceAll('_', ' ') : `answered ${sent.status}`;
-  say(ok ? `sent again: ${answer}, ${Math.round(sent.latency_ms ?? 0)} ms` : `not sent: ${sent.error}`);
+  showResult(ok ? `sent again: ${answer}, ${Math.round(sent.latency_ms ?? 0)} ms` : `not sent: ${sent.error}`);
 }
 
 async function ask(path, options = {}) {
@@ -135,13 +137,13 @@ async function ask(path, options = {}) {
     const response = await fetch(path, { ...options, headers, cache: 'no-store' });
     return { ok: response.ok, document: await response.json() };
   } catch {
-    return { ok: false, document: { error: 'the listener is not there' } };
+    return { ok: false, document: { error: 'the listener cannot be reached' } };
   }
 }
 
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && (chosen !== null || event.target === at('text'))) leaveDetail();
-  // Nothing has the focus yet: the arrows begin where the hint says they do.
+  // Nothing is focused yet: the arrow keys go to the first row, as the hint says.
   if (event.target === document.body && /^Arrow(?:Down|Up)$/.test(event.key)) {
     event.preventDefault();
     goTo(null);

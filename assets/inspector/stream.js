@@ -1,16 +1,16 @@
-/** The line to the listener: server-sent events read by hand, because the token travels in a header and EventSource sends none. */
+/** The connection to the listener: server-sent events read with fetch, because EventSource cannot send the token in a header. */
 
-/** Longer silence than this means that nobody is there: the listener says something every ten seconds. */
+/** After this long without data the connection counts as lost: the listener sends a comment every ten seconds. */
 const SILENCE_MS = 25_000;
 const LONGEST_WAIT_MS = 5000;
 
 /**
- * Follows until the listener says goodbye, the token is refused, or `signal` is aborted. What was missed while the line was down comes
- * with the next connection.
- * @param {{token: string, take: (event: string, data: any) => void, turn: (state: string) => void, signal: AbortSignal, base?: string,
- *   firstWaitMs?: number}} options `turn` is called with `live`, `lost`, `locked`, `crowded` or `ended`
+ * Follows the stream until the listener ends it, the token is refused, or `signal` is aborted. Changes missed while disconnected are sent
+ * on the next connection.
+ * @param {{token: string, onEvent: (event: string, data: any) => void, onState: (state: string) => void, signal: AbortSignal, base?: string,
+ *   firstWaitMs?: number}} options `onState` is called with `live`, `lost`, `locked`, `crowded` or `ended`
  */
-export async function follow({ token, take, turn, signal, base = '', firstWaitMs = 500 }) {
+export async function follow({ token, onEvent, onState, signal, base = '', firstWaitMs = 500 }) {
   let lastId = null;
   let wait = firstWaitMs;
   while (!signal.aborted) {
@@ -18,14 +18,14 @@ export async function follow({ token, take, turn, signal, base = '', firstWaitMs
     const parse = createParser(({ event, data, id }) => {
       if (id !== null) lastId = id;
       if (event === 'end') over = true;
-      else take(event, data);
+      else onEvent(event, data);
     });
-    const status = await connect(`${base}/stream`, { token, lastId, signal, parse, open: () => turn('live') });
+    const status = await connect(`${base}/stream`, { token, lastId, signal, parse, open: () => onState('live') });
     if (signal.aborted) return;
-    if (over) return turn('ended');
-    if (status === 401) return turn('locked');
+    if (over) return onState('ended');
+    if (status === 401) return onState('locked');
     if (status === 200) wait = firstWaitMs;
-    turn(status === 503 ? 'crowded' : 'lost');
+    onState(status === 503 ? 'crowded' : 'lost');
     await new Promise((resolve) => setTimeout(resolve, wait));
     wait = Math.min(2 * wait, LONGEST_WAIT_MS);
   }
@@ -49,7 +49,7 @@ async function connect(url, { token, lastId, signal, parse, open }) {
       parse(value);
     }
   } catch {
-    // Cut off, silent, or never there: all the same to whoever waits.
+    // Broken off, silent or never opened: the caller connects again in each case.
   } finally {
     clearTimeout(timer);
   }
@@ -57,10 +57,10 @@ async function connect(url, { token, lastId, signal, parse, open }) {
 }
 
 /**
- * Takes the text of an event stream in pieces of any size and hands over whole events, their data read as JSON.
- * @param {(event: {event: string, data: any, id: string | null}) => void} take
+ * Parses the text of an event stream, given in pieces of any size, and emits complete events with their data parsed as JSON.
+ * @param {(event: {event: string, data: any, id: string | null}) => void} emit
  */
-export function createParser(take) {
+export function createParser(emit) {
   let rest = '';
   let event = { event: 'message', data: '', id: null };
   return (piece) => {
@@ -68,7 +68,7 @@ export function createParser(take) {
     rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') {
-        if (event.data !== '') take({ ...event, data: JSON.parse(event.data) });
+        if (event.data !== '') emit({ ...event, data: JSON.parse(event.data) });
         event = { event: 'message', data: '', id: null };
         continue;
       }

@@ -1,4 +1,4 @@
-/** The table of deliveries on the page: its lines, the filter above it, and the keys that move through it. */
+/** The table of deliveries on the page: its rows, the filter above it, and keyboard navigation. */
 import { el, fillRow, fits, isBefore } from './list.js';
 
 const at = (id) => document.getElementById(id);
@@ -8,9 +8,9 @@ const lines = new Map();
 let chosen = null;
 let choose = (_key) => {};
 
-/** @param {(key: string) => void} chose called when a line is chosen, by a click or by Enter */
-export function openTable(chose) {
-  choose = chose;
+/** @param {(key: string) => void} onChoose called when a row is selected, by a click or by Enter */
+export function openTable(onChoose) {
+  choose = onChoose;
   rows.addEventListener('keydown', onKey);
   rows.addEventListener('click', (event) => {
     const tr = event.target.closest('tr');
@@ -33,7 +33,7 @@ export function clearTable() {
   rows.replaceChildren();
 }
 
-/** A new line, or an old one that changed. @param {{kept: number, refused: number}} most */
+/** Adds a row, or updates it. @param {{kept: number, refused: number}} most */
 export function put(row, most) {
   let line = lines.get(row.key);
   if (line === undefined) {
@@ -48,13 +48,13 @@ export function put(row, most) {
   fillRow(line.tr, row);
 }
 
-/** The line it goes before. Most are the newest of all. */
+/** The row to insert before. Usually the first one: most deliveries are the newest. */
 function placeOf(row) {
   for (const tr of rows.children) if (isBefore(row, lines.get(tr.dataset.key).row)) return tr;
   return null;
 }
 
-/** As many as the listener keeps itself. */
+/** Removes the oldest row above the limits, which are the listener's own. */
 function trim({ verdict }, most) {
   if (lines.size <= Math.min(most.kept, most.refused)) return;
   const refused = verdict === 'rejected';
@@ -65,7 +65,7 @@ function trim({ verdict }, most) {
   last.remove();
 }
 
-/** Shows what the filter lets through; whatever hides everything says so. */
+/** Applies the filter, and shows a message when no row is left. */
 export function arrange() {
   const filter = { text: at('text').value, type: at('type').value, state: at('state').value };
   let shown = 0;
@@ -79,7 +79,7 @@ export function arrange() {
   at('empty').hidden = lines.size > 0;
   at('none').hidden = lines.size === 0 || shown > 0;
   rows.parentElement.hidden = shown === 0;
-  // One line can always be reached with Tab.
+  // One row can always be reached with Tab.
   if (rows.querySelector('tr[tabindex="0"]:not([hidden])') === null) visible()[0]?.setAttribute('tabindex', '0');
 }
 
@@ -103,7 +103,7 @@ function mark({ row, tr }) {
   tr.ariaSelected = String(row.key === chosen);
 }
 
-/** Puts the focus on this line, or on the first one where it is not shown. */
+/** Focuses this row, or the first visible one when it is hidden. */
 export function goTo(key) {
   const tr = lines.get(key)?.tr;
   move(tr?.hidden === false ? tr : visible()[0]);

@@ -1,4 +1,4 @@
-/** Who may come in: hosts and origins as parsed, the token, and what every answer says to a browser. */
+/** Access to the page: Host and Origin headers, the token, and the security headers of every response. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
@@ -12,12 +12,12 @@ const { port } = new URL(origin);
 inspector.onEvent(received(1));
 const get = (path: string, headers: Record<string, string | string[]> = {}) => ask(origin, path, { headers });
 
-test('the address: loopback, any free port, the token where no server sees it', () => {
+test('the address: loopback, any free port, the token in the fragment', () => {
   const url = new URL(inspector.url);
   assert.deepEqual([url.hostname, url.pathname, url.search, url.hash], ['127.0.0.1', '/', '', `#${TOKEN}`]);
 });
 
-test('Host: this machine at this port, whatever its name; nothing else, not even for the empty page', async () => {
+test('Host: only this machine at this port, by any of its names, also for the page without data', async () => {
   for (const host of [
     `127.0.0.1:${port}`,
     `localhost:${port}`,
@@ -57,7 +57,7 @@ test('Host: this machine at this port, whatever its name; nothing else, not even
   );
 });
 
-test('Origin and Sec-Fetch-Site: the page itself, and a visit to it; no other page', async () => {
+test('Origin and Sec-Fetch-Site: only the page itself, and a navigation to it', async () => {
   assert.equal((await get('/deliveries/1', { ...bearer, origin })).status, 200);
   assert.equal((await get('/deliveries/1', { ...bearer, 'sec-fetch-site': 'same-origin' })).status, 200);
   for (const other of [
@@ -81,7 +81,7 @@ test('Origin and Sec-Fetch-Site: the page itself, and a visit to it; no other pa
   }
 });
 
-test('data need the token, whole and in its header; the page alone shows nothing', async () => {
+test('data needs the complete token in the Authorization header; the page alone shows nothing', async () => {
   const wrong = ['', 'Bearer', 'Bearer x', `Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(1)}`, `Basic ${TOKEN}`, TOKEN];
   for (const authorization of wrong) {
     for (const path of ['/deliveries/1', '/deliveries/r1', '/stream']) {
@@ -97,7 +97,7 @@ test('data need the token, whole and in its header; the page alone shows nothing
   assert.doesNotMatch((await get('/')).text, /evt_|whd_/);
 });
 
-test('what is not there is 404, what is done otherwise 405; sending again is POST only', async () => {
+test('an unknown path is 404, a wrong method 405; a replay is POST only', async () => {
   for (const path of [
     '/favicon.ico',
     '/../package.json',
@@ -122,7 +122,7 @@ test('what is not there is 404, what is done otherwise 405; sending again is POS
   }
 });
 
-test('every answer tells the browser to trust nothing but the page itself', async () => {
+test('every response has the security headers', async () => {
   for (const [path, type] of [
     ['/', 'text/html; charset=utf-8'],
     ['/style.css', 'text/css; charset=utf-8'],
@@ -147,7 +147,7 @@ test('every answer tells the browser to trust nothing but the page itself', asyn
   }
 });
 
-test('a taken port is said before anything else happens', async () => {
+test('a port in use is reported before anything else happens', async () => {
   const options = { token: TOKEN, folder, environment: null, tolerance: 300, known: () => [], now: Date.now };
   const rooms = { inbox: { recent: () => [], find: () => null }, replay: () => Promise.reject(new Error('no')) };
   await assert.rejects(openInspector({ ...options, ...rooms, port: Number(port) }), (error) => {
@@ -157,7 +157,7 @@ test('a taken port is said before anything else happens', async () => {
   });
 });
 
-/** What comes back for these very bytes. */
+/** The response to exactly these bytes. */
 function raw(text: string): Promise<string> {
   const socket = connect(Number(port), '127.0.0.1');
   after(() => socket.destroy());

@@ -1,4 +1,4 @@
-/** One delivery in full: exact where it can be, without secrets, bounded. */
+/** One delivery in full: exact where possible, without secrets, bounded in size. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -23,7 +23,7 @@ import {
 const exact = (text: string): string => text;
 const bytes = (text: string): Buffer => Buffer.from(text);
 
-test('a body: as it came, and set out with its numbers untouched', () => {
+test('a body: as received, and indented with its numbers unchanged', () => {
   const came = '{"a":9007199254740993,"b":1.0,"c":["é"]}\n';
   const view = bodyView(bytes(came), exact);
   assert.deepEqual([view.kind, view.text, view.bytes, view.redacted, view.cut], ['json', came, 42, false, false]);
@@ -33,7 +33,7 @@ test('a body: as it came, and set out with its numbers untouched', () => {
   assert.deepEqual([binary.kind, binary.text.replace(/ +/g, ' ')], ['binary', '000000 00 ff 41 ..A']);
 });
 
-test('no body becomes many times itself by being set out, and none breaks the view', () => {
+test('indenting never multiplies the size of a body, and no body breaks the view', () => {
   for (const hostile of [
     '['.repeat(100_000) + ']'.repeat(100_000),
     `${'['.repeat(30)}${'1,'.repeat(120_000)}1${']'.repeat(30)}`,
@@ -60,7 +60,7 @@ test('no body becomes many times itself by being set out, and none breaks the vi
 
 const SECRET = 'whsec_TheListenersOwnSecret42';
 
-test('secrets are taken out of headers, body, ids, target and answer, and the page says so', async () => {
+test('secrets are redacted in headers, body, ids, target and answer, and the page says so', async () => {
   const body = bytes(`{"id":"evt_1","note":"${SECRET}","client_secret":"abcdefghijk","big":9007199254740993}`);
   const headers = [
     'Credicorp-Signature',
@@ -82,8 +82,8 @@ test('secrets are taken out of headers, body, ids, target and answer, and the pa
   await page.until(() => page.rows.get('1')?.targets[0]?.status === 200);
   const { text } = await ask(inspector.origin, '/deliveries/1', { headers: bearer });
   const shown = JSON.parse(text) as { body: Record<string, unknown>; headers: [string, string][] };
-  for (const said of [text, JSON.stringify(page.heard)]) {
-    for (const secret of ['TheListenersOwn', 'abcdefghijk', 'aaaaaaaa']) assert.ok(!said.includes(secret), secret);
+  for (const output of [text, JSON.stringify(page.events)]) {
+    for (const secret of ['TheListenersOwn', 'abcdefghijk', 'aaaaaaaa']) assert.ok(!output.includes(secret), secret);
   }
   assert.deepEqual([shown.body['redacted'], shown.body['kind']], [true, 'json']);
   assert.match(String(shown.body['pretty']), /"big": 9007199254740993/);
@@ -126,7 +126,7 @@ interface Sent {
   attempts: unknown[];
 }
 
-test('what was refused has its bytes where they were at hand, the right ones, and its cause', async () => {
+test('a rejected delivery has its cause, and its own bytes where they are known', async () => {
   const inspector = await startInspector();
   const record = {
     at: Date.parse(AT),
@@ -160,7 +160,7 @@ test('what was refused has its bytes where they were at hand, the right ones, an
   assert.ok(!third.text.includes('abcdef'));
 });
 
-test('sent again: to one of its own targets by number, at most four at once, and told', async () => {
+test('a replay goes to one target of the delivery, by number; at most four run at once; each is listed', async () => {
   const asked: [number, string][] = [];
   const waiting: (() => void)[] = [];
   const replay = async (inboxId: number, target: string) => {

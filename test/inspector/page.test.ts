@@ -1,4 +1,4 @@
-/** The page's own files: what can be tried without a browser. */
+/** The page's files: what can be tested without a browser. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { globSync, readdirSync, readFileSync } from 'node:fs';
@@ -23,33 +23,33 @@ test('every file is served, and every module can be read', async () => {
     assert.ok(names.includes(used), used);
 });
 
-const MAKES_MARKUP =
+const WRITES_HTML =
   /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|\beval\b|new Function|setHTML/;
-const LEADS_ELSEWHERE = /https?:\/\/|javascript:|url\(/;
-const INLINE_OR_KEPT = / on\w+="|style="|<style|localStorage|document\.cookie/;
+const OTHER_ORIGIN = /https?:\/\/|javascript:|url\(/;
+const INLINE_OR_STORED = / on\w+="|style="|<style|localStorage|document\.cookie/;
 
-test('nothing of it makes markup or code of text, and nothing comes from elsewhere', () => {
-  // The patterns find what they are for.
-  assert.match('row.innerHTML = text', MAKES_MARKUP);
-  assert.match('<script src="https://cdn.example/x.js">', LEADS_ELSEWHERE);
-  assert.match('<p onclick="go()">', INLINE_OR_KEPT);
+test('no file turns text into HTML or code, and nothing is loaded from other origins', () => {
+  // The patterns match what they are meant to find.
+  assert.match('row.innerHTML = text', WRITES_HTML);
+  assert.match('<script src="https://cdn.example/x.js">', OTHER_ORIGIN);
+  assert.match('<p onclick="go()">', INLINE_OR_STORED);
   assert.ok(names.includes('index.html') && names.filter((name) => name.endsWith('.js')).length > 3, names.join());
   for (const name of names) {
     const code = text(name);
     assert.ok(code.length > 100, `${name} is empty`);
-    assert.doesNotMatch(code, MAKES_MARKUP, name);
-    assert.doesNotMatch(code.replaceAll(/http:\/\/www\.w3\.org\/2000\/svg|\^https\?:/g, ''), LEADS_ELSEWHERE, name);
-    assert.doesNotMatch(code, INLINE_OR_KEPT, name);
+    assert.doesNotMatch(code, WRITES_HTML, name);
+    assert.doesNotMatch(code.replaceAll(/http:\/\/www\.w3\.org\/2000\/svg|\^https\?:/g, ''), OTHER_ORIGIN, name);
+    assert.doesNotMatch(code, INLINE_OR_STORED, name);
   }
 });
 
-test('the elements its script looks for are there, each with a name for those who do not see them', () => {
+test('the elements the scripts use exist, and form fields and table have accessible names', () => {
   const page = text('index.html');
   const wanted = names
     .filter((name) => name.endsWith('.js'))
     .flatMap((name) => [...text(name).matchAll(/\bat\('([a-z]+)'\)/g)].map(([, id = '']) => id));
   assert.ok(wanted.length > 5, wanted.join());
-  for (const id of wanted) assert.ok(page.includes(`id="${id}"`) || id === 'said', id);
+  for (const id of wanted) assert.ok(page.includes(`id="${id}"`) || id === 'result', id);
   const fields = [...page.matchAll(/<(?:input|select) id="(\w+)"/g)].map(([, id = '']) => id);
   assert.ok(fields.length > 2, fields.join());
   for (const id of fields)
@@ -57,7 +57,7 @@ test('the elements its script looks for are there, each with a name for those wh
   assert.match(page, /<html lang="en-GB">[\s\S]*role="status"[\s\S]*role="grid" aria-label="/);
 });
 
-test('nothing of the page is loaded unless it is asked for', () => {
+test('the inspector is loaded only when it is used', () => {
   const sources = globSync(['src/commands/**/*.ts', 'src/lib/**/*.ts'], { cwd: root })
     .filter((file) => !file.startsWith('src/lib/inspector/'))
     .map((file) => ({ file, code: readFileSync(join(root, file), 'utf8') }));
@@ -101,7 +101,7 @@ const row = (more: object): ListRow =>
     },
   }) as ListRow;
 
-test('the worst target tells how a delivery stands', async () => {
+test('the state of a delivery is that of its worst target', async () => {
   const { stateOf } = await pageModule<List>('list.js');
   const states = (...names: string[]): string => stateOf(row({ targets: names.map(way) }));
   assert.deepEqual(
@@ -140,7 +140,7 @@ test('the filter: type or family, state, and every word anywhere', async () => {
   assert.deepEqual([passes({ text: 'wrong' }, refused), passes({ type: 'payment.*' }, refused)], [true, false]);
 });
 
-test('newest first; times say their zone, and their day where it is another one', async () => {
+test('newest first; times have their zone, and the day unless it is today', async () => {
   const { isBefore, timeOf } = await pageModule<List>('list.js');
   const later = row({ key: '1', at: '2026-07-04T10:00:01.000Z' });
   assert.deepEqual([isBefore(later, row({ key: '9' })), isBefore(row({ key: '10' }), row({ key: '9' }))], [true, true]);

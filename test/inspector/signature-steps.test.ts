@@ -7,7 +7,7 @@ import { signatureCases } from '../support/vectors.ts';
 
 const AGE = 5;
 
-test('every published case: all steps for what is genuine, the one that ended the check for what is not', () => {
+test('every published case: all steps for a genuine signature, the failed step for any other', () => {
   for (const one of signatureCases) {
     const { name, header, secrets, now } = one;
     const body = Buffer.from(one.body_base64, 'base64');
@@ -62,7 +62,7 @@ const checked: CheckedSignature = {
   },
 };
 
-test('what was not checked is not said to be in order; what could not be stored is no matter of its signature', () => {
+test('an unchecked signature is not shown as good; a delivery that could not be stored shows no signature steps', () => {
   assert.deepEqual(
     signatureSteps({ ...checked, verdict: 'unverified' }).map(({ state }) => state),
     ['warn'],

@@ -1,4 +1,4 @@
-/** The line from the listener to the page: complete, in few messages, bounded, and taken up again where it broke. */
+/** The event stream from the listener to the page: complete, in few messages, bounded, and resumed after a broken connection. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type ServerResponse } from 'node:http';
@@ -21,7 +21,7 @@ import {
   startInspector,
 } from './support.ts';
 
-test('the page begins with what the inbox has, and hears what changes', async () => {
+test('the page begins with the deliveries in the inbox, and gets every change', async () => {
   const inbox = {
     recent: (limit: number) => Array.from({ length: 600 }, (_, n) => kept(600 - n)).slice(0, limit),
     find: () => null,
@@ -41,38 +41,38 @@ test('the page begins with what the inbox has, and hears what changes', async ()
   await page.until(() => page.rows.get('601')?.targets[0]?.state === 'delivered' && page.rows.has('r1'));
   assert.equal(page.rows.get('601')?.targets[0]?.attempts, 2);
   assert.deepEqual([page.rows.get('r1')?.verdict, page.rows.get('r1')?.cause], ['rejected', 'wrong_secret']);
-  const facts = page.heard.findLast(([event]) => event === 'facts')?.[1] as { ready: { endpoint_id: string } };
+  const facts = page.events.findLast(([event]) => event === 'facts')?.[1] as { ready: { endpoint_id: string } };
   assert.equal(facts.ready.endpoint_id, 'whend_1');
 });
 
-test('a line that breaks again and again loses nothing, and what was told is not told again', async () => {
+test('a connection that breaks repeatedly loses nothing, and no change is sent twice', async () => {
   const inspector = await startInspector();
   const relay = await startRelay(Number(new URL(inspector.origin).port));
   const page = await openPage(relay.origin);
-  await page.until(() => page.turns.length > 0);
+  await page.until(() => page.states.length > 0);
   for (let round = 0; round < 5; round += 1) {
-    const before = page.turns.length;
+    const before = page.states.length;
     for (let n = 0; n < 40; n += 1) {
       const id = round * 40 + n + 1;
       inspector.onEvent(received(id));
       if (n === 20) relay.cut();
       inspector.onEvent(attempted(id));
     }
-    await page.until(() => page.turns.slice(before).includes('lost') && page.turns.at(-1) === 'live');
+    await page.until(() => page.states.slice(before).includes('lost') && page.states.at(-1) === 'live');
   }
   await page.until(
     () => page.rows.size === 200 && [...page.rows.values()].every((row) => row.targets[0]?.state === 'delivered'),
   );
-  const greetings = page.heard
+  const greetings = page.events
     .filter(([event]) => event === 'hello')
     .map(([, data]) => (data as { fresh: boolean }).fresh);
   assert.equal(greetings[0], true);
-  assert.equal(greetings.slice(1).some(Boolean), false, 'taken up again, not begun anew');
-  const told = page.heard.filter(([event]) => event === 'rows').flatMap(([, data]) => data as { key: string }[]);
-  assert.ok(told.length <= 400, `each change at most once: ${told.length}`);
+  assert.equal(greetings.slice(1).some(Boolean), false, 'resumed, not started again');
+  const sent = page.events.filter(([event]) => event === 'rows').flatMap(([, data]) => data as { key: string }[]);
+  assert.ok(sent.length <= 400, `each change at most once: ${sent.length}`);
 });
 
-test('numbers of another listener at the same address mean a fresh start', async () => {
+test('change numbers of another listener at the same address start the list again', async () => {
   const inspector = await startInspector();
   inspector.onEvent(received(1));
   for (const id of ['zzz.5', '5', 'x', `${'9'.repeat(400)}`]) {
@@ -86,19 +86,19 @@ test('numbers of another listener at the same address mean a fresh start', async
   }
 });
 
-test('a burst is told in few messages, and one delivery at its last state only', async () => {
+test('a burst is sent in few messages, and a delivery with its latest state only', async () => {
   const inspector = await startInspector({ pauseMs: 20 });
   const page = await openPage(inspector.origin);
-  await page.until(() => page.turns.length > 0);
+  await page.until(() => page.states.length > 0);
   for (let attempt = 1; attempt <= 1000; attempt += 1) {
     if (attempt === 1) inspector.onEvent(received(1));
     inspector.onEvent(attempted(1, { type: 'retrying', attempt, status: 500 }));
   }
   await page.until(() => page.rows.get('1')?.targets[0]?.attempts === 1000);
-  assert.ok(page.heard.length < 10, `${page.heard.length} messages`);
+  assert.ok(page.events.length < 10, `${page.events.length} messages`);
 });
 
-test('a reader that takes nothing is owed one message, not all; it catches up once it reads', async () => {
+test('at most one message is queued for a page that does not read; it catches up when it reads', async () => {
   const list = new DeliveryList({ recent: () => [], find: () => null }, () => clients.changed());
   const clients = new SseClients({
     list,
@@ -128,7 +128,7 @@ test('a reader that takes nothing is owed one message, not all; it catches up on
       list.onEvent(received(id, { event_type: `t${round}`, resource_id: long, delivery_id: long }));
   };
   let round = 0;
-  // Until the sockets between are full.
+  // Until the socket buffers are full.
   while (!response.writableNeedDrain) {
     fill((round += 1));
     await new Promise((later) => setTimeout(later, 2));
@@ -146,7 +146,7 @@ test('a reader that takes nothing is owed one message, not all; it catches up on
   clients.end();
 });
 
-test('a reader that takes nothing for long is let go', async () => {
+test('a page that does not read for long is disconnected', async () => {
   const list = new DeliveryList({ recent: () => [], find: () => null }, () => clients.changed());
   const clients = new SseClients({
     list,
@@ -175,34 +175,34 @@ test('a reader that takes nothing for long is let go', async () => {
   clients.end();
 });
 
-test('pages are counted: one too many is told so, and gets its turn when another leaves', async () => {
+test('one page too many is refused, and connects when another is closed', async () => {
   const inspector = await startInspector({ maxPages: 2 });
   const first = await openPage(inspector.origin);
   const second = await openPage(inspector.origin);
-  await Promise.all([first, second].map((page) => page.until(() => page.turns.at(-1) === 'live')));
+  await Promise.all([first, second].map((page) => page.until(() => page.states.at(-1) === 'live')));
   const third = await openPage(inspector.origin);
-  await third.until(() => third.turns.includes('crowded'));
+  await third.until(() => third.states.includes('crowded'));
   first.leave();
-  await third.until(() => third.turns.at(-1) === 'live');
+  await third.until(() => third.states.at(-1) === 'live');
 });
 
-test('a wrong token locks the page; the end of the listener is told as such', async () => {
+test('a wrong token locks the page; the page shows when the listener ends', async () => {
   const inspector = await startInspector();
   const locked = await openPage(inspector.origin, { token: 'wrong' });
   await locked.over;
-  assert.deepEqual(locked.turns, ['locked']);
+  assert.deepEqual(locked.states, ['locked']);
   const page = await openPage(inspector.origin);
-  await page.until(() => page.turns.at(-1) === 'live');
+  await page.until(() => page.states.at(-1) === 'live');
   inspector.onEvent(received(1));
   inspector.onEvent(closed());
   await inspector.close();
   await page.over;
-  assert.deepEqual(page.turns, ['live', 'ended']);
-  assert.ok(page.rows.has('1'), 'with what was still to be told');
+  assert.deepEqual(page.states, ['live', 'ended']);
+  assert.ok(page.rows.has('1'), 'with the remaining changes');
   await assert.rejects(ask(inspector.origin, '/'), /ECONNREFUSED/);
 });
 
-test('what is refused is counted apart and bounded: a flood does not push out what is genuine', async () => {
+test('rejected deliveries have their own limit: a flood does not displace genuine ones', async () => {
   const inspector = await startInspector();
   inspector.onEvent(received(1));
   for (let n = 0; n < 1000; n += 1) inspector.onEvent(rejected({ delivery_id: `whd_${n}` }));
@@ -217,7 +217,7 @@ interface Parsed {
   id: string | null;
 }
 
-test('the page reads an event stream cut anywhere', async () => {
+test('the page parses an event stream split anywhere', async () => {
   const { createParser } = await pageModule<{
     createParser: (take: (event: Parsed) => void) => (piece: string) => void;
   }>('stream.js');
@@ -250,7 +250,7 @@ test('the page reads an event stream cut anywhere', async () => {
   );
 });
 
-/** A line that can be cut. The inspector knows its own port only, so the Host is put right on the way. */
+/** A proxy whose connections can be cut. It rewrites Host, because the inspector accepts only its own port. */
 async function startRelay(port: number): Promise<{ origin: string; cut(): void }> {
   const open = new Set<Socket>();
   const relay = createServer((near) => {

@@ -1,4 +1,4 @@
-/** An inspector on a real port with an inbox of its own, and the page's own end of the line to follow it by. */
+/** An inspector on a real port with its own inbox, and the page's own stream client to follow it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -28,8 +28,8 @@ export async function pageModule<T>(name: string): Promise<T> {
 
 export type Follow = (options: {
   token: string;
-  take: (event: string, data: unknown) => void;
-  turn: (state: string) => void;
+  onEvent: (event: string, data: unknown) => void;
+  onState: (state: string) => void;
   signal: AbortSignal;
   base?: string;
   firstWaitMs?: number;
@@ -53,7 +53,7 @@ export async function startInspector(more: Partial<InspectorOptions> = {}): Prom
   return { ...inspector, origin: new URL(inspector.url).origin };
 }
 
-/** Asks with exactly these headers; `fetch` would write some of its own. */
+/** Sends a request with exactly these headers; `fetch` would add its own. */
 export async function ask(
   origin: string,
   path: string,
@@ -116,7 +116,7 @@ export function closed(): ClosedEvent {
 }
 
 export function rejected(more: Partial<RejectedEvent> = {}): RejectedEvent {
-  const told = { also: [], skew_seconds: null, detail: null, meaning: 'm', next: 'n' };
+  const details = { also: [], skew_seconds: null, detail: null, meaning: 'm', next: 'n' };
   return {
     type: 'rejected',
     at: AT,
@@ -124,7 +124,7 @@ export function rejected(more: Partial<RejectedEvent> = {}): RejectedEvent {
     delivery_id: 'whd_r',
     bytes: 5,
     cause: 'wrong_secret',
-    ...told,
+    ...details,
     ...more,
   };
 }
@@ -135,41 +135,41 @@ export function kept(id: number): InboxEntry {
   return { ...subject(id), received_at: AT, bytes: 2, verdict: 'valid', forwards: [{ ...forward, ...answer }] };
 }
 
-/** Follows as the page does. */
+/** Follows the stream as the page does. */
 export async function openPage(origin: string, more: { token?: string } = {}) {
   const { follow } = await pageModule<{ follow: Follow }>('stream.js');
   const leave = new AbortController();
   const rows = new Map<string, ListRow>();
-  const turns: string[] = [];
-  const heard: [event: string, data: unknown][] = [];
-  let look = (): void => {};
+  const states: string[] = [];
+  const events: [event: string, data: unknown][] = [];
+  let check = (): void => {};
   const over = follow({
     ...{ token: more.token ?? TOKEN, base: origin, signal: leave.signal, firstWaitMs: 5 },
-    take(event, data) {
-      heard.push([event, data]);
+    onEvent(event, data) {
+      events.push([event, data]);
       if (event === 'hello' && (data as { fresh: boolean }).fresh) rows.clear();
       if (event === 'rows') for (const row of data as ListRow[]) rows.set(row.key, row);
-      look();
+      check();
     },
-    turn(state) {
-      turns.push(state);
-      look();
+    onState(state) {
+      states.push(state);
+      check();
     },
   });
   after(() => leave.abort());
   return {
     rows,
-    turns,
-    heard,
+    states,
+    events,
     over,
     leave: () => leave.abort(),
-    /** Resolves as soon as this holds. */
+    /** Resolves as soon as the condition holds. */
     until: (holds: () => boolean): Promise<void> =>
       new Promise((resolve) => {
-        look = () => {
+        check = () => {
           if (holds()) resolve();
         };
-        look();
+        check();
       }),
   };
 }

@@ -1,4 +1,4 @@
-/** `webhooks listen --inspect` with a real sandbox, listener and app: what the page is told, shows, and sends again. */
+/** `webhooks listen --inspect` with a real sandbox, listener and app: what the page receives, shows and replays. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -66,9 +66,9 @@ async function pageOf(of: Receiving) {
   return openPage(origin, { token });
 }
 
-test('a delivery: in the list with its outcome, in full with its exact body, its check and its attempts', async () => {
+test('a delivery: in the list with its result, in full with its exact body, signature check and attempts', async () => {
   const page = await pageOf(listener);
-  const said = await command(
+  const result = await command(
     world,
     'webhooks',
     'trigger',
@@ -77,7 +77,7 @@ test('a delivery: in the list with its outcome, in full with its exact body, its
     'data.n=9007199254740993',
     '-q',
   );
-  const id = said.stdout.trim();
+  const id = result.stdout.trim();
   const rowOf = (): ListRow | undefined => [...page.rows.values()].find((row) => row.event_id === id);
   await page.until(() => rowOf()?.targets[0]?.state === 'delivered');
   const row = rowOf();
@@ -96,14 +96,14 @@ test('a delivery: in the list with its outcome, in full with its exact body, its
     attempts.map(({ kind, status, answer }) => [kind, status, answer]),
     [['forward', 200, 'taken']],
   );
-  const facts = page.heard.findLast(([event]) => event === 'facts')?.[1] as {
+  const facts = page.events.findLast(([event]) => event === 'facts')?.[1] as {
     environment: string;
     ready: { targets: string[] };
   };
   assert.deepEqual([facts.environment, facts.ready.targets], ['local', [app.url]]);
 });
 
-test('sent again from the page: the same event and bytes, a new delivery id, signed freshly, and in the log', async () => {
+test('a replay from the page: the same event and bytes, a new delivery id and signature, and in the log', async () => {
   const page = await pageOf(listener);
   await page.until(() => page.rows.size > 0);
   const [row] = page.rows.values();
@@ -155,7 +155,7 @@ test('a forged delivery: shown with its cause and its bytes, which reach neither
   assert.match(refusal?.meaning ?? '', /no common mistake/);
 });
 
-test('hostile text arrives as text: in JSON that no browser takes for a page', async () => {
+test('hostile text stays text, in JSON that no browser renders as a page', async () => {
   const page = await pageOf(listener);
   const type = '<script>alert(1)</script>';
   const body = Buffer.from(
@@ -170,27 +170,27 @@ test('hostile text arrives as text: in JSON that no browser takes for a page', a
   assert.match(String(headers['content-security-policy']), /require-trusted-types-for 'script'/);
 });
 
-test('stdout is moments only; a port that is taken ends the command before anything is registered', async () => {
+test('stdout has events only; a port in use ends the command before anything is registered', async () => {
   assert.doesNotMatch(JSON.stringify(listener.moments), /inspect/);
   const blocker = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => blocker.once('listening', resolve));
   const address = blocker.address();
   const port = String(typeof address === 'object' ? address?.port : 0);
   const registered = await command(world, 'webhooks', 'endpoints', 'list', '-q');
-  const said = await command(world, 'webhooks', 'listen', '--forward', app.url, `--inspect=${port}`, '--json');
+  const result = await command(world, 'webhooks', 'listen', '--forward', app.url, `--inspect=${port}`, '--json');
   blocker.close();
-  assert.deepEqual([said.status, said.stdout], [2, '']);
-  assert.match(said.stderr, new RegExp(`port ${port} is in use.*--inspect`));
+  assert.deepEqual([result.status, result.stdout], [2, '']);
+  assert.match(result.stderr, new RegExp(`port ${port} is in use.*--inspect`));
   assert.equal((await command(world, 'webhooks', 'endpoints', 'list', '-q')).stdout, registered.stdout);
   assert.equal((await command(world, 'webhooks', 'listen', '--forward', app.url, '--inspect=70000')).status, 2);
 });
 
-test('the end is told to the page, its port closes, and the next listener’s page begins with what there was', async () => {
+test('the page is told that the listener ended, its port closes, and the next listener’s page begins with the same deliveries', async () => {
   const page = await pageOf(listener);
-  await page.until(() => page.turns.at(-1) === 'live');
+  await page.until(() => page.states.at(-1) === 'live');
   assert.equal(await listener.stop(), 0);
   await page.over;
-  assert.equal(page.turns.at(-1), 'ended');
+  assert.equal(page.states.at(-1), 'ended');
   await assert.rejects(ask(addressOf(listener).origin, '/'), /ECONNREFUSED/);
   const next = receive(world, '--no-forward', '--inspect');
   await next.next('ready');

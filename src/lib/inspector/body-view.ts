@@ -1,11 +1,11 @@
-/** A body made readable: as text, indented where it is JSON, as hex where it is binary. Redacted, and marked as such. */
+/** A readable view of a body: text, indented JSON, or hex for binary. Secrets are redacted, and the view says so. */
 import { parseJson, writeJson } from '../contract/json.ts';
 
 export interface BodyView {
   bytes: number;
   kind: 'empty' | 'json' | 'text' | 'binary';
   text: string;
-  /** Indented JSON, its numbers untouched; null for anything else, and for JSON that is too big or too deep. */
+  /** Indented JSON with its numbers unchanged; null for anything else, and for JSON that is too big or too deep. */
   pretty: string | null;
   /** A secret was removed. */
   redacted: boolean;
@@ -13,7 +13,7 @@ export interface BodyView {
   cut: boolean;
 }
 
-/** Beyond these, indented text may be many times as long as the body. */
+/** Above these limits, indented text may be many times as long as the body. */
 const MAX_PRETTY_CHARACTERS = 256 * 1024;
 const MAX_PRETTY_DEPTH = 40;
 const MAX_HEX_BYTES = 2048;
@@ -58,7 +58,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** At least as deep as the document: brackets inside texts count too. */
+/** An upper bound of the nesting depth: brackets inside strings are counted too. */
 function depthOf(text: string): number {
   let depth = 0;
   let most = 0;

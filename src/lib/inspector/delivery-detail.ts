@@ -1,4 +1,4 @@
-/** One delivery in full, for the selected line of the list. Everything that came from outside is redacted. */
+/** One delivery in full, for the selected row of the list. Everything received from outside is redacted. */
 import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
 import { SIGNATURE_HEADER } from '../contract/signature.ts';
 import { type BodyView, bodyView, textView } from './body-view.ts';
@@ -7,11 +7,11 @@ import { signatureSteps, type SignatureStep } from './signature-steps.ts';
 
 export interface DeliveryDetail {
   row: ListRow;
-  /** Names and values, as they came; null when they are not known any more. */
+  /** Names and values as received; null when no longer available. */
   headers: [string, string][] | null;
   body: BodyView | null;
   steps: SignatureStep[];
-  /** Why it was refused and what to do about it; null when it was not. */
+  /** Why it was rejected and what to do about it; null when it was not. */
   refusal: { status: number; meaning: string; next: string; detail: string | null } | null;
   attempts: AttemptRow[];
 }
@@ -24,7 +24,7 @@ export interface DetailSources {
   known: () => readonly string[];
 }
 
-/** Bytes of a body that a record holds; longer ones were cut there. */
+/** Bytes that a record keeps of a body; longer bodies are cut. */
 const RECORD_BYTES = 64 * 1024;
 
 export function detailOf(entry: ListEntry, sources: DetailSources): DeliveryDetail {
@@ -57,7 +57,7 @@ export function detailOf(entry: ListEntry, sources: DetailSources): DeliveryDeta
   };
 }
 
-/** A redacted line of the list: types and ids are outside text, and a target may carry a token. */
+/** A redacted row of the list: types and ids come from outside, and a target URL may contain a token. */
 export function cleanRow(row: ListRow, clean: (text: string) => string): ListRow {
   const each = (text: string | null): string | null => (text === null ? null : clean(text));
   return {
@@ -66,7 +66,7 @@ export function cleanRow(row: ListRow, clean: (text: string) => string): ListRow
     event_type: each(row.event_type),
     delivery_id: each(row.delivery_id),
     resource_id: each(row.resource_id),
-    targets: row.targets.map((way) => ({ ...way, target: clean(way.target) })),
+    targets: row.targets.map((state) => ({ ...state, target: clean(state.target) })),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The delivery list of the page, in memory and bounded: one entry for each delivery, brought up to date by every listener event. Each
- * change gets the next number, so all that must be remembered of an open page is one number: whoever was away gets what changed since.
+ * The delivery list of the page, in memory and bounded: one entry for each delivery, updated by every listener event. Each change gets
+ * the next number, so only the number of the last change sent is kept for an open page: after a reconnect it gets all later changes.
  */
 import type { ExchangeRecord } from '../contract/exchange.ts';
 import type {
@@ -19,11 +19,11 @@ import type {
 export interface InboxReader {
   /** Newest first. */
   recent(limit: number): readonly InboxEntry[];
-  /** With its bytes; null when it is gone. `headers` are names and values in turn. */
+  /** With its bytes; null when it was deleted. `headers` are names and values in turn. */
   find(inboxId: number): { entry: InboxEntry; headers: readonly string[]; body: Uint8Array } | null;
 }
 
-/** What came of sending a delivery again. */
+/** The result of sending a delivery again. */
 export interface ReplayResult {
   delivery_id: string;
   target: string;
@@ -43,15 +43,15 @@ export interface TargetState {
   latency_ms: number | null;
 }
 
-/** A line of the list. */
+/** A row of the list. */
 export interface ListRow extends Omit<DeliverySubject, 'inbox_id'> {
-  /** The number in the inbox; `r1`, `r2`, … for what was refused and is in no inbox. */
+  /** The number in the inbox; `r1`, `r2`, … for rejected deliveries, which are not stored in the inbox. */
   key: string;
   at: string;
   bytes: number;
   verdict: 'valid' | 'unverified' | 'rejected';
   warnings: readonly string[];
-  /** Why it was refused; null when it was not. */
+  /** Why it was rejected; null when it was not. */
   cause: string | null;
   targets: TargetState[];
   replays: number;
@@ -74,20 +74,20 @@ export interface ListEntry {
   row: ListRow;
   /** Number of its last change. */
   changed: number;
-  /** The last ones, oldest first. */
+  /** The latest attempts, oldest first. */
   attempts: AttemptRow[];
-  /** Why it was refused, with its bytes where they are still known; null for a delivery in the inbox. */
+  /** Why it was rejected, with its bytes if they are still known; null for a delivery in the inbox. */
   refusal: { event: RejectedEvent; record: ExchangeRecord | null } | null;
 }
 
-/** What stands above the list. */
+/** The state of the listener, shown above the list. */
 export interface ListHeader {
   ready: ReadyEvent | null;
   /** A tunnel that is not up: `ssh down`. */
   tunnel: string | null;
 }
 
-/** Entries kept. Refused deliveries have a limit of their own: anybody may cause them, and they must not push out genuine ones. */
+/** Entries kept. Rejected deliveries have their own limit: anybody can cause them, and they must not displace genuine ones. */
 export const MAX_STORED = 500;
 export const MAX_REJECTED = 100;
 
@@ -99,10 +99,10 @@ export class DeliveryList {
   readonly #changed: () => void;
   /** In the order of their last change. */
   readonly #entries = new Map<string, ListEntry>();
-  /** Numbers of the stored ones, ascending; keys of the refused ones, oldest first. */
+  /** Inbox numbers of the stored deliveries, ascending; keys of the rejected ones, oldest first. */
   readonly #storedIds: number[] = [];
   readonly #rejectedKeys: string[] = [];
-  /** The delivery that came in last: if it is refused, its event follows at once. */
+  /** The delivery received last: if it is rejected, its event follows immediately. */
   #lastBody: ExchangeRecord | null = null;
   #changeCount = 0;
   #rejections = 0;
@@ -139,7 +139,7 @@ export class DeliveryList {
     this.#changed();
   }
 
-  /** Remembers the bytes of a delivery that may be refused next: its event has none. */
+  /** Remembers the bytes of a delivery that may be rejected next: its event has none. */
   keepBody(record: ExchangeRecord): void {
     this.#lastBody = record;
   }
@@ -213,7 +213,7 @@ export class DeliveryList {
     return entry;
   }
 
-  /** From the inbox: a delivery that came in before this listener started. */
+  /** Reads a delivery from the inbox that was received before this listener started. */
   #load(inboxId: number): ListEntry | null {
     if (this.#storedIds.length >= MAX_STORED && inboxId < (this.#storedIds[0] ?? 0)) return null;
     const found = this.#inbox.find(inboxId);

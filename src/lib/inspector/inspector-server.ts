@@ -1,6 +1,6 @@
 /**
- * The server of the listener's page (`webhooks listen --inspect`): deliveries in a browser of this machine, live, and replayed on request.
- * It listens on loopback and gives data only to a caller that has the token. Events, the inbox and the replay are handed in.
+ * The server of the listener's page (`webhooks listen --inspect`): shows deliveries live in a browser on this machine, and replays them on request.
+ * It listens on loopback and gives data only to a caller that has the token. Events, the inbox and the replay function are passed in.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -16,33 +16,33 @@ import { cleanRow, detailOf } from './delivery-detail.ts';
 import { SseClients } from './sse-clients.ts';
 
 export interface InspectorOptions {
-  /** 0 takes any free one. */
+  /** 0: any free port. */
   port: number;
-  /** At least 128 bits nobody can guess, as URL-safe text. */
+  /** At least 128 random bits, as URL-safe text. */
   token: string;
-  /** Where the page's files are. */
+  /** The folder with the page's files. */
   folder: string;
   environment: string | null;
   inbox: InboxReader;
   /** Sends a stored delivery to one of its targets again. @throws Failure */
   replay: (inboxId: number, target: string) => Promise<ReplayResult>;
-  /** Greatest age of a signature, in seconds. */
+  /** Maximum age of a signature, in seconds. */
   tolerance: number;
   /** Live secrets, redacted by value. */
   known: () => readonly string[];
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** Pages open at once. A browser has six connections for one host, and the others are needed too. Default 4. */
+  /** How many pages may be open at once. A browser has six connections per host, and the page needs some for other requests. Default 4. */
   maxPages?: number;
   pauseMs?: number;
 }
 
 export interface Inspector {
-  /** With the token behind `#`, where no server and no log ever sees it. */
+  /** With the token in the fragment, which browsers never send to a server and logs never contain. */
   url: string;
   /** Never throws. */
   onEvent(event: ListenerEvent): void;
-  /** Remembers the bytes of a delivery that may be refused next. */
+  /** Remembers the bytes of a delivery that may be rejected next. */
   keepBody(record: ExchangeRecord): void;
   close(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
     port: options.port,
     chosenBy: {
       param: '--inspect',
-      next: 'choose another with --inspect=PORT, or take any free one with --inspect',
+      next: 'choose another with --inspect=PORT, or any free one with --inspect',
     },
     http: { maxHeaderSize: 16_384, requestTimeout: 10_000 },
     maxConnections: MAX_CONNECTIONS,
@@ -95,14 +95,14 @@ export async function openInspector(options: InspectorOptions): Promise<Inspecto
   };
 }
 
-/** Data go to nobody without the token, which no cookie holds: a cookie of 127.0.0.1 goes to every port of it (RFC 6265 §8.5). */
+/** Without the token no data is sent. The token is not a cookie: cookies of 127.0.0.1 are sent to every port (RFC 6265 §8.5). */
 const REFUSALS: Readonly<Record<RefusedCaller, { status: number; error: string }>> = {
   not_a_path: { status: 400, error: 'the request target is not a path' },
   wrong_host: { status: 421, error: 'the Host header does not name this page' },
   foreign_page: { status: 403, error: 'a page of another origin may not call this one' },
 };
 
-/** A link to the page may stand anywhere, for instance in a terminal within a browser; without the token the page shows nothing. */
+/** Whether a browser opens the page itself. A link to it may be on any site, such as a web terminal; without the token it shows nothing. */
 function isVisit({ method, url, headers }: IncomingMessage): boolean {
   const { origin, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = headers;
   return origin === undefined && method === 'GET' && url === '/' && mode === 'navigate' && dest === 'document';
@@ -146,7 +146,7 @@ function createRoutes(options: InspectorOptions) {
 
   function detail(response: ServerResponse, key: string): void {
     const entry = list.get(key);
-    if (entry === undefined) return answer(response, 404, { error: 'this delivery is not in the list any more' });
+    if (entry === undefined) return answer(response, 404, { error: 'this delivery is no longer in the list' });
     return answer(response, 200, detailOf(entry, { inbox, tolerance, known }));
   }
 
@@ -182,7 +182,7 @@ function createRoutes(options: InspectorOptions) {
   };
 }
 
-/** What stands above the list, redacted: a target may carry a token. */
+/** The data shown above the list, redacted: a target URL may contain a token. */
 function factsOf({ header }: DeliveryList, { environment, known }: InspectorOptions): object {
   const { ready } = header;
   const targets = ready?.targets.map((target) => redactText(target, known()));
@@ -220,7 +220,7 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
-/** The page's files by path, read once and served as they are; `/` is `index.html`. They hold no data, so they need no token. */
+/** Reads the page's files, by path; `/` is `index.html`. They contain no data, so they are served without a token. */
 export async function readPageFiles(folder: string): Promise<Map<string, PageFile>> {
   const names = (await readdir(folder)).filter((name) => typeOf(name) !== null);
   const files = names.map(async (name) => {
@@ -234,7 +234,7 @@ function typeOf(name: string): string | null {
   return TYPES[/^[a-z]+\.([a-z]+)$/.exec(name)?.[1] ?? ''] ?? null;
 }
 
-/** Nothing but the page's own files runs, nothing from elsewhere is loaded, and no text ever becomes markup. */
+/** Only the page's own scripts run, nothing is loaded from other origins, and text is never parsed as HTML. */
 const SAFE_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': [
     "default-src 'none'",

@@ -1,4 +1,4 @@
-/** The signature check in steps, in the order of webhooks.md#verification: how far it got and where it failed. Shows no MAC and no secret. */
+/** The signature check in steps, in the order of webhooks.md#verification: which passed and which failed. Shows no MAC and no secret. */
 import { SIGNATURE_ADVICE } from '../contract/signature-advice.ts';
 import type { SignatureCause } from '../contract/signature.ts';
 
@@ -67,7 +67,7 @@ export function signatureSteps(checked: CheckedSignature): SignatureStep[] {
 }
 
 const LAST_ONLY =
-  'the last v1 is not the one that matches, as while a secret is rotated: code that keeps only the last v1 refuses this delivery';
+  'the last v1 is not the one that matches, which is normal while a secret is rotated: code that reads only the last v1 rejects this delivery';
 
 function reason(text: string, cause: SignatureCause | null): string {
   return cause === null ? text : `${text}: failed, ${SIGNATURE_ADVICE[cause].meaning}`;
@@ -86,7 +86,7 @@ function describe({ header, receivedAt, bytes, tolerance }: CheckedSignature): s
     `it has one t, the time of signing in whole seconds${t === null ? '' : ` (t=${t})`}`,
     `it has a v1 of 64 lower-case hex digits${count > 1 ? ` (one of ${count})` : ''}`,
     `HMAC-SHA256 over t, a dot and the ${bytes} raw bytes, with a secret of this endpoint, equals a v1`,
-    `the time of signing is less than ${tolerance} s away${age}`,
+    `the time of signing is less than ${tolerance} s from the time of arrival${age}`,
   ];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The open pages, kept up to date with server-sent events. All that is remembered of a page is the number of the last change it was
- * sent: one that reads slowly is sent fewer messages, never has more than one queued, and one that reconnects gets what changed meanwhile.
+ * The open pages, updated with server-sent events. For each page only the number of the last change sent is kept: a slow page is sent
+ * fewer messages and never has more than one queued, and a page that reconnects gets what has changed since.
  */
 import type { ServerResponse } from 'node:http';
 import { responseSink, ServerEventWriter } from '../http-server/server-event-writer.ts';
@@ -8,17 +8,17 @@ import type { DeliveryList, ListRow } from './delivery-list.ts';
 
 export interface SseClientsOptions {
   list: DeliveryList;
-  /** Tells this listener's numbers from those of another one at the same address. */
+  /** Distinguishes this listener's change numbers from those of another listener at the same address. */
   boot: string;
-  /** What stands above the list, as JSON; sent when it changes. */
+  /** The data shown above the list, as JSON; sent when it changes. */
   facts: () => object;
-  /** Takes secrets out of a row. */
+  /** Redacts a row. */
   clean: (row: ListRow) => ListRow;
-  /** Pages open at once. */
+  /** How many pages may be open at once. */
   maxPages: number;
-  /** Between two messages, so that a burst becomes few; in milliseconds. Default 100. */
+  /** Milliseconds between two messages, so that a burst is sent in few. Default 100. */
   pauseMs?: number;
-  /** Between two comments that keep the connection open, in milliseconds. Default 10,000. */
+  /** Milliseconds between two comments that keep the connection open. Default 10,000. */
   beatMs?: number;
 }
 
@@ -46,7 +46,7 @@ export class SseClients {
     return this.#clients.size >= this.#options.maxPages;
   }
 
-  /** @param lastId the id of the last message the page got, as it was sent; null for a new page */
+  /** @param lastId the id of the last message the page received; null for a new page */
   add(response: ServerResponse, lastId: string | null): void {
     const { boot, beatMs = 10_000 } = this.#options;
     const sent = this.#numberOf(lastId);
@@ -63,7 +63,7 @@ export class SseClients {
     this.#update(client);
   }
 
-  /** The delivery list changed: every page gets it within `pauseMs`. */
+  /** The delivery list changed: every page gets the change within `pauseMs`. */
   changed(): void {
     if (this.#clients.size === 0) return;
     this.#due ??= setTimeout(() => {
@@ -72,7 +72,7 @@ export class SseClients {
     }, this.#options.pauseMs ?? 100);
   }
 
-  /** Sends what is left and ends the streams. */
+  /** Sends the remaining changes and ends the streams. */
   end(): void {
     if (this.#due !== null) clearTimeout(this.#due);
     for (const client of this.#clients) {
@@ -89,7 +89,7 @@ export class SseClients {
     return Number.isSafeInteger(number) && number >= 0 ? number : null;
   }
 
-  /** Sends what changed, until the page falls behind; the rest follows once it has caught up. */
+  /** Sends the changes until the page falls behind; the rest follows when it has caught up. */
   #update(client: SseClient): void {
     const { list, boot, clean } = this.#options;
     const { writer, response } = client;
