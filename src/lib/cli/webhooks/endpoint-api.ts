@@ -32,7 +32,7 @@ export function createEndpointApi(
       if (!(error instanceof Failure)) throw error;
       note(
         context,
-        `warning: the signing secret could not be kept (${error.message}); if the listener crashes, its endpoint cannot be taken over`,
+        `warning: the signing secret could not be stored (${error.message}); if the listener crashes, its endpoint cannot be taken over`,
       );
     });
   };
@@ -47,7 +47,7 @@ export function createEndpointApi(
         await keepSecret(context, session, id, secret);
         await keepLastSecret(context, session, secret);
       });
-      // Fits on one line of 80, so that it can be copied. Elsewhere stderr is a build log, which many can read.
+      // Fits in 80 columns, so that it can be copied. Without a terminal stderr may be a build log that many people can read.
       if (appNeedsIt && context.stderr.isTTY === true) note(context, `signing secret: ${secret}   (of this endpoint)`);
       else if (appNeedsIt)
         note(context, `signing secret: not shown here; see: credicorp webhooks secret --endpoint ${id}`);
@@ -77,13 +77,13 @@ function ignoreAbsent(error: unknown): void {
   if (!(error instanceof Failure && error.kind === 'not_found')) throw error;
 }
 
-/** What the check needs of a session. */
-interface Asking extends Pick<Session, 'client' | 'transport'> {
+/** The parts of a session that the endpoint check uses. */
+interface CheckSession extends Pick<Session, 'client' | 'transport'> {
   identity: { environment: { value: string }; base: { value: string } };
 }
 
 /** Milliseconds between two checks of the endpoint: often on the embedded sandbox, where it costs nothing, rarely on a hosted API. */
-export function endpointCheckInterval(session: Asking): number {
+export function endpointCheckInterval(session: CheckSession): number {
   return session.identity.environment.value === 'local' ? 2000 : 60_000;
 }
 
@@ -91,9 +91,12 @@ export function endpointCheckInterval(session: Asking): number {
  * Checks whether the API still knows an endpoint. The embedded sandbox is first asked for its number of endpoints, by a route that is
  * neither logged nor rate limited, and for the endpoint itself only when the number has changed. An API that does not know an endpoint
  * it just created, or refuses to show it, is not asked again: the route is assumed (webhooks.md#webhook-endpoints).
- * @param warn prints a line for people: a disabled endpoint is not enabled again without them
+ * @param warn prints a line: an endpoint that was disabled is not enabled again automatically
  */
-export function createEndpointCheck(session: Asking, warn: (line: string) => void): NonNullable<EndpointApi['exists']> {
+export function createEndpointCheck(
+  session: CheckSession,
+  warn: (line: string) => void,
+): NonNullable<EndpointApi['exists']> {
   const local = session.identity.environment.value === 'local';
   let counted: unknown = null;
   let seenId: string | null = null;
@@ -128,7 +131,7 @@ function disabledWarning(id: string): string {
   return `warning: endpoint ${id} is disabled, so no deliveries arrive; enable it: credicorp webhooks endpoints update ${id} --status enabled`;
 }
 
-async function endpointCount(session: Asking): Promise<unknown> {
+async function endpointCount(session: CheckSession): Promise<unknown> {
   const { send } = await session.transport({ unrecorded: true });
   const url = `${session.identity.base.value}/_sandbox/health`;
   const { status, text } = await send({ method: 'GET', url, headers: {}, timeoutMs: 2000 });

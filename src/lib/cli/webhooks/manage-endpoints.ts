@@ -40,7 +40,7 @@ export async function keepShownSecret(context: Context, session: Session, docume
     if (!(error instanceof Failure)) throw error;
     note(
       context,
-      `warning: the signing secret could not be kept (${error.message}); save it now: it is not shown again`,
+      `warning: the signing secret could not be stored (${error.message}); save it now: it is not shown again`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The webhook secrets this machine knows. They rest in the vault under `<account>/webhook/<endpoint id>`; a list beside it, which
- * holds no secret, says for which endpoints there is one, so that a signature made with another one can be explained.
+ * The webhook secrets stored on this machine: in the vault, under `<account>/webhook/<endpoint id>`. A list in the state folder, without
+ * secrets, names the endpoints that have one, so that a signature made with the secret of a different endpoint can be explained.
  */
 import { join } from 'node:path';
 import type { VaultKind } from '../../auth/credentials/client-identity.ts';
@@ -10,12 +10,12 @@ import { readPrivate, writePrivate, makePrivateFolder } from '../../files/privat
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
 
-/** In place of an endpoint id: the secret of the listener that was started last, whose endpoint may be gone by now. */
+/** Used instead of an endpoint id for the secret of the last started listener, whose endpoint may have been removed. */
 const LAST = 'last';
-/** More endpoints than this are not looked through for an explanation. */
+/** At most this many endpoints are searched for the secret that explains a mismatch. */
 const MOST = 50;
 
-interface Known {
+interface ListedSecret {
   account: string;
   environment: string;
   vault: VaultKind;
@@ -39,7 +39,7 @@ export async function keepSecret(context: Context, session: Session, id: string,
   ]);
 }
 
-/** The listener's secret outlives its endpoint: what it received can still be replayed, signed as before. @throws Failure of the vault */
+/** Keeps the listener's secret after its endpoint is removed, so that its deliveries can still be replayed. @throws Failure of the vault */
 export function keepLastSecret(context: Context, session: Session, secret: string): Promise<void> {
   return keepSecret(context, session, LAST, secret);
 }
@@ -59,7 +59,7 @@ export async function webhookSecret(session: Session, id: string = LAST): Promis
 }
 
 /**
- * Every other secret that can be had without asking anybody, to explain a mismatch with. Never fails.
+ * Every other stored secret that can be read without a prompt, to explain a signature mismatch. Never throws.
  * @param own whose endpoints count as "the same environment"; null when nobody is signed in
  * @param except the endpoint in question
  */
@@ -75,12 +75,12 @@ export async function otherSecrets(
   for (const kind of new Set(wanted.map(({ vault }) => vault))) {
     const vault = session.vaultOfKind(kind);
     const known = wanted.filter((one) => one.vault === kind);
-    vault.prefetch(known.map(placeOf));
+    vault.prefetch(known.map(vaultKey));
     for (const one of known) {
       const mine = own !== null && own.account === one.account && own.environment === one.environment;
       if (mine && one.id === except) continue;
-      // A vault that cannot be reached is not asked again: each answer may cost its whole limit.
-      const secret = await vault.get(placeOf(one)).catch(() => undefined);
+      // A vault that fails is not read again: each read may take its whole time limit.
+      const secret = await vault.get(vaultKey(one)).catch(() => undefined);
       if (secret === undefined) break;
       if (secret === null) continue;
       session.hide(secret);
@@ -90,11 +90,11 @@ export async function otherSecrets(
   return found;
 }
 
-function placeOf({ account, id }: Known): string {
+function vaultKey({ account, id }: ListedSecret): string {
   return `${account}/webhook/${id}`;
 }
 
-async function changeList(context: Context, change: (list: Known[]) => Known[]): Promise<void> {
+async function changeList(context: Context, change: (list: ListedSecret[]) => ListedSecret[]): Promise<void> {
   const file = listFile(context);
   makePrivateFolder(context.paths.state);
   await withLock(`${file}.lock`, { patienceMs: 5000 }, async () => {
@@ -106,17 +106,17 @@ function listFile(context: Context): string {
   return join(context.paths.state, 'webhook-endpoints.json');
 }
 
-/** A damaged list is an empty one: it only helps to explain. */
-function readList(context: Context): Known[] {
+/** A damaged list is treated as empty: it is only used for explanations. */
+function readList(context: Context): ListedSecret[] {
   try {
     const list: unknown = JSON.parse(readPrivate(listFile(context)) ?? '[]');
-    return Array.isArray(list) ? list.filter(isKnown) : [];
+    return Array.isArray(list) ? list.filter(isListedSecret) : [];
   } catch {
     return [];
   }
 }
 
-function isKnown(value: unknown): value is Known {
+function isListedSecret(value: unknown): value is ListedSecret {
   return (
     isRecord(value) &&
     ['account', 'environment', 'id'].every((name) => typeof value[name] === 'string') &&
