@@ -49,7 +49,7 @@ export interface PageFacts {
  */
 const OWN_FORMS = new Markup('<meta name="referrer" content="same-origin" />');
 
-/** A host may contain `;` and `,` for the URL parser, and would begin another directive or policy (CSP Level 3 §2.2). */
+/** The URL parser accepts `;` and `,` in a host; in a Content-Security-Policy header they would start another directive or policy. */
 function isPlainOrigin(origin: string | null | undefined): boolean {
   return /^https?:\/\/[a-z0-9.:[\]_-]+$/i.test(origin ?? '');
 }
