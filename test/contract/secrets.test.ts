@@ -32,7 +32,7 @@ describe('redactText, row by row', () => {
       'grant_type=client_credentials&client_secret=p%26q&scope=a',
       'grant_type=client_credentials&client_secret=[redacted]&scope=a',
     ],
-    ['form, nested', 'body=client_secret%3Dabc123%26x%3D1', 'body=client_secret%3D[redacted]'],
+    ['form, nested', 'body=client_secret%3Dabc123%26x%3D1', 'body=client_secret%3D[redacted]%26x%3D1'],
     ['variable', 'CC_CLIENT_SECRET=hunter22 npm test', 'CC_CLIENT_SECRET=[redacted] npm test'],
     ['json', '{"client_secret":"a\\"b","id":"x"}', '{"client_secret":"[redacted]","id":"x"}'],
     [

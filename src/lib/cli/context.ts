@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { redactText } from '../contract/secrets.ts';
+import { redactStart } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
 import { processStart } from '../files/process-start.ts';
 
@@ -106,7 +106,7 @@ export async function runProcess(
 /** For what no command caught: one line, no stack, no secret. */
 function crash(error: unknown): never {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  process.stderr.write(`error: this is a bug in credicorp: ${redactText(text).slice(0, 500)}\n`);
+  process.stderr.write(`error: this is a bug in credicorp: ${redactStart(text, 500)}\n`);
   process.exit(70);
 }
 

@@ -5,7 +5,7 @@
 import type { FailureFacts } from '../failure.ts';
 import type { HttpAnswer } from './exchange.ts';
 import { isRecord, parseJson } from './json.ts';
-import { redactText } from './secrets.ts';
+import { redactStart } from './secrets.ts';
 
 export interface ReadProblem {
   type: string | null;
@@ -121,7 +121,7 @@ function detailsOf(
 /** Makes text from a server safe for a message: limited length, one line, no control characters, no secrets. */
 function plainText(value: unknown, known: readonly string[] = []): string | null {
   if (typeof value !== 'string' || value === '') return null;
-  const clean = redactText(value, known)
+  const clean = redactStart(value, 16 * MAX_TEXT, known)
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   if (clean === '') return null;

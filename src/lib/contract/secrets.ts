@@ -1,17 +1,17 @@
 /**
- * Redaction: takes secrets out of everything that is shown, recorded or thrown (partner-api.md#credential-kinds).
- *
- * All of it is one function, `redactText`. It reads text, not structures, because secrets also appear in half a body, in a quoted string
- * inside JSON, in a stack trace. At most the public prefix of a secret stays. Request, event and resource ids stay as they are: support
- * needs them, and they grant no access.
+ * Redaction: takes secrets out of everything that is shown, recorded or thrown (partner-api.md#credential-kinds). JSON, forms, XML and header
+ * lines are read by their names, everything else by what secrets look like. At most the public prefix of a secret stays. Request, event and
+ * resource ids stay as they are: support needs them, and they grant no access.
  */
-
 import { inspect } from 'node:util';
-import { CUTS, mask, maskSignature, TRIGGERS } from './secret-shapes.ts';
+import { unescapeText } from './escaped-text.ts';
+import { cutsIn } from './secret-json.ts';
+import { isSecretHeader, mask, maskAlways, maskSignature, REDACTED } from './secret-names.ts';
+import type { Cut } from './secret-text.ts';
 
 /**
- * The text without its secrets. `known` are live secret values to remove wherever they occur: plain, percent-encoded,
- * JSON-escaped or inside base64. Linear in the length of the text, idempotent.
+ * The text without its secrets. `known` are live secret values to remove wherever they occur, whatever they look like: plain,
+ * percent-encoded, JSON-escaped or inside base64. Linear in the length of the text, idempotent.
  */
 export function redactText(text: string, known: readonly string[] = []): string {
   return maskShapes(maskKnown(text, known));
@@ -24,20 +24,41 @@ export function redactHeaders(
 ): Record<string, string> {
   const clean: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    clean[redactText(name, known)] = redactHeader(name.toLowerCase(), value, known);
+    clean[redactText(name, known)] = redactHeader(name.toLowerCase(), maskKnown(value, known));
   }
   return clean;
 }
 
-/**
- * At most `limit` characters of a body, redacted. The body is redacted before it is cut, and the last word before the cut is
- * dropped, so that no part of a secret remains at the edge.
- */
+/** At most `limit` characters of a body, redacted, and a note of how long it was. */
 export function redactBody(body: string, limit: number, known: readonly string[] = []): string {
   if (body.length <= limit) return redactText(body, known);
-  const longest = known.reduce((most, secret) => Math.max(most, secret.length), 0);
-  const head = dropTail(redactText(body.slice(0, limit), known), 3 * longest);
-  return `${head}…[cut: ${body.length} characters in all]`;
+  return `${redactStart(body, limit, known)}…[cut: ${body.length} characters in all]`;
+}
+
+/** Characters beyond a cut that are looked at as well, apart from the length of known secrets. */
+const MARGIN = 256;
+
+/**
+ * The beginning of a text, redacted, at most `limit` characters (apart from the marks). It is cut first, so that a long text costs no more
+ * than its beginning, and with a margin, so that no half of a secret is left at the edge.
+ */
+export function redactStart(text: string, limit: number, known: readonly string[] = []): string {
+  if (text.length <= limit) return redactText(text, known);
+  const margin = MARGIN + 3 * longestOf(known);
+  const seen = text.slice(0, limit + margin);
+  const clean = redactText(seen, known);
+  // Where the text goes on behind what was seen, its end may be the first half of a secret.
+  const sure = seen.length < text.length ? dropTail(clean, margin) : clean;
+  return sure.length <= limit ? sure : dropTail(sure, sure.length - limit);
+}
+
+/** A text whose end was cut off elsewhere, redacted. @see redactStart */
+export function redactCutOff(text: string, known: readonly string[] = []): string {
+  return dropTail(redactText(text, known), 3 * longestOf(known));
+}
+
+function longestOf(known: readonly string[]): number {
+  return known.reduce((most, secret) => Math.max(most, secret.length), 0);
 }
 
 /** True when text that must not hold a secret (a pin file, a command line) does. A publishable key is not a secret. */
@@ -46,31 +67,50 @@ export function carriesSecret(text: string): boolean {
   return maskShapes(unpublished) !== unpublished;
 }
 
-function redactHeader(name: string, value: string, known: readonly string[]): string {
-  const clean = maskKnown(value, known);
-  if (/^(?:proxy-)?authorization$/.test(name) || /cookie2?$|secret|token$|api-?key$|password/.test(name)) {
-    return mask(clean);
-  }
-  if (name.endsWith('signature')) return maskSignature(clean);
-  return maskShapes(clean);
+function redactHeader(name: string, value: string): string {
+  if (name === 'location' || name === 'link') return redactAddress(value);
+  if (/signature(?:-|$)/.test(name)) return maskSignature(value);
+  // The realm and the error of a challenge (RFC 9110 §11.6.1) are no secrets.
+  if (name.endsWith('-authenticate') && /^[A-Za-z]{1,20} [a-z_]{1,20}="/.test(value)) return maskShapes(value);
+  return isSecretHeader(name) ? mask(value) : maskShapes(value);
 }
 
-/** A quick test: most text contains no trigger, and needs no further work. */
-const ANY_TRIGGER = new RegExp(TRIGGERS, 'i');
+/** A header that leads somewhere, often with a one-time code in it: hosts, plain words and ids stay, whatever else is in the address goes. */
+function redactAddress(value: string): string {
+  return maskShapes(value).replace(/(?<=^|[/?&=#;<:. ])[\w.~%+$!*-]+/g, (piece) =>
+    isOpenPiece(piece) ? piece : REDACTED,
+  );
+}
+
+/** `applications`, `v1`, `example.com`, `app_8Kd2c9Qm`, a number. */
+function isOpenPiece(piece: string): boolean {
+  return (
+    piece.length <= 64 &&
+    /^(?:[a-z]{1,24}(?:[._-][a-z]{1,24}){0,5}|v\d{1,3}|\d{1,10}|\d{1,3}(?:\.\d{1,3}){3}|[a-z]{2,6}_[0-9A-Za-z]{4,16}|[Bb]earer)$/.test(
+      piece,
+    )
+  );
+}
+
+/** A quick test: most text contains none of this, and needs no further work. */
+const ANY_TRIGGER =
+  /secret|token|pass|pwd|key|sig|auth|cookie|session|\bsid\b|credential|assertion|bearer|basic|jwt|otp|dpop|\bpins?\b|code=|sk_|pk_|whsec_|ey[ja]|ew[o0]|v\d=|-----|-u |--user|:\/\/[^\s/?#"'<>\\]*@|\\[ux]|%[0-9a-f]{2}|&#|[\u00ad\u200b-\u200d\u2060\ufeff]/i;
 
 function maskShapes(text: string): string {
   if (!ANY_TRIGGER.test(text)) return text;
-  const trigger = new RegExp(TRIGGERS, 'gi');
-  let clean = '';
+  return applied(text, cutsIn(text));
+}
+
+function applied(text: string, cuts: readonly Cut[]): string {
+  if (cuts.length === 0) return text;
+  const parts: string[] = [];
   let done = 0;
-  for (let match = trigger.exec(text); match !== null; match = trigger.exec(text)) {
-    const cut = CUTS.get(match[0].toLowerCase())?.(text, match.index, trigger.lastIndex);
-    if (!cut || cut.from < done) continue;
-    clean += text.slice(done, cut.from) + cut.put;
-    done = cut.to;
-    trigger.lastIndex = Math.max(cut.to, trigger.lastIndex);
+  for (const { from, to, put } of cuts) {
+    if (from < done) continue;
+    parts.push(text.slice(done, from), put);
+    done = to;
   }
-  return done === 0 ? text : clean + text.slice(done);
+  return parts.join('') + text.slice(done);
 }
 
 /** Without its last `least` characters and the unbroken word before them: either may be the first half of a secret. */
@@ -94,11 +134,26 @@ const remembered = new WeakMap<readonly string[], { of: string[]; needles: Needl
 /** Replaces known secret values, in every encoding, by their masks. */
 function maskKnown(text: string, known: readonly string[]): string {
   if (known.length === 0) return text;
+  const needles = needlesOf(known);
   let clean = text;
-  for (const needle of needlesOf(known)) {
+  for (const needle of needles) {
     if (clean.includes(needle.text)) clean = clean.replaceAll(needle.text, () => needle.put);
   }
-  return clean;
+  return maskEscaped(clean, needles);
+}
+
+/** Known values that are escaped in other ways, or several times over. */
+function maskEscaped(text: string, needles: readonly Needle[]): string {
+  const unescaped = unescapeText(text);
+  if (unescaped === null) return text;
+  const cuts: Cut[] = [];
+  for (const { text: needle, put } of needles)
+    for (let at = unescaped.text.indexOf(needle); at !== -1; at = unescaped.text.indexOf(needle, at + needle.length))
+      cuts.push({ from: unescaped.at[at] ?? 0, to: unescaped.at[at + needle.length] ?? text.length, put });
+  return applied(
+    text,
+    cuts.sort((a, b) => a.from - b.from || b.to - a.to),
+  );
 }
 
 function needlesOf(known: readonly string[]): Needle[] {
@@ -109,7 +164,7 @@ function needlesOf(known: readonly string[]): Needle[] {
   const puts = new Map<string, string>();
   for (const secret of known) {
     if (secret.length < SHORTEST) continue;
-    for (const spelling of spellings(secret)) if (!puts.has(spelling)) puts.set(spelling, mask(secret));
+    for (const spelling of spellings(secret)) if (!puts.has(spelling)) puts.set(spelling, maskAlways(secret));
   }
   // The longest first: a secret that contains another is replaced as a whole.
   const needles = [...puts].map(([text, put]) => ({ text, put })).sort((a, b) => b.text.length - a.text.length);
@@ -140,8 +195,6 @@ function inBase64(secret: string): string[] {
   }
   return found;
 }
-
-const REDACTED = '[redacted]';
 
 /** Wraps a secret so that printing, logging, inspecting or serialising it does not show it (partner-api.md#credential-kinds). */
 export class Secret {

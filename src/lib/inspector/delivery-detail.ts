@@ -1,5 +1,5 @@
 /** One delivery in full, for the selected row of the list. Everything received from outside is redacted. */
-import { redactBody, redactHeaders, redactText } from '../contract/secrets.ts';
+import { redactCutOff, redactHeaders, redactText } from '../contract/secrets.ts';
 import { SIGNATURE_HEADER } from '../contract/signature.ts';
 import { type BodyView, bodyView, textView } from './body-view.ts';
 import type { AttemptRow, InboxReader, ListEntry, ListRow } from './delivery-list.ts';
@@ -91,7 +91,7 @@ function refused({ row, refusal }: ListEntry, known: readonly string[]): Content
   if (record === null) return { headers: null, body: null };
   const cut = row.bytes > RECORD_BYTES;
   // The cut may have left half a secret at the end.
-  const clean = (text: string): string => (cut ? redactBody(text, text.length - 1, known) : redactText(text, known));
+  const clean = (text: string): string => (cut ? redactCutOff(text, known) : redactText(text, known));
   const body = textView(record.requestBody ?? '', { bytes: row.bytes, cut }, clean);
   return { headers: Object.entries(record.requestHeaders), body };
 }

@@ -2,7 +2,7 @@
  * Reads and writes the OS keychain through a helper process, which is killed when the keychain does not answer in time.
  * Secrets are passed over the helper's pipes, never in arguments or environment variables.
  */
-import { redactText } from '../../contract/secrets.ts';
+import { redactStart } from '../../contract/secrets.ts';
 import { Failure } from '../../failure.ts';
 import { type Helper, type HelperPool, startHelper } from './helper-pool.ts';
 
@@ -155,7 +155,7 @@ function failureOf(trouble: KeychainTrouble | 'timeout' | 'not_started', detail:
         next: 'try again when this machine is less busy',
       });
     case 'failed':
-      return new Failure('auth', `the keychain failed: ${redactText(detail).slice(0, 200).trim()}`, {
+      return new Failure('auth', `the keychain failed: ${redactStart(detail, 200).trim()}`, {
         code: 'keychain_failed',
         next: `see credicorp doctor; or ${WITHOUT}`,
       });
