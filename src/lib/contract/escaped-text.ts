@@ -15,7 +15,7 @@ const BACKSLASH = 0x5c;
 /** Backslashes before a quote are kept in the low bits of its depth, layers of percent or HTML escapes in the high ones. */
 const LAYER = 64;
 /** An escape, a space that is not ASCII, or a character that takes no room. */
-const ESCAPED =
+export const ESCAPED =
   /[\\%\u00a0\u00ad\u1680\u180e\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff]|&(?:#|quot;|apos;|amp;|lt;|gt;)/;
 
 /** null when nothing is escaped. */

@@ -43,7 +43,7 @@ const MOST_VERDICTS = 2000;
 
 function judge(name: string): Verdict {
   if (!MAYBE.test(name)) return 'no';
-  if (name.includes('-') && isSecretHeader(name)) return 'yes';
+  if (name.includes('-') && SECRET_HEADER.test(name) && !OPEN_HEADER.test(name)) return 'yes';
   const words = wordsOf(name);
   const last = words.at(-1) ?? '';
   if (DESCRIBES.test(last)) return 'no';
@@ -68,16 +68,12 @@ function wordsOf(name: string): string[] {
     .filter((word) => word !== '' && !/^(?:v?\d+)$/.test(word));
 }
 
-const SECRET_HEADER =
+/** Names of headers matching auth, key, session, token, secret, cookie and the like. */
+export const SECRET_HEADER =
   /auth|key|session|token|secret|cookie|passw|pwd|passphrase|credential|signature|dpop|jwt|assertion|otp$|^sid$/i;
 /** Names that match and hold no secret. */
-const OPEN_HEADER =
+export const OPEN_HEADER =
   /^(?:(?:x-)?idempotency-key|:?authority|authentication-info|access-control-[\w-]+|surrogate-key|cache-key|x-cache-key)$/i;
-
-/** Names matching auth, key, session, token, secret, cookie and the like; a header that only looks like one stays. */
-export function isSecretHeader(name: string): boolean {
-  return SECRET_HEADER.test(name) && !OPEN_HEADER.test(name);
-}
 
 /** The part of a secret value that may be shown: its scheme and its published prefix. A placeholder is not a secret. */
 export function mask(value: string): string {
@@ -93,17 +89,10 @@ export function maskAlways(value: string): string {
   return `${shown?.[0] ?? ''}${REDACTED}`;
 }
 
-/** webhooks.md#verification: `t=<seconds>,v1=<hex>`; the time is useful in a log, the MAC is not shown. */
-export function maskSignature(value: string): string {
-  if (!/^t=\d{1,16},/.test(value.slice(0, 24))) return mask(value);
-  const parts = value.split(',').map((part) => (/^\s{0,8}t=\d{1,16}$/.test(part) ? part : maskPart(part)));
-  return parts.join(',');
-}
-
-function maskPart(part: string): string {
-  const name = /^\s{0,8}\w{1,8}=/.exec(part.slice(0, 24))?.[0] ?? '';
-  return name + REDACTED;
-}
+/** webhooks.md#verification: `t=<seconds>,v1=<hex>`; the time is useful in a log, the MACs are not shown. */
+export const SIGNATURE = /^t=\d{1,16},/;
+export const MACS = /,\s{0,8}(?!t=\d{1,16}(?:,|$))(\w{1,8}=)?[^,]*/g;
+export const MACS_MASKED = `,$1${REDACTED}`;
 
 /**
  * A placeholder instead of a secret: a variable, a command, `<your key>`, `***`, or our own mark. Only by shape: a value that is known to be

@@ -4,7 +4,17 @@
  * no text makes it slow.
  */
 import { closes, isDeeper, type Unescaped, unescapeText } from './escaped-text.ts';
-import { isPlaceholder, isWord, LONGEST_NAME, mask, maskSignature, REDACTED, verdictOn } from './secret-names.ts';
+import {
+  isPlaceholder,
+  isWord,
+  LONGEST_NAME,
+  MACS,
+  MACS_MASKED,
+  mask,
+  REDACTED,
+  SIGNATURE,
+  verdictOn,
+} from './secret-names.ts';
 
 /** The characters from `from` to `to` are replaced by `put`. */
 export interface Cut {
@@ -33,17 +43,19 @@ const VALUE_END = 8;
 const TRIGGER = 16;
 /** Keys, tokens and base64, after their prefix. */
 const KEY = 32;
-const CLASS = new Uint8Array(128);
-function classify(characters: string, bit: number): void {
-  for (const character of characters) CLASS[character.charCodeAt(0)] = (CLASS[character.charCodeAt(0)] ?? 0) | bit;
-}
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
-classify(' \t\r\n\f\v', SPACE | VALUE_END);
-classify(`${LETTERS}_-.+$@[]`, NAME);
-classify(LETTERS, WORD);
-classify(`${LETTERS}_-.~+/=%$`, KEY);
-classify('"\'`<>\\', VALUE_END);
-classify('=:<_-eEbB>{}', TRIGGER);
+const CLASSES: readonly [characters: string, bits: number][] = [
+  [LETTERS, NAME | WORD | KEY],
+  ['_-.+$', NAME | KEY],
+  ['@[]', NAME],
+  ['~/=%', KEY],
+  [' \t\r\n\f\v', SPACE | VALUE_END],
+  ['"\'`<>\\', VALUE_END],
+  ['=:<_-eEbB>{}', TRIGGER],
+];
+const CLASS = new Uint8Array(128);
+for (const [characters, bits] of CLASSES)
+  for (const character of characters) CLASS[character.charCodeAt(0)] = (CLASS[character.charCodeAt(0)] ?? 0) | bits;
 
 class Scan {
   readonly #text: string;
@@ -316,7 +328,9 @@ class Scan {
     let to = from;
     while (to < this.#length && !this.#is(to, VALUE_END)) to += 1;
     const value = this.#text.slice(from, to);
-    return value === '' || isWord(value) ? from : this.#cut(from, to, maskSignature(value));
+    return value === '' || isWord(value)
+      ? from
+      : this.#cut(from, to, SIGNATURE.test(value) ? value.replace(MACS, MACS_MASKED) : mask(value));
   }
 
   /** A MAC of `Credicorp-Signature` outside its header (webhooks.md#verification): hex or base64 of some length. */

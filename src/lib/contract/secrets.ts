@@ -4,9 +4,18 @@
  * resource ids stay as they are: support needs them, and they grant no access.
  */
 import { inspect } from 'node:util';
-import { unescapeText } from './escaped-text.ts';
+import { ESCAPED, unescapeText } from './escaped-text.ts';
 import { cutsIn } from './secret-json.ts';
-import { isSecretHeader, mask, maskAlways, maskSignature, REDACTED } from './secret-names.ts';
+import {
+  MACS,
+  MACS_MASKED,
+  mask,
+  maskAlways,
+  OPEN_HEADER,
+  REDACTED,
+  SECRET_HEADER,
+  SIGNATURE,
+} from './secret-names.ts';
 import type { Cut } from './secret-text.ts';
 
 /**
@@ -24,10 +33,16 @@ export function redactHeaders(
 ): Record<string, string> {
   const clean: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    clean[redactText(name, known)] = redactHeader(name.toLowerCase(), maskKnown(value, known));
+    clean[SECRET_IN_NAME.test(name) ? redactText(name, known) : maskKnown(name, known)] = redactHeader(
+      name.toLowerCase(),
+      maskKnown(value, known),
+    );
   }
   return clean;
 }
+
+/** A name of a header that is itself a secret. */
+const SECRET_IN_NAME = /(?:sk|pk|whsec)_|eyj|ew[o0]|[^\w-]/i;
 
 /** At most `limit` characters of a body, redacted, and a note of how long it was. */
 export function redactBody(body: string, limit: number, known: readonly string[] = []): string {
@@ -69,10 +84,10 @@ export function carriesSecret(text: string): boolean {
 
 function redactHeader(name: string, value: string): string {
   if (name === 'location' || name === 'link') return redactAddress(value);
-  if (/signature(?:-|$)/.test(name)) return maskSignature(value);
+  if (/signature(?:-|$)/.test(name)) return SIGNATURE.test(value) ? value.replace(MACS, MACS_MASKED) : mask(value);
   // The realm and the error of a challenge (RFC 9110 §11.6.1) are no secrets.
   if (name.endsWith('-authenticate') && /^[A-Za-z]{1,20} [a-z_]{1,20}="/.test(value)) return maskShapes(value);
-  return isSecretHeader(name) ? mask(value) : maskShapes(value);
+  return SECRET_HEADER.test(name) && !OPEN_HEADER.test(name) ? mask(value) : maskShapes(value);
 }
 
 /** A header that leads somewhere, often with a one-time code in it: hosts, plain words and ids stay, whatever else is in the address goes. */
@@ -139,7 +154,7 @@ function maskKnown(text: string, known: readonly string[]): string {
   for (const needle of needles) {
     if (clean.includes(needle.text)) clean = clean.replaceAll(needle.text, () => needle.put);
   }
-  return maskEscaped(clean, needles);
+  return ESCAPED.test(clean) ? maskEscaped(clean, needles) : clean;
 }
 
 /** Known values that are escaped in other ways, or several times over. */
