@@ -139,7 +139,7 @@ class Scan {
     const text = this.#text;
     const floor = this.#floor;
     this.#floor = at + 1;
-    if (code === 0x3a && text.startsWith('//', at + 1)) return this.#userInfo(at + 3);
+    if (code === 0x3a && text.startsWith('//', at + 1)) return this.#loginInUrl(at + 3);
     let end = at;
     while (end > floor && this.#is(end - 1, SPACE)) end -= 1;
     let quoteAt = end - 1;
@@ -341,7 +341,7 @@ class Scan {
   }
 
   /** `https://user:password@host`, `https://key@host` (RFC 3986 §3.2.1). */
-  #userInfo(from: number): number {
+  #loginInUrl(from: number): number {
     const text = this.#text;
     let colon = -1;
     let at = from;
