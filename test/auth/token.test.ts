@@ -46,6 +46,30 @@ const ANY = { refused: null };
 const ONLY_BASIC = { token_endpoint_auth_methods_supported: ['client_secret_basic'] };
 const BOTH = { token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'] };
 
+describe('behind the mint of another process', () => {
+  it('waits, says so after two seconds, and no longer than one call may take', async (t) => {
+    const server = await plane(t);
+    const shared = { vault: sharedVault(), lockFolder: newFolder() };
+    const stuck = Promise.withResolvers<never>();
+    const asked = Promise.withResolvers<void>();
+    const hanging = (): Promise<never> => {
+      asked.resolve();
+      return stuck.promise;
+    };
+    const first = tokenSource(await options(server.base, {}, { ...shared, send: hanging })).get(ANY);
+    await asked.promise;
+    const notices: string[] = [];
+    const began = performance.now();
+    const notice = (text: string): void => void notices.push(text);
+    const second = tokenSource(await options(server.base, {}, { ...shared, notice, timeoutMs: 2500 }));
+    assert.equal(await second.get(ANY), 'token-1');
+    assert.ok(performance.now() - began >= 2400);
+    assert.deepEqual(notices, ['another credicorp process is getting an access token; waiting for it, up to 3 s']);
+    stuck.reject(new Failure('unavailable', 'over'));
+    await assert.rejects(first);
+  });
+});
+
 describe('minting', () => {
   it('sends a form with the credentials and no scope', async (t) => {
     const server = await plane(t);

@@ -182,3 +182,39 @@ test('an answer that cannot be read, and one that does not come in time', async 
     server.close();
   }
 });
+
+test('sandbox clock advance that runs out of time is not advanced twice by the same command again', async () => {
+  let advances = 0;
+  const slow = createServer((request, response) => {
+    request.resume();
+    const key = String(request.headers['idempotency-key']);
+    // The sandbox answers too late once, then as it would.
+    void fetch(`${api.url}${request.url}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: '{"by":"24h"}',
+    }).then(async (done) => {
+      advances += 1;
+      const text = await done.text();
+      if (advances > 1) response.writeHead(done.status, { 'content-type': 'application/json' }).end(text);
+    });
+  }).listen(0, '127.0.0.1');
+  await new Promise((listening) => slow.once('listening', listening));
+  const base = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+  const advance = (timeout: string): Promise<Said> =>
+    run('sandbox', 'clock', 'advance', '24h', '--api-base', base, '--timeout', timeout, '--json');
+  try {
+    const late = await advance('300ms');
+    assert.equal(errorOf(late).may_have_happened, true);
+    const again = await advance('20s');
+    assert.match(again.stderr, /it is not done twice/);
+    const { now } = JSON.parse(again.stdout) as { now: string };
+    const { stdout } = await run('sandbox', 'status', '--api-base', api.url, '--json');
+    assert.equal(advances, 2);
+    const moved = Date.parse(now) - Date.now();
+    assert.ok(Math.abs(moved - 24 * 3_600_000) < 60_000, `${now} ${stdout}`);
+  } finally {
+    slow.closeAllConnections();
+    slow.close();
+  }
+});

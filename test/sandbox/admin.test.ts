@@ -106,6 +106,25 @@ test('an admin token closes every admin route to whoever does not send it, and n
   assert.equal((await one.call('GET', '/partner/v1/applications')).status, 200);
 });
 
+test('an advance with an Idempotency-Key is made once: its repeat joins the one that runs, and later has its answer', async () => {
+  const answered = Promise.withResolvers<{ status: number; error: null }>();
+  const one = bench({ receive: () => answered.promise });
+  await one.call('POST', '/partner/v1/webhook_endpoints', { url: 'http://127.0.0.1:9/hook', enabled_events: ['*'] });
+  await one.create();
+  const move = (key: string, by = '24h'): Promise<Reply> =>
+    one.call('POST', '/_sandbox/clock/advance', { by }, { 'idempotency-key': key });
+  const both = Promise.all([move('a'), move('a')]);
+  answered.resolve({ status: 200, error: null });
+  const [first, joined] = await both;
+  assert.deepEqual([first.json.now, joined.json.now], ['2026-07-05T10:00:00Z', '2026-07-05T10:00:00Z']);
+  assert.deepEqual((await move('a')).json, first.json);
+  assert.equal((await move('a', '1h')).json.now, '2026-07-05T11:00:00Z');
+  assert.equal((await move('b')).json.now, '2026-07-06T11:00:00Z');
+  assert.equal((await move('c', 'soon')).status, 400);
+  await one.call('POST', '/_sandbox/reset', {});
+  assert.equal((await move('a')).json.now, '2026-07-05T10:00:00Z');
+});
+
 test('the clock moves by duration, by seconds and to an instant, forward only', async () => {
   const one = bench();
   const move = (body: object): Promise<Reply> => one.call('POST', '/_sandbox/clock/advance', body);

@@ -1,6 +1,7 @@
 /** Base for commands about the embedded sandbox itself: its admin routes, which take no credential and answer this machine only. */
 import type { Command } from '@oclif/core/command';
 import { isLoopback, parseBase } from '../contract/environments.ts';
+import type { HttpRequest } from '../contract/exchange.ts';
 import { Failure, usage } from '../failure.ts';
 import { BaseCommand } from './command.ts';
 import type { Context } from './context.ts';
@@ -14,6 +15,8 @@ export interface AdminCall {
   /** Below `/_sandbox`, query included. */
   path: string;
   body?: unknown;
+  /** For an act that must not be done twice. */
+  idempotencyKey?: string;
 }
 
 export abstract class SandboxCommand<T extends typeof Command> extends BaseCommand<T> {
@@ -23,6 +26,40 @@ export abstract class SandboxCommand<T extends typeof Command> extends BaseComma
     const base = await embeddedBase(this.context, session, this.sessionFlags.base);
     return withSpinner(this.context, 'waiting for the sandbox', askSandbox(this.context, session, base, call));
   }
+
+  /** The same for an act that must not be done twice: repeated after a try that may have happened, it has the same idempotency key. */
+  protected async askOnce(call: AdminCall): Promise<unknown> {
+    const session = await this.session();
+    const base = await embeddedBase(this.context, session, this.sessionFlags.base);
+    const { findUnfinished, forgetUnfinished, keepUnfinished } = await import('./requests/unfinished-writes.ts');
+    const writes = { folder: this.unfinishedWrites, scope: 'sandbox', now: this.context.now, volatile: [] };
+    const last = findUnfinished(writes, adminRequest(base, call));
+    if (last !== null) this.note('note: the last try of this may have happened; it is not done twice');
+    const keyed = { ...call, idempotencyKey: last?.key ?? this.context.uuid() };
+    try {
+      const asked = askSandbox(this.context, session, base, keyed);
+      const document = await withSpinner(this.context, 'waiting for the sandbox', asked);
+      forgetUnfinished(writes, adminRequest(base, call));
+      return document;
+    } catch (error) {
+      if (error instanceof Failure && (error.facts.sent || (error.facts.status ?? 400) >= 500)) {
+        error.facts.mayHaveHappened = true;
+        error.facts.idempotencyKey = keyed.idempotencyKey;
+        if (keepUnfinished(writes, adminRequest(base, keyed)))
+          error.facts.next = 'it may have happened: the same command again waits for it, and it is not done twice';
+      }
+      throw error;
+    }
+  }
+}
+
+function adminRequest(base: string, { method, path, body, idempotencyKey }: AdminCall): HttpRequest {
+  const headers: Record<string, string> = {};
+  if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
+  const request = { method, url: `${base}/_sandbox${path}`, headers };
+  if (body === undefined) return request;
+  headers['content-type'] = 'application/json';
+  return { ...request, body: JSON.stringify(body) };
 }
 
 /**
@@ -54,15 +91,6 @@ function localBase(session: Session): string | null {
 /** One call to an admin route. @throws Failure */
 export async function askSandbox(context: Context, session: Session, base: string, call: AdminCall): Promise<unknown> {
   const [{ parseAnswer }, transport] = await Promise.all([import('../api/answers.ts'), session.transport()]);
-  const path = `/_sandbox${call.path}`;
-  const content =
-    call.body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(call.body) };
-  const answer = await transport.send({
-    method: call.method,
-    url: base + path,
-    headers: {},
-    ...content,
-    signal: context.signal,
-  });
-  return parseAnswer(answer, { method: call.method, path, now: context.now() }).json;
+  const answer = await transport.send({ ...adminRequest(base, call), signal: context.signal });
+  return parseAnswer(answer, { method: call.method, path: `/_sandbox${call.path}`, now: context.now() }).json;
 }

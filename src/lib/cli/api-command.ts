@@ -1,6 +1,5 @@
 /** Bases for commands that read from the API and for commands that change something there. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
@@ -198,7 +197,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
 
   /** Gives a write the key of its last try if that may have happened, and remembers it if this one may (command-line.md#writes-that-may-have-happened). */
   private tracker(session: Session): WriteTracker {
-    const folder = join(this.context.paths.state, 'unfinished-writes');
+    const folder = this.unfinishedWrites;
     const { identity } = session;
     const writes = (): UnfinishedWrites => ({
       folder,

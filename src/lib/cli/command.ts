@@ -2,6 +2,7 @@
  * The base class of every command: global flags, parsing, the session, and what oclif would do of itself overridden (`catch`: it would
  * print errors, lose their status and exit). `run()` returns the result; `program.ts` writes it.
  */
+import { join } from 'node:path';
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import type * as Interfaces from '@oclif/core/interfaces';
@@ -141,6 +142,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       debug: flags['debug'] === true,
       mayAsk: this.mayAsk,
     };
+  }
+
+  /** Where writes that may have happened are remembered (command-line.md#writes-that-may-have-happened). */
+  protected get unfinishedWrites(): string {
+    return join(this.context.paths.state, 'unfinished-writes');
   }
 
   /** True when a question may be asked: stdin and stderr are terminals and `--no-input` is not given. */

@@ -298,6 +298,7 @@ class OpenSession implements Session {
       lockFolder: this.#context.paths.state,
       notice: (text) => note(this.#context, `note: ${text}`),
       signal: this.#context.signal,
+      timeoutMs: this.#flags.timeoutMs,
     });
     return this.#source;
   }

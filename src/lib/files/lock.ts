@@ -11,7 +11,11 @@ export interface LockOptions {
   /** How long to wait for a holder that is alive; after that the work is done without the lock, late is better than never. */
   patienceMs: number;
   signal?: AbortSignal;
+  /** Called once when the wait has taken two seconds. */
+  onLongWait?: () => void;
 }
+
+const LONG_WAIT_MS = 2000;
 
 /**
  * Runs `work` while holding the lock of that file (its folder must exist). A file system without locks, or a holder that outlasts
@@ -35,15 +39,21 @@ export async function holdLock(path: string): Promise<'busy' | 'unusable' | (() 
   return tryLock(DatabaseSync, path);
 }
 
-async function acquire(path: string, { patienceMs, signal }: LockOptions): Promise<() => void> {
+async function acquire(path: string, { patienceMs, signal, onLongWait }: LockOptions): Promise<() => void> {
   // Loaded here: most commands find a token in the cache and never need a lock.
   const { DatabaseSync } = await import('node:sqlite');
   const over = AbortSignal.timeout(patienceMs);
+  const long = AbortSignal.timeout(LONG_WAIT_MS);
+  let told = false;
   for (let wait = 5; ; wait = Math.min(wait * 1.5, 60)) {
     const outcome = tryLock(DatabaseSync, path);
     if (outcome === 'unusable') return () => undefined;
     if (outcome !== 'busy') return outcome;
     if (over.aborted) return () => undefined;
+    if (long.aborted && !told) {
+      told = true;
+      onLongWait?.();
+    }
     await sleep(wait, signal);
   }
 }

@@ -30,6 +30,6 @@ command gets a new one.`;
     if (by !== undefined && parseDuration(by) === null)
       throw usage(`${JSON.stringify(by.slice(0, 40))} is not a duration`, { param: 'by', next });
     const body = by === undefined ? { to } : { by };
-    return object(await this.ask({ method: 'POST', path: '/clock/advance', body }));
+    return object(await this.askOnce({ method: 'POST', path: '/clock/advance', body }));
   }
 }

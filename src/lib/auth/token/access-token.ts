@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Send } from '../../contract/exchange.ts';
+import { waitText } from '../../contract/time.ts';
 import { Failure } from '../../failure.ts';
 import { withLock } from '../../files/lock.ts';
 import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
@@ -24,6 +25,8 @@ export interface TokenOptions {
   /** Receives warnings: a discovery document that is not followed, a clock that is wrong. */
   notice: (text: string) => void;
   signal?: AbortSignal;
+  /** Limit of a call, in milliseconds: no longer is another process's mint waited for. */
+  timeoutMs?: number;
 }
 
 export interface TokenSource {
@@ -103,11 +106,14 @@ class CachedToken {
 
   /** Mints under the lock; null when another process has minted since `stamp`, so that the vault has to be read again. */
   async #mintUnderLock(stamp: string | null): Promise<TokenEntry | null> {
-    const { lockFolder, signal, vault } = this.#options;
+    const { lockFolder, signal, vault, notice, timeoutMs = PATIENCE_MS } = this.#options;
     // No other process shares our memory, so no lock is needed.
     if (vault.kind === 'memory') return this.#mintAndStore();
     undefinedOnFailure(() => makePrivateFolder(lockFolder));
-    const options = { patienceMs: PATIENCE_MS, ...(signal === undefined ? {} : { signal }) };
+    const patienceMs = Math.min(PATIENCE_MS, timeoutMs);
+    const onLongWait = (): void =>
+      notice(`another credicorp process is getting an access token; waiting for it, up to ${waitText(patienceMs)}`);
+    const options = { patienceMs, onLongWait, ...(signal === undefined ? {} : { signal }) };
     return withLock(`${this.#lockName()}.lock`, options, async () => {
       if (stamp !== null && this.#stamp() !== stamp) return null;
       return this.#mintAndStore();

@@ -20,6 +20,7 @@ import { payLink } from '../lifecycle/payment-links.ts';
 import type { RequestLog } from '../requests/request-log.ts';
 import type { SandboxRoute } from '../requests/router.ts';
 import { END_OF_TIME } from '../state/clock.ts';
+import { readKey } from '../state/idempotent-answers.ts';
 import type { SandboxState } from '../state/state.ts';
 import { PROJECTS } from '../token/authenticator.ts';
 import { openJwt } from '../token/keyring.ts';
@@ -31,6 +32,7 @@ export interface AdminTools {
 }
 
 export function adminRoutes(state: SandboxState, tools: AdminTools): SandboxRoute[] {
+  const advances = new Map<string, Promise<SandboxAnswer>>();
   return [
     { method: 'GET', path: '/_sandbox/health', plane: 'admin', handle: () => json(200, health(state)) },
     { method: 'GET', path: '/_sandbox/companies', plane: 'admin', handle: () => json(200, state.companies.all()) },
@@ -38,9 +40,18 @@ export function adminRoutes(state: SandboxState, tools: AdminTools): SandboxRout
       method: 'POST',
       path: '/_sandbox/clock/advance',
       plane: 'admin',
-      handle: (call) => advance(state, tools.log, call),
+      handle: (call) => once(advances, call, () => advance(state, tools.log, call)),
     },
-    { method: 'POST', path: '/_sandbox/reset', plane: 'admin', handle: (call) => reset(state, tools, call) },
+    {
+      method: 'POST',
+      path: '/_sandbox/reset',
+      plane: 'admin',
+      handle: (call) => {
+        const answer = reset(state, tools, call);
+        advances.clear();
+        return answer;
+      },
+    },
   ];
 }
 
@@ -80,6 +91,32 @@ const ADVANCE_FIELDS: readonly Field[] = [
   { path: 'seconds', type: described(z.number().check(z.gte(0)), 'a number of seconds from 0') },
   { path: 'to', type: instantType },
 ];
+
+/** How many answers to admin acts are kept. */
+const MOST_KEPT = 100;
+
+/** An act with an Idempotency-Key is done once while this sandbox runs: its repeat waits for the first, and has the same answer (sandbox.md#admin-routes). */
+async function once(
+  kept: Map<string, Promise<SandboxAnswer>>,
+  call: SandboxCall,
+  act: () => Promise<SandboxAnswer>,
+): Promise<SandboxAnswer> {
+  const key = readKey(call);
+  if (key === null) return act();
+  const name = `${key} ${JSON.stringify(call.body)}`;
+  const before = kept.get(name);
+  if (before !== undefined) {
+    const answer = await before;
+    return { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } };
+  }
+  const [oldest] = kept.keys();
+  if (oldest !== undefined && kept.size >= MOST_KEPT) kept.delete(oldest);
+  const doing = act();
+  kept.set(name, doing);
+  // What was refused was not done.
+  doing.catch(() => kept.delete(name));
+  return doing;
+}
 
 /** Advances the clock and runs what becomes due, each step at its instant (sandbox.md#virtual-clock). */
 async function advance(state: SandboxState, log: RequestLog, call: SandboxCall): Promise<SandboxAnswer> {
