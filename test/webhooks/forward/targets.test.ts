@@ -36,6 +36,9 @@ for (const [text, says] of [
   ['http://localhost@evil.example/', 'user name or password'],
   ['http://0.0.0.0:3000', 'not this machine'],
   ['10.0.0.1:80', 'not this machine'],
+  ['unix:/run/app.sock', 'Unix sockets are not supported'],
+  ['http+unix://%2Frun%2Fapp.sock/hook', 'Unix sockets are not supported'],
+  ['/run/app.sock', 'Unix sockets are not supported'],
 ] as const) {
   test(`"${text}" is refused: ${says}`, () => {
     assert.throws(

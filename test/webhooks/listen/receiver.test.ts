@@ -73,6 +73,31 @@ test('raw bytes, headers as they came, and the delivery id are handed on', async
   assert.equal(incoming.headers.filter((text) => text === 'X-Twice').length, 2);
 });
 
+test('a sender that closes its side after the body still gets its 200', async () => {
+  const stored = Promise.withResolvers<void>();
+  const { port } = await open({
+    async onDelivery() {
+      await stored.promise;
+      return 200;
+    },
+  });
+  const body = Buffer.from('{}');
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  after(() => socket.destroy());
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const lines = Object.entries({ host: 'x', 'content-length': '2', ...signed(body) }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  socket.end(`POST ${PATH} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n{}`);
+  await once(socket, 'finish');
+  // By the time others were answered, the end of this one was seen.
+  for (let n = 0; n < 3; n += 1) await request(`http://127.0.0.1:${port}/`).then(({ body: rest }) => rest.dump());
+  stored.resolve();
+  await once(socket, 'end');
+  assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 200 /);
+});
+
 test('a body of exactly the limit is taken, one byte more is 413, announced or not', async () => {
   const { url, taken } = await open({ limits: { bodyBytes: 1000 } });
   const whole = Buffer.alloc(1000, 65);

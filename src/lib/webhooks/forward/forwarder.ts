@@ -344,8 +344,7 @@ function hintFor(
   outcome: AttemptOutcome,
   message: DeliveryMessage | null,
 ): string | null {
-  if (outcome.kind === 'unconnected') return outcome.hint;
-  if (outcome.kind !== 'answered') return null;
+  if (outcome.kind !== 'answered') return (outcome.kind !== 'stopped' && outcome.hint) || null;
   const { status } = outcome;
   if (status >= 300 && status < 400) return 'redirects are not followed: forward to the final address';
   const ownSignature = options.signing !== null && job.verified;

@@ -25,7 +25,7 @@ export type AttemptOutcome =
   /** Nothing was sent, because no connection could be made. */
   | { kind: 'unconnected'; error: string; latencyMs: number; hint: string | null }
   /** The request was sent, but no complete answer was received; `dropped` is an injected fault (`--chaos`). */
-  | { kind: 'broken'; error: 'timeout' | 'socket' | 'dropped'; latencyMs: number }
+  | { kind: 'broken'; error: 'timeout' | 'socket' | 'dropped'; latencyMs: number; hint?: string }
   /** Cancelled through the signal. */
   | { kind: 'stopped' };
 
@@ -63,7 +63,7 @@ export function createTargetClient(options: TargetClientOptions): TargetClient {
     bodyTimeout: 0,
     connect: (_given, callback) => {
       callbackify(connectToTarget)(origin, connectTimeoutMs, (error, socket) =>
-        error === null ? callback(null, socket) : callback(error, null),
+        error === null ? callback(null, skipContinue(socket)) : callback(error, null),
       );
     },
   });
@@ -75,9 +75,12 @@ export function createTargetClient(options: TargetClientOptions): TargetClient {
       if (end.kind === 'stopped') return end;
       if (end.kind === 'answered') return { ...end, latencyMs };
       if (end.kind === 'late') return { kind: 'broken', error: 'timeout', latencyMs };
-      if (!(end.error instanceof Unconnected)) return { kind: 'broken', error: 'socket', latencyMs };
-      const { code } = end.error;
-      const hint = code === 'connection_refused' ? await otherFamilyHint(origin, connectTimeoutMs) : null;
+      if (!(end.error instanceof Unconnected)) {
+        return { kind: 'broken', error: 'socket', latencyMs, ...(speaksHttp2(end.error) ? { hint: HTTP2_ONLY } : {}) };
+      }
+      const { code, http2Only } = end.error;
+      const family = code === 'connection_refused' ? await otherFamilyHint(origin, connectTimeoutMs) : null;
+      const hint = http2Only ? HTTP2_ONLY : family;
       return { kind: 'unconnected', error: code, latencyMs, hint };
     },
     close: () => pool.destroy(),
@@ -232,11 +235,60 @@ export async function sendOnce(options: {
 class Unconnected extends Error {
   override readonly name = 'Unconnected';
   readonly code: 'connection_refused' | 'timeout' | 'dns' | 'tls' | 'socket';
+  /** The app refused HTTP/1.1 while TLS was agreed on. */
+  readonly http2Only: boolean;
 
-  constructor(code: Unconnected['code'], message: string) {
+  constructor(code: Unconnected['code'], message: string, http2Only = false) {
     super(message);
     this.code = code;
+    this.http2Only = http2Only;
   }
+}
+
+const HTTP2_ONLY =
+  'this app speaks HTTP/2 only, and deliveries come over HTTP/1.1: let it accept both (in Node: allowHTTP1: true)';
+
+/** Whether the answer was no HTTP/1.1 but the SETTINGS frame with which each HTTP/2 server begins (RFC 9113 §3.4). */
+function speaksHttp2(error: unknown): boolean {
+  if (!(error instanceof Error && error.name === 'HTTPParserError' && 'data' in error)) return false;
+  const frame = Buffer.from(String(error.data), 'latin1');
+  return frame.length >= 9 && frame[3] === 4 && frame.readUInt32BE(5) === 0;
+}
+
+const CONTINUE = /^HTTP\/1\.1 100[ \r]/;
+const CONTINUE_BYTES = 'HTTP/1.1 100 '.length;
+/** An interim answer with longer headers is not waited for. */
+const INTERIM_BYTES = 16 * 1024;
+
+/** Drops `100 Continue` before an answer: a client that did not ask for it may discard it (RFC 9110 §15.2), and undici hangs up instead. */
+function skipContinue(socket: Socket): Socket {
+  const [read, write] = [socket.read.bind(socket), socket.write.bind(socket)];
+  let held: Buffer = Buffer.alloc(0);
+  // From each request that is written until the first bytes of its final answer.
+  let expecting = true;
+  socket.write = (...given: unknown[]): boolean => {
+    expecting = true;
+    return Reflect.apply(write, socket, given);
+  };
+  socket.read = (size?: number): unknown => {
+    const chunk: unknown = read(size);
+    if (!expecting || !Buffer.isBuffer(chunk)) return chunk;
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    while (CONTINUE.test(held.toString('latin1', 0, CONTINUE_BYTES))) {
+      const end = held.indexOf('\r\n\r\n');
+      if (end === -1 && held.length < INTERIM_BYTES) return null;
+      if (end === -1) break;
+      held = held.subarray(end + 4);
+    }
+    // Nothing yet, or too little to tell.
+    if (held.length === 0 || (held.length < CONTINUE_BYTES && 'HTTP/1.1 100 '.startsWith(held.toString('latin1'))))
+      return null;
+    expecting = false;
+    const rest = held;
+    held = Buffer.alloc(0);
+    return rest;
+  };
+  return socket;
 }
 
 /** Connects, with TLS for https. @throws Unconnected */
@@ -319,13 +371,15 @@ function secure(socket: Socket, hostname: string, timeoutMs: number): Promise<So
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     const secured = connectTls({
       socket,
+      ALPNProtocols: ['http/1.1'],
       ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
       // On loopback a self-signed development certificate is accepted, because nothing leaves this machine.
       rejectUnauthorized: !isLocalHost(hostname),
     });
     const fail = (message: string): void => {
       secured.destroy();
-      reject(new Unconnected('tls', `TLS with ${hostname} failed: ${message}`));
+      const http2Only = message.endsWith('NO_APPLICATION_PROTOCOL');
+      reject(new Unconnected('tls', `TLS with ${hostname} failed: ${message}`, http2Only));
     };
     const failed = (error: NodeJS.ErrnoException): void => fail(error.code ?? 'refused');
     const limit = setTimeout(() => fail('no answer'), timerMs(timeoutMs));

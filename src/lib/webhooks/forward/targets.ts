@@ -22,6 +22,12 @@ export function parseTarget(text: string, options: TargetOptions = {}): URL {
   const trimmed = text.trim();
   if (trimmed === '') throw wrong('the address is empty', example);
   if (/[\s\p{Cc}]/u.test(trimmed)) throw wrong('an address cannot contain spaces', example);
+  if (/^(?:https?\+)?unix:|^\.{0,2}\//i.test(trimmed)) {
+    throw wrong(
+      'Unix sockets are not supported',
+      'let the app listen on a port as well, or bridge one to it: socat TCP-LISTEN:3000,bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:/path/to/socket',
+    );
+  }
   const url = readUrl(withScheme(trimmed));
   if (url === null) throw wrong(whyUnreadable(trimmed), example);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {

@@ -95,6 +95,8 @@ export async function openReceiver(options: ReceiverOptions): Promise<Receiver> 
     maxConnections: limits.connections,
   });
   const { server, port } = local;
+  // A sender may close its side once its body is out, and still reads the answer. Node has this switch, its types do not.
+  Object.assign(server, { httpAllowHalfOpen: true });
   const handle = createHandler(options, limits, server);
   server.on('request', (request, response) => {
     if (request.method !== 'POST' || !sameText(request.url ?? '', path)) refuse(response, 404);
