@@ -2,7 +2,9 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../lib/cli/command.ts';
 import { serve } from '../lib/cli/mcp/server.ts';
 import { addFlagFacts, type CommandEntry } from '../lib/cli/manifest.ts';
+import { sameIdentityAs } from '../lib/cli/mcp/same-identity.ts';
 import { argvOf, callTool, toolsOf } from '../lib/cli/mcp/tools.ts';
+import { optionalIdentity } from '../lib/cli/optional-identity.ts';
 import { nothing, type Result } from '../lib/cli/result.ts';
 import { linesOf } from '../lib/cli/stdin.ts';
 
@@ -12,7 +14,7 @@ company numbers to try. An error names what to do next in error.next.`;
 
 export default class Mcp extends BaseCommand<typeof Mcp> {
   static override summary = 'serve the commands as tools for agents (Model Context Protocol, on stdin and stdout)';
-  static override description = `An agent's program starts it: command credicorp, argument mcp. It uses the active profile, or --profile. No tool prints a secret, opens a port, runs a program
+  static override description = `An agent's program starts it: command credicorp, argument mcp. It uses the active profile, or --profile, as they are when it starts: a later change is refused until it is restarted. No tool prints a secret, opens a port, runs a program
 or reads your files; on live every write is refused unless you start the server with --yes. Ends when its input ends, or on Ctrl-C.`;
   static override examples = [
     '<%= config.bin %> mcp --profile local < /dev/null',
@@ -29,6 +31,7 @@ or reads your files; on live every write is refused unless you start the server 
     const { context } = this;
     const tools = toolsOf(await this.commands());
     const settled = this.settled();
+    const fixed = { ...context, assertSameIdentity: sameIdentityAs(optionalIdentity(await this.session())) };
     if (context.stdin.isTTY === true) this.note('waiting for a client on stdin; Ctrl-C ends');
     await serve(linesOf(context.stdin, context.signal), {
       version: this.config.version,
@@ -41,7 +44,7 @@ or reads your files; on live every write is refused unless you start the server 
         if (typeof argv === 'string')
           return Promise.resolve({ content: [{ type: 'text', text: argv }], isError: true });
         const yes = this.flags.yes && command?.flags['yes'] !== undefined ? ['--yes'] : [];
-        return callTool([...settled, ...yes, ...argv], context, signal);
+        return callTool([...settled, ...yes, ...argv], fixed, signal);
       },
     });
     return nothing;

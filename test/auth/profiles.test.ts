@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -167,26 +168,27 @@ describe('the directory pin', () => {
     const deep = join(repo, 'a', 'b');
     mkdirSync(deep, { recursive: true });
     assert.equal(findPin(deep, home), null);
-    writePin(home, { profile: 'home' });
+    writePin(home, { profile: 'home' }, home);
     assert.equal(findPin(deep, home)?.profile, 'home');
-    const path = writePin(repo, {
-      profile: 'repo',
-      base: 'https://sandbox.credicorp.co.uk',
-      tokenUrl: 'https://sandbox.credicorp.co.uk/t',
-    });
-    assert.deepEqual(findPin(deep, home), {
-      path,
-      profile: 'repo',
-      base: 'https://sandbox.credicorp.co.uk',
-      tokenUrl: 'https://sandbox.credicorp.co.uk/t',
-    });
+    const base = 'https://sandbox.credicorp.co.uk';
+    const path = writePin(repo, { profile: 'repo', base, tokenUrl: `${base}/t` }, home);
+    const hash = createHash('sha256').update(readFileSync(path)).digest('hex');
+    const found = { path, profile: 'repo', base, tokenUrl: `${base}/t`, hash };
+    assert.deepEqual({ ...findPin(deep, home) }, { ...found, allowed: false });
+    assert.deepEqual(
+      { ...findPin(deep, home, { state: home }) },
+      { ...found, allowed: true },
+      'who writes it allows it',
+    );
+    writeFileSync(path, readFileSync(path, 'utf8').replace('repo', 'else'));
+    assert.equal(findPin(deep, home, { state: home })?.allowed, false, 'with these contents only');
   });
 
   it('is not looked for above the home folder', () => {
     const above = folder();
     const home = join(above, 'home');
     mkdirSync(join(home, 'x'), { recursive: true });
-    writePin(above, { profile: 'above' });
+    writePin(above, { profile: 'above' }, above);
     assert.equal(findPin(join(home, 'x'), home), null);
     assert.equal(findPin(join(above), home)?.profile, 'above');
   });

@@ -41,7 +41,7 @@ there: a file in a repository cannot send your secret elsewhere.`;
         next: 'leave --api-base out, or sign in to a profile for that host',
       });
     }
-    const path = writePin(this.context.cwd, pin);
+    const path = writePin(this.context.cwd, pin, this.context.paths.state);
     this.note(`profile ${name} is used in this folder and below it`);
     return object({ path, profile: name, base: pin.base ?? null, token_url: pin.tokenUrl ?? null }, { id: name });
   }

@@ -19,7 +19,7 @@ export default class ProfilesUse extends BaseCommand<typeof ProfilesUse> {
     // What comes first all the same (command-line.md#profiles-credentials-and-precedence).
     if (env['CREDICORP_PROFILE'] && env['CREDICORP_PROFILE'] !== name)
       this.note(`note: CREDICORP_PROFILE=${env['CREDICORP_PROFILE']} is set in this shell and comes first`);
-    const pin = findPin(cwd, home);
+    const pin = findPin(cwd, home, { state: paths.state });
     if (pin?.profile !== undefined && pin.profile !== name)
       this.note(`note: ${pin.path} names profile ${pin.profile} and comes first in this folder`);
     return object({ active: name }, { id: name, human: '' });

@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import type { Identity } from '../auth/credentials/client-identity.ts';
 import { redactStart } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
 import { processStart } from '../files/process-start.ts';
@@ -65,6 +66,8 @@ export interface Context {
   readonly program: readonly [string, ...string[]];
   /** How to start the keychain helper. */
   readonly keychainHelper: readonly [string, ...string[]];
+  /** In a command that a running server starts: throws for another identity than the server began with. */
+  readonly assertSameIdentity?: (identity: Identity) => void;
 }
 
 /** The key under which a context is handed through oclif's load options to the command. */

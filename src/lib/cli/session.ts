@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import type { Client, SendOptions, WriteTracker } from '../api/client.ts';
 import type { RateLimiter } from '../api/rate-limit.ts';
 import type { Transport } from '../api/transport.ts';
-import type { Flags, Identity, VaultKind } from '../auth/credentials/client-identity.ts';
-import { findPin } from '../auth/credentials/directory-pin.ts';
+import type { Flags, Identity, Sources, VaultKind } from '../auth/credentials/client-identity.ts';
+import { findPin, type Pin } from '../auth/credentials/directory-pin.ts';
 import { readConfig } from '../auth/credentials/profiles.ts';
 import { resolveIdentity } from '../auth/credentials/resolve-identity.ts';
 import { findProvider } from '../auth/providers/provider.ts';
@@ -105,16 +105,24 @@ class OpenSession implements Session {
   get identity(): Identity {
     if (this.#identity) return this.#identity;
     const { env, cwd, home, paths } = this.#context;
-    this.#identity = resolveIdentity({
+    const pin = findPin(cwd, home, { state: paths.state, onIgnored: (line) => note(this.#context, line) });
+    const sources = {
       flags: this.#flags,
       env,
-      pin: findPin(cwd, home),
+      pin,
       config: readConfig(paths.config),
       runningSandbox: this.#running?.provider === 'credicorp' ? { base: this.#running.base_url } : null,
-      provider: (name) => findProvider(name, paths.config),
-    });
-    for (const secret of secretsOf(this.#identity)) this.hide(secret);
-    return this.#identity;
+      provider: (name: string) => findProvider(name, paths.config),
+    };
+    const identity = resolveIdentity(sources);
+    if (pin !== null && raisesToLive(identity, sources)) {
+      if (!pin.allowed) throw notAllowed(pin);
+      note(this.#context, `note: LIVE by ${pin.path}`);
+    }
+    this.#context.assertSameIdentity?.(identity);
+    this.#identity = identity;
+    for (const secret of secretsOf(identity)) this.hide(secret);
+    return identity;
   }
 
   async client(options: { signal?: AbortSignal; writes?: WriteTracker } = {}): Promise<Client> {
@@ -325,6 +333,26 @@ class OpenSession implements Session {
     this.#records.close();
     await (await this.#transport)?.close();
   }
+}
+
+/** Whether it is live by the pin, and would not be without it. */
+function raisesToLive(identity: Identity, sources: Sources): boolean {
+  if (identity.environment.value !== 'live') return false;
+  if (![identity.profile, identity.base, identity.tokenUrl].some((chosen) => chosen?.source.from === 'pin'))
+    return false;
+  try {
+    return resolveIdentity({ ...sources, pin: null }).environment.value !== 'live';
+  } catch (error) {
+    if (error instanceof Failure) return true;
+    throw error;
+  }
+}
+
+function notAllowed({ path }: Pin): Failure {
+  return usage(`${path} would make live of what is not live without it, and was not allowed with these contents`, {
+    code: 'pin_not_allowed',
+    next: 'read the file; if it says what you want: credicorp profiles allow. Or choose with --profile',
+  });
 }
 
 /** The secrets in the identity itself. Those in a vault are hidden when they are read (`withHiding`). */

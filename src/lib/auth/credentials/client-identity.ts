@@ -30,7 +30,7 @@ export interface Flags {
 export interface Sources {
   flags: Flags;
   env: Readonly<Record<string, string | undefined>>;
-  pin: Pin | null;
+  pin: Pick<Pin, 'path' | 'profile' | 'base' | 'tokenUrl'> | null;
   config: Config;
   /** The embedded sandbox that is running; null for none. */
   runningSandbox: { base: string } | null;

@@ -2,12 +2,14 @@
  * The directory pin: `.credicorp.json` in the working directory or above it. It contains a profile name and hosts, never a secret. It may
  * come with a cloned repository, so it is not trusted: `resolve-identity` decides whether its hosts may be used.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseBase, parseTokenUrl } from '../../contract/environments.ts';
 import { carriesSecret } from '../../contract/secrets.ts';
 import { Failure, usage } from '../../failure.ts';
-import { replaceFile } from '../../files/private-files.ts';
+import { whyNotOurs } from '../../files/ownership.ts';
+import { readPrivate, replaceFile, writePrivate } from '../../files/private-files.ts';
 import { isSimpleName } from '../providers/provider.ts';
 
 const PIN_NAME = '.credicorp.json';
@@ -18,23 +20,37 @@ export interface Pin {
   profile?: string;
   base?: string;
   tokenUrl?: string;
+  /** The user has looked at this file with these contents and allowed it. */
+  allowed: boolean;
+  /** SHA-256 of the contents, in hex. */
+  hash: string;
+}
+
+interface PinPlaces {
+  /** Where `allowPin` keeps what was allowed; null: nothing is allowed. */
+  state: string | null;
+  /** Told once about a pin that another user could have written, which does not count. */
+  onIgnored?: (line: string) => void;
+  /** Read it all the same, to allow it. */
+  evenOfOthers?: true;
 }
 
 const MEMBERS = new Set(['profile', 'base', 'token_url', '$schema']);
 const LARGEST = 64 * 1024;
 
 /**
- * The nearest pin in `folder` or above it, up to the home folder or the root; null when there is none.
+ * The nearest pin in `folder` or above it, up to the home folder or the root; null when there is none, and when another user could have
+ * written it and it was not allowed.
  * @throws Failure `usage` (`pin_refused`) when it is damaged, has unknown members, or contains a secret.
  */
-export function findPin(folder: string, home: string): Pin | null {
+export function findPin(folder: string, home: string, places: PinPlaces = { state: null }): Pin | null {
   const top = resolve(home);
   let here = resolve(folder);
   // A path has fewer parts than characters, so the loop always ends, whatever `dirname` returns on this platform.
   for (let steps = 0; steps <= 4096; steps += 1) {
     const path = join(here, PIN_NAME);
     const text = readPin(path);
-    if (text !== null) return parsePin(path, text);
+    if (text !== null) return believedPin(path, text, places);
     const above = dirname(here);
     if (here === top || above === here) return null;
     here = above;
@@ -42,17 +58,59 @@ export function findPin(folder: string, home: string): Pin | null {
   return null;
 }
 
+function believedPin(path: string, text: string, { state, onIgnored, evenOfOthers }: PinPlaces): Pin | null {
+  const hash = createHash('sha256').update(text).digest('hex');
+  const stranger = whyNotOurs(path);
+  // The list is read only where it decides: here, and where a pin raises to live.
+  const allowed = (): boolean => state !== null && readAllowed(state)[path] === hash;
+  if (stranger !== null && evenOfOthers !== true && !allowed()) {
+    onIgnored?.(`note: ${path} is ignored: ${stranger.words}; if it says what you want: credicorp profiles allow`);
+    return null;
+  }
+  const pin = parsePin(path, text);
+  return {
+    ...pin,
+    hash,
+    get allowed() {
+      return allowed();
+    },
+  };
+}
+
 /**
- * Writes a pin into a folder. @returns its path
+ * Writes a pin into a folder, and allows it: who writes it knows what it says. @returns its path
  * @throws Failure `usage` (`not_writable`)
  */
-export function writePin(folder: string, pin: Omit<Pin, 'path'>): string {
+export function writePin(folder: string, pin: Pick<Pin, 'profile' | 'base' | 'tokenUrl'>, state: string): string {
   const path = join(resolve(folder), PIN_NAME);
   const { profile, base, tokenUrl } = pin;
+  const text = `${JSON.stringify({ profile, base, token_url: tokenUrl }, undefined, 2)}\n`;
   // It is meant to be shared, so it gets the mode of an ordinary file.
-  replaceFile(path, `${JSON.stringify({ profile, base, token_url: tokenUrl }, undefined, 2)}\n`, 0o644);
+  replaceFile(path, text, 0o644);
+  allowPin({ path, hash: createHash('sha256').update(text).digest('hex') }, state);
   return path;
 }
+
+/**
+ * Allows a pin with its present contents: it may choose live, and counts wherever it is (command-line.md#profiles-credentials-and-precedence).
+ * @throws Failure `usage` (`not_writable`, `not_ours`)
+ */
+export function allowPin({ path, hash }: Pick<Pin, 'path' | 'hash'>, state: string): void {
+  writePrivate(join(state, ALLOWED), `${JSON.stringify({ ...readAllowed(state), [path]: hash }, undefined, 2)}\n`);
+}
+
+/** Hashes by path. A damaged list allows nothing. */
+function readAllowed(state: string): Record<string, unknown> {
+  try {
+    const list: unknown = JSON.parse(readPrivate(join(state, ALLOWED)) ?? '{}');
+    return typeof list === 'object' && list !== null ? { ...list } : {};
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    return {};
+  }
+}
+
+const ALLOWED = 'allowed-pins.json';
 
 function readPin(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
@@ -67,7 +125,7 @@ function readPin(path: string): string | null {
   }
 }
 
-function parsePin(path: string, text: string): Pin {
+function parsePin(path: string, text: string): Pick<Pin, 'path' | 'profile' | 'base' | 'tokenUrl'> {
   if (carriesSecret(text)) throw secretFound(path);
   let document: unknown;
   try {

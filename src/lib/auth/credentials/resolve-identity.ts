@@ -24,7 +24,6 @@ import {
   vaultOf,
 } from './choose-credential.ts';
 import type { Identity, Sourced, Sources, VaultKind } from './client-identity.ts';
-import type { Pin } from './directory-pin.ts';
 import type { Profile } from './profiles.ts';
 
 /**
@@ -248,7 +247,7 @@ function chooseTokenUrl(known: Known, base: string): Sourced<string> | null {
 }
 
 /** The pin, unless a flag or a variable chooses another profile: a pin's hosts are only used with its own profile. */
-function applicablePin({ sources: { pin }, profile }: Known): Pin | null {
+function applicablePin({ sources: { pin }, profile }: Known): Sources['pin'] {
   if (profile?.source.from === 'flag') return null;
   return pin?.profile === undefined || pin.profile === profile?.value.name ? pin : null;
 }
@@ -257,7 +256,11 @@ function applicablePin({ sources: { pin }, profile }: Known): Pin | null {
  * Refuses a pinned base unless the secret may be sent there: it is the profile's own base, or the running sandbox's for the sandbox's
  * public credential, or one of the provider's known hosts for a credential from environment variables.
  */
-function assertPinnedBase({ sources, profile, provider, credential }: Known, pin: Pin, base: string): void {
+function assertPinnedBase(
+  { sources, profile, provider, credential }: Known,
+  pin: NonNullable<Sources['pin']>,
+  base: string,
+): void {
   if (profile !== null && base === profile.value.base) return;
   if (credential.local && base === sources.runningSandbox?.base) return;
   const known = environmentOfHost(base, provider.hosts);
@@ -266,7 +269,7 @@ function assertPinnedBase({ sources, profile, provider, credential }: Known, pin
   throw pinRefused(pin, base, profile);
 }
 
-function pinRefused(pin: Pin, url: string, profile: Sourced<Profile> | null): Failure {
+function pinRefused(pin: NonNullable<Sources['pin']>, url: string, profile: Sourced<Profile> | null): Failure {
   const whose = profile === null ? 'the credential' : `the secret of profile ${profile.value.name}`;
   const { host, pathname } = new URL(url);
   return usage(

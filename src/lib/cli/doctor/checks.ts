@@ -71,7 +71,7 @@ async function nodeCheck({ root, nodeVersion, program }: Context): Promise<Check
 
 async function configCheck({ paths, cwd, home, platform }: Context): Promise<Check> {
   const { active, profiles } = readConfig(paths.config);
-  const pin = findPin(cwd, home);
+  const pin = findPin(cwd, home, { state: paths.state });
   const path = configPath(paths.config);
   const count = `${profiles.length} ${profiles.length === 1 ? 'profile' : 'profiles'}`;
   const detail = `${path}: ${count}, active: ${active ?? 'none'}${pin === null ? '' : `; pinned by ${pin.path}`}`;
