@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../contract/json.ts';
 import { holdLock } from '../../files/lock.ts';
-import { readPrivate, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
+import { assertOurs, writePrivate, makePrivateFolder } from '../../files/private-files.ts';
 import type { Context } from '../context.ts';
 
 export interface RunningSandbox {
@@ -24,8 +24,9 @@ export interface RunningSandbox {
 export async function runningSandbox(
   context: Pick<Context, 'paths' | 'signalProcess'>,
 ): Promise<RunningSandbox | null> {
-  const text = readPrivate(runFile(context));
+  const text = await readFile(runFile(context), 'utf8').catch(() => null);
   if (text === null) return null;
+  assertOurs(runFile(context));
   const found = readRunFile(text);
   return found && context.signalProcess(found.pid, 0) ? found : null;
 }
