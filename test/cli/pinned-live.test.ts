@@ -102,7 +102,11 @@ it(
 it('one session, as listen and proxy have it, keeps the identity that it began with', async () => {
   using home = await homeWithBoth();
   const { context } = worldOf({ home: home.path, env });
-  const session = await openSession(context, { timeoutMs: 1, maxRetries: 0, debug: false, mayAsk: false }, '0');
+  const session = await openSession(
+    context,
+    { timeoutMs: 1, maxRetries: 0, maxWaitMs: 1, debug: false, mayAsk: false },
+    '0',
+  );
   assert.equal(session.identity.environment.value, 'sandbox');
   home.pin('{"profile":"shop"}');
   assert.equal(session.identity.base.value, SANDBOX.base);
