@@ -494,7 +494,7 @@ describe('a hostile pin', () => {
     const identity = resolveIdentity({ ...active, pin: { ...pin, base: 'https://sandbox.credicorp.co.uk' } });
     assert.equal(identity.base.source.from, 'pin');
   });
-  it('does not bind whoever chose another profile', () => {
+  it('does not apply when another profile was chosen', () => {
     const identity = resolveIdentity({
       ...active,
       flags: { profile: 'live' },

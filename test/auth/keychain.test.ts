@@ -68,14 +68,14 @@ describe('a helper that', () => {
     const stubborn = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6);`;
     await assert.rejects(ask(helper(stubborn)), failure('keychain_timeout', /did not start/));
   });
-  it('dies', async () => {
+  it('crashes or exits', async () => {
     await assert.rejects(
       ask(helper(`process.kill(process.pid, 'SIGSEGV');`), 5000),
       failure('keychain_failed', /ended without/),
     );
     await assert.rejects(ask(helper(``), 5000), failure('keychain_failed', /ended without/));
   });
-  it('talks nonsense', async () => {
+  it('answers with something other than results', async () => {
     await assert.rejects(
       ask(helper(`writeSync(1, '{"resu\\n');`), 5000),
       failure('keychain_failed', /answer could not be read/),
@@ -120,10 +120,10 @@ describe('secrets on their way to the helper', () => {
   });
 });
 
-it('an answer that lies in the pipe already counts, however late it is read', async () => {
-  const said = join(folder, 'said');
+it('an answer that is already in the pipe counts, however late it is read', async () => {
+  const answered = join(folder, 'answered');
   const answer = askKeychain([{ do: 'get', account: 'a' }], {
-    command: helper(`writeSync(1, '{"results":["x"]}\\n'); writeFileSync(${JSON.stringify(said)}, '');`),
+    command: helper(`writeSync(1, '{"results":["x"]}\\n'); writeFileSync(${JSON.stringify(answered)}, '');`),
     env: {},
     limitMs: 400,
     startMs: 400,
@@ -131,7 +131,7 @@ it('an answer that lies in the pipe already counts, however late it is read', as
   const result = answer.results();
   // This process reads nothing until the helper has answered and the limit is over.
   const until = performance.now() + 500;
-  while (!existsSync(said) || performance.now() < until);
+  while (!existsSync(answered) || performance.now() < until);
   assert.deepEqual(await result, ['x']);
 });
 

@@ -170,7 +170,7 @@ describe('no keychain', { skip: missing ?? false }, () => {
 });
 
 describe('a locked keyring', { skip: missing ?? false }, () => {
-  it('is told apart from an empty one', async () => {
+  it('is distinguished from an empty one', async () => {
     const session = await startSession();
     const open = await startKeyring(session, 'open sesame');
     await vaultIn(session.env).set('a/client_secret', 'csk_sbx_locked_away');

@@ -136,7 +136,7 @@ describe('signing in', () => {
       assert.equal(await vault.get('p/client_secret'), null);
   });
 
-  it('keeps the active profile unless told otherwise', async (t) => {
+  it('keeps the active profile unless asked to change it', async (t) => {
     const own = plain(await here(t));
     const options = desk({ profile: own });
     await signIn(options);

@@ -1,4 +1,4 @@
-/** A token plane for tests: a real server that counts, and says what it is told to say. */
+/** A token plane for tests: a real server that counts requests and gives the configured answers. */
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -88,7 +88,7 @@ for (const seconds of [3600, 5_000_000]) {
   });
 }
 
-test('a wait that the limiter makes is told once, not once for each row', async () => {
+test('a wait of the rate limiter is reported once, not once for each row', async () => {
   const file = join(home, 'told.csv');
   writeFileSync(file, 'company,amount\n16093826,1\n16093826,2\n16093826,3\n16093826,4\n');
   script.push(slowDown(3));
@@ -100,8 +100,8 @@ test('a wait that the limiter makes is told once, not once for each row', async 
 test('no timer is given more than it can hold', async () => {
   assert.deepEqual([timerMs(-1), timerMs(1.2), timerMs(1e12)], [0, 2, 2 ** 31 - 1]);
   const warnings: Error[] = [];
-  const heard = (warning: Error): void => void warnings.push(warning);
-  process.on('warning', heard);
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', onWarning);
   const controller = new AbortController();
   let over = false;
   const sleeping = sleep(5_000_000_000, controller.signal).then(
@@ -111,7 +111,7 @@ test('no timer is given more than it can hold', async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   controller.abort();
   await sleeping;
-  process.off('warning', heard);
+  process.off('warning', onWarning);
   assert.deepEqual([over, warnings], [false, []]);
 });
 

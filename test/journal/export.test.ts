@@ -22,7 +22,7 @@ const entry = {
 };
 
 describe('curl', () => {
-  it('is known not to be the whole call where a part of it is not in the log', () => {
+  it('is marked as incomplete when part of the call is not in the log', () => {
     assert.equal(isWhole(entry), true);
     for (const requestBody of [
       '{"a":…[cut: 40000 characters in all]',
@@ -33,11 +33,11 @@ describe('curl', () => {
     assert.equal(isWhole({ ...entry, requestHeaders: { 'x-api-key': '[redacted]' } }), false);
   });
 
-  it('asks for a head alone as curl wants it', () => {
+  it('uses --head for a HEAD request', () => {
     assert.match(asCurl({ ...entry, method: 'HEAD' }), /^curl --include --head '/);
   });
 
-  it('is one command that a shell reads as it was meant', async () => {
+  it('is one command that a shell parses correctly', async () => {
     const script = `credicorp() { echo "a-$1"; }; curl() { printf '%s\\0' "$@"; }; ${asCurl(entry)}`;
     const { stdout } = await promisify(execFile)('sh', ['-c', script]);
     assert.deepEqual(stdout.split('\0').slice(0, -1), [
@@ -58,7 +58,7 @@ describe('curl', () => {
 });
 
 describe('HAR', () => {
-  it('holds what the format asks for', () => {
+  it('has the members that the format requires', () => {
     const unanswered = { seq: 2, ...record({ status: null, note: 'timeout', responseBody: null, origin: null }) };
     const har = JSON.parse(JSON.stringify(asHar([entry, unanswered], '1.2.3')));
     assert.equal(har.log.version, '1.2');

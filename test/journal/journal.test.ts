@@ -35,16 +35,16 @@ function journalOn(store: Store, more: Partial<JournalOptions> = {}) {
   return createJournal({ open: () => store, now: () => NOW, ...more });
 }
 
-/** Everything that is there. */
+/** All entries. */
 async function readAll(store: Store, more: Partial<FollowOptions> = {}): Promise<JournalItem[]> {
-  const moments: JournalItem[] = [];
-  for await (const moment of follow({ store, since: 0, follow: false, ...more })) moments.push(moment);
-  return moments;
+  const items: JournalItem[] = [];
+  for await (const item of follow({ store, since: 0, follow: false, ...more })) items.push(item);
+  return items;
 }
-const entriesOf = (moments: JournalItem[]): JournalEntry[] =>
-  moments.flatMap((moment) => (moment.type === 'entry' ? [moment.entry] : []));
+const entriesOf = (items: JournalItem[]): JournalEntry[] =>
+  items.flatMap((item) => (item.type === 'entry' ? [item.entry] : []));
 
-describe('journal, what goes in comes out', () => {
+describe('journal, an entry is read as it was written', () => {
   it('every member of a record', async () => {
     const store = open();
     const journal = journalOn(store);
@@ -83,20 +83,20 @@ describe('journal, what goes in comes out', () => {
   it('without being closed, a moment later', async () => {
     const store = open();
     journalOn(store).write(record());
-    for await (const moment of follow({
+    for await (const item of follow({
       store,
       since: 0,
       follow: true,
       pollMs: 5,
       signal: AbortSignal.timeout(5000),
     })) {
-      assert.equal(moment.type, 'entry');
+      assert.equal(item.type, 'entry');
       return;
     }
     assert.fail('nothing came');
   });
 
-  it('bodies, headers and paths cut to size, and a record that is not quite right', async () => {
+  it('bodies, headers and paths are cut to size, also of an invalid record', async () => {
     const store = open();
     const journal = journalOn(store);
     const long = 'word '.repeat(20_000);
@@ -124,7 +124,7 @@ describe('journal, what goes in comes out', () => {
 });
 
 describe('journal, secrets', () => {
-  it('are found in no file, whatever member of whatever entry they were planted in', () => {
+  it('are in no file, whatever member of an entry they were in', () => {
     const path = place();
     const store = open(path);
     const value = fc.string({ unit: fc.constantFrom(...'ABCDEFGHabcdefgh0123456789-_'), minLength: 16, maxLength: 40 });
@@ -215,43 +215,42 @@ describe('journal, filters', () => {
   ];
   for (const [what, options, found] of rows) {
     it(what, async () => {
-      const moments = await readAll(store, options);
+      const items = await readAll(store, options);
       assert.deepEqual(
-        entriesOf(moments).map((entry) => entry.requestId),
+        entriesOf(items).map((entry) => entry.requestId),
         found.map((letter) => `req_${letter}`),
       );
     });
   }
 
-  it('the last so many that fit', async () => {
-    const moments: JournalItem[] = [];
-    for await (const moment of follow({ store, last: 2, filter: { source: 'cli' }, follow: false }))
-      moments.push(moment);
+  it('the last entries that match', async () => {
+    const items: JournalItem[] = [];
+    for await (const item of follow({ store, last: 2, filter: { source: 'cli' }, follow: false })) items.push(item);
     assert.deepEqual(
-      entriesOf(moments).map((entry) => entry.requestId),
+      entriesOf(items).map((entry) => entry.requestId),
       ['req_a', 'req_b'],
     );
   });
 
-  it('since is about what is there: what comes may have begun before', async () => {
+  it('since applies to existing entries; new ones may have started before it', async () => {
     const own = open();
     const writing = journalOn(own);
     writing.write(record({ at: NOW - 60_000, note: 'old' }));
     writing.write(record({ at: NOW, note: 'young' }));
     writing.close();
-    const moments = follow({ store: own, since: NOW - 1000, follow: true, pollMs: 5 });
+    const items = follow({ store: own, since: NOW - 1000, follow: true, pollMs: 5 });
     const notes = async () => {
-      const next = await moments.next();
+      const next = await items.next();
       return !next.done && next.value.type === 'entry' ? next.value.entry.note : next.value;
     };
     assert.equal(await notes(), 'young');
     writing.write(record({ at: NOW - 5000, note: 'a long call that ends only now' }));
     writing.close();
     assert.equal(await notes(), 'a long call that ends only now');
-    await moments.return();
+    await items.return();
   });
 
-  it('says what a status is', async () => {
+  it('refuses an invalid status and explains the format', async () => {
     await assert.rejects(
       readAll(store, { filter: { status: 'bad' } }),
       (error) => error instanceof Failure && error.kind === 'usage',
@@ -269,7 +268,7 @@ describe('journal, filters', () => {
 
 const at = (file: string): string => JSON.stringify(new URL(`../../src/lib/${file}`, import.meta.url).href);
 
-/** Another process that writes a record for each line it is sent, and says when it has. */
+/** Another process that writes a record for each line it gets, and confirms it. */
 function otherProcess(path: string) {
   const program = `
     const { createJournal } = await import(${at('journal/record.ts')});
@@ -296,17 +295,17 @@ describe('journal, several processes', () => {
     const { child, ready } = otherProcess(path);
     await ready;
     const late: number[] = [];
-    const moments = follow({ store, follow: true, signal: AbortSignal.timeout(10_000) });
+    const items = follow({ store, follow: true, signal: AbortSignal.timeout(10_000) });
     for (let round = 0; round < 10; round += 1) {
-      const next = moments.next();
+      const next = items.next();
       child.stdin.write('1\n');
-      const moment = await next;
-      assert.ok(!moment.done && moment.value.type === 'entry');
-      late.push(performance.timeOrigin + performance.now() - Number(moment.value.entry.note));
+      const item = await next;
+      assert.ok(!item.done && item.value.type === 'entry');
+      late.push(performance.timeOrigin + performance.now() - Number(item.value.entry.note));
     }
     child.stdin.end();
     await once(child, 'close');
-    await moments.return();
+    await items.return();
     late.sort((a, b) => a - b);
     assert.ok((late[8] ?? Infinity) < 200, `${late.map((ms) => ms.toFixed(0)).join(' ')} ms`);
   });
@@ -328,28 +327,28 @@ describe('journal, several processes', () => {
 });
 
 describe('journal, bounds', () => {
-  it('keeps the newest of too many, and a follower is shown the gap', async () => {
+  it('keeps the newest entries, and a follower gets the gap', async () => {
     const store = open();
     const journal = journalOn(store, { limits: { maxEntries: 300 } });
-    const moments = follow({ store, since: NOW, follow: true, pollMs: 5 });
+    const items = follow({ store, since: NOW, follow: true, pollMs: 5 });
     journal.write(record({ note: '1' }));
     journal.close();
-    const first = await moments.next();
+    const first = await items.next();
     assert.ok(!first.done && first.value.type === 'entry');
     for (let n = 2; n <= 1000; n += 1) journal.write(record({ note: String(n) }));
     journal.close();
-    const gap = await moments.next();
+    const gap = await items.next();
     assert.deepEqual(gap.value, { type: 'gap', why: 'pruned' });
-    const next = await moments.next();
+    const next = await items.next();
     assert.ok(!next.done && next.value.type === 'entry' && Number(next.value.entry.note) > 500);
-    await moments.return();
+    await items.return();
     const count = Number(store.db.prepare('SELECT count(*) AS n FROM journal').get()?.['n']);
     assert.ok(count >= 300 && count <= 500, String(count));
     const [opening] = await readAll(store, { since: NOW - 1000 });
     assert.equal(opening?.type, 'gap');
   });
 
-  it('drops what is too old', async () => {
+  it('deletes entries that are too old', async () => {
     const store = open();
     const old = journalOn(store, { now: () => NOW - 1000 });
     for (let n = 0; n < 250; n += 1) old.write(record({ at: NOW - 20 * 86_400_000, note: 'old' }));
@@ -360,7 +359,7 @@ describe('journal, bounds', () => {
     assert.ok(entriesOf(await readAll(store)).every((entry) => entry.note === 'new'));
   });
 
-  it('drops nothing young because something older was written later', async () => {
+  it('keeps recent entries when an older one was written later', async () => {
     const store = open();
     const journal = journalOn(store);
     for (let n = 1; n <= 400; n += 1) journal.write(record({ at: NOW - n }));
@@ -368,7 +367,7 @@ describe('journal, bounds', () => {
     assert.equal(entriesOf(await readAll(store)).length, 400);
   });
 
-  it('gives way when the file grows too big', () => {
+  it('deletes old entries when the file grows too big', () => {
     const store = open(place(), 2 * 1024 * 1024);
     const journal = journalOn(store);
     for (let n = 0; n < 2000; n += 1) journal.write(record({ responseBody: `${n} ${'x'.repeat(8000)} ` }));
@@ -380,53 +379,53 @@ describe('journal, bounds', () => {
     assert.ok(Number(store.db.prepare('SELECT max(seq) AS seq FROM journal').get()?.['seq']) === 2000);
   });
 
-  it('goes on with a new file when the old one was set aside', async () => {
+  it('continues with a new file when the damaged one was renamed', async () => {
     const path = place();
     const store = open(path);
-    const moments = follow({ store, since: 0, follow: true, pollMs: 5, reopen: () => open(path) });
+    const items = follow({ store, since: 0, follow: true, pollMs: 5, reopen: () => open(path) });
     journalOn(store).write(record({ note: 'before' }));
-    const first = await moments.next();
+    const first = await items.next();
     assert.ok(!first.done && first.value.type === 'entry');
     for (const suffix of ['', '-wal', '-shm']) renameSync(path + suffix, `${path}.aside${suffix}`);
     const journal = journalOn(open(path));
     journal.write(record({ note: 'after' }));
     journal.close();
-    assert.deepEqual((await moments.next()).value, { type: 'gap', why: 'replaced' });
-    const next = await moments.next();
+    assert.deepEqual((await items.next()).value, { type: 'gap', why: 'replaced' });
+    const next = await items.next();
     assert.ok(!next.done && next.value.type === 'entry' && next.value.entry.note === 'after');
-    await moments.return();
+    await items.return();
   });
 });
 
 describe('journal, trouble', () => {
-  it('is told once and stops nobody', () => {
-    const told: unknown[] = [];
+  it('is reported once and stops nothing', () => {
+    const reported: unknown[] = [];
     let now = NOW;
     const journal = createJournal({
       open: () => {
         throw new Failure('usage', 'the local store cannot be opened');
       },
       now: () => now,
-      onTrouble: (error) => told.push(error),
+      onTrouble: (error) => reported.push(error),
     });
     for (let round = 0; round < 5; round += 1) {
       journal.write(record());
       journal.close();
       now += 10_000;
     }
-    assert.equal(told.length, 1);
+    assert.equal(reported.length, 1);
   });
 
-  it('a table that went away under it, a secret source that throws: the same', () => {
+  it('a dropped table, or a secret source that throws: the same', () => {
     const store = open();
-    const told: unknown[] = [];
-    const journal = journalOn(store, { onTrouble: (error) => told.push(error) });
+    const reported: unknown[] = [];
+    const journal = journalOn(store, { onTrouble: (error) => reported.push(error) });
     journal.write(record());
     journal.close();
     store.db.exec('DROP TABLE journal');
     journal.write(record());
     journal.close();
-    assert.equal(told.length, 1);
+    assert.equal(reported.length, 1);
     const throwing = journalOn(store, {
       secrets: () => {
         throw new Error('locked');
@@ -436,7 +435,7 @@ describe('journal, trouble', () => {
     throwing.close();
   });
 
-  it('comes back when the store can be opened again', async () => {
+  it('writes again when the store can be opened again', async () => {
     const path = place();
     let now = NOW;
     let works = false;

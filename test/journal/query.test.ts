@@ -16,7 +16,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 const some = <T>(...values: T[]): fc.Arbitrary<T | undefined> => fc.constantFrom(undefined, ...values);
 
-it('the question to the table and the test of an entry mean the same', () => {
+it('the SQL filter and the test of one entry select the same entries', () => {
   const store = openStore({ path: join(root, 'store.db'), now: () => NOW, tables: [JOURNAL] });
   const journal = createJournal({ open: () => store, now: () => NOW });
   const sources: RecordSource[] = ['cli', 'sandbox'];

@@ -35,8 +35,8 @@ async function* endless(): AsyncGenerator<Uint8Array> {
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(String, (error: unknown) => (error instanceof Failure ? (error.facts.code ?? error.kind) : error));
-const kindOf = (moments: AsyncGenerator<JournalItem>): Promise<string> =>
-  moments.next().then(
+const kindOf = (items: AsyncGenerator<JournalItem>): Promise<string> =>
+  items.next().then(
     () => 'none',
     (error: unknown) => (error instanceof Failure ? error.kind : String(error)),
   );
@@ -46,17 +46,17 @@ const answering =
 const sandbox = (seed: string, port = 0): Promise<Served> =>
   serveSandbox({ host: '127.0.0.1', port, version: '0.0.0', seed, now: Date.now });
 
-/** One request over a connection of its own. */
+/** One request on a new connection. */
 async function visit(url: string): Promise<void> {
   const lone = createTransport({ timeoutMs: 5000 });
   await lone.send({ method: 'GET', url, headers: { authorization: 'Bearer sk_test_local' } });
   await lone.close();
 }
 
-async function take(moments: AsyncGenerator<JournalItem>, count: number): Promise<string[]> {
+async function take(items: AsyncGenerator<JournalItem>, count: number): Promise<string[]> {
   const taken: string[] = [];
   while (taken.length < count) {
-    const next = await moments.next();
+    const next = await items.next();
     if (next.done) break;
     taken.push(next.value.type === 'gap' ? `gap ${next.value.why}` : next.value.entry.path);
   }
@@ -107,7 +107,7 @@ describe('server-sent events', () => {
     });
   }
 
-  it('a message that does not end is given up', async () => {
+  it('a message that never ends is an error', async () => {
     await assert.rejects(readServerEvents(endless()).next(), { kind: 'unavailable' });
   });
 });
@@ -130,7 +130,7 @@ describe('stream', () => {
     for await (const piece of (await open(path, {}, idleMs)).body) size += piece.length;
     return size;
   };
-  it('gives the pieces as they come, and every ending its own word', async () => {
+  it('yields the chunks as they arrive, and a distinct code for each way to end', async () => {
     assert.equal(await read('/ok'), 11);
     assert.equal(await codeOf(read('/silent')), 'timeout');
     assert.equal(await codeOf(read('/half')), 'reset');
@@ -152,7 +152,7 @@ describe('stream', () => {
     assert.ok(pieces > 200);
   });
 
-  it('is stopped by the signal, and by a reader that leaves', async () => {
+  it('is stopped by the signal, and by a reader that stops', async () => {
     const controller = new AbortController();
     const { body } = await open('/slow-body', { signal: controller.signal }, 5000);
     const reading = codeOf(
@@ -165,7 +165,7 @@ describe('stream', () => {
   });
 });
 
-/** Stands before a server and cuts every connection when told. */
+/** A TCP proxy that can cut every connection. */
 async function fragileRoad(to: number): Promise<{ port: number; cut(): void; server: Server }> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -183,7 +183,7 @@ async function fragileRoad(to: number): Promise<{ port: number; cut(): void; ser
   return { port: address.port, server, cut: () => sockets.forEach((socket) => socket.destroy()) };
 }
 
-describe('a sandbox elsewhere', () => {
+describe('a sandbox on another host', () => {
   let served: Served;
   let transport: Transport;
   before(async () => {
@@ -217,29 +217,29 @@ describe('a sandbox elsewhere', () => {
     const refused = readRemote({ base: served.url, sleep, stream: answering(403) });
     assert.equal(await kindOf(refused), 'auth');
   });
-  it('shows what was, then what comes, and loses nothing over broken connections', async (t) => {
+  it('yields old entries, then new ones, and loses nothing over broken connections', async (t) => {
     const road = await fragileRoad(Number(new URL(served.url).port));
     t.after(() => {
       road.cut();
       road.server.close();
     });
     const breaks: string[] = [];
-    const moments = from(`http://127.0.0.1:${road.port}`, { onBreak: (why) => breaks.push(why) });
+    const items = from(`http://127.0.0.1:${road.port}`, { onBreak: (why) => breaks.push(why) });
     await get('/partner/v1/applications?n=0');
-    assert.deepEqual(await take(moments, 1), ['/partner/v1/applications?n=0']);
+    assert.deepEqual(await take(items, 1), ['/partner/v1/applications?n=0']);
     for (let n = 1; n <= 5; n += 1) {
       road.cut();
       await get(`/partner/v1/applications?n=${n}`);
-      assert.deepEqual(await take(moments, 1), [`/partner/v1/applications?n=${n}`]);
+      assert.deepEqual(await take(items, 1), [`/partner/v1/applications?n=${n}`]);
     }
     assert.ok(breaks.length >= 5);
-    await moments.return();
+    await items.return();
   });
 
-  it('gives whole entries, filtered', async () => {
+  it('yields complete entries, filtered', async () => {
     await get('/partner/v1/nothing/here?x=1');
-    const moments = from(served.url, { filter: { status: '404', path: '/nothing/*' } });
-    const next = await moments.next();
+    const items = from(served.url, { filter: { status: '404', path: '/nothing/*' } });
+    const next = await items.next();
     assert.ok(!next.done && next.value.type === 'entry');
     const { entry } = next.value;
     assert.equal(entry.source, 'sandbox');
@@ -249,19 +249,19 @@ describe('a sandbox elsewhere', () => {
     assert.equal(entry.errorCode, 'invalid_request');
     assert.match(entry.responseBody ?? '', /invalid_request/);
     assert.ok(Math.abs(entry.at - Date.now()) < 60_000);
-    await moments.return();
+    await items.return();
   });
 
-  it('shows a sandbox begun anew as a gap, and all of its own', async (t) => {
+  it('reports a restarted sandbox as a gap, and yields all its entries', async (t) => {
     const first = await sandbox('a');
     const port = Number(new URL(first.url).port);
     for (let n = 1; n <= 3; n += 1) await visit(`${first.url}/partner/v1/accounts?n=${n}`);
-    const moments = from(first.url);
-    assert.equal((await take(moments, 3)).length, 3);
+    const items = from(first.url);
+    assert.equal((await take(items, 3)).length, 3);
     await first.close();
     const second = await sandbox('b', port);
     t.after(() => second.close());
-    const taking = take(moments, 2);
+    const taking = take(items, 2);
     const state = { over: false };
     void taking.then(() => (state.over = true));
     for (let n = 11; !state.over && n < 1000; n += 1) {
@@ -269,10 +269,10 @@ describe('a sandbox elsewhere', () => {
       await wait(2);
     }
     assert.deepEqual(await taking, ['gap replaced', '/partner/v1/accounts?n=11']);
-    await moments.return();
+    await items.return();
   });
 
-  it('without --since loses nothing either, though the connection breaks before the first message', async (t) => {
+  it('without --since loses nothing either when the connection breaks before the first message', async (t) => {
     const own = await sandbox('nothing yet');
     const road = await fragileRoad(Number(new URL(own.url).port));
     t.after(async () => {
@@ -288,33 +288,33 @@ describe('a sandbox elsewhere', () => {
       connected.resolve();
       return answer;
     };
-    const moments = followRemote({ ...now, stream });
-    const taking = take(moments, 1);
+    const items = followRemote({ ...now, stream });
+    const taking = take(items, 1);
     await connected.promise;
     road.cut();
     await visit(`${own.url}/partner/v1/accounts?n=meanwhile`);
     assert.deepEqual(await taking, ['/partner/v1/accounts?n=meanwhile']);
-    await moments.return();
+    await items.return();
   });
 
-  it('tells another sandbox from the one before, though its numbers have come further', async (t) => {
+  it('recognises a different sandbox although its numbers are higher', async (t) => {
     const first = await sandbox('short');
     const port = Number(new URL(first.url).port);
     await visit(`${first.url}/partner/v1/accounts?n=1`);
-    const moments = from(first.url);
-    assert.equal((await take(moments, 1)).length, 1);
+    const items = from(first.url);
+    assert.equal((await take(items, 1)).length, 1);
     await first.close();
     const second = await sandbox('long', port);
     t.after(() => second.close());
     for (let n = 11; n <= 14; n += 1) await visit(`${second.url}/partner/v1/accounts?n=${n}`);
-    assert.deepEqual(await take(moments, 5), [
+    assert.deepEqual(await take(items, 5), [
       'gap replaced',
       ...[11, 12, 13, 14].map((n) => `/partner/v1/accounts?n=${n}`),
     ]);
-    await moments.return();
+    await items.return();
   });
 
-  it('a gap is shown where something that was asked for may be missing, and nowhere else', async () => {
+  it('a gap is reported only where requested entries may be missing', async () => {
     const row = (id: number, at: string) =>
       `id: ${id}\nevent: request\ndata: ${JSON.stringify({ seq: id, at, method: 'GET', path: `/${id}`, status: 200 })}\n\n`;
     const text = `event: gap\ndata: {"from":1,"to":9}\n\n${row(10, '2026-07-04T10:00:00Z')}${row(11, '2026-07-04T11:00:00Z')}`;
@@ -329,7 +329,7 @@ describe('a sandbox elsewhere', () => {
     assert.deepEqual(await read('2026-07-04T10:30:00Z'), ['/11']);
   });
 
-  it('shows each attempt at a delivery', async (t) => {
+  it('yields each attempt of a delivery', async (t) => {
     const hook = createServer((socket) => void socket.end('HTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n'));
     hook.listen(0, '127.0.0.1');
     await once(hook, 'listening');
@@ -344,9 +344,9 @@ describe('a sandbox elsewhere', () => {
         body: JSON.stringify(body),
       });
     await post('/partner/v1/webhook_endpoints', { url, enabled_events: ['loan.*'] });
-    const moments = from(served.url, { filter: { path: '/hook' } });
+    const items = from(served.url, { filter: { path: '/hook' } });
     await post('/_sandbox/events', { type: 'loan.closed' });
-    const next = await moments.next();
+    const next = await items.next();
     assert.ok(!next.done && next.value.type === 'entry');
     const { entry } = next.value;
     assert.deepEqual(
@@ -354,10 +354,10 @@ describe('a sandbox elsewhere', () => {
       ['POST', url, 500, 1, 'loan.closed'],
     );
     assert.match(`${entry.deliveryId} ${entry.eventId}`, /^whd_\w+ evt_\w+$/);
-    await moments.return();
+    await items.return();
   });
 
-  it('gives up when it is not let in, when nothing of the kind is there, when it stays away', async () => {
+  it('gives up when access is refused, when it is not a sandbox, when it stays unreachable', async () => {
     assert.equal(await kindOf(from(served.url, { stream: answering(403) })), 'auth');
     assert.equal(await kindOf(from(served.url, { stream: answering(404) })), 'not_found');
     let tries = 0;
@@ -369,7 +369,7 @@ describe('a sandbox elsewhere', () => {
     assert.equal(tries, 20);
   });
 
-  it('ends quietly on the signal, and sends the log token', async () => {
+  it('ends without an error on the signal, and sends the log token', async () => {
     const controller = new AbortController();
     const seen: (string | undefined)[] = [];
     const stream: RemoteOptions['stream'] = (request, idleMs) => {
@@ -385,7 +385,7 @@ describe('a sandbox elsewhere', () => {
       signal: controller.signal,
       token: 'log-token',
     };
-    for await (const moment of followRemote(rest)) assert.fail(moment.type);
+    for await (const item of followRemote(rest)) assert.fail(item.type);
     assert.deepEqual(seen, ['Bearer log-token']);
   });
 });

@@ -42,7 +42,7 @@ const look = (store: Store, more: Partial<Parameters<typeof statsOf>[0]> = {}): 
 const count = (store: Store): number => Number(store.db.prepare('SELECT count(*) AS n FROM journal').get()?.['n']);
 
 describe('stats', () => {
-  it('takes what differs from call to call for an id, and no name for one', () => {
+  it('replaces ids in paths by placeholders, but not names', () => {
     const store = open();
     const paths = ['/.well-known/oauth-authorization-server', '/x/3fa7Qm2Zt8Wc1LrX5nYv0BdE', '/y/evt_12345'];
     write(store, ...paths.map((path) => ({ path, requestId: null, at: NOW })));
@@ -54,7 +54,7 @@ describe('stats', () => {
     );
   });
 
-  it('counts by status and by route, errors with what had no answer', () => {
+  it('counts by status and by route; calls without an answer are errors', () => {
     const store = open();
     const list = { path: '/partner/v1/applications?limit=2', method: 'GET' };
     write(
@@ -107,7 +107,7 @@ describe('stats', () => {
     ]);
   });
 
-  it('a call that both ends wrote down counts once, as the caller saw it; filters combine', () => {
+  it('a call that both ends recorded counts once, as the caller recorded it; filters combine', () => {
     const store = open();
     write(
       store,
@@ -122,7 +122,7 @@ describe('stats', () => {
     assert.equal(look(store, { filter: { source: 'cli', status: '4xx' } }).calls, 0);
   });
 
-  it('the rate budget is the newest word of each host; a 429 and nonsense do not count', () => {
+  it('the remaining rate limit is from the newest answer of each host; a 429 and invalid headers are ignored', () => {
     const store = open();
     const headers = (remaining: string, limit = '50', reset = '5') => ({
       'RateLimit-Limit': limit,
@@ -166,7 +166,7 @@ describe('stats', () => {
 });
 
 describe('limits', () => {
-  it('rest in the store, so that another process keeps to them', () => {
+  it('are stored, so that other processes use them too', () => {
     const path = join(root, 'limits.db');
     const store = open(path);
     assert.deepEqual(readJournalLimits(store), DEFAULT_JOURNAL_LIMITS);
@@ -181,7 +181,7 @@ describe('limits', () => {
     assert.ok(count(other) >= 250 && count(other) < 460, String(count(other)));
   });
 
-  it('pruneJournal lets the old go, all of it when all is old, and keeps to the size in bytes', () => {
+  it('pruneJournal deletes old entries, all when all are old, and keeps the limit in bytes', () => {
     const store = open();
     write(store, { at: NOW - 10 * MINUTE }, { at: NOW - 3 * MINUTE }, { at: NOW });
     assert.equal(pruneJournal(store, { ...DEFAULT_JOURNAL_LIMITS, maxAgeMs: 5 * MINUTE }, NOW), 1);
@@ -210,7 +210,7 @@ describe('exchangesOf', () => {
     assert.deepEqual(exchangesOf(store, 'req_2'), []);
   });
 
-  it('tells the type of an error that only its code was written down of', () => {
+  it('adds the type of an error that was recorded with its code only', () => {
     const store = open();
     write(
       store,

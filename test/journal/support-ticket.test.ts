@@ -49,7 +49,7 @@ describe('ticket', () => {
     );
   });
 
-  it('is about the call as it was sent, not as the other end saw it', () => {
+  it('describes the call as it was sent, not as the server recorded it', () => {
     const entries = [entry(refused), entry({ ...refused, source: 'sandbox', status: 200, requestHeaders: {} }, 2)];
     assert.deepEqual(
       [ticketOf('r', entries).keyPrefix, ticketOf('r', entries).actual?.slice(0, 3)],
@@ -57,7 +57,7 @@ describe('ticket', () => {
     );
   });
 
-  it('says so when no answer came, and what is not known', () => {
+  it('says when there was no answer, and what is unknown', () => {
     assert.equal(
       ticketOf('r', [entry({ ...refused, status: null, note: 'timeout', errorCode: null })]).actual,
       'no answer (timeout)',
@@ -66,7 +66,7 @@ describe('ticket', () => {
     assert.equal(ticketText(unknown), 'Environment:      unknown\nEndpoint:         unknown\nrequest_id:       req_1');
   });
 
-  it('carries no secret, whoever wrote it in', () => {
+  it('contains no secret, wherever it came from', () => {
     const ticket = {
       ...ticketOf('req_1', [entry(refused)]),
       expected: 'as with sk_live_PLANTED99',
@@ -77,7 +77,7 @@ describe('ticket', () => {
     assert.match(text, /Bearer \[REDACTED\]/);
   });
 
-  it('tells the kind of key by its prefix alone', () => {
+  it('shows the kind of key by its prefix only', () => {
     const rows: [credential: string, prefix: string | null][] = [
       ['Bearer sk_test_[redacted]', 'sk_test_'],
       ['cid_sbx_4Hd82Kq', 'cid_sbx_'],

@@ -207,9 +207,9 @@ test('a hosted credential out of the environment does not go to where a sandbox 
   const started = await runInside(['sandbox', 'start', '-b', '--port', '0', '--field', 'base_url'], home.env);
   const port = Number(new URL(started.stdout.trim()).port);
   await runInside(['sandbox', 'stop'], home.env);
-  const heard: string[] = [];
+  const received: string[] = [];
   const stranger = createServer((socket) =>
-    socket.on('data', (chunk) => heard.push(String(chunk))).on('error', () => undefined),
+    socket.on('data', (chunk) => received.push(String(chunk))).on('error', () => undefined),
   );
   t.after(() => stranger.close());
   await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
@@ -225,5 +225,5 @@ test('a hosted credential out of the environment does not go to where a sandbox 
     });
     assert.notEqual(ended.status, 0);
   }
-  assert.deepEqual(heard, []);
+  assert.deepEqual(received, []);
 });

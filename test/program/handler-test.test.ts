@@ -35,15 +35,15 @@ const battery = (address: string | undefined, terminal: boolean, ...flags: strin
 test('a handler that is right passes with 0, nobody signed in', async () => {
   const said = await battery(addresses[0], false, '--json');
   assert.equal(said.status, 0, said.stderr);
-  const moments = said.stdout
+  const events = said.stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const score = moments.at(-1);
+  const score = events.at(-1);
   assert.deepEqual([score?.['type'], score?.['failed'], score?.['score']], ['score', 0, 100]);
-  assert.ok(moments.length > 30);
-  assert.ok(moments.slice(0, -1).every(({ type, verdict }) => type === 'check' && verdict === 'passed'));
-  const sent = moments.flatMap(({ statuses }) => (Array.isArray(statuses) ? statuses : []));
+  assert.ok(events.length > 30);
+  assert.ok(events.slice(0, -1).every(({ type, verdict }) => type === 'check' && verdict === 'passed'));
+  const sent = events.flatMap(({ statuses }) => (Array.isArray(statuses) ? statuses : []));
   const log = ['logs', 'tail', '--since', '1h', '--no-follow', '--source', 'listener', '--json'];
   const entries = (await command({ home: home.path }, ...log)).stdout.trim().split('\n');
   assert.equal(entries.length, sent.length, 'each delivery is in the log');

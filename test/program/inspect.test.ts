@@ -171,7 +171,7 @@ test('hostile text stays text, in JSON that no browser renders as a page', async
 });
 
 test('stdout has events only; a port in use ends the command before anything is registered', async () => {
-  assert.doesNotMatch(JSON.stringify(listener.moments), /inspect/);
+  assert.doesNotMatch(JSON.stringify(listener.events), /inspect/);
   const blocker = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => blocker.once('listening', resolve));
   const address = blocker.address();

@@ -35,7 +35,7 @@ async function end(child: Child): Promise<Ended> {
   return finish(child);
 }
 
-/** Stands before a server and cuts every connection when told. */
+/** A TCP proxy that can cut every connection. */
 async function fragileRoad(to: number): Promise<{ port: number; cut(): void; close(): void }> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -158,7 +158,7 @@ describe('logs tail', () => {
     );
   });
 
-  it('a gap is shown as a gap: entries that were pruned, a file that was begun anew', async () => {
+  it('a gap is shown: for pruned entries, and for a store that was replaced', async () => {
     using other = freshHome();
     const path = join(other.path, '.local', 'state', 'credicorp', 'store.db');
     const write = (note: string): void => {
@@ -174,10 +174,10 @@ describe('logs tail', () => {
     const head = await seen(tail.stdout, /(?:.*\n){6}/);
     const [gap, ...kept] = documents(head);
     assert.deepEqual([gap?.['type'], gap?.['why'], kept.length], ['gap', 'pruned', 5]);
-    const anew = seen(tail.stdout, /"gap"[\s\S]*"new"/);
+    const afterGap = seen(tail.stdout, /"gap"[\s\S]*"new"/);
     writeFileSync(path, 'not a database any more');
     write('new');
-    const replaced = documents((await anew).slice(0, (await anew).lastIndexOf('\n') + 1)).find(
+    const replaced = documents((await afterGap).slice(0, (await afterGap).lastIndexOf('\n') + 1)).find(
       ({ type }) => type === 'gap',
     );
     assert.equal(replaced?.['why'], 'replaced');

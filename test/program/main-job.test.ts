@@ -163,10 +163,10 @@ test('webhooks: verified, stored, forwarded byte for byte; the app may be away m
     ['webhooks', 'listen', '--forward', `127.0.0.1:${port}/hook`, '--json'],
     home.env,
   );
-  const moments: Record<string, unknown>[] = [];
+  const events: Record<string, unknown>[] = [];
   listener.stdout.on('data', (chunk: Buffer) => {
     for (const text of chunk.toString().split('\n'))
-      if (text.startsWith('{') && text.endsWith('}')) moments.push(JSON.parse(text) as Record<string, unknown>);
+      if (text.startsWith('{') && text.endsWith('}')) events.push(JSON.parse(text) as Record<string, unknown>);
   });
   await seen(listener.stdout, '"ready"');
   const secret = await value('webhooks', 'secret');
@@ -189,7 +189,7 @@ test('webhooks: verified, stored, forwarded byte for byte; the app may be away m
   await closed;
   assert.equal((await finish(listener)).status, 0);
   assert.equal(app.requests.length, 5, 'each once');
-  assert.ok(moments.length > 0 && moments.every((moment) => !JSON.stringify(moment).includes('whsec_')));
+  assert.ok(events.length > 0 && events.every((event) => !JSON.stringify(event).includes('whsec_')));
   const base = await value('sandbox', 'status', '--field', 'base_url');
   const left = await fetch(`${base}/partner/v1/webhook_endpoints`, {
     headers: { authorization: 'Bearer sk_test_local' },

@@ -171,7 +171,7 @@ describe('a client that does not know the protocol', () => {
     ['{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"constructor"}}', -32_602],
     ['{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"status","arguments":[]}}', -32_602],
   ];
-  it('is told what is wrong, line by line, and the next line is read', async () => {
+  it('gets an error for each bad line, and the next line is read', async () => {
     const input = [...rows.map(([line]) => line), '', '{"jsonrpc":"2.0","id":1,"result":{}}', ''].join('\n');
     const ended = await runInside(['mcp'], home.env, input);
     assert.equal(ended.status, 0, ended.stderr);

@@ -82,7 +82,7 @@ test('with --admin-token the CLI, the ready file and nobody else get at the admi
     assert.equal(await listener.stop(), 0);
     const shown = await command(world, 'sandbox', 'status', '--json');
     assert.deepEqual([shown.status, shown.stdout.includes(token)], [0, false]);
-    // Another user has another state folder: the same command is told why.
+    // Another user has another state folder: the same command explains why.
     using other = freshHome();
     const stranger = await command({ home: other.path }, 'sandbox', 'clock', '--api-base', sandbox.url);
     assert.deepEqual(
@@ -91,8 +91,8 @@ test('with --admin-token the CLI, the ready file and nobody else get at the admi
       stranger.stderr,
     );
     const env = { CREDICORP_SANDBOX_ADMIN_TOKEN: token };
-    const told = await command({ home: other.path, env }, 'sandbox', 'clock', '--api-base', sandbox.url);
-    assert.equal(told.status, 0, told.stderr);
+    const result = await command({ home: other.path, env }, 'sandbox', 'clock', '--api-base', sandbox.url);
+    assert.equal(result.status, 0, result.stderr);
   } finally {
     await sandbox.stop();
   }

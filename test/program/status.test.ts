@@ -71,8 +71,8 @@ describe('status', () => {
 
   it('down: 6, with the document, whether it says so or does not answer', async () => {
     const { url, server } = await platform(0, 503, []);
-    const told = await run('status', '--api-base', url, '--quiet');
-    assert.deepEqual([told.status, told.stdout], [6, 'down\n']);
+    const result = await run('status', '--api-base', url, '--quiet');
+    assert.deepEqual([result.status, result.stdout], [6, 'down\n']);
     end(server);
     const silent = await run('status', '--api-base', url, '--json');
     assert.equal(silent.status, 6);

@@ -359,7 +359,7 @@ test('listen --exec: starts when ready, knows the secret, and its status is ours
   assert.equal(await listener.ended, 5);
   assert.match(listener.stderr(), /stdout of the job ready whsec_/);
   assert.deepEqual(
-    listener.moments.map(({ type }) => type),
+    listener.events.map(({ type }) => type),
     ['ready', 'closed'],
   );
   assert.doesNotMatch(readFileSync(join(home.path, 'ready.json'), 'utf8'), /whsec_/);
@@ -460,7 +460,7 @@ test('a secret rotated while the listener runs: nothing is refused, in the day o
   assert.equal((await listener.next('received')).event_type, 'loan.closed');
   assert.equal(await value('webhooks', 'secret', '--endpoint', id), fresh);
   assert.equal(await listener.stop(), 0);
-  assert.ok(listener.moments.every(({ type }) => type !== 'rejected'));
+  assert.ok(listener.events.every(({ type }) => type !== 'rejected'));
 });
 
 test('a rejected delivery is explained by the secret of another endpoint, made while the listener runs', async () => {

@@ -43,7 +43,7 @@ test('admin routes answer loopback peers that name a loopback host, and no forei
   }
 });
 
-test('no route answers a web page of elsewhere, whatever name it had pointed here', async () => {
+test('no route answers a web page of another origin, whatever host name points to this machine', async () => {
   const rows: [string, Record<string, string>, number][] = [
     ['127.0.0.1', { host: 'x' }, 200],
     ['127.0.0.1', { host: 'sandbox:4010' }, 200],

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { bench, type Bench, type Body } from './support.ts';
 
 /** Types and statuses of every event so far, oldest first. */
-async function told({ call }: Bench): Promise<string[]> {
+async function eventsOf({ call }: Bench): Promise<string[]> {
   const { json } = await call('GET', '/_sandbox/events?limit=100');
   return json.data.reverse().map(({ type, data }: Body) => `${type} ${data.outcome ?? data.status}`);
 }
@@ -12,16 +12,16 @@ async function story(one: Bench, number: string, amount = 2_500_000): Promise<st
   return (await one.create({ business: { company_number: number }, amount_pence: amount })).json.id;
 }
 
-test('an automatic run is told in order, each step at its instant', async () => {
+test('an automatic run emits its events in order, each step at its time', async () => {
   const one = bench();
   const id = await story(one, '16093826');
   await one.advance('149ms');
-  assert.deepEqual(await told(one), []);
+  assert.deepEqual(await eventsOf(one), []);
   await one.advance('1ms');
-  assert.deepEqual(await told(one), ['application.submitted submitted', 'application.updated submitted']);
+  assert.deepEqual(await eventsOf(one), ['application.submitted submitted', 'application.updated submitted']);
   assert.equal((await one.call('GET', `/partner/v1/decisions/${id}`)).json.error.code, 'decision_not_ready');
   await one.advance('10s');
-  assert.deepEqual((await told(one)).slice(2), [
+  assert.deepEqual((await eventsOf(one)).slice(2), [
     'application.updated in_review',
     'decision.completed approved',
     'application.updated approved',
@@ -130,7 +130,7 @@ test('a refresh with a lower amount approves a referral; the application keeps w
   const application = (await one.call('GET', `/partner/v1/applications/${id}`)).json;
   assert.deepEqual([application.status, application.amount_pence], ['approved', 20_000_000]);
   await one.advance('1h');
-  assert.equal((await told(one)).filter((line) => line.startsWith('decision')).length, 2);
+  assert.equal((await eventsOf(one)).filter((line) => line.startsWith('decision')).length, 2);
 });
 
 test('a refresh of an approval follows the inputs, of a decline changes nothing, of a held referral holds', async () => {
@@ -159,5 +159,5 @@ test('a withdrawn application takes no refresh and no resolution', async () => {
   assert.equal((await one.call('POST', `/partner/v1/decisions/${id}/refresh`)).json.error.code, 'state_conflict');
   await one.advance('1h');
   assert.equal((await one.call('GET', `/partner/v1/decisions/${id}`)).json.outcome, 'referred');
-  assert.equal((await told(one)).at(-1), 'application.updated withdrawn');
+  assert.equal((await eventsOf(one)).at(-1), 'application.updated withdrawn');
 });

@@ -72,7 +72,7 @@ test('a fault of 503 is not kept, so that the retry goes through', async () => {
   assert.equal((await create({}, KEY)).status, 201);
 });
 
-test('while the first call runs, a second one with its key is told to wait', async () => {
+test('while the first call runs, a second one with the same key is refused as in progress', async () => {
   const { create, call } = bench();
   await call('POST', '/_sandbox/faults', { kind: 'latency', delay_ms: 50 });
   const [first, second] = await Promise.all([create({}, KEY), create({}, KEY)]);

@@ -152,10 +152,10 @@ const kinds = (text: string): string[] => [...text.matchAll(/^event: (.*)$/gm)].
 test('the stream tells requests, events, deliveries and the clock as they happen, under one number', async () => {
   const one = bench();
   await one.call('POST', '/partner/v1/webhook_endpoints', { url: 'https://a.example/', enabled_events: ['*'] });
-  const heard = listen(one, '', {}, (text) => kinds(text).includes('clock'));
+  const stream = listen(one, '', {}, (text) => kinds(text).includes('clock'));
   await one.create();
   await one.advance('1s');
-  const text = await heard;
+  const text = await stream;
   const seen = kinds(text);
   assert.deepEqual(
     ['request', 'webhook_event', 'delivery', 'clock'].map((kind) => seen.filter((one) => one === kind).length),

@@ -47,11 +47,11 @@ function clean(answer: Outgoing): void {
   assert.match(answer.headers['Credicorp-Request-Id'] ?? '', /^req_[0-9A-Za-z]{12}$/);
   assert.ok(answer.headers['RateLimit-Limit']);
   if (answer.status < 400 || answer.headers['Content-Type']?.startsWith('text/html')) return;
-  const told = JSON.parse(answer.body);
-  const { error } = told;
+  const document = JSON.parse(answer.body);
+  const { error } = document;
   // The schemas that the OpenAPI document shows.
   const shape = typeof error === 'string' ? OAuthProblemBody : ProblemBody;
-  assert.ok(shape.safeParse(told).success, answer.body);
+  assert.ok(shape.safeParse(document).success, answer.body);
   // The ids inside a replayed body stay those of the first call.
   const replayed = answer.headers['Idempotency-Replayed'] === 'true';
   if (typeof error === 'object' && !replayed) assert.equal(error.request_id, answer.headers['Credicorp-Request-Id']);

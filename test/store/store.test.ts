@@ -74,7 +74,7 @@ test('a store that others can read is made private again', () => {
   assert.equal(statSync(path).mode & 0o077, 0);
 });
 
-test('rooms come in any order, steps run once and only the missing ones', () => {
+test('rooms may come in any order; each missing step runs once', () => {
   const path = place();
   const marks: Tables = { room: 'marks', steps: ['CREATE TABLE marks (id INTEGER)'] };
   const first = open(path);
@@ -91,7 +91,7 @@ test('rooms come in any order, steps run once and only the missing ones', () => 
   );
 });
 
-test('a step that fails leaves nothing half made', () => {
+test('a step that fails changes nothing', () => {
   const path = place();
   const broken = { room: 'notes', steps: ['CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)', 'NONSENSE'] };
   assert.throws(() => open(path, [broken]), Failure);
@@ -118,7 +118,7 @@ for (const [name, spoil] of [
     },
   ],
 ] as const) {
-  test(`${name} is set aside under a new name, whole, and a fresh store opened`, () => {
+  test(`${name} is renamed unchanged, and a new store opened`, () => {
     const path = place();
     open(path).close();
     spoil(path);
@@ -133,7 +133,7 @@ for (const [name, spoil] of [
   });
 }
 
-test('a second damaged file of the same second gets a name of its own', () => {
+test('a second damaged file in the same second gets a different name', () => {
   const path = place();
   open(path).close();
   for (const expected of ['Z', 'Z-2']) {
@@ -144,7 +144,7 @@ test('a second damaged file of the same second gets a name of its own', () => {
   }
 });
 
-test('the file is bounded: the oldest expendable rows go, and only those', () => {
+test('the file is bounded: only the oldest expendable rows are deleted', () => {
   const path = place();
   const kept: Tables = { room: 'kept', steps: ['CREATE TABLE kept (text TEXT)'] };
   const store = openStore({ path, now, tables: [notes, kept], maxBytes: 512 * 1024 });
@@ -160,7 +160,7 @@ test('the file is bounded: the oldest expendable rows go, and only those', () =>
   store.close();
 });
 
-test('a program at work trims in short steps, and looks seldom where nothing may go', () => {
+test('a running program trims in short steps, and searches rarely when nothing can be deleted', () => {
   const store = openStore({ path: place(), now, tables: [notes], maxBytes: 512 * 1024 });
   const add = store.db.prepare('INSERT INTO notes (text) VALUES (?)');
   const sizes = new Set<number>();

@@ -1,22 +1,22 @@
-/** A listener as the built program, in a process of its own, read moment by moment. */
+/** A listener as the built program, in a process of its own, read event by event. */
 import { createInterface } from 'node:readline';
 import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 import { type Child, type Ended, finish, start } from './spawn.ts';
 
-export type MomentOf<T extends ListenerEvent['type']> = Extract<ListenerEvent, { type: T }>;
+export type EventOf<T extends ListenerEvent['type']> = Extract<ListenerEvent, { type: T }>;
 
 export interface ListenerProgram {
   child: Child;
-  moments: ListenerEvent[];
-  of<T extends ListenerEvent['type']>(type: T): MomentOf<T>[];
-  /** Waits until something holds that moments can make true; looked at after each of them. */
+  events: ListenerEvent[];
+  of<T extends ListenerEvent['type']>(type: T): EventOf<T>[];
+  /** Waits until a condition holds; it is checked after each event. */
   until(holds: () => boolean): Promise<void>;
-  /** Waits for so many moments of this type, past ones included. @returns the last of them */
-  times<T extends ListenerEvent['type']>(type: T, count: number): Promise<MomentOf<T>>;
+  /** Waits for `count` events of this type, past ones included. @returns the last of them */
+  times<T extends ListenerEvent['type']>(type: T, count: number): Promise<EventOf<T>>;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Ctrl-C. */
-  stop(): Promise<Ended & { closed: MomentOf<'closed'> }>;
+  stop(): Promise<Ended & { closed: EventOf<'closed'> }>;
 }
 
 /** `webhooks listen … --json`, ready. */
@@ -24,7 +24,7 @@ export async function listenProgram(env: Record<string, string>, ...flags: strin
   const child = start('bin/run.js', ['webhooks', 'listen', '--json', ...flags], env);
   // Ten thousand deliveries take longer than a command may, on a busy machine.
   const ended = finish(child, '', 80_000);
-  const moments: ListenerEvent[] = [];
+  const events: ListenerEvent[] = [];
   let look: () => void = () => undefined;
   let over: Ended | null = null;
   void ended.then((end) => {
@@ -32,11 +32,11 @@ export async function listenProgram(env: Record<string, string>, ...flags: strin
     look();
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
-    moments.push(JSON.parse(line) as ListenerEvent);
+    events.push(JSON.parse(line) as ListenerEvent);
     look();
   });
-  const of = <T extends ListenerEvent['type']>(type: T): MomentOf<T>[] =>
-    moments.filter((moment): moment is MomentOf<T> => moment.type === type);
+  const of = <T extends ListenerEvent['type']>(type: T): EventOf<T>[] =>
+    events.filter((event): event is EventOf<T> => event.type === type);
   const until = async (holds: () => boolean): Promise<void> => {
     while (!holds()) {
       if (over !== null) throw new Error(`the listener ended: ${over.stderr}`);
@@ -46,7 +46,7 @@ export async function listenProgram(env: Record<string, string>, ...flags: strin
     }
   };
   const listener: ListenerProgram = {
-    ...{ child, moments, of, until },
+    ...{ child, events, of, until },
     async times(type, count) {
       await until(() => of(type).length >= count);
       const last = of(type)[count - 1];
@@ -61,7 +61,7 @@ export async function listenProgram(env: Record<string, string>, ...flags: strin
       child.kill('SIGINT');
       const end = await ended;
       const [closed] = of('closed');
-      if (closed === undefined) throw new Error(`no last moment: ${end.stderr}`);
+      if (closed === undefined) throw new Error(`no last event: ${end.stderr}`);
       return { ...end, closed };
     },
   };

@@ -1,4 +1,4 @@
-/** A listener run by its own command in this process, read moment by moment; and an app for it to forward to. */
+/** A listener run by its own command in this process, read event by event; and an app for it to forward to. */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,8 +7,8 @@ import type { ListenerEvent } from '../../src/lib/contract/listener-events.ts';
 import { type World, worldOf } from './world.ts';
 
 export interface Receiving {
-  moments: ListenerEvent[];
-  /** The next moment of this type that was not waited for before. */
+  events: ListenerEvent[];
+  /** The next event of this type that was not returned before. */
   next<T extends ListenerEvent['type']>(type: T): Promise<Extract<ListenerEvent, { type: T }>>;
   stderr(): string;
   /** Ctrl-C. @returns the exit status */
@@ -20,7 +20,7 @@ export interface Receiving {
 /** `webhooks listen … --json` until `stop`. */
 export function receive(world: World, ...flags: string[]): Receiving {
   const { context, said } = worldOf(world);
-  const moments: ListenerEvent[] = [];
+  const events: ListenerEvent[] = [];
   const taken = new Set<ListenerEvent>();
   let look: () => void = () => undefined;
   let rest = '';
@@ -29,7 +29,7 @@ export function receive(world: World, ...flags: string[]): Receiving {
     write(chunk: string | Uint8Array, callback?: (error?: Error | null) => void): boolean {
       const lines = (rest + (typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) moments.push(JSON.parse(line) as ListenerEvent);
+      for (const line of lines) events.push(JSON.parse(line) as ListenerEvent);
       look();
       if (callback) setImmediate(callback);
       return true;
@@ -42,7 +42,7 @@ export function receive(world: World, ...flags: string[]): Receiving {
     look();
   });
   return {
-    moments,
+    events,
     ended,
     stderr: () => said().stderr,
     next: <T extends ListenerEvent['type']>(type: T) =>
@@ -50,7 +50,7 @@ export function receive(world: World, ...flags: string[]): Receiving {
         const before = look;
         look = () => {
           before();
-          const found = moments.find((moment) => moment.type === type && !taken.has(moment));
+          const found = events.find((event) => event.type === type && !taken.has(event));
           if (found !== undefined) {
             taken.add(found);
             look = before;
@@ -76,7 +76,7 @@ export interface SmallApp {
   close(): Promise<void>;
 }
 
-/** Answers what it is told to, 200 by default. */
+/** Answers with the given status, 200 by default. */
 export async function smallApp(answer: () => number = () => 200, port = 0): Promise<SmallApp> {
   const seen: SmallApp['seen'] = [];
   const server: Server = createServer((incoming, response) => {

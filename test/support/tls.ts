@@ -25,7 +25,7 @@ export async function tlsHost(folder: string, answer: RequestListener) {
   };
 }
 
-/** The proxy of a company: opens a way to whatever it is asked for, until it is told to refuse. */
+/** A company proxy: opens a tunnel to any requested host, until it is set to refuse. */
 export async function connectProxy() {
   const asked: string[] = [];
   let refusing = false;

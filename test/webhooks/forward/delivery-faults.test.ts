@@ -47,7 +47,7 @@ test('duplicates, drops, delays and wrong order reach the app, nothing is lost, 
   for (const id of ids) await sender.send({ id });
   const done = new Set<string | null>();
   while (done.size < 100) {
-    for (const moment of listening.of('forwarded')) done.add(moment.event_id);
+    for (const event of listening.of('forwarded')) done.add(event.event_id);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const closed = await listening.close();
@@ -57,11 +57,11 @@ test('duplicates, drops, delays and wrong order reach the app, nothing is lost, 
   assert.ok(seen.length > 110, 'some came twice');
   assert.notDeepEqual([...new Set(seen)], ids, 'some came out of order');
   assert.ok(
-    listening.of('retrying').some((moment) => moment.error === 'dropped'),
+    listening.of('retrying').some((event) => event.error === 'dropped'),
     'some came with the retry',
   );
-  assert.ok(listening.of('forwarded').some((moment) => moment.chaos === 'duplicate'));
-  assert.ok(listening.of('forwarded').some((moment) => moment.chaos === null || moment.chaos.startsWith('delayed')));
+  assert.ok(listening.of('forwarded').some((event) => event.chaos === 'duplicate'));
+  assert.ok(listening.of('forwarded').some((event) => event.chaos === null || event.chaos.startsWith('delayed')));
   const rows = store.db.prepare('SELECT state, count(*) AS n FROM inbox_forwards GROUP BY state').all();
   assert.deepEqual(
     rows.map((row) => [row['state'], row['n']]),

@@ -90,7 +90,7 @@ describe('routes', () => {
     }
     await listening.until('forwarded');
     assert.deepEqual(
-      listening.of('received').map((moment) => moment.targets.length),
+      listening.of('received').map((event) => event.targets.length),
       [0, 0, 1],
     );
     assert.equal((await listening.close()).waiting, 0);
@@ -100,14 +100,14 @@ describe('routes', () => {
 });
 
 describe('duplicates', () => {
-  test('of one event id to one target are recorded, told, and not forwarded', async () => {
+  test('of one event id to one target are recorded, reported, and not forwarded', async () => {
     const app = await openApp();
     const store = openInbox();
     const listening = await startListening({ store, forward: app.url });
     const sender = openSender(listening.url);
     for (let n = 0; n < 3; n += 1) assert.equal(await sender.send({ id: 'evt_1' }), 200);
     await sender.send({ id: 'evt_2' });
-    await listening.until('forwarded', (moment) => moment.event_id === 'evt_2');
+    await listening.until('forwarded', (event) => event.event_id === 'evt_2');
     const closed = await listening.close();
     assert.deepEqual([closed.received, closed.duplicates, closed.forwarded], [4, 2, 2]);
     assert.deepEqual(app.seen.map(idOf), ['evt_1', 'evt_2']);

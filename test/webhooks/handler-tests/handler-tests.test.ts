@@ -42,7 +42,7 @@ interface Played {
 async function play(target: URL, more: Partial<HandlerTestOptions> = {}): Promise<Played> {
   const checks: CheckResult[] = [];
   let score: HandlerTestScore | undefined;
-  for await (const moment of runHandlerTests({
+  for await (const event of runHandlerTests({
     target,
     secret: SECRET,
     now: Date.now,
@@ -51,8 +51,8 @@ async function play(target: URL, more: Partial<HandlerTestOptions> = {}): Promis
     signal: new AbortController().signal,
     ...more,
   })) {
-    if (moment.type === 'check') checks.push(moment);
-    else score = moment;
+    if (event.type === 'check') checks.push(event);
+    else score = event;
   }
   assert.ok(score);
   const named = (name: string): CheckResult => {
@@ -132,7 +132,7 @@ test('a handler that accepts everything fails every forgery', async () => {
   assert.ok(refused.length >= 20 && refused.every((check) => check.verdict === 'failed'));
 });
 
-test('a handler that hangs is not asked for ever, one that is slow is told so', async () => {
+test('a handler that hangs is not retried for ever, a slow one is reported', async () => {
   const hanging = await openApp(() => {});
   const { score, checks } = await play(hanging.url, { timeoutMs: 60 });
   assert.ok(hanging.seen.length <= 4);

@@ -51,7 +51,7 @@ test('entries are listed newest first, by page, type, state and time, with what 
   assert.equal(findEntry(store, 'other', 'evt_1'), null);
 });
 
-test('a stored delivery is replayed with a fresh signature, a new delivery id and its own other headers', async () => {
+test('a stored delivery is replayed with a new signature, a new delivery id and its own other headers', async () => {
   const app = await openApp();
   const store = openInbox();
   const listening = await startListening({ store });

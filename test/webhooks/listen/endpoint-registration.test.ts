@@ -5,7 +5,7 @@ import { registerListener } from '../../../src/lib/webhooks/inbox/listener-regis
 import { type EndpointWatch, watchEndpoint } from '../../../src/lib/webhooks/listen/endpoint-registration.ts';
 import { eventBody, fakeEndpoints, openApp, openInbox, openSender, startListening } from '../support/stage.ts';
 
-test('a lost endpoint is registered again, proven again, and delivers', async () => {
+test('a lost endpoint is registered and tested again, and receives', async () => {
   const app = await openApp((_seen, response) => void response.end('ok'));
   const endpoints = fakeEndpoints();
   const answers: ('there' | 'away' | 'gone')[] = ['there', 'away', 'gone'];
@@ -56,7 +56,7 @@ function watchHourly(more: Pick<EndpointWatch, 'api' | 'holds' | 'onReplaced'>):
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('an API that cannot tell is asked once', async () => {
+test('an API without the route is asked only once', async () => {
   const endpoints = fakeEndpoints();
   let asked = 0;
   endpoints.exists = async () => {
@@ -94,7 +94,7 @@ test('on waking it is checked at once whether the endpoint is still its own, als
   assert.deepEqual(endpoints.log, ['register *']);
 });
 
-test('a listener whose endpoint was taken over registers anew, says so, hears again, and removes only its own', async () => {
+test('a listener whose endpoint was taken over registers a new one, reports it, receives again, and removes only its own', async () => {
   const [store, endpoints] = [openInbox(), fakeEndpoints()];
   // The system tells no more of a process than that it exists, and this one was stopped for an hour.
   const processStart = (): string => '';

@@ -1,4 +1,4 @@
-/** A reader that stalls costs neither memory nor time: beyond a bound moments are counted, and the gap tells how many are missing. */
+/** A reader that stalls costs neither memory nor time: beyond a bound events are counted, and the gap tells how many are missing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ListenerEventQueue } from '../../../src/lib/webhooks/listen/listen.ts';
@@ -13,7 +13,7 @@ const received = (n: number): ListenerEvent => ({
 const counts = { received: 0, forwarded: 0, rejected: 0, duplicates: 0, failed: 0, parked: 0, waiting: 0 };
 const closed: ListenerEvent = { type: 'closed', at: at(99), ...counts, endpoint_removed: true, detail: null };
 
-test('what is said beyond the bound is told as one gap, in its place; the end is always told', async () => {
+test('events beyond the limit become one gap, in order; the last event is always delivered', async () => {
   const queue = new ListenerEventQueue(3);
   queue.push(duplicate(0));
   assert.deepEqual(await queue.next(), duplicate(0));
@@ -25,7 +25,7 @@ test('what is said beyond the bound is told as one gap, in its place; the end is
   queue.end();
   queue.push(duplicate(100_002));
   const rest: (ListenerEvent | null)[] = [];
-  for (let moment = await queue.next(); moment !== null; moment = await queue.next()) rest.push(moment);
+  for (let event = await queue.next(); event !== null; event = await queue.next()) rest.push(event);
   const of = { duplicate: 2, received: 99_995 };
   assert.deepEqual(rest, [
     duplicate(2),
@@ -36,7 +36,7 @@ test('what is said beyond the bound is told as one gap, in its place; the end is
   ]);
 });
 
-test('a reader that keeps up misses nothing', async () => {
+test('a reader that keeps up gets every event', async () => {
   const queue = new ListenerEventQueue(1);
   for (let n = 0; n < 1000; n += 1) {
     queue.push(duplicate(n));

@@ -1,13 +1,13 @@
-/** What the listener promises survives its own death: answered means stored, stored means delivered. */
+/** What a killed listener has acknowledged is stored, and what is stored is delivered by the next one. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { openDesk, openProgram, type Told } from '../support/listener-processes.ts';
+import { openDesk, openProgram, type ListenerLine } from '../support/listener-processes.ts';
 import { newStorePath, openApp, openInbox, openSender } from '../support/stage.ts';
 
 const DELIVERIES = 500;
 
-test(`killed twice while the app is away: ${DELIVERIES} of ${DELIVERIES} arrive, each once`, async () => {
+test(`killed twice while the app is down: ${DELIVERIES} of ${DELIVERIES} arrive, each once`, async () => {
   const app = await openApp();
   await app.stop();
   const desk = await openDesk();
@@ -23,7 +23,7 @@ test(`killed twice while the app is away: ${DELIVERIES} of ${DELIVERIES} arrive,
     return listener.start();
   };
   const deliver = async (n: number): Promise<void> => {
-    // As the real sender does: anything but 2xx, and it comes again.
+    // Like the real sender: retries on anything but 2xx.
     for (let tries = 1; (await sender.send({ id: `evt_${n}` }).catch(() => 0)) !== 200; tries += 1) {
       assert.ok(tries < 500, 'the listener came back at its address');
       await restarted;
@@ -36,17 +36,17 @@ test(`killed twice while the app is away: ${DELIVERIES} of ${DELIVERIES} arrive,
     for (let n = queue.shift(); n !== undefined; n = queue.shift()) await deliver(n);
   };
   await Promise.all(Array.from({ length: 10 }, worker));
-  assert.equal(await restarted, url, 'the endpoint of the dead listener was taken over, address and all');
+  assert.equal(await restarted, url, 'the endpoint of the killed listener was taken over, with its address');
   assert.equal(app.seen.length, 0);
 
   await app.start();
-  const of = (type: string): Told[] => listener.told.filter((moment) => moment.type === type);
-  while (of('forwarded').length < DELIVERIES) await once(listener.heard, 'moment');
+  const of = (type: string): ListenerLine[] => listener.events.filter((event) => event.type === type);
+  while (of('forwarded').length < DELIVERIES) await once(listener.emitter, 'event');
   const ids = app.seen.map((seen) => String(JSON.parse(seen.body.toString()).id));
   assert.equal(ids.length, DELIVERIES);
   assert.equal(new Set(ids).size, DELIVERIES);
   assert.deepEqual(
-    of('ready').map((moment) => moment.adopted),
+    of('ready').map((event) => event.adopted),
     [false, true, true],
   );
   assert.ok((of('ready')[1]?.leftover ?? 0) >= 150 && (of('ready')[2]?.leftover ?? 0) >= 330);

@@ -60,7 +60,7 @@ test('a delivery is verified, stored, acknowledged and forwarded byte for byte w
   assert.deepEqual([closed.received, closed.forwarded, closed.waiting, closed.endpoint_removed], [1, 1, 0, true]);
   assert.deepEqual(endpoints.log, ['register *', 'unregister whend_1']);
   assert.deepEqual(
-    listening.moments.map((moment) => moment.type),
+    listening.events.map((event) => event.type),
     ['ready', 'received', 'forwarded', 'closed'],
   );
   assert.deepEqual(
@@ -70,12 +70,12 @@ test('a delivery is verified, stored, acknowledged and forwarded byte for byte w
       [app.url.origin, 201, 'evt_1', body.toString(), 'thanks'],
     ],
   );
-  assert.ok(!JSON.stringify([listening.moments, records]).includes(SECRET));
-  assert.ok(!JSON.stringify([listening.moments, records]).includes(APP_SECRET));
+  assert.ok(!JSON.stringify([listening.events, records]).includes(SECRET));
+  assert.ok(!JSON.stringify([listening.events, records]).includes(APP_SECRET));
   assert.ok(!JSON.stringify(records).includes(new URL(listening.url).pathname), 'the path is a capability');
 });
 
-test('an event without an id is told by its delivery id: the same one is forwarded once', async () => {
+test('an event without an id is identified by its delivery id: the same one is forwarded once', async () => {
   const app = await openApp();
   const listening = await startListening({ forward: app.url });
   const sender = openSender(listening.url);
@@ -101,7 +101,7 @@ test('a refused delivery reaches neither inbox nor app', async () => {
   const sender = openSender(listening.url);
   assert.equal(await sender.send({ id: 'evt_1' }, { secret: 'whsec_other' }), 400);
   assert.equal(await sender.send({ id: 'evt_2' }, { t: 1 }), 400);
-  assert.equal((await listening.until('rejected', (moment) => moment.cause === 'stale_timestamp')).status, 400);
+  assert.equal((await listening.until('rejected', (event) => event.cause === 'stale_timestamp')).status, 400);
   assert.equal(store.db.prepare('SELECT count(*) AS n FROM inbox_deliveries').get()?.['n'], 0);
   assert.deepEqual(
     records.map((record) => [record.status, record.note]),
@@ -114,8 +114,8 @@ test('a refused delivery reaches neither inbox nor app', async () => {
   assert.deepEqual([closed.rejected, app.seen.length], [2, 0]);
 });
 
-describe('an app that is away', () => {
-  test('gets everything as soon as its port opens, each event once, and no knocking in between', async () => {
+describe('an app that is down', () => {
+  test('gets everything as soon as its port opens, each event once, without attempts in between', async () => {
     const app = await openApp();
     await app.stop();
     const listening = await startListening({ forward: app.url });
@@ -132,7 +132,7 @@ describe('an app that is away', () => {
     assert.deepEqual(app.seen.map((seen) => String(JSON.parse(seen.body.toString()).id)).toSorted(), ids.toSorted());
   });
 
-  test('gets at once, when its port opens again, what it had failed before it went', async () => {
+  test('gets failed deliveries again as soon as its port reopens', async () => {
     let well = false;
     const app = await openApp((_seen, response) => void response.writeHead(well ? 200 : 500).end());
     const listening = await startListening({
@@ -145,13 +145,13 @@ describe('an app that is away', () => {
     assert.ok(((await listening.until('retrying')).retry_in_ms ?? 0) > 50_000);
     await app.stop();
     await sender.send({ id: 'evt_refused' });
-    await listening.until('retrying', (moment) => moment.event_id === 'evt_refused');
+    await listening.until('retrying', (event) => event.event_id === 'evt_refused');
     well = true;
     await app.start();
     await listening.times('forwarded', 2);
   });
 
-  test('keeps what it did not get for the next listener there; one to another app leaves it alone, and says so', async () => {
+  test('its undelivered events wait for the next listener to it; a listener to another app leaves them and says so', async () => {
     const store = openInbox();
     const port = await freePort();
     const first = await startListening({ store, forward: new URL(`http://127.0.0.1:${port}/hook`) });
@@ -185,7 +185,7 @@ describe('an app that is away', () => {
     assert.deepEqual([leftover, unrouted], [0, []]);
   });
 
-  test('of another scope is not touched', async () => {
+  test('of another scope is left alone', async () => {
     const store = openInbox();
     const first = await startListening({ store, forward: new URL(`http://127.0.0.1:${await freePort()}/`) });
     await openSender(first.url).send({ id: 'evt_a' });
@@ -194,7 +194,7 @@ describe('an app that is away', () => {
     assert.equal((await other.until('ready')).leftover, 0);
   });
 
-  test('is given up after the time asked for, and told so', async () => {
+  test('is given up after the configured time, with an event', async () => {
     const store = openInbox();
     const forward = new URL(`http://127.0.0.1:${await freePort()}/`);
     const listening = await startListening({ store, forward, retry: { giveUpAfterMs: 60 } });
@@ -216,20 +216,20 @@ describe('an app that fails', () => {
     await openSender(listening.url).send({ id: 'evt_1' });
     const forwarded = await listening.until('forwarded');
     assert.deepEqual([forwarded.status, forwarded.attempt], [204, 4]);
-    const told = listening.of('retrying');
+    const retries = listening.of('retrying');
     assert.deepEqual(
-      told.map((moment) => [moment.status, moment.attempt, moment.answer]),
+      retries.map((event) => [event.status, event.attempt, event.answer]),
       [
         [500, 1, 'no 500'],
         [302, 2, 'no 302'],
         [404, 3, 'no 404'],
       ],
     );
-    assert.ok(told.every((moment) => moment.retry_in_ms !== null && moment.retry_in_ms <= 100));
-    assert.match(told[1]?.hint ?? '', /redirect/);
+    assert.ok(retries.every((event) => event.retry_in_ms !== null && event.retry_in_ms <= 100));
+    assert.match(retries[1]?.hint ?? '', /redirect/);
   });
 
-  test('by hanging is called off at the limit', async () => {
+  test('by not answering is aborted at the time limit', async () => {
     const app = await openApp((_seen, response, { seen }) => {
       if (seen.length > 1) response.end();
     });
@@ -241,7 +241,7 @@ describe('an app that fails', () => {
     await listening.until('forwarded');
   });
 
-  test('by hanging up is tried again', async () => {
+  test('by closing the connection is retried', async () => {
     const app = await openApp((_seen, response, { seen }) => {
       if (seen.length === 1) response.destroy();
       else response.end();
@@ -265,7 +265,7 @@ describe('an app that fails', () => {
     assert.equal((await listening.until('forwarded')).answer, 'x'.repeat(1024));
   });
 
-  test('on a delivery with two v1 of which the last is not ours is told why', async () => {
+  test('on a delivery whose matching v1 is not the last gets a hint', async () => {
     const app = await openApp((_seen, response) => void response.writeHead(400).end());
     const listening = await startListening({ forward: app.url, signing: null });
     const body = eventBody({ id: 'evt_1' });
@@ -297,7 +297,7 @@ test('the other address family is named when only it listens', async (t) => {
   await both.until('forwarded');
 });
 
-test('leaving waits for what is under way, and puts back what takes too long', async () => {
+test('stopping waits for running deliveries, and keeps those that take too long for the next listener', async () => {
   let release: (() => void) | undefined;
   const app = await openApp((seen, response) => {
     if (seen.body.includes('evt_slow')) return;
@@ -322,7 +322,7 @@ test('leaving waits for what is under way, and puts back what takes too long', a
   );
 });
 
-test('a reader that stops reading ends the listener as tidily as a signal', async () => {
+test('a reader that stops reading ends the listener as cleanly as a signal', async () => {
   const endpoints = fakeEndpoints();
   const { listen } = await import('../../../src/lib/webhooks/listen/listen.ts');
   const store = openInbox();
@@ -342,8 +342,8 @@ test('a reader that stops reading ends the listener as tidily as a signal', asyn
     signing: null,
     forward: null,
   });
-  for await (const moment of stream) {
-    assert.equal(moment.type, 'ready');
+  for await (const event of stream) {
+    assert.equal(event.type, 'ready');
     break;
   }
   assert.deepEqual(endpoints.log, ['register *', 'unregister whend_1']);
@@ -360,13 +360,13 @@ describe('a listener that cannot start', () => {
     assert.deepEqual(endpoints.log, []);
   });
 
-  test('passes a refused registration on', async () => {
+  test('throws when the registration is refused', async () => {
     const refused = new Failure('refused', 'endpoint limit reached', { status: 409 });
     const endpoints = { register: () => Promise.reject(refused), unregister: () => Promise.resolve() };
     await assert.rejects(startListening({ endpoints }), (error) => error === refused);
   });
 
-  test('removes its endpoint again when the self-test does not come through', async () => {
+  test('removes its endpoint again when the self-test fails', async () => {
     const endpoints = fakeEndpoints();
     const wrong = { ...endpoints, register: async () => ({ id: 'whend_9', secret: '' }) };
     await assert.rejects(
@@ -377,7 +377,7 @@ describe('a listener that cannot start', () => {
   });
 });
 
-test('an endpoint that cannot be removed is said', async () => {
+test('an endpoint that cannot be removed is reported', async () => {
   const endpoints = { ...fakeEndpoints(), unregister: () => Promise.reject(new Failure('unavailable', 'no network')) };
   const listening = await startListening({ endpoints });
   const closed = await listening.close();
@@ -398,11 +398,11 @@ test('a delivery that arrives before the secret is known waits for it', async ()
     },
   });
   assert.deepEqual(await Promise.all(statuses), [200]);
-  await listening.until('received', (moment) => moment.event_id === 'evt_early');
+  await listening.until('received', (event) => event.event_id === 'evt_early');
 });
 
 describe('without verification', () => {
-  test('deliveries are taken as they are, and it shows', async () => {
+  test('deliveries are accepted unchecked and marked as unverified', async () => {
     const store = openInbox();
     const listening = await startListening({ store, skipVerify: true });
     assert.equal(listening.of('ready')[0]?.unverified, true);
@@ -411,7 +411,7 @@ describe('without verification', () => {
     assert.equal(store.db.prepare('SELECT verdict FROM inbox_deliveries').get()?.['verdict'], 'unverified');
   });
 
-  test('there is no listening on live', async () => {
+  test('listening on live is refused', async () => {
     await assert.rejects(
       startListening({ skipVerify: true, environment: 'live' }),
       (error) => error instanceof Failure && error.kind === 'usage',
@@ -419,7 +419,7 @@ describe('without verification', () => {
   });
 });
 
-test('a secret that was rotated elsewhere is found when the first delivery needs it', async () => {
+test('a secret that was rotated on another machine is read again when the first delivery needs it', async () => {
   const endpoints = fakeEndpoints();
   let kept = SECRET;
   let asked = 0;

@@ -62,7 +62,7 @@ for (const [name, method, path] of [
   });
 }
 
-test('raw bytes, headers as they came, and the delivery id are handed on', async () => {
+test('the raw bytes, the headers as received and the delivery id are passed on', async () => {
   const { url, taken } = await open();
   const body = Buffer.from([0, 255, 13, 10, 128]);
   const headers = { ...signed(body), 'Credicorp-Delivery': 'whd_7', 'X-Twice': ['a', 'b'] };
@@ -98,7 +98,7 @@ test('a sender that closes its side after the body still gets its 200', async ()
   assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 200 /);
 });
 
-test('a body of exactly the limit is taken, one byte more is 413, announced or not', async () => {
+test('a body of exactly the limit is accepted, one byte more is 413, with or without Content-Length', async () => {
   const { url, taken } = await open({ limits: { bodyBytes: 1000 } });
   const whole = Buffer.alloc(1000, 65);
   assert.equal((await request(url, { method: 'POST', body: whole, headers: signed(whole) })).statusCode, 200);
@@ -136,14 +136,14 @@ async function raw(port: number, text: string): Promise<Socket> {
   return socket;
 }
 
-test('a body that drips in is cut off', async () => {
+test('a body that arrives too slowly is cut off', async () => {
   const { port, taken } = await open({ limits: { requestMs: 100 } });
   const socket = await raw(port, `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc`);
   await once(socket.resume(), 'close');
   assert.equal(taken.length, 0);
 });
 
-test('what all unfinished bodies hold together is bounded, and given back', async () => {
+test('the total memory of unfinished bodies is bounded, and released', async () => {
   const { port, url } = await open({ limits: { heldBytes: 5000, bodyBytes: 4000 } });
   const drip = await raw(port, `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n${'a'.repeat(3000)}`);
   const body = Buffer.alloc(3000, 65);
@@ -162,7 +162,7 @@ test('what all unfinished bodies hold together is bounded, and given back', asyn
   assert.equal(status, 200);
 });
 
-test('connections beyond the limit are closed, and room is made again', async () => {
+test('connections beyond the limit are closed; new ones are accepted when others end', async () => {
   const { port, url } = await open({ limits: { connections: 3 } });
   const held = [await raw(port, ''), await raw(port, ''), await raw(port, '')];
   const fourth = await raw(port, '');
@@ -177,7 +177,7 @@ test('connections beyond the limit are closed, and room is made again', async ()
   assert.equal(status, 200);
 });
 
-test('no secret, or a handler that fails, is 503: nothing is taken unverified', async () => {
+test('no secret, or a handler that fails, is 503: nothing is accepted unverified', async () => {
   const body = Buffer.from('{}');
   const none = await open({ secrets: () => [] });
   assert.equal((await request(none.url, { method: 'POST', body, headers: signed(body) })).statusCode, 503);
@@ -187,7 +187,7 @@ test('no secret, or a handler that fails, is 503: nothing is taken unverified', 
   assert.deepEqual([answer.statusCode, await answer.body.text()], [503, '']);
 });
 
-test('secrets are asked anew for each delivery: a rotation needs no restart', async () => {
+test('secrets are read again for each delivery: a rotation needs no restart', async () => {
   let live = ['whsec_old'];
   const { url, refused } = await open({ secrets: () => live });
   const sender = openSender(url);
@@ -215,7 +215,7 @@ test('under a flood of refused bodies the search for causes stops, refusing does
   assert.deepEqual(refused, ['body_only_hmac', 'wrong_secret', 'wrong_secret']);
 });
 
-test('a port in use, and one that may not be had, are usage failures that name it', async () => {
+test('a port in use, and a forbidden one, are usage failures that name the port', async () => {
   const { port } = await open();
   await assert.rejects(
     open({ port }),
@@ -223,7 +223,7 @@ test('a port in use, and one that may not be had, are usage failures that name i
   );
 });
 
-test('closing answers what is under way and takes nothing new', async () => {
+test('closing finishes running requests and accepts no new ones', async () => {
   const arrived = Promise.withResolvers<void>();
   const release = Promise.withResolvers<number>();
   const { url, close } = await open({

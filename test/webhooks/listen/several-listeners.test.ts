@@ -24,7 +24,7 @@ test('two listeners for two apps, 100 waiting each, both killed and started agai
     }
     await Promise.all(pairs.map(({ listener }) => listener.end('SIGKILL')));
     urls = await Promise.all(pairs.map(({ listener }) => listener.start()));
-    const leftovers = pairs.map(({ listener }) => listener.told.findLast(({ type }) => type === 'ready')?.leftover);
+    const leftovers = pairs.map(({ listener }) => listener.events.findLast(({ type }) => type === 'ready')?.leftover);
     assert.deepEqual(leftovers, [100, 100], `round ${round}`);
     for (const { app, listener } of pairs) {
       await app.start();
@@ -43,7 +43,7 @@ test('two listeners for two apps, 100 waiting each, both killed and started agai
   assert.equal(desk.endpoints.size, 0, 'each removed its own endpoint');
 });
 
-test('two listeners started at the same moment: one takes over the endpoint that was left, both hear, and each removes its own', async () => {
+test('two listeners started at the same moment: one takes over the endpoint that was left, both receive, and each removes its own', async () => {
   const desk = await openDesk();
   for (let round = 1; round <= 2; round += 1) {
     const app = await openApp();
@@ -55,7 +55,7 @@ test('two listeners started at the same moment: one takes over the endpoint that
     const [left] = [...desk.endpoints.keys()];
     const both = [openProgram(args), openProgram(args)] as const;
     await Promise.all(both.map((listener) => listener.start()));
-    const owned = both.map(({ told }) => told.find(({ type }) => type === 'ready')?.endpoint_id);
+    const owned = both.map(({ events }) => events.find(({ type }) => type === 'ready')?.endpoint_id);
     assert.equal(new Set(owned).size, 2, `round ${round}: ${owned.join(' ')} are two endpoints`);
     assert.ok(owned.includes(left), 'one of them is the one that was left');
     assert.deepEqual([...desk.endpoints.keys()].toSorted(), owned.toSorted());
@@ -83,7 +83,7 @@ test('a listener that was stopped for long and continued still has its endpoint 
   openInbox(path).db.exec('UPDATE inbox_listeners SET seen_at = seen_at - 3600000');
   await other.start();
   assert.deepEqual(
-    other.told.map(({ type, adopted, leftover }) => [type, adopted, leftover]),
+    other.events.map(({ type, adopted, leftover }) => [type, adopted, leftover]),
     [['ready', false, 0]],
   );
   await other.end('SIGTERM');

@@ -1,4 +1,4 @@
-/** Listeners as processes of their own, to be killed, stopped and started again, and the endpoint routes they share. */
+/** Listeners in separate processes that can be killed, stopped and restarted, and the endpoint routes they share. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -10,7 +10,7 @@ import { SECRET } from './stage.ts';
 
 const program = fileURLToPath(new URL('listener-program.ts', import.meta.url));
 
-/** Stands for the API's endpoint routes and the keychain. */
+/** A server in place of the API's endpoint routes and the keychain. */
 export async function openDesk(): Promise<{ url: string; endpoints: Map<string, string>; log: string[] }> {
   const endpoints = new Map<string, string>();
   const log: string[] = [];
@@ -37,7 +37,7 @@ export async function openDesk(): Promise<{ url: string; endpoints: Map<string, 
   return { url: `http://127.0.0.1:${address.port}`, endpoints, log };
 }
 
-export interface Told {
+export interface ListenerLine {
   type: string;
   url?: string;
   endpoint_id?: string;
@@ -45,19 +45,19 @@ export interface Told {
   leftover?: number;
 }
 
-/** A listener process that is started again and again on the same store; `told` is what all of them said. */
+/** A listener process that can be started several times on the same store; `events` has the events of all of them. */
 export function openProgram(args: string[]): {
-  told: Told[];
+  events: ListenerLine[];
   start(): Promise<string>;
   end(signal: NodeJS.Signals): Promise<void>;
   /** Sends a signal that does not end it. */
   signal(signal: NodeJS.Signals): void;
   /** Resolves once there are `count` events of that type. */
   times(type: string, count: number): Promise<void>;
-  heard: EventEmitter;
+  emitter: EventEmitter;
 } {
-  const told: Told[] = [];
-  const heard = new EventEmitter();
+  const events: ListenerLine[] = [];
+  const emitter = new EventEmitter();
   let child: ChildProcess | undefined;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -67,12 +67,12 @@ export function openProgram(args: string[]): {
   };
   after(() => end('SIGKILL'));
   return {
-    told,
-    heard,
+    events,
+    emitter,
     end,
     signal: (signal) => void child?.kill(signal),
     async times(type, count) {
-      while (told.filter((moment) => moment.type === type).length < count) await once(heard, 'moment');
+      while (events.filter((event) => event.type === type).length < count) await once(emitter, 'event');
     },
     start: () =>
       new Promise<string>((resolve, reject) => {
@@ -82,10 +82,10 @@ export function openProgram(args: string[]): {
         child = started;
         started.once('exit', () => reject(new Error('the listener ended')));
         createInterface({ input: started.stdout }).on('line', (line) => {
-          const moment: Told = JSON.parse(line);
-          told.push(moment);
-          if (moment.type === 'ready') resolve(String(moment.url));
-          heard.emit('moment');
+          const event: ListenerLine = JSON.parse(line);
+          events.push(event);
+          if (event.type === 'ready') resolve(String(event.url));
+          emitter.emit('event');
         });
       }),
   };

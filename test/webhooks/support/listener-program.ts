@@ -1,4 +1,4 @@
-/** A listener as a process of its own, to be killed. Arguments: store file, forward URL, address of the endpoint desk. */
+/** A listener in a separate process that can be killed. Arguments: store file, forward URL, address of the endpoint server. */
 import { randomBytes } from 'node:crypto';
 import { processStart } from '../../../src/lib/files/process-start.ts';
 import { openStore } from '../../../src/lib/store/store.ts';
@@ -27,7 +27,7 @@ const exists = (pid: number): boolean => {
 
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
-const moments = listen({
+const events = listen({
   store: openStore({ path, now: Date.now, tables: [inboxTables] }),
   scope: 'local',
   environment: 'local',
@@ -48,4 +48,4 @@ const moments = listen({
   forward: new URL(forward),
   retry: { firstMs: 20, longestMs: 100, portPollMs: 20 },
 });
-for await (const moment of moments) process.stdout.write(`${JSON.stringify(moment)}\n`);
+for await (const event of events) process.stdout.write(`${JSON.stringify(event)}\n`);

@@ -186,15 +186,15 @@ export function fakeEndpoints(): EndpointApi & { log: string[]; urls: Map<string
 }
 
 export interface Listening {
-  moments: ListenerEvent[];
+  events: ListenerEvent[];
   url: string;
-  /** Resolves to the first moment that fits, past ones included; fails after 10 s. */
+  /** Resolves to the first event that matches, past ones included; fails after 10 s. */
   until<T extends ListenerEvent['type']>(
     type: T,
-    fits?: (moment: Extract<ListenerEvent, { type: T }>) => boolean,
+    fits?: (event: Extract<ListenerEvent, { type: T }>) => boolean,
   ): Promise<Extract<ListenerEvent, { type: T }>>;
   of<T extends ListenerEvent['type']>(type: T): Extract<ListenerEvent, { type: T }>[];
-  /** Resolves once there are `count` moments of that type. */
+  /** Resolves once there are `count` events of that type. */
   times(type: ListenerEvent['type'], count: number): Promise<void>;
   close(): Promise<Extract<ListenerEvent, { type: 'closed' }>>;
 }
@@ -203,7 +203,7 @@ export const quick = { firstMs: 20, longestMs: 100, portPollMs: 20 };
 
 export async function startListening(options: Partial<ListenOptions> = {}): Promise<Listening> {
   const stop = new AbortController();
-  const moments: ListenerEvent[] = [];
+  const events: ListenerEvent[] = [];
   const waiters = new Set<() => void>();
   const { retry, ...rest } = options;
   const stream = listen({
@@ -226,8 +226,8 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
     ...rest,
   });
   const reading = (async () => {
-    for await (const moment of stream) {
-      moments.push(moment);
+    for await (const event of stream) {
+      events.push(event);
       for (const wake of waiters) wake();
     }
   })();
@@ -236,7 +236,7 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
     if (found !== null) return found;
     return new Promise<T>((resolve, reject) => {
       const limit = setTimeout(
-        () => finish(() => reject(new Error(`no ${what}: ${JSON.stringify(moments.slice(-3))}`))),
+        () => finish(() => reject(new Error(`no ${what}: ${JSON.stringify(events.slice(-3))}`))),
         10_000,
       );
       const finish = (act: () => void): void => {
@@ -253,7 +253,7 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
     });
   };
   const of = <T extends ListenerEvent['type']>(type: T): Extract<ListenerEvent, { type: T }>[] =>
-    moments.filter((moment): moment is Extract<ListenerEvent, { type: T }> => moment.type === type);
+    events.filter((event): event is Extract<ListenerEvent, { type: T }> => event.type === type);
   const until: Listening['until'] = (type, fits = () => true) => holds(() => of(type).find(fits) ?? null, type);
   after(async () => {
     stop.abort();
@@ -261,7 +261,7 @@ export async function startListening(options: Partial<ListenOptions> = {}): Prom
   });
   const { url } = await until('ready');
   return {
-    moments,
+    events,
     url,
     until,
     of,

@@ -77,7 +77,7 @@ test('a public address is watched: each outage and each return is reported once'
   await listening.close();
 });
 
-test('sleep is told from a busy machine', (t) => {
+test('sleep is distinguished from a busy machine', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let now = 0;
   const naps: number[] = [];

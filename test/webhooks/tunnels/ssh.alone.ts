@@ -39,12 +39,12 @@ describe('ssh', { skip: withoutSshd }, () => {
 
     wire.cut();
     const cutAt = Date.now();
-    await listening.until('tunnel', (moment) => moment.state === 'down');
+    await listening.until('tunnel', (event) => event.state === 'down');
     assert.ok(Date.now() - cutAt < 2000);
     await new Promise((resolve) => setTimeout(resolve, 600));
     await wire.mend();
     const mendedAt = Date.now();
-    const up = await listening.until('tunnel', (moment) => moment.state === 'up' && moment.blind_ms !== null);
+    const up = await listening.until('tunnel', (event) => event.state === 'up' && event.blind_ms !== null);
     assert.ok(Date.now() - mendedAt <= 3000, `${Date.now() - mendedAt} ms`);
     assert.ok((up.blind_ms ?? 0) >= 600);
     const url = moves.at(-1) ?? listening.url;

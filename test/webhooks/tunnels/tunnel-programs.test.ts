@@ -77,7 +77,7 @@ describe('what is typed', () => {
   });
 });
 
-describe('how programs tell their address', () => {
+describe('how programs print their address', () => {
   test('cloudflared, in a box', () => {
     const line = '2026-07-04T10:00:00Z INF |  https://some-words-here.trycloudflare.com                       |';
     assert.equal(readCloudflared(line), 'https://some-words-here.trycloudflare.com');
@@ -105,7 +105,7 @@ describe('how programs tell their address', () => {
 });
 
 describe('a program', () => {
-  test('that is installed gets the port, and tells its address', async () => {
+  test('that is installed gets the port, and its printed address is used', async () => {
     const PATH = install(
       'cloudflared',
       `console.error('INF |  https://' + process.argv.at(-1).split(':').at(-1) + '-words.trycloudflare.com  |'); setInterval(() => {}, 1000);`,
@@ -137,21 +137,21 @@ describe('a program', () => {
     ...more,
   });
 
-  test('that ends before it told its address is quoted', async () => {
+  test('that ends before it printed its address is quoted', async () => {
     await assert.rejects(
       openProgram(program(`console.error('authentication failed: no token'); process.exit(1)`), signal),
       failsWith('tunnel_refused', /ended \(1\): authentication failed: no token/),
     );
   });
 
-  test('that says nothing is not waited for without end', async () => {
+  test('that prints nothing is waited for only so long', async () => {
     await assert.rejects(
       openProgram(program('setInterval(() => {}, 1000)', { openMs: 100 }), signal),
       failsWith('tunnel_silent', /no address within 0.1 s/),
     );
   });
 
-  test('that ignores being asked to end is ended', async () => {
+  test('that ignores SIGTERM is killed', async () => {
     const stubborn = `process.on('SIGTERM', () => {}); console.log('{"url":"https://a.example"}'); setInterval(() => {}, 1000);`;
     const open = await openProgram(program(stubborn), signal);
     await open.close();

@@ -9,11 +9,11 @@ export default class Wait extends BaseCommand<typeof Wait> {
   static override flags = { tidy: Flags.string({ required: true }) };
 
   async run(): Promise<Result> {
-    return stream(moments(this.context.signal, this.flags.tidy), [{ path: 'id' }]);
+    return stream(rows(this.context.signal, this.flags.tidy), [{ path: 'id' }]);
   }
 }
 
-async function* moments(signal: AbortSignal, tidy: string): AsyncGenerator<{ id: string }> {
+async function* rows(signal: AbortSignal, tidy: string): AsyncGenerator<{ id: string }> {
   // A pending promise alone does not keep a process alive; what a real command waits for does.
   const open = setInterval(() => undefined, 1000);
   try {
