@@ -56,7 +56,7 @@ async function shown(events: Iterable<ListenerEvent>, width = 80): Promise<strin
   async function* source(): AsyncGenerator<ListenerEvent> {
     yield* events;
   }
-  return Array.fromAsync(listenerLines(source(), { width, paint }));
+  return Array.fromAsync(listenerLines(source(), { output: { columns: width }, paint }));
 }
 
 test('each event is a line with aligned columns; what needs words stands below, once', async () => {
@@ -209,10 +209,10 @@ for (const width of [60, 80, 120]) {
 }
 
 test('a terminal that is made narrower meanwhile gets narrower lines', async () => {
-  const view = { width: 120, paint };
+  const view = { output: { columns: 120 }, paint };
   async function* source(): AsyncGenerator<ListenerEvent> {
     yield received(1, 'identity.check.completed');
-    view.width = 60;
+    view.output.columns = 60;
     yield received(2, 'identity.check.completed');
   }
   const [, wide, narrow] = await Array.fromAsync(listenerLines(source(), view));
@@ -254,7 +254,7 @@ test('after a burst the calm comes back, and a fold is reported when silence fal
     yield received(5001);
   }
   const lines: string[] = [];
-  for await (const line of listenerLines(source(), { width: 80, paint, silenceMs: 5 })) {
+  for await (const line of listenerLines(source(), { output: { columns: 80 }, paint, silenceMs: 5 })) {
     lines.push(line);
     if (line.includes(' and  ')) resolve();
   }
@@ -274,6 +274,6 @@ test('a reader that stops lets the listener tidy up', async () => {
       tidied = true;
     }
   }
-  for await (const _line of listenerLines(source(), { width: 80, paint })) break;
+  for await (const _line of listenerLines(source(), { output: { columns: 80 }, paint })) break;
   assert.equal(tidied, true);
 });

@@ -117,18 +117,21 @@ test('a reader that does not read holds up no delivery', async () => {
   assert.deepEqual([status, closed.forwarded, closed.waiting], [0, 600, 0]);
 });
 
-test('a terminal that is stopped (Ctrl-S) holds up no delivery', async () => {
-  const app = await openApp();
-  const terminal = openTerminal(['webhooks', 'listen', '--forward', app.url.href], home.env);
-  await terminal.shows(/endpoint whend_\w+; Ctrl-C ends/);
-  terminal.type('\u0013');
-  const ids = await trigger('loan.closed', 40);
-  while (app.seen.length < 40) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.deepEqual(app.seen.map(idOf).toSorted(), ids.toSorted());
-  assert.doesNotMatch(terminal.text, /loan\.closed/);
-  terminal.type('\u0011');
-  await terminal.shows(/received +loan\.closed/);
-  terminal.type('\u0003');
-  await terminal.shows(/closed +40 received, 40 forwarded/);
-  assert.equal(await terminal.ended(), 0);
-});
+// With keys in the terminal and without.
+for (const more of [[], ['--no-input']]) {
+  test(`a terminal that is stopped (Ctrl-S) holds up no delivery ${more.join(' ')}`, async () => {
+    const app = await openApp();
+    const terminal = openTerminal(['webhooks', 'listen', '--forward', app.url.href, ...more], home.env);
+    await terminal.shows(/endpoint whend_\w+; Ctrl-C ends/);
+    terminal.type('\u0013');
+    const ids = await trigger('loan.closed', 40);
+    while (app.seen.length < 40) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(app.seen.map(idOf).toSorted(), ids.toSorted());
+    assert.doesNotMatch(terminal.text, /loan\.closed/);
+    terminal.type('\u0011');
+    await terminal.shows(/received +loan\.closed/);
+    terminal.type('\u0003');
+    await terminal.shows(/closed +40 received, 40 forwarded/);
+    assert.equal(await terminal.ended(), 0);
+  });
+}

@@ -21,16 +21,16 @@ export interface Terminal {
 }
 
 /** Runs the built program with these words on a terminal of its own. Killed after 30 s. */
-export function openTerminal(args: readonly string[], env: Record<string, string>): Terminal {
-  return onTerminal([process.execPath, join(root, 'bin', 'run.js'), ...args], env);
+export function openTerminal(args: readonly string[], env: Record<string, string>, columns?: number): Terminal {
+  return onTerminal([process.execPath, join(root, 'bin', 'run.js'), ...args], env, columns);
 }
 
 /** Runs any program on a terminal of its own. Killed after 30 s. */
-export function onTerminal(words: readonly string[], env: Record<string, string>): Terminal {
+export function onTerminal(words: readonly string[], env: Record<string, string>, columns = 160): Terminal {
   const line = words.map(quoted).join(' ');
   const child = spawn(
     'script',
-    ['--quiet', '--return', '--flush', '--command', `stty cols 160; exec ${line}`, '/dev/null'],
+    ['--quiet', '--return', '--flush', '--command', `stty cols ${columns}; exec ${line}`, '/dev/null'],
     {
       env: { ...env, TERM: 'xterm-256color', SHELL: '/bin/sh' },
       stdio: ['pipe', 'pipe', 'pipe'],

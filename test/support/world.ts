@@ -67,6 +67,7 @@ export function worldOf(world: World): { context: Context; said: () => { stdout:
       }
     },
     processStart: (pid) => processStart(pid, process.platform, (id) => context.signalProcess(id, 0)),
+    jobs: { isForeground: () => true, readKeys: () => true, watch: () => () => undefined, pressCtrlC: () => undefined },
     paths: placesOf(env, world.home, 'linux'),
     temporaryFolder: tmpdir(),
     nodeVersion: process.version,

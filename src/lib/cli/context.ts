@@ -2,7 +2,9 @@
  * Everything a command gets from outside, in one value: streams, environment, clock, randomness, folders, signals. This file alone
  * touches `process` and the real ones; a test makes its own value and runs commands with its own streams and clock.
  */
+import { spawnSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Identity } from '../auth/credentials/client-identity.ts';
@@ -50,6 +52,8 @@ export interface Context {
   signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean;
   /** Text that differs between processes that had the same pid; null when there is none, empty when the system tells no more. */
   processStart(pid: number): string | null;
+  /** What a terminal does with jobs and keys, for a command that reads single keys. */
+  readonly jobs: JobControl;
   /** Where configuration (profiles) and state (store, running sandbox, locks) live. */
   readonly paths: { readonly config: string; readonly state: string };
   /** Where this system keeps temporary files. */
@@ -68,6 +72,21 @@ export interface Context {
   readonly keychainHelper: readonly [string, ...string[]];
   /** In a command that a running server starts: throws for another identity than the server began with. */
   readonly assertSameIdentity?: (identity: Identity) => void;
+}
+
+export interface JobControl {
+  /** Whether the terminal is ours. A process that a shell runs in the background is stopped when it reads a key or changes a mode. */
+  isForeground(): boolean;
+  /**
+   * Has the terminal hand over each key as it is typed, without showing it, or sets it back. Its signals (Ctrl-C, Ctrl-Z) and Ctrl-S stay;
+   * on Windows Ctrl-C comes as a key. Node itself sets a terminal back when the process exits, in a crash too.
+   * @returns whether that was possible
+   */
+  readKeys(on: boolean): boolean;
+  /** Calls `stop` before a signal (SIGTSTP, SIGQUIT) stops the process, and `go` when it goes on. @returns ends that */
+  watch(stop: () => void, go: () => void): () => void;
+  /** What Ctrl-C does, where it comes as a key. */
+  pressCtrlC(): void;
 }
 
 /** The key under which a context is handed through oclif's load options to the command. */
@@ -147,6 +166,7 @@ function realContext({ root, script, helper, fromSource = false }: Start): Conte
     neverBlock: () => [process.stdout, process.stderr].forEach(unblock),
     signalProcess,
     processStart: (pid) => processStart(pid, process.platform, (id) => signalProcess(id, 0)),
+    jobs: jobControl,
     paths: placesOf(env, home, process.platform),
     temporaryFolder: tmpdir(),
     nodeVersion: process.version,
@@ -197,6 +217,50 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
     // EPERM: it exists, and is somebody else's.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
+}
+
+const jobControl: JobControl = {
+  isForeground() {
+    if (process.platform === 'win32') return true;
+    if (process.platform !== 'linux')
+      return outputOf('ps', '-o', 'stat=', '-p', String(process.pid))?.includes('+') === true;
+    // proc(5): after the name in brackets come state, parent, process group, session, terminal, and the group that owns the terminal.
+    const [, , group, , , owner] = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return group === owner;
+  },
+  readKeys(on) {
+    // Node's raw mode would take away Ctrl-Z and Ctrl-S, and setting it back at exit would stop a process in the background.
+    if (process.platform === 'win32') process.stdin.setRawMode(on);
+    else if (!on) return outputOf('stty', modes) !== null;
+    else {
+      modes = outputOf('stty', '-g')?.trim() ?? '';
+      return modes !== '' && outputOf('stty', '-icanon', '-echo', 'min', '1', 'time', '0') !== null;
+    }
+    return true;
+  },
+  watch(stop, go) {
+    if (process.platform === 'win32') return () => undefined;
+    const onStop = (): void => {
+      stop();
+      process.kill(process.pid, 'SIGSTOP');
+    };
+    const onQuit = (): void => {
+      stop();
+      process.off('SIGQUIT', onQuit).kill(process.pid, 'SIGQUIT');
+    };
+    process.on('SIGTSTP', onStop).on('SIGCONT', go).on('SIGQUIT', onQuit);
+    return () => void process.off('SIGTSTP', onStop).off('SIGCONT', go).off('SIGQUIT', onQuit);
+  },
+  pressCtrlC: () => void process.emit('SIGINT'),
+};
+
+/** The terminal's modes before keys were read. */
+let modes = '';
+
+/** A small program of the system, on our terminal. @returns what it wrote; null when it failed */
+function outputOf(command: string, ...args: string[]): string | null {
+  const { status, stdout } = spawnSync(command, args, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
+  return status === 0 ? stdout : null;
 }
 
 /** `HOME` may be empty or relative; secrets must not end up in whatever folder is current. */

@@ -100,6 +100,51 @@ function durationText(seconds: number): string {
   return minutes < 60 ? `${minutes}m${whole % 60}s` : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
 }
 
+export interface StatusBar {
+  /** Draws it anew where its text has changed. */
+  refresh(): void;
+  stop(): void;
+}
+
+/**
+ * A line that stays at the foot of the terminal until it is stopped.
+ * @param text what it shows; null for nothing
+ * @param onPrompt told when a prompt opens, which reads keys itself, and when the last one is closed
+ */
+export function startStatusBar(
+  context: Pick<Context, 'stderr'>,
+  text: () => string | null,
+  onPrompt: (open: boolean) => void,
+): StatusBar {
+  const foot = footOf(context.stderr);
+  foot.onPrompt = onPrompt;
+  let drawn: string | null = null;
+  const line: StatusLine = {
+    clear() {
+      if (drawn !== null) context.stderr.write('\r\u001b[K');
+      drawn = null;
+    },
+    redraw() {
+      const next = foot.openPrompts > 0 || foot.isMidLine ? null : text();
+      if (next === drawn) return;
+      if (next === null) return line.clear();
+      drawn = next;
+      context.stderr.write(`\r\u001b[K${next}`);
+    },
+  };
+  foot.line = line;
+  const timer = setInterval(line.redraw, 200);
+  return {
+    refresh: line.redraw,
+    stop() {
+      clearInterval(timer);
+      line.clear();
+      foot.onPrompt = null;
+      if (foot.line === line) foot.line = null;
+    },
+  };
+}
+
 interface StatusLine {
   clear(): void;
   /** Draws it at once if it was cleared. */
@@ -110,6 +155,9 @@ interface StatusLine {
 interface Foot {
   line: StatusLine | null;
   openPrompts: number;
+  onPrompt: ((open: boolean) => void) | null;
+  /** The last thing written there was no whole line. */
+  isMidLine: boolean;
 }
 
 const feet = new WeakMap<Output, Foot>();
@@ -162,21 +210,36 @@ export function clearStatusLine(output: Output): void {
 
 /** To be called after a line of a list was written: when lines come faster than the status line is drawn, it would never be seen. */
 export function redrawStatusLine(output: Output): void {
-  feet.get(output)?.line?.redraw();
+  const foot = feet.get(output);
+  if (foot === undefined) return;
+  foot.isMidLine = false;
+  foot.line?.redraw();
 }
+
+/** Writes what another program says: the status line stays away until its line has ended. */
+export function writeAboveStatusLine(output: Output, chunk: Uint8Array, taken: () => void): void {
+  const foot = footOf(output);
+  foot.line?.clear();
+  foot.isMidLine = chunk.at(-1) !== LINE_FEED;
+  output.write(chunk, taken);
+}
+
+const LINE_FEED = 10;
 
 /** Keeps the status line away while a prompt is open. @returns the function that lets it come back */
 export function suspendStatusLine(output: Output): () => void {
   const foot = footOf(output);
   foot.openPrompts += 1;
   clearStatusLine(output);
+  if (foot.openPrompts === 1) foot.onPrompt?.(true);
   return () => {
     foot.openPrompts -= 1;
+    if (foot.openPrompts === 0) foot.onPrompt?.(false);
   };
 }
 
 function footOf(output: Output): Foot {
-  const foot = feet.get(output) ?? { line: null, openPrompts: 0 };
+  const foot = feet.get(output) ?? { line: null, openPrompts: 0, onPrompt: null, isMidLine: false };
   feet.set(output, foot);
   return foot;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { childEnvironment } from '../../child-environment.ts';
 import { usage } from '../../failure.ts';
 import type { Context } from '../context.ts';
+import { writeAboveStatusLine } from '../output/status-line.ts';
 
 /** `VISUAL`, else `EDITOR`, else vi; run by a shell, since both may carry arguments. @throws Failure `usage` when it fails */
 export async function editText(context: Context, name: string, text: string): Promise<string> {
@@ -70,7 +71,7 @@ export function startSideCommand(
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
       stream.pause();
-      context.stderr.write(chunk, () => stream.resume());
+      writeAboveStatusLine(context.stderr, chunk, () => stream.resume());
     });
   const send = (signal: NodeJS.Signals): void => {
     if (child.pid !== undefined) context.signalProcess(context.platform === 'win32' ? child.pid : -child.pid, signal);

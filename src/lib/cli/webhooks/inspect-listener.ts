@@ -6,12 +6,10 @@ import type { ListenOptions } from '../../webhooks/listen/listen.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
 import { RECEIVER_PATH } from '../../webhooks/listen/ingest.ts';
 import type { Context } from '../context.ts';
-import { findDelivery } from './local-inbox.ts';
 import type { ListenerSetup } from './listener-options.ts';
 import { note } from '../output/write.ts';
-import { replayOnce } from './deliver-once.ts';
+import { sendAgain } from './send-again.ts';
 import type { Session } from '../session.ts';
-import { noSecret } from './signing.ts';
 import { liveSecrets } from '../../contract/signature.ts';
 
 export interface Inspected {
@@ -20,6 +18,8 @@ export interface Inspected {
   prepared: ListenerSetup;
   /** 0 takes any free port. */
   port: number;
+  /** Told the address of the page. */
+  onPage: (url: string) => void;
   /** Runs the listener. */
   run: (prepared: ListenerSetup) => AsyncGenerator<ListenerEvent>;
 }
@@ -30,6 +30,7 @@ export async function* inspectListener({
   session,
   prepared,
   port,
+  onPage,
   run,
 }: Inspected): AsyncGenerator<ListenerEvent> {
   const { options } = prepared;
@@ -50,22 +51,14 @@ export async function* inspectListener({
         return found?.entry.inbox_id === inboxId ? found : null;
       },
     },
-    replay: async (inboxId, target) => {
-      const found = findDelivery(store, scope, String(inboxId));
-      const timeoutMs = options.timeoutMs ?? 10_000;
-      return replayOnce(within, session, found, {
-        target: new URL(target),
-        body: found.body,
-        secrets: secretsOf(prepared, context.now()),
-        timeoutMs,
-      });
-    },
+    replay: (inboxId, target) => sendAgain(within, session, prepared, { inboxId, target: new URL(target) }),
     tolerance: options.tolerance ?? 300,
     known: knownOf(prepared),
     now: context.now,
   });
   // Fits on one line of 80, so that it can be clicked.
   note(context, `inspect: ${inspector.url}   (private)`);
+  onPage(inspector.url);
   const observed: Partial<ListenOptions> = {
     onEvent: (event) => inspector.onEvent(event),
     record: (line) => {
@@ -92,11 +85,4 @@ function knownOf({ options, secrets, signing }: ListenerSetup): () => readonly s
     if (now.length !== held.length || now.some((secret, place) => secret !== held[place])) held = now;
     return held;
   };
-}
-
-/** What signs a delivery that is sent again: what signs the others. @throws Failure `usage` when there is none yet */
-function secretsOf({ signing, secrets }: ListenerSetup, now: number): string[] {
-  if (signing !== null) return liveSecrets(signing, now);
-  if (secrets.own === null) throw noSecret();
-  return [secrets.own];
 }

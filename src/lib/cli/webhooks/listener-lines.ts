@@ -4,6 +4,7 @@
  */
 import { isLoopback } from '../../contract/environments.ts';
 import type { DeliverySubject, ListenerEvent } from '../../contract/listener-events.ts';
+import type { Output } from '../context.ts';
 import {
   cut,
   displayWidth,
@@ -13,6 +14,7 @@ import {
   createDayHeading,
   wrapped,
 } from '../output/terminal-text.ts';
+import { type Delivered, isAccepted } from './deliver-once.ts';
 
 /** Before the second column: `10:14:02 forwarded `. */
 const INDENT = 19;
@@ -33,8 +35,8 @@ const ANSWERS = 100;
 const EXCERPT = 100;
 
 interface LineView {
-  /** Columns of the terminal. */
-  width: number;
+  /** The terminal; its width may change at any time. */
+  output: Pick<Output, 'columns'>;
   paint: Paint;
   /** Explanations already given. */
   explained: Set<string>;
@@ -55,12 +57,12 @@ function eventLines(event: ListenerEvent, view: LineView): string[] {
 
 /** `10:14:02 received  …`, coloured by its second column; below it the explanations not given yet. */
 function formatLines(at: string, word: string, { columns, cutsFirst, words }: LineParts, view: LineView): string[] {
-  const { width, paint, explained } = view;
+  const { paint, explained } = view;
   const fresh = words.filter((text) => !explained.has(text));
   for (const text of fresh) explained.add(text);
   const time = localTime(at).slice(11, 19);
   const colour = PAINTS[word] ?? 'dim';
-  const [first = '', ...more] = columnLines(columns, cutsFirst, Math.max(SHORTEST_ROOM, width - INDENT));
+  const [first = '', ...more] = columnLines(columns, cutsFirst, Math.max(SHORTEST_ROOM, widthOf(view) - INDENT));
   const line = `${time} ${paint[colour](word.padEnd(9))} ${first}`.trimEnd();
   return [line, ...more.map((text) => ' '.repeat(INDENT) + text), ...fresh.flatMap((text) => below(text, view))];
 }
@@ -98,9 +100,20 @@ function padded(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
+/** What came of a delivery that was sent again by hand. */
+export function sentAgainLines(delivered: Delivered, given: Pick<LineView, 'output' | 'paint'>, at: number): string[] {
+  const view: LineView = { ...given, explained: new Set(), names: new Map() };
+  const said = isAccepted(delivered) ? '' : plainLine(delivered.answer ?? '').trim();
+  const words = [delivered.hint ?? '', said === '' ? '' : `the app said: ${cut(said, EXCERPT)}`].filter(Boolean);
+  const columns = [statusColumn(delivered), timeColumn(delivered.latency_ms ?? 0)];
+  const line = eventLine(delivered, columns, words);
+  return formatLines(new Date(at).toISOString(), 'again', line, view);
+}
+
 const PAINTS: Record<string, keyof Paint | undefined> = {
   ready: 'good',
   forwarded: 'good',
+  again: 'bold',
   rejected: 'bad',
   failed: 'bad',
   parked: 'bad',
@@ -144,7 +157,11 @@ function linePartsOf(event: ListenerEvent, names: LineView['names']): LineParts 
 }
 
 /** A line about one delivery: type, id, and what happened. */
-function eventLine(event: DeliverySubject, rest: readonly string[], words: string[] = []): LineParts {
+function eventLine(
+  event: Pick<DeliverySubject, 'event_type' | 'event_id'>,
+  rest: readonly string[],
+  words: string[] = [],
+): LineParts {
   const id = cut(plainLine(event.event_id ?? ''), LONGEST_ID).padEnd(ID_WIDTH);
   return { columns: [event.event_type ?? '-', id, ...rest.filter(Boolean)], cutsFirst: true, words };
 }
@@ -198,14 +215,12 @@ function attemptLine(
   event: Extract<ListenerEvent, { type: 'forwarded' | 'failed' | 'parked' | 'retrying' }>,
   names: LineView['names'],
 ): LineParts {
-  const status = String(event.status ?? ERRORS[event.error ?? ''] ?? event.error ?? 'none').padEnd(STATUS_WIDTH);
-  const time = `${Math.round(event.latency_ms)} ms`.padStart(TIME_WIDTH);
   const waitsForPort = event.type === 'retrying' && event.retry_in_ms === null;
   const retry =
     event.type === 'retrying' && event.retry_in_ms !== null ? `in ${waiting(event.retry_in_ms).replace(' ', '')}` : '';
   // At 80 columns there is room for a target's name or for the injected faults.
   const chaos = event.chaos === null || event.error === 'dropped' ? '' : `[${event.chaos}]`;
-  const rest = [event.type === 'retrying' ? retry : time, names.get(event.target) ?? chaos];
+  const rest = [event.type === 'retrying' ? retry : timeColumn(event.latency_ms), names.get(event.target) ?? chaos];
   const said = event.type === 'forwarded' ? '' : plainLine(event.answer ?? '').trim();
   const answer = said === '' ? null : `the app said: ${cut(said, EXCERPT)}`;
   const words = [
@@ -217,7 +232,15 @@ function attemptLine(
       : []),
     ...(event.hint === null ? [] : [event.hint]),
   ];
-  return { ...eventLine(event, [status, ...rest], words), answer };
+  return { ...eventLine(event, [statusColumn(event), ...rest], words), answer };
+}
+
+function statusColumn({ status, error }: { status: number | null; error: string | null }): string {
+  return String(status ?? ERRORS[error ?? ''] ?? error ?? 'none').padEnd(STATUS_WIDTH);
+}
+
+function timeColumn(ms: number): string {
+  return `${Math.round(ms)} ms`.padStart(TIME_WIDTH);
 }
 
 const RETRY = 'will retry when the port opens';
@@ -277,8 +300,13 @@ function short(target: string): string {
 }
 
 /** A sentence below its line. */
-function below(text: string, { width, paint }: LineView): string[] {
-  return wrapped(text, INDENT, width).map((piece) => `${' '.repeat(INDENT)}${paint.dim(piece.trimStart())}`);
+function below(text: string, view: LineView): string[] {
+  const pieces = wrapped(text, INDENT, widthOf(view));
+  return pieces.map((piece) => `${' '.repeat(INDENT)}${view.paint.dim(piece.trimStart())}`);
+}
+
+function widthOf({ output }: Pick<LineView, 'output'>): number {
+  return output.columns || 80;
 }
 
 /** Lines printed in one second before the rest is folded. */
@@ -287,7 +315,7 @@ const CALM = 12;
 /** An event this much earlier than the latest means that the machine's clock was set back. */
 const LATE_MS = 10_000;
 
-export interface ListenerLinesView extends Pick<LineView, 'width' | 'paint'> {
+export interface ListenerLinesView extends Pick<LineView, 'output' | 'paint'> {
   /** Silence after which the folded events are reported, in milliseconds. Default 1000. */
   silenceMs?: number;
 }
@@ -297,13 +325,7 @@ export async function* listenerLines(
   events: AsyncIterable<ListenerEvent>,
   view: ListenerLinesView,
 ): AsyncGenerator<string> {
-  const lines: LineView = {
-    // The terminal may be made wider or narrower meanwhile.
-    get width() {
-      return view.width;
-    },
-    ...{ paint: view.paint, explained: new Set(), names: new Map() },
-  };
+  const lines: LineView = { ...view, explained: new Set(), names: new Map() };
   const fold = createFold(lines);
   const causes = new Set<string>();
   const heading = createDayHeading();
