@@ -29,7 +29,7 @@ if (side === 'bare') {
     if (typeof address === 'object' && address !== null) tell({ url: `http://127.0.0.1:${address.port}/` });
   });
 } else {
-  const moments = listen({
+  const events = listen({
     store: openStore({ path, now: Date.now, tables: [inboxTables], maxBytes: 64 * 1024 * 1024 }),
     scope: 'bench',
     environment: null,
@@ -45,5 +45,5 @@ if (side === 'bare') {
     signing: { current: secret, previous: null },
     forward: target,
   });
-  for await (const moment of moments) if (moment.type === 'ready') tell({ url: moment.url });
+  for await (const event of events) if (event.type === 'ready') tell({ url: event.url });
 }

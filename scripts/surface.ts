@@ -1,6 +1,6 @@
 /**
  * What users, scripts and pipelines rely on, in one file: commands, flags, arguments, environment variables, exit statuses and the shapes
- * of what is printed as JSON. `npm run surface` records it anew and writes the README's table of commands from it; a difference from
+ * of what is printed as JSON. `npm run surface` records it again and writes the README's table of commands from it; a difference from
  * the record fails test/surface/surface.test.ts, so that nothing of it changes unnoticed.
  */
 import { execFileSync } from 'node:child_process';

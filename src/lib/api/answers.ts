@@ -115,7 +115,7 @@ function failureOf(answer: TransportAnswer, expected: Expected<unknown>): Failur
   return new Failure(kind, problem.message ?? plainMessage(status, call), facts);
 }
 
-/** Longest wait between two tries unless told otherwise, in milliseconds (partner-api.md#rate-limits). */
+/** Default limit of the wait between two attempts, in milliseconds (partner-api.md#rate-limits). */
 export const MAX_WAIT_MS = 60_000;
 
 /** What to do about a wait that is too long to be waited for; null for one that is not. */

@@ -59,7 +59,7 @@ export interface ClientOptions extends SendOptions {
   writes?: WriteTracker;
 }
 
-/** Is told how each write ends (command-line.md#writes-that-may-have-happened). */
+/** Gets the outcome of each write (command-line.md#writes-that-may-have-happened). */
 export interface WriteTracker {
   /** Before it is sent. May give it the idempotency key of an earlier try. */
   prepare(request: HttpRequest): Promise<void>;

@@ -99,7 +99,7 @@ export abstract class WriteCommand<T extends typeof Command> extends ApiCommand<
     }),
     new: Flags.boolean({
       helpGroup: 'WRITE',
-      summary: 'do it anew with a new idempotency key, even if the last try may have happened',
+      summary: 'send with a new idempotency key, even if the last attempt may have succeeded',
       exclusive: ['idempotency-key'],
     }),
     'dry-run': Flags.boolean({ helpGroup: 'WRITE', summary: 'print the request and send nothing' }),

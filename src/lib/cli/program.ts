@@ -2,7 +2,7 @@
  * Runs one command line: dispatches it, writes its result or its error, and returns the exit status.
  *
  * oclif parses and dispatches (`dispatch.ts`) but never prints and never exits: commands return a result or throw, and `BaseCommand`
- * (`command.ts`) overrides what oclif would do of itself. The tests in test/cli/traps.test.ts show each of its habits.
+ * (`command.ts`) overrides oclif's default behaviour. The tests in test/cli/traps.test.ts show each difference.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

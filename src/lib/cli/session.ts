@@ -372,7 +372,7 @@ export function withHiding(
 ): Vault {
   const shown = <T>(work: Promise<T>): Promise<T> =>
     vault.kind === 'os' ? withSpinner(context, 'waiting for the keychain', unlessStopped(work, context.signal)) : work;
-  // A token is stored in a JSON document; whoever parses that hides the token.
+  // A token is stored in a JSON document, and is hidden by the code that parses it.
   const conceal = (value: string): void => {
     if (!value.startsWith('{')) hide(value);
   };

@@ -44,9 +44,9 @@ export interface ReadyEvent extends Base {
   unverified: boolean;
   /** The value of `--chaos`; null without it. */
   chaos: string | null;
-  /** Who made the signature that the app gets: this listener, anew at each attempt, or the sender. */
+  /** Whose signature the app gets: this listener's, made at each attempt, or the sender's. */
   signed_by: 'listener' | 'sender';
-  /** A delivery that the app does not take is given up this long after it came in, in milliseconds; null never. */
+  /** A delivery that the app does not accept is given up this many milliseconds after it arrived; null: never. */
   give_up_after_ms: number | null;
 }
 

@@ -44,14 +44,14 @@ async function acquire(path: string, { patienceMs, signal, onLongWait }: LockOpt
   const { DatabaseSync } = await import('node:sqlite');
   const over = AbortSignal.timeout(patienceMs);
   const long = AbortSignal.timeout(LONG_WAIT_MS);
-  let told = false;
+  let reported = false;
   for (let wait = 5; ; wait = Math.min(wait * 1.5, 60)) {
     const outcome = tryLock(DatabaseSync, path);
     if (outcome === 'unusable') return () => undefined;
     if (outcome !== 'busy') return outcome;
     if (over.aborted) return () => undefined;
-    if (long.aborted && !told) {
-      told = true;
+    if (long.aborted && !reported) {
+      reported = true;
       onLongWait?.();
     }
     await sleep(wait, signal);

@@ -31,8 +31,8 @@ export interface LocalServer {
 }
 
 /**
- * Whoever opens connections and says nothing keeps others out until then: the headers are there within five seconds, and it is looked
- * every second. How long a whole request may take is Node's own limit (5 min), unless a server says less.
+ * Idle connections are closed soon, because they use up the connection limit: headers must arrive within five seconds, checked every
+ * second. A whole request may take as long as Node's own limit (5 min), unless a server sets less.
  */
 const LIMITS: ServerOptions = { headersTimeout: 5000, connectionsCheckingInterval: 1000, keepAliveTimeout: 30_000 };
 const MAX_CONNECTIONS = 512;

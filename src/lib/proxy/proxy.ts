@@ -38,7 +38,7 @@ export interface ProxyOptions {
   proxy?: { https: string | undefined; none: string | undefined };
 }
 
-/** Whoever sends the token of this run as bearer acts with the user's own token; a call without any credential is refused. */
+/** A call with the token of this run as bearer is sent with the user's own token; a call without any credential is refused. */
 export interface ProxyAuth {
   /** From `newRunToken`. */
   runToken: string;

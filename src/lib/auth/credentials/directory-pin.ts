@@ -29,7 +29,7 @@ export interface Pin {
 interface PinPlaces {
   /** Where `allowPin` keeps what was allowed; null: nothing is allowed. */
   state: string | null;
-  /** Told once about a pin that another user could have written, which does not count. */
+  /** Called once for a pin that is ignored because another user could have written it. */
   onIgnored?: (line: string) => void;
   /** Read it all the same, to allow it. */
   evenOfOthers?: true;

@@ -41,7 +41,7 @@ export async function requiredValues(
 
 async function askRequired(asking: PromptContext, given: Given): Promise<RequiredValues> {
   const company = given.company ?? (await ask(asking, COMPANY));
-  // Whoever is asked for the company came without flags: one more question is a help, not a hindrance.
+  // Without --company the user is answering questions anyway, so the optional purpose is asked too.
   const purpose = given.company === undefined ? (given.purpose ?? (await askPurpose(asking))) : given.purpose;
   const amount = given.amount ?? (await ask(asking, AMOUNT));
   return { company, amount, term: given.term ?? (await ask(asking, TERM)), purpose };

@@ -1,4 +1,4 @@
-/** What the log commands read: the filter flags, and the journal of this machine or the request log of a sandbox elsewhere. */
+/** What the log commands read: the filter flags, and the journal of this machine or the request log of a sandbox on another host. */
 import * as Flags from '@oclif/core/flags';
 import { isLoopback } from '../../contract/environments.ts';
 import { isoSeconds } from '../../contract/time.ts';
@@ -80,7 +80,7 @@ export async function localItems(
   });
 }
 
-/** Entries of a sandbox elsewhere. The token in `CREDICORP_SANDBOX_LOG_TOKEN` gives access to its log (sandbox.md#admin-routes). */
+/** Entries of a sandbox on another host. The token in `CREDICORP_SANDBOX_LOG_TOKEN` gives access to its log (sandbox.md#admin-routes). */
 export async function remoteItems(
   context: Context,
   session: Session,

@@ -3,7 +3,7 @@ import { wantsColour } from './terminal-text.ts';
 import type { Context } from '../context.ts';
 import { note } from './write.ts';
 
-/** Draws the code where stderr is a terminal wide enough for it; says why not elsewhere. */
+/** Draws the code if stderr is a terminal that is wide enough; otherwise prints why it does not. */
 export async function showQr(context: Context, url: string, color: boolean): Promise<void> {
   if (context.stderr.isTTY !== true) return note(context, 'note: --qr needs a terminal, and stderr is not one');
   const { encode } = await import('uqr');

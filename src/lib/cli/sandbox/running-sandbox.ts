@@ -17,8 +17,8 @@ export interface RunningSandbox {
 }
 
 /**
- * The sandbox of the run file, or null when its process is gone. Cheap, and good enough to look for a
- * base; whoever is about to end a process asks `confirmedSandbox`.
+ * The sandbox of the run file, or null when its process is gone. Cheap, and sufficient to find the
+ * base URL; use `confirmedSandbox` before ending a process.
  * @throws Failure `usage` (`not_ours`) when another user could have written the file: our calls would go to his server
  */
 export async function runningSandbox(

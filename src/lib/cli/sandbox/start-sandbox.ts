@@ -139,7 +139,7 @@ export async function startSandbox(
         if (!(error instanceof Failure)) throw error;
         note(context, `warning: ${error.message}; ${error.facts.next ?? ''}`);
       } finally {
-        // Last: whoever waits for the end looks at the run file (a process without a parent that reaps it never seems to end).
+        // Last: `sandbox stop` waits until the run file is gone, because a process that its parent does not reap seems to run for ever.
         await removeRunFile(context, context.pid);
       }
     },

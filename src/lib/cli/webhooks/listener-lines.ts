@@ -376,7 +376,7 @@ function createFold(view: LineView) {
   return {
     report,
     holds: () => folded.size > 0,
-    /** A new second begins anew; while a burst goes on it is only counted. */
+    /** Each new second starts the counting again; during a burst, lines are only counted. */
     *turnTo(at: string): Generator<string> {
       const now = Math.floor(Date.parse(at) / 1000);
       last = at;

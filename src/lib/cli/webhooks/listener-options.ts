@@ -170,7 +170,7 @@ async function signingOf(context: Context, session: Session, flags: ListenFlags)
   return signing;
 }
 
-/** The whole secret on a terminal only: elsewhere stderr is a build log, which many can read. */
+/** The complete secret is shown on a terminal only: otherwise stderr may be a build log that many people can read. */
 function ownSecretLine({ current, kind, place }: ListenerSigning, onTerminal: boolean): string {
   const shown = onTerminal ? `${current}  ` : lastFour(current);
   if (kind !== 'run') {

@@ -1,4 +1,4 @@
-/** Each (event, endpoint) pair is one delivery: attempts on the schedule of webhooks.md#retry-schedule, signed anew each time. */
+/** Each (event, endpoint) pair is one delivery: attempts on the schedule of webhooks.md#retry-schedule, each with a new signature. */
 import { signatureHeader } from '../../contract/signature.ts';
 import { isoSeconds } from '../../contract/time.ts';
 import { type DeliveryKept, type EndpointKept, EVENT_LIFE_MS, type EventKept, isWaiting } from '../state/objects.ts';

@@ -44,7 +44,7 @@ export function unknownPage(): SandboxAnswer {
   return htmlPage(404, {
     title: 'Not found',
     body: html`<h1>This page does not exist</h1>
-      <p>The link is wrong, or the sandbox it came from has been started anew.</p>`,
+      <p>The link is wrong, or the sandbox that created it has been restarted.</p>`,
   });
 }
 

@@ -3,9 +3,9 @@ import { chmodSync, closeSync, lstatSync, openSync, readlinkSync, readSync } fro
 import { dirname, resolve } from 'node:path';
 import { Failure } from '../../failure.ts';
 
-/** `cred` in ASCII: tells our files from other people's databases. */
+/** `cred` in ASCII: distinguishes our files from other databases. */
 export const APPLICATION_ID = 0x63726564;
-/** Where an SQLite file carries it (sqlite.org/fileformat2.html#application_id), also one that is damaged elsewhere. */
+/** Its offset in an SQLite file (sqlite.org/fileformat2.html#application_id); readable even when other parts are damaged. */
 const APPLICATION_ID_AT = 68;
 
 /**

@@ -159,7 +159,7 @@ const HTTP_KINDS: ReadonlySet<FaultKind> = new Set([
   'token_expired',
 ]);
 
-/** The code the sandbox would use for a status of itself. */
+/** The error code that the sandbox usually returns with a status. */
 const USUAL_CODES: Readonly<Record<number, string>> = {
   400: 'invalid_request',
   401: 'unauthorized',

@@ -46,7 +46,7 @@ export interface TargetQueueOptions<J extends QueueItem> {
   random: () => number;
   /** While true no attempt is started; `resume` says that it is over. */
   isPaused: () => boolean;
-  /** Makes one attempt; null when the delivery was settled elsewhere meanwhile. Must not throw. */
+  /** Makes one attempt; null when another process has settled the delivery meanwhile. Must not throw. */
   attempt: (job: J, signal: AbortSignal) => Promise<AttemptOutcome | null>;
   /** Whether the port this job goes to accepts connections. */
   isListening: (job: J) => Promise<boolean>;
