@@ -4,9 +4,11 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import type { Socket } from 'node:net';
+import buildConnector from 'undici/lib/core/connect.js';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import type { HttpAnswer, HttpRequest } from '../contract/exchange.ts';
-import { timerMs } from '../contract/time.ts';
+import { LONGEST_TIMER_MS } from '../contract/time.ts';
 import { Failure } from '../failure.ts';
 import { badProxy, type NetworkError, networkErrorOf, networkFailure } from './network-errors.ts';
 
@@ -62,7 +64,14 @@ export function createTransport(options: TransportOptions): Transport {
     bodyTimeout: 0,
     connect: { timeout: connectTimeoutMs },
   };
-  const direct = new Agent(settings);
+  const connect = buildConnector({ allowH2: false, timeout: connectTimeoutMs });
+  const direct = new Agent({
+    ...settings,
+    connect: (target, callback) =>
+      connect(target, (...[error, socket]: Parameters<typeof callback>) =>
+        error === null ? callback(null, skipContinue(socket)) : callback(error, null),
+      ),
+  });
   let proxied: Promise<Dispatcher> | null = null;
   const dispatcherFor = (url: URL): Dispatcher | Promise<Dispatcher> => {
     if (url.protocol !== 'https:' || !options.proxy?.https) return direct;
@@ -105,6 +114,42 @@ async function proxyAgent(settings: object, https: string, none: string | undefi
   } catch {
     throw badProxy();
   }
+}
+
+const CONTINUE = /^HTTP\/1\.1 100[ \r]/;
+const CONTINUE_BYTES = 'HTTP/1.1 100 '.length;
+/** An interim answer with longer headers is not waited for. */
+const INTERIM_BYTES = 16 * 1024;
+
+/** Drops `100 Continue` before an answer: a client that did not ask for it may discard it (RFC 9110 §15.2), and undici hangs up instead. */
+export function skipContinue(socket: Socket): Socket {
+  const [read, write] = [socket.read.bind(socket), socket.write.bind(socket)];
+  let held: Buffer = Buffer.alloc(0);
+  // From each request that is written until the first bytes of its final answer.
+  let expecting = true;
+  socket.write = (...given: unknown[]): boolean => {
+    expecting = true;
+    return Reflect.apply(write, socket, given);
+  };
+  socket.read = (size?: number): unknown => {
+    const chunk: unknown = read(size);
+    if (!expecting || !Buffer.isBuffer(chunk)) return chunk;
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    while (CONTINUE.test(held.toString('latin1', 0, CONTINUE_BYTES))) {
+      const end = held.indexOf('\r\n\r\n');
+      if (end === -1 && held.length < INTERIM_BYTES) return null;
+      if (end === -1) break;
+      held = held.subarray(end + 4);
+    }
+    // Nothing yet, or too little to tell.
+    if (held.length === 0 || (held.length < CONTINUE_BYTES && 'HTTP/1.1 100 '.startsWith(held.toString('latin1'))))
+      return null;
+    expecting = false;
+    const rest = held;
+    held = Buffer.alloc(0);
+    return rest;
+  };
+  return socket;
 }
 
 /** How an exchange ended. null: the answer is complete. `interrupted`: the signal was aborted. `left`: the caller stopped reading. */
@@ -158,7 +203,8 @@ abstract class Dispatched implements Dispatcher.DispatchHandler {
   /** Starts a new time limit from now; replaces the previous one. */
   protected limit(ms: number, message: string): void {
     clearTimeout(this.#timer);
-    if (!this.#over) this.#timer = setTimeout(() => this.end({ code: 'timeout', message }), timerMs(ms));
+    if (!this.#over)
+      this.#timer = setTimeout(() => this.end({ code: 'timeout', message }), Math.min(ms, LONGEST_TIMER_MS));
   }
 
   readonly #interrupt = (): void => this.end('interrupted');

@@ -10,7 +10,8 @@ import { connect as connectTls } from 'node:tls';
 import { callbackify } from 'node:util';
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import { timerMs } from '../../contract/time.ts';
+import { skipContinue } from '../../api/transport.ts';
+import { LONGEST_TIMER_MS } from '../../contract/time.ts';
 import { isLocalHost } from './targets.ts';
 
 export interface DeliveryMessage {
@@ -122,7 +123,7 @@ function exchange(
   const { signal, timeoutMs } = limits;
   return new Promise((resolve) => {
     const handler = answerHandler(finish);
-    const limit = setTimeout(() => cutOff({ kind: 'late' }), timerMs(timeoutMs));
+    const limit = setTimeout(() => cutOff({ kind: 'late' }), Math.min(timeoutMs, LONGEST_TIMER_MS));
     const stop = (): void => cutOff({ kind: 'stopped' });
     function finish(end: End): void {
       clearTimeout(limit);
@@ -255,42 +256,6 @@ function speaksHttp2(error: unknown): boolean {
   return frame.length >= 9 && frame[3] === 4 && frame.readUInt32BE(5) === 0;
 }
 
-const CONTINUE = /^HTTP\/1\.1 100[ \r]/;
-const CONTINUE_BYTES = 'HTTP/1.1 100 '.length;
-/** An interim answer with longer headers is not waited for. */
-const INTERIM_BYTES = 16 * 1024;
-
-/** Drops `100 Continue` before an answer: a client that did not ask for it may discard it (RFC 9110 §15.2), and undici hangs up instead. */
-function skipContinue(socket: Socket): Socket {
-  const [read, write] = [socket.read.bind(socket), socket.write.bind(socket)];
-  let held: Buffer = Buffer.alloc(0);
-  // From each request that is written until the first bytes of its final answer.
-  let expecting = true;
-  socket.write = (...given: unknown[]): boolean => {
-    expecting = true;
-    return Reflect.apply(write, socket, given);
-  };
-  socket.read = (size?: number): unknown => {
-    const chunk: unknown = read(size);
-    if (!expecting || !Buffer.isBuffer(chunk)) return chunk;
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    while (CONTINUE.test(held.toString('latin1', 0, CONTINUE_BYTES))) {
-      const end = held.indexOf('\r\n\r\n');
-      if (end === -1 && held.length < INTERIM_BYTES) return null;
-      if (end === -1) break;
-      held = held.subarray(end + 4);
-    }
-    // Nothing yet, or too little to tell.
-    if (held.length === 0 || (held.length < CONTINUE_BYTES && 'HTTP/1.1 100 '.startsWith(held.toString('latin1'))))
-      return null;
-    expecting = false;
-    const rest = held;
-    held = Buffer.alloc(0);
-    return rest;
-  };
-  return socket;
-}
-
 /** Connects, with TLS for https. @throws Unconnected */
 async function connectToTarget(url: URL, timeoutMs: number): Promise<Socket> {
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
@@ -345,7 +310,9 @@ async function firstOf(hosts: readonly string[], port: number, timeoutMs: number
 function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host, port, noDelay: true });
-    socket.setTimeout(timerMs(timeoutMs), () => fail('timeout', `no connection to ${host}:${port} in ${timeoutMs} ms`));
+    socket.setTimeout(Math.min(timeoutMs, LONGEST_TIMER_MS), () =>
+      fail('timeout', `no connection to ${host}:${port} in ${timeoutMs} ms`),
+    );
     const fail = (code: Unconnected['code'], message: string): void => {
       socket.destroy();
       reject(new Unconnected(code, message));
@@ -382,7 +349,7 @@ function secure(socket: Socket, hostname: string, timeoutMs: number): Promise<So
       reject(new Unconnected('tls', `TLS with ${hostname} failed: ${message}`, http2Only));
     };
     const failed = (error: NodeJS.ErrnoException): void => fail(error.code ?? 'refused');
-    const limit = setTimeout(() => fail('no answer'), timerMs(timeoutMs));
+    const limit = setTimeout(() => fail('no answer'), Math.min(timeoutMs, LONGEST_TIMER_MS));
     secured.once('error', failed);
     secured.once('secureConnect', () => {
       clearTimeout(limit);
