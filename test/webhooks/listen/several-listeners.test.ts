@@ -1,6 +1,10 @@
 /** Several listeners on one machine, killed, stopped and started at once: none takes what is another's, and none is ready but deaf. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { processStart } from '../../../src/lib/files/process-start.ts';
+import { freshFolder } from '../../support/folder.ts';
 import { openDesk, openProgram } from '../support/listener-processes.ts';
 import { type App, newStorePath, openApp, openInbox, openSender } from '../support/stage.ts';
 
@@ -96,3 +100,44 @@ test('a listener that was stopped for long and continued still has its endpoint 
   await stopped.end('SIGTERM');
   assert.equal(desk.endpoints.size, 0);
 });
+
+test('the tunnel that a killed listener left running is ended by the next one; a process that took its number is not', async () => {
+  const [desk, app, path] = [await openDesk(), await openApp(), newStorePath()];
+  const script = join(freshFolder(), 'tunnel.cjs');
+  writeFileSync(
+    script,
+    "require('fs').appendFileSync(__filename + '.pids', process.pid + '\\n'); console.log('http://127.0.0.1:' + process.argv[2]); setInterval(() => {}, 1000);",
+  );
+  const tunnels = (): number[] => readFileSync(`${script}.pids`, 'utf8').trim().split('\n').map(Number);
+  const start = (pid: number): string | null => processStart(pid, process.platform, exists);
+  after(() =>
+    tunnels()
+      .filter(exists)
+      .forEach((pid) => void process.kill(pid)),
+  );
+  const listener = openProgram([path, app.url.href, desk.url, script]);
+  await listener.start();
+  await listener.end('SIGKILL');
+  const [left = 0] = tunnels();
+  assert.notEqual(start(left), null, 'it outlives the listener');
+  await listener.start();
+  while (start(left) !== null) await new Promise((resolve) => setImmediate(resolve));
+
+  await listener.end('SIGKILL');
+  const [, second = 0] = tunnels();
+  openInbox(path).db.exec(
+    "UPDATE inbox_listeners SET tunnel_process = 'an earlier process' WHERE tunnel_pid IS NOT NULL",
+  );
+  await listener.start();
+  assert.notEqual(start(second), null);
+  await listener.end('SIGTERM');
+  assert.equal(start(tunnels()[2] ?? 0), null, 'a listener that ends closes its own');
+});
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

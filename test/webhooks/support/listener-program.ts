@@ -1,11 +1,12 @@
-/** A listener in a separate process that can be killed. Arguments: store file, forward URL, address of the endpoint server. */
+/** A listener in a separate process that can be killed. Arguments: store file, forward URL, address of the endpoint server, and optionally a script that is its tunnel. */
 import { randomBytes } from 'node:crypto';
 import { processStart } from '../../../src/lib/files/process-start.ts';
 import { openStore } from '../../../src/lib/store/store.ts';
 import { inboxTables } from '../../../src/lib/webhooks/inbox/inbox-tables.ts';
 import { listen } from '../../../src/lib/webhooks/listen/listen.ts';
+import { openProgram, type Tunnel } from '../../../src/lib/webhooks/tunnels/tunnel-programs.ts';
 
-const [path = '', forward = '', desk = ''] = process.argv.slice(2);
+const [path = '', forward = '', desk = '', tunnel] = process.argv.slice(2);
 const ask = async (method: string, route: string, body?: object): Promise<{ id: string; secret: string }> => {
   const headers = { 'content-type': 'application/json' };
   const content = body === undefined ? {} : { headers, body: JSON.stringify(body) };
@@ -25,6 +26,20 @@ const exists = (pid: number): boolean => {
   }
 };
 
+/** Prints the loopback address of the port itself. */
+const tunnelOf = (script: string): Tunnel => ({
+  via: 'ssh',
+  open: (port, signal, _earlier, onStart) =>
+    openProgram(
+      {
+        ...{ via: 'ssh', command: process.execPath, args: [script, String(port)], env: process.env, install: '' },
+        readAddress: (line) => (line.startsWith('http') ? line : null),
+      },
+      signal,
+      onStart,
+    ),
+});
+
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 const events = listen({
@@ -43,6 +58,8 @@ const events = listen({
   token: () => randomBytes(16).toString('base64url'),
   pid: process.pid,
   processStart: (pid) => processStart(pid, process.platform, exists),
+  endProcess: (pid) => void process.kill(pid),
+  ...(tunnel === undefined ? {} : { tunnel: tunnelOf(tunnel) }),
   record: () => {},
   signing: null,
   forward: new URL(forward),

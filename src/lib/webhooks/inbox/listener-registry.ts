@@ -73,8 +73,8 @@ export interface ListenerRegistration {
   claimPending(isOwnTarget: (target: string) => boolean): PendingForward[];
   /** What waits for other targets, to which no running listener forwards. */
   unrouted(isOwnTarget: (target: string) => boolean): UnroutedTarget[];
-  /** Stores the process of the tunnel, or that there is none. */
-  saveTunnel(pid: number | null): void;
+  /** Stores the process of the tunnel. */
+  saveTunnel(pid: number): void;
   /** Pids of tunnels that crashed listeners left running; each is returned once. */
   claimTunnels(): number[];
   /** Number of forwards of this listener that are still to be delivered. */
@@ -122,9 +122,15 @@ export function registerListener(options: RegistryOptions, targets: readonly str
     claimPending: (isOwnTarget) => inTransaction(db, () => claimPending(options, id, isOwnTarget)),
     unrouted: (isOwnTarget) => unroutedTargets(options, isOwnTarget),
     saveTunnel: (tunnel) => {
-      if (!db.isOpen) return;
-      const start = tunnel === null ? null : options.processStart(tunnel);
-      db.prepare('UPDATE inbox_listeners SET tunnel_pid = ?, tunnel_process = ? WHERE id = ?').run(tunnel, start, id);
+      try {
+        db.prepare('UPDATE inbox_listeners SET tunnel_pid = ?, tunnel_process = ? WHERE id = ?').run(
+          tunnel,
+          options.processStart(tunnel),
+          id,
+        );
+      } catch {
+        // Busy, full, or closed: should this listener be killed, its tunnel stays.
+      }
     },
     claimTunnels: () => inTransaction(db, () => claimTunnels(options)),
     countWaiting: () => countWaiting(db, scope, id),

@@ -309,7 +309,18 @@ async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): 
   const receiver = await openAtUsualPort(options, parts, path, adoptable?.left.port ?? 0, secretKnown.promise);
   opened.receiver = receiver;
   const { port } = receiver;
-  const publicUrl = await openPublicUrl(options, port, signal, emit);
+  const { tunnel } = options;
+  // Its process is stored as soon as it runs: should this listener be killed, the next one ends it.
+  const stored: Pick<ListenOptions, 'tunnel'> =
+    tunnel === undefined
+      ? {}
+      : {
+          tunnel: {
+            via: tunnel.via,
+            open: (...[to, until, earlier]) => tunnel.open(to, until, earlier, registration.saveTunnel),
+          },
+        };
+  const publicUrl = await openPublicUrl({ ...options, ...stored }, port, signal, emit);
   opened.publicUrl = publicUrl;
   const url = publicUrl.base + path;
   const endpoint = await obtainEndpoint(options.endpoints, registration, claimed, { url, events, port, path });

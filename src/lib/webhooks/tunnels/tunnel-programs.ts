@@ -14,9 +14,10 @@ export interface Tunnel {
   via: string;
   /**
    * Opens a tunnel to a loopback port. @param earlier its previous address, which is used again if possible
+   * @param onStart called with the pid of its program, before anything is waited for
    * @throws Failure `unavailable` or `usage` when it cannot be opened, `interrupted` when the signal is aborted meanwhile.
    */
-  open(port: number, signal: AbortSignal, earlier: string | null): Promise<OpenTunnel>;
+  open(port: number, signal: AbortSignal, earlier: string | null, onStart?: (pid: number) => void): Promise<OpenTunnel>;
 }
 
 export interface OpenTunnel {
@@ -101,7 +102,10 @@ export function publicTunnel(url: URL): Tunnel {
 }
 
 function tunnelBy(program: (port: number) => TunnelProgram): Tunnel {
-  return { via: program(0).via, open: (port, signal) => openProgram(program(port), signal) };
+  return {
+    via: program(0).via,
+    open: (port, signal, _earlier, onStart) => openProgram(program(port), signal, onStart),
+  };
 }
 
 function cloudflared(options: TunnelOptions): (port: number) => TunnelProgram {
@@ -170,16 +174,16 @@ function sshTunnel(
   });
   return {
     via: 'ssh',
-    async open(port, signal, earlier) {
+    async open(port, signal, earlier, onStart) {
       const fixed = options.remotePort ?? 0;
       const again =
         earlier === null || fixed !== 0 || options.publicUrl !== undefined ? 0 : Number(new URL(earlier).port);
       // On the remote host, the lost session may still use the old port.
       if (again !== 0) {
-        const same = await openProgram(program(port, again), signal).catch(() => null);
+        const same = await openProgram(program(port, again), signal, onStart).catch(() => null);
         if (same !== null) return same;
       }
-      return openProgram(program(port, fixed), signal);
+      return openProgram(program(port, fixed), signal, onStart);
     },
   };
 }
@@ -200,11 +204,16 @@ export function readSsh(
 const KEPT_LINES = 5;
 
 /** Starts the program and waits for its address. */
-export async function openProgram(program: TunnelProgram, signal: AbortSignal): Promise<OpenTunnel> {
+export async function openProgram(
+  program: TunnelProgram,
+  signal: AbortSignal,
+  onStart?: (pid: number) => void,
+): Promise<OpenTunnel> {
   const child = spawn(program.command, program.args, {
     env: childEnvironment(program.env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (child.pid !== undefined) onStart?.(child.pid);
   const output: string[] = [];
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'cannot be started'));
