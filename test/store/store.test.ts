@@ -188,6 +188,25 @@ test('a running program trims in short steps, and searches rarely when nothing c
   guarded.close();
 });
 
+test('the file gets smaller again when its rows are gone: in short steps while it is used, at once when it is opened', () => {
+  for (const shrink of ['trim', 'open'] as const) {
+    const path = place();
+    const store = openStore({ path, now, tables: [notes], maxBytes: 4 * 1024 * 1024 });
+    const add = store.db.prepare('INSERT INTO notes (text) VALUES (?)');
+    for (let i = 0; i < 1800; i += 1) add.run('x'.repeat(4000));
+    store.db.exec('DELETE FROM notes');
+    if (shrink === 'open') openStore({ path, now, tables: [notes], maxBytes: 4 * 1024 * 1024 }).close();
+    const steps = shrink === 'trim' ? 40 : 0;
+    for (let n = 0; n < steps; n += 1) {
+      const before = Number(store.db.prepare('PRAGMA page_count').get()?.['page_count']);
+      store.trim();
+      assert.ok(before - Number(store.db.prepare('PRAGMA page_count').get()?.['page_count']) <= 300, 'a step is short');
+    }
+    store.close();
+    assert.ok(statSync(path).size < 1024 * 1024, `${shrink}: ${statSync(path).size} bytes are left`);
+  }
+});
+
 test('past the hard limit a write fails instead of filling the disk', () => {
   const store = openStore({
     path: place(),

@@ -148,8 +148,12 @@ function finish(
   const store: Store = {
     db,
     setAside: aside,
-    bound: (maxBytes = Infinity) => bound(db, options.tables, pages(maxBytes)),
-    trim: createTrim(db, options.tables, pages),
+    bound: (maxBytes = Infinity) => {
+      const removed = bound(db, options.tables, pages(maxBytes));
+      if (pragma(db, 'freelist_count') > freePages(maxPages)) db.exec('PRAGMA incremental_vacuum');
+      return removed;
+    },
+    trim: createTrim(db, options.tables, pages, freePages(maxPages)),
     sync: wal.sync,
     // Another process may have replaced the file already: the new one is not damaged.
     condemn: () => (inodeOf(path) === inode ? condemn(path, inode) : undefined),
@@ -172,9 +176,16 @@ function bound(db: DatabaseSync, tables: readonly Tables[], maxPages: number): n
     if (gone === 0) break;
     removed += gone;
   }
-  db.exec('PRAGMA incremental_vacuum');
   return removed;
 }
+
+/** Free pages that the file keeps for the next rows; with more it is made smaller. */
+function freePages(maxPages: number): number {
+  return Math.ceil(maxPages / 16);
+}
+
+/** Pages that `trim` gives back at once, some 20 ms of work. */
+const STEP_PAGES = 256;
 
 /** Rows deleted from each table in one batch: by `bound`, and by `trim`, which other writers may be waiting for. */
 const ROUND_ROWS = 500;
@@ -182,13 +193,20 @@ const STEP_ROWS = 200;
 /** A search that finds nothing to delete reads every row: after one, `trim` skips this many calls. */
 const REST_CALLS = 200;
 
-/** Freed pages are reused; the file does not get smaller. */
-function createTrim(db: DatabaseSync, tables: readonly Tables[], pages: (bytes: number) => number): Store['trim'] {
+/** Freed pages are reused; what is more than that is given back in short steps. */
+function createTrim(
+  db: DatabaseSync,
+  tables: readonly Tables[],
+  pages: (bytes: number) => number,
+  keptFree: number,
+): Store['trim'] {
   let rest = 0;
   return (maxBytes = Infinity) => {
     rest -= 1;
-    if (rest > 0 || usedPages(db) <= pages(maxBytes)) return;
-    rest = removeOldest(db, tables, STEP_ROWS) === 0 ? REST_CALLS : 0;
+    if (rest <= 0 && usedPages(db) > pages(maxBytes)) {
+      rest = removeOldest(db, tables, STEP_ROWS) === 0 ? REST_CALLS : 0;
+    }
+    if (pragma(db, 'freelist_count') > keptFree) db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`);
   };
 }
 

@@ -124,6 +124,15 @@ export class Inbox {
     return { headers: readHeaders(row['headers']), body: row['body'] };
   }
 
+  /** One short step towards the size that the file should have. */
+  trim(): void {
+    try {
+      if (this.#store.db.isOpen) this.#store.trim();
+    } catch {
+      // Busy or damaged: the next commit tells.
+    }
+  }
+
   /** Commits everything that is buffered. */
   flush(): void {
     if (this.#due !== null) clearImmediate(this.#due);
@@ -146,9 +155,9 @@ export class Inbox {
       void this.#releaseWhenSafe({ arrivals: group.arrivals, stored });
     }
     this.#untrimmed += group.arrivals.length;
-    if (this.#untrimmed < TRIM_EVERY || !this.#store.db.isOpen) return;
+    if (this.#untrimmed < TRIM_EVERY) return;
     this.#untrimmed = 0;
-    this.#store.trim();
+    this.trim();
   }
 
   /**

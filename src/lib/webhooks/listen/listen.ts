@@ -219,8 +219,11 @@ async function run(options: ListenOptions, signal: AbortSignal, emit: Emit): Pro
   const { store, scope, now, pid, processStart } = options;
   const routes = routing(options.forward, options.routes ?? []);
   const registration = registerListener({ store, scope, pid, processStart, now }, routes.targets);
-  const heartbeat = setInterval(registration.heartbeat, HEARTBEAT_MS).unref();
   const parts = assemble(options, registration, routes, emit);
+  const heartbeat = setInterval(() => {
+    registration.heartbeat();
+    parts.inbox.trim();
+  }, HEARTBEAT_MS).unref();
   options.onOpen?.(parts.forwarder);
   let ready = false;
   try {
