@@ -68,7 +68,7 @@ test('a payment for a merchant, its amount to the digit, to its end', async () =
   assert.equal((await run(['api', 'GET', `${PATH}/${failing.stdout.trim()}`, '--field', 'status'])).stdout, 'failed\n');
 });
 
-test('what is missing is told before anything is sent, and what it refuses is told by its own code', async () => {
+test('a missing flag is reported before anything is sent, and a refusal with the provider’s code', async () => {
   const none = await run(['api', 'POST', PATH, '-F', 'amount=1', '--json']);
   assert.equal(none.status, 2);
   assert.match(none.stderr, /"code":"merchant_missing"/);
@@ -204,7 +204,7 @@ async function thirdsWebhooks(): Promise<void> {
   assert.equal(headers['credicorp-signature'], undefined);
 }
 
-test('its sandbox is not taken for the other one', async () => {
+test('its sandbox is not mistaken for the Credicorp one', async () => {
   const other = await run(['sandbox', 'start', '--port', '0']);
   assert.equal(other.status, 2);
   assert.match(other.stderr, /a sandbox of acountpay is already running/);
@@ -212,7 +212,7 @@ test('its sandbox is not taken for the other one', async () => {
   assert.doesNotMatch(names, /"name":"local"/, 'no profile local was made');
 });
 
-test('a wrong secret, a wrong grant and a token of somebody else are refused in its own words', async () => {
+test('a wrong secret, a wrong grant and a token of somebody else are refused with the provider’s messages', async () => {
   const wrong = await run(
     [
       'login',

@@ -94,7 +94,7 @@ test('--paginate walks every page and prints one item as JSON per line', async (
   assert.equal(single.status, 2);
 });
 
-test('what is no JSON is shown as it came, and an empty answer is nothing', async () => {
+test('an answer that is not JSON is printed unchanged, and an empty answer prints nothing', async () => {
   const link = await inside('payments', 'link', '--amount', '5', '--reference', 'X', '--field', 'url');
   const page = await run('api', 'GET', new URL(link.stdout.trim()).pathname);
   assert.match(page.stdout, /<html|<!doctype/i, page.stderr);
@@ -167,7 +167,7 @@ test('token verify goes by the clock of the sandbox, and an expired token ends w
   assert.equal((await run('token', 'verify', '--quiet')).status, 0);
 });
 
-test('a secret key is its own bearer, and has neither end nor introspection', async () => {
+test('a secret key is the bearer token itself, without expiry or introspection', async () => {
   const keyed = { ...home.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: api.url };
   assert.equal((await runInside(['token'], keyed)).stdout, 'sk_test_local\n');
   assert.equal((await runInside(['token', 'introspect'], keyed)).status, 2);
@@ -268,7 +268,7 @@ test('a pin counts in its folder, and says so', async () => {
   assert.equal((await command(world, 'profiles', 'pin', 'b', '--api-base', 'https://evil.example')).status, 2);
 });
 
-test('a live write asks on a terminal, and needs --yes elsewhere; nothing is sent without', async () => {
+test('a live write asks on a terminal and otherwise needs --yes; nothing is sent without', async () => {
   using own = freshHome();
   const live = {
     ...own.env,

@@ -130,7 +130,7 @@ test('nobody there: unavailable, with the host, after the retries', async () => 
   assert.match(errorOf(ended)['message'] ?? '', /127\.0\.0\.1:9/);
 });
 
-test('a state folder that cannot be written does not stop a call, and stops what needs it in clear words', async () => {
+test('an unwritable state folder does not stop a call; commands that need it fail with a clear message', async () => {
   using home = freshHome();
   // A folder below a file cannot be made, not even by root.
   writeFileSync(join(home.path, 'file'), '');
@@ -164,7 +164,7 @@ test('a damaged config is named and left as it is', async () => {
   }
 });
 
-test('a damaged store is set aside under a new name, never deleted, and the command goes on', async () => {
+test('a damaged store is renamed, never deleted, and the command continues', async () => {
   using home = freshHome();
   const folder = join(home.path, '.local', 'state', 'credicorp');
   mkdirSync(folder, { recursive: true });

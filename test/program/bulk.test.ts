@@ -60,7 +60,7 @@ async function applications(): Promise<{ id: string; reference: string | null }[
     .map((text) => JSON.parse(text) as { id: string; reference: string | null });
 }
 
-test('all mistakes of all rows are told at once with their lines, and nothing is sent', async () => {
+test('all mistakes in all rows are reported together with their lines, and nothing is sent', async () => {
   const rows = 'compny,amount,company\n16093826,12.5,x\n"a\nb",1\n16093826,10,00000401\n';
   const ended = await piped(rows, 'apps', 'create', '--from', '-', '--json');
   assert.deepEqual([ended.status, ended.stdout], [2, '']);
@@ -125,7 +125,7 @@ test('results in the order of the rows, the status of the worst, rejects ready t
   assert.deepEqual((await applications()).map(({ reference }) => reference).sort(), ['a', 'b', 'c', 'c', 'd']);
 });
 
-test('a corrected row in the same file is a new row, the others stay what they are', async () => {
+test('a corrected row in the same file is a new row, the others are unchanged', async () => {
   const before = (await applications()).length;
   const rows = (third: string): string => `company,reference\n16093826,same-1\n16093826,same-2\n${third},same-3\n`;
   const path = file('edit.csv', rows('00000411'));
@@ -144,7 +144,7 @@ test('a corrected row in the same file is a new row, the others stay what they a
   const other = lines(await run('apps', 'create', '--from', path, '--json', '--idempotency-key', 'second-run'));
   assert.ok(
     other.every(({ ok, replayed }) => ok && !replayed),
-    'another name for the run makes them anew',
+    'another name for the run creates them again',
   );
 });
 
@@ -271,7 +271,7 @@ test('a row whose answer was lost is in the rejects with its key, and running th
   assert.deepEqual(there.map(({ reference }) => reference).sort(), ['lost-1', 'lost-2']);
 });
 
-test('Ctrl-C keeps what was not done', async () => {
+test('Ctrl-C keeps the rows that were not sent', async () => {
   const path = file(
     'stopped.csv',
     `company,reference\n${Array.from({ length: 60 }, (_, n) => `16093826,stop-${n}`).join('\n')}\n`,
@@ -288,7 +288,7 @@ test('Ctrl-C keeps what was not done', async () => {
   assert.equal(done + left, 60);
 });
 
-test('on a terminal a bar tells rate, done, failed and time left between the rows, and leaves nothing of itself', async () => {
+test('on a terminal a progress bar shows rate, done, failed and time left, and is erased at the end', async () => {
   const rows = Array.from({ length: 9 }, (_, n) => `${n === 1 ? '00000411' : '16093826'},bar-${n}`);
   const path = file(
     'bar.csv',

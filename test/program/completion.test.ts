@@ -43,7 +43,7 @@ test('commands, subcommands, flags, values', async () => {
   assert.deepEqual(await offered('nonsense', ''), []);
 });
 
-test('recent ids come from the journal, without network; what does not exist is not offered', async () => {
+test('recent ids come from the journal, without network; ids that do not exist are not offered', async () => {
   assert.equal((await runInside(['apps', 'get', 'app_nowhere'], home.env)).status, 3);
   await runInside(['sandbox', 'stop'], home.env);
   assert.deepEqual(await offered('apps', 'get', ''), [application]);

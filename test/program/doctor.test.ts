@@ -110,7 +110,7 @@ test('a real keyring takes, gives and forgets the probe', { skip: keyringMissing
   }
 });
 
-test('nobody signed in and no keychain: told with a cure, and not broken', async () => {
+test('nobody signed in and no keychain: reported with advice, and not as a problem', async () => {
   using home = freshHome();
   const { check, ok } = await doctor(baseEnvironment(home.path));
   assert.equal(ok, true);

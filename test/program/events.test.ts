@@ -77,7 +77,7 @@ test('show: by event id, delivery id and number; headers and bytes as they came'
   assert.match(missing.stderr, /credicorp events list/);
 });
 
-test('replay: the same event and bytes, a new delivery id, a fresh signature', async () => {
+test('replay: the same event and bytes, a new delivery id, a new signature', async () => {
   const id = await value('events', 'list', '--type', 'decision.completed', '--quiet');
   const [original] = app.seen;
   const count = app.seen.length;
@@ -108,7 +108,7 @@ test('replay: the same event and bytes, a new delivery id, a fresh signature', a
   assert.ok(logged.split('\n').includes(String(sent['delivery_id'])));
 });
 
-test('replay of several, elsewhere; an unknown id sends nothing; a refusing app is told by --exit-status', async () => {
+test('replay of several to another target; an unknown id sends nothing; --exit-status fails when the app refuses', async () => {
   const other = await smallApp();
   const ids = (await value('events', 'list', '--type', 'payment.settled', '--quiet')).split('\n');
   const sent = await value('events', 'replay', ...ids, '--forward', `127.0.0.1:${other.port}/x`, '--field', 'event_id');
@@ -126,7 +126,7 @@ test('replay of several, elsewhere; an unknown id sends nothing; a refusing app 
   assert.match(gone.stdout, /"status":null.*"error":"connection_refused"/);
 });
 
-test('replay --edit: what the editor leaves is sent, compact, its numbers untouched', async () => {
+test('replay --edit: the edited event is sent, compact, with its numbers unchanged', async () => {
   const id = await value('events', 'list', '--type', 'decision.completed', '--quiet');
   const edit = (editor: string): Promise<Said> =>
     command({ home: home.path, env: { EDITOR: editor } }, 'events', 'replay', id, '--edit', '--field', 'status');

@@ -140,7 +140,7 @@ const EXCUSED = new Map([
   ],
 ]);
 
-test('every command says in one line what it does, and each flag too; one example is for a person, one for a script', () => {
+test('every command and flag has a one-line summary; one example is for a person, one for a script', () => {
   for (const [id, { summary = '', flags, examples = [], hidden }] of Object.entries(manifest.commands)) {
     if (hidden === true) continue;
     assert.match(summary, /^.{10,90}$/, id);

@@ -183,7 +183,7 @@ test('a hostile .credicorp.json can at worst cause a refusal', async () => {
   }
 });
 
-test('no redirect and no discovery document leads a credential elsewhere', async () => {
+test('no redirect and no discovery document sends a credential to another host', async () => {
   const evil = await host(plain);
   const discovery = JSON.stringify({
     token_endpoint: `${evil.base}/token`,
@@ -230,7 +230,7 @@ test('no redirect and no discovery document leads a credential elsewhere', async
   }
 });
 
-test('no credential of one environment goes to a host of another, whoever names it', async () => {
+test('no credential of one environment is sent to a host of another, wherever the host was set', async () => {
   using home = freshHome();
   const evil = await host(plain);
   const live = { CC_CLIENT_ID: 'cid_live_x', CC_CLIENT_SECRET: 'csk_live_secretive' };
@@ -266,7 +266,7 @@ test('no credential of one environment goes to a host of another, whoever names 
   }
 });
 
-test('a revoked token is told with what to do, a missing scope is not cured by minting, a wrong clock is noticed', async () => {
+test('a revoked token is reported with advice, a missing scope mints no new token, a wrong clock is noticed', async () => {
   using home = freshHome();
   let refusal: [number, string] | null = null;
   let skewMs = 0;

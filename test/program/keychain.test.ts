@@ -99,7 +99,7 @@ test('a real keyring: sign in, use, sign out; the secret is in the keyring and i
 });
 
 test(
-  'a profile moves between keyring and encrypted file, and its old copy goes or stays as told',
+  'a profile moves between keyring and encrypted file, and its old copy is removed or kept as asked',
   { skip },
   async () => {
     const session = await startSession();

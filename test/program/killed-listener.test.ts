@@ -64,7 +64,7 @@ test('killed twice while the app is away: every event arrives, each once', async
   await app.close();
 });
 
-test('on a terminal, list offers to remove what a killed listener left', async () => {
+test('on a terminal, list offers to remove the endpoint of a killed listener', async () => {
   const listener = await listenProgram(home.env, '--forward', '127.0.0.1:9/hook');
   await listener.kill();
   const [ready] = listener.of('ready');

@@ -148,7 +148,7 @@ for (const [how, keys, status] of [
   });
 }
 
-test('after a crash, and after SIGTERM from elsewhere, the terminal is as it was', async () => {
+test('after a crash, and after SIGTERM from another process, the terminal is restored', async () => {
   const file = join(home.env['HOME'] ?? '', 'pid');
   // The program has no crash to offer: this one comes with a signal, and its helper processes have none.
   const crash = `if (process.argv[1]?.endsWith('run.js')) {

@@ -41,7 +41,7 @@ test('a cursor can be saved and resumed, page by page', async () => {
   assert.doesNotMatch(all.stderr, /resume/);
 });
 
-test('that a page is not all is said on the terminal, also when the page itself goes into a pipe', async () => {
+test('the terminal shows that there are more pages, also when the output is piped', async () => {
   const line = `'${process.execPath}' '${root}/bin/run.js' apps list --limit 2 -q | wc -l`;
   const terminal = onTerminal(['bash', '-c', line], env);
   assert.equal(await terminal.ended(), 0);

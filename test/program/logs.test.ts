@@ -70,7 +70,7 @@ after(async () => {
 });
 
 describe('logs tail', () => {
-  it('shows within 200 ms what another process wrote', async (t) => {
+  it('shows entries of another process within 200 ms', async (t) => {
     const tail = start('bin/run.js', ['logs', 'tail', '--since', '1h', '--source', 'listener', '--json'], home.env);
     const lines = createInterface({ input: tail.stdout })[Symbol.asyncIterator]();
     // This process is the other one; its journal is the one every command has.
@@ -119,7 +119,7 @@ describe('logs tail', () => {
       assert.equal((await run('logs', 'tail', '--no-follow', ...bad)).status, 2, bad.join(' '));
   });
 
-  it('on a terminal: one calm line each, what failed begins with a sign, bodies on request', async () => {
+  it('on a terminal: one line each, failed calls begin with a sign, bodies on request', async () => {
     const lines = (await onTerminal(200, 'logs', 'tail', '--no-follow', '--request-id', refused)).stdout;
     assert.match(
       lines,
@@ -367,7 +367,7 @@ describe('the journal is never in the way', () => {
     assert.equal(ended.stderr.match(/the journal cannot be written/g)?.length, 1, ended.stderr);
   });
 
-  it('damaged: set aside, begun anew, and the command does its work', async () => {
+  it('damaged: renamed and replaced, and the command works', async () => {
     using other = freshHome();
     const base = await value('sandbox', 'status', '--field', 'base_url');
     const env = { ...other.env, CC_SECRET_KEY: 'sk_test_local', CC_BASE: base };
@@ -401,7 +401,7 @@ describe('the journal is never in the way', () => {
     assert.deepEqual(paths.split('\n').sort(), ids.map((id) => `/partner/v1/applications/${id}`).sort());
   });
 
-  it('logs limits shows and sets what every process keeps to', async () => {
+  it('logs limits shows and sets the limits of every process', async () => {
     using other = freshHome();
     const limits = async (...args: string[]) =>
       JSON.parse((await runInside(['logs', 'limits', '--json', ...args], other.env)).stdout) as unknown;

@@ -106,7 +106,7 @@ test('lists: rows in a pipe, a page as JSON, every item with --all', async () =>
   assert.ok(ids.length > 3);
 });
 
-test('what the server refuses is told with status, code, param and request id', async () => {
+test('a refusal of the server is reported with status, code, param and request id', async () => {
   const rows: [args: string[], status: number, code: string][] = [
     [['apps', 'get', 'app_00000000'], 3, 'resource_missing'],
     [['apps', 'create', '--company', '00000411'], 1, 'company_not_found'],

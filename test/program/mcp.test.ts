@@ -132,7 +132,7 @@ describe('a session', () => {
     await client.end();
   });
 
-  it('answers calls that run side by side, and none that was taken back', async () => {
+  it('answers concurrent calls, and no cancelled one', async () => {
     const client = new Client();
     const slow = client.ask('tools/call', {
       name: 'webhooks_expect',
@@ -186,7 +186,7 @@ describe('a client that does not know the protocol', () => {
   });
 });
 
-describe('what an agent is not given', () => {
+describe('what an agent may not use', () => {
   it('no tool prints a secret, names a file or a host, runs a program or opens a port', async () => {
     const client = new Client();
     const { tools } = (await client.ask('tools/list').answer).result as {

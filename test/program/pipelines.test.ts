@@ -81,7 +81,7 @@ test('ids from a pipe: lines, NDJSON, xargs', async () => {
   assert.equal(many.trim(), '8');
 });
 
-test('one id of many that is wrong: told, the others done, the status of the worst', async () => {
+test('one wrong id among many: reported, the others done, the exit status of the worst', async () => {
   const ended = await bash(
     '{ credicorp apps list --limit 1 -q; echo app_00000000; credicorp apps list --limit 1 -q; } | credicorp apps get - -q',
   );

@@ -33,7 +33,7 @@ async function logged(): Promise<Record<string, unknown>[]> {
   return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]));
 }
 
-it("an app's calls are in the log, redacted, and the app sees what the host said", async () => {
+it("an app's calls are in the log, redacted, and the app gets the host’s answers", async () => {
   const { child, url } = await proxy([]);
   const refused = await fetch(`${url}/partner/v1/applications`, {
     method: 'POST',
@@ -67,7 +67,7 @@ it("an app's calls are in the log, redacted, and the app sees what the host said
   assert.doesNotMatch(JSON.stringify(entries), /sk_test_local|planted/);
 });
 
-it('--auth puts the profile’s token in the place of this run’s, and refuses whoever does not know it', async () => {
+it('--auth puts the profile’s token in the place of this run’s, and refuses calls without it', async () => {
   const { child, url, token } = await proxy(['--auth']);
   const list = `${url}/partner/v1/applications?limit=1`;
   assert.match(token ?? '', /^ccproxy_[\w-]{32}$/);
@@ -139,7 +139,7 @@ it('speaks TLS to the host, and checks its certificate', async () => {
   host.close();
 });
 
-it('a port that is taken is a usage error', async () => {
+it('a port in use is a usage error', async () => {
   const { child, url } = await proxy([]);
   const second = await run('proxy', 'start', '--port', new URL(url).port);
   assert.equal(second.status, 2);

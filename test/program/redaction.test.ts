@@ -167,8 +167,8 @@ describe('no stream of any command holds a secret', () => {
   });
 });
 
-describe('what the sandbox and the listener see', () => {
-  it('is written down without what looks like a secret, each by its own writer', async () => {
+describe('what the sandbox and the listener record', () => {
+  it('contains nothing that looks like a secret, whichever part wrote it', async () => {
     using own = freshHome();
     const go = (...args: string[]): Promise<Ended> => runInside(args, own.env);
     const api = (await go('sandbox', 'start', '--background', '--port', '0', '--field', 'base_url')).stdout.trim();

@@ -168,7 +168,7 @@ const MISTAKES: [args: string[], says: RegExp][] = [
   [['apps', 'get'], /ID is missing: application id/],
 ];
 
-test('what cannot be true ends at the flag', async () => {
+test('an impossible value is refused at its flag', async () => {
   for (const [args, says] of MISTAKES) {
     const ended = await run(...args);
     assert.deepEqual([ended.status, ended.stdout], [2, ''], args.join(' '));
@@ -232,7 +232,7 @@ test('waiting that ends in time prints the end once; waiting that does not, the 
   }
 });
 
-test('on a terminal what is missing is asked for, and checked in place', async () => {
+test('on a terminal missing values are asked for, and checked immediately', async () => {
   const terminal = openTerminal(['apps', 'create', '--json'], env);
   await terminal.shows('Companies House number');
   terminal.type('123\r');
@@ -347,7 +347,7 @@ test('a link on a terminal: QR code, unit, expiry, browser', async () => {
   assert.match(piped.stderr, /no terminal, so nothing is opened/);
 });
 
-test('a journey is opened on a terminal and printed elsewhere', async () => {
+test('a journey is opened on a terminal and otherwise printed', async () => {
   const id = String((await made('apps', 'create', '--company', '16093826'))['id']);
   const printed = await run('apps', 'open', id);
   assert.match(printed.stdout, /^http:\/\/127\.0\.0\.1:\d+\/apply\/s\/\w+\n$/);

@@ -70,7 +70,7 @@ test('short flags in one word start one process, not a chain of them', async () 
   assert.match((await runInside(['sandbox', 'stop'], home.env)).stderr, /stopped the sandbox/);
 });
 
-test('the background says what the foreground would: same status, same words, in both modes', async () => {
+test('start --background reports the same errors as the foreground: same status, same messages, in both modes', async () => {
   using home = freshHome();
   for (const flags of [
     ['--speed', 'abc'],
@@ -115,7 +115,7 @@ test('a ready file is written in either spelling, and a place that cannot be wri
   }
 });
 
-test('interrupted while starting: 130, and nothing goes on', async () => {
+test('interrupted while starting: 130, and nothing keeps running', async () => {
   using home = freshHome();
   for (const after of [60, 120, 200]) {
     const child = start(program, ['sandbox', 'start', '--background', '--port', '0'], home.env);
@@ -160,23 +160,19 @@ function processesWith(folder: string): string[] {
   });
 }
 
-test(
-  'a full disk where stdout goes is told, with a status of its own',
-  { skip: !existsSync('/dev/full') },
-  async () => {
-    using home = freshHome();
-    for (const args of ['--version', 'sandbox status --json', 'sandbox status']) {
-      const child = spawn('bash', ['-c', `'${process.execPath}' '${join(root, program)}' ${args} >/dev/full`], {
-        env: home.env,
-        stdio: ['pipe', 'pipe', 'pipe'],
-      });
-      const ended = await finish(child);
-      assert.equal(ended.status, 6, args);
-      assert.match(ended.stderr, /could not be written to stdout/);
-      assert.ok(ended.stderr.length < 500);
-    }
-  },
-);
+test('a full disk at stdout is reported, with its own exit status', { skip: !existsSync('/dev/full') }, async () => {
+  using home = freshHome();
+  for (const args of ['--version', 'sandbox status --json', 'sandbox status']) {
+    const child = spawn('bash', ['-c', `'${process.execPath}' '${join(root, program)}' ${args} >/dev/full`], {
+      env: home.env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const ended = await finish(child);
+    assert.equal(ended.status, 6, args);
+    assert.match(ended.stderr, /could not be written to stdout/);
+    assert.ok(ended.stderr.length < 500);
+  }
+});
 
 test('a reader that does not read cannot hold up the way out', async () => {
   using home = freshHome();

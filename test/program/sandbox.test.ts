@@ -87,7 +87,7 @@ test('faults: added by typed flags, listed, met, counted down, cleared', async (
   assert.equal((await run('sandbox', 'faults', 'clear', 'flt_nothere')).status, 3);
 });
 
-test('what cannot be a fault is a mistake on the command line, and nothing is sent', async () => {
+test('an invalid fault is a usage error, and nothing is sent', async () => {
   for (const argv of [[], ['explode'], ['error', '--status', '200'], ['latency', '--probability', '2']]) {
     const said = await run('sandbox', 'faults', 'add', ...argv);
     assert.deepEqual([said.status, said.stdout], [2, ''], argv.join(' '));

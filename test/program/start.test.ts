@@ -28,7 +28,7 @@ test('the Node versions of package.json, and no others', () => {
   assert.equal(engines.node, '^22.22.2 || ^24.15.0 || >=26');
 });
 
-test('under an older Node it says in one line what it needs, and ends with 2', () => {
+test('under an older Node it prints in one line which it needs, and exits with 2', () => {
   using home = freshHome();
   const older = join(home.path, 'older.cjs');
   writeFileSync(older, "Object.defineProperty(process.versions, 'node', { value: '20.19.4' });\n");
@@ -40,7 +40,7 @@ test('under an older Node it says in one line what it needs, and ends with 2', (
   assert.equal(ended.stderr, 'credicorp needs Node ^22.22.2, ^24.15.0 or >=26; this is Node 20.19.4\n');
 });
 
-test('what an old Node reads is written for it', () => {
+test('the files an old Node reads use only syntax it knows', () => {
   for (const file of ['bin/run.js', 'bin/prepare.js']) {
     const text = readFileSync(join(root, file), 'utf8');
     assert.doesNotMatch(text, /^await |\?\?=|\.ts'|#\w+\(/m, file);

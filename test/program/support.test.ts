@@ -48,7 +48,7 @@ it('the last line of an error, pasted, makes the ticket', async () => {
     assert.match(ended.stderr, new RegExp(`^SEV-${severity}: .*first answer within`, 'm'));
 });
 
-it('several requests, as JSON; a secret that was typed in is taken out', async () => {
+it('several requests, as JSON; a secret that was typed in is redacted', async () => {
   const ended = await run(
     'support',
     'report',

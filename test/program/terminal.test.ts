@@ -28,7 +28,7 @@ after(() => api.close());
 
 const configOf = (home: string): string => join(home, '.config', 'credicorp', 'config.json');
 
-test('login asks for environment, client id, hidden secret and scopes, proves them, and tells what is where', async () => {
+test('login asks for environment, client id, hidden secret and scopes, verifies them, and shows where each is stored', async () => {
   using home = freshHome();
   const terminal = openTerminal(['login', '--api-base', api.url, '--store', 'file'], home.env);
   await terminal.shows('Environment');
@@ -60,7 +60,7 @@ test('login asks for environment, client id, hidden secret and scopes, proves th
 // oxlint-disable-next-line no-control-regex
 const STYLED = /\u001b\[[\d;]*m/;
 
-test('with NO_COLOR, what can be chosen has no colour, and is chosen all the same', async () => {
+test('with NO_COLOR the choices have no colour and work the same', async () => {
   using home = freshHome();
   const args = ['login', '--client-id', 'cid_sbx_launch', '--api-base', api.url, '--store', 'file'];
   const terminal = openTerminal(args, { ...home.env, NO_COLOR: '1', CREDICORP_STORE_PASSPHRASE: PASSPHRASE });

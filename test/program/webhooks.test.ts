@@ -153,7 +153,7 @@ test('sign and verify agree; two secrets make two v1; the body may come on stdin
   assert.equal(person.stdout, 'genuine: signed 3 s ago\n');
 });
 
-test('verify names the time that passed, and what else is wrong', async () => {
+test('verify shows the age of the signature, and what else is wrong', async () => {
   const secret = file('one.txt', 'whsec_one');
   const body = file('b.json', '{}');
   const header = await value('webhooks', 'sign', body, '--secret-file', secret, '--at', '1000000');
@@ -211,7 +211,7 @@ test('verify --provider acountpay: both generations, and their failures by the s
   assert.deepEqual((await json(...bare, ...at))['warnings'], ['no_replay_protection']);
 });
 
-test('send: signed, posted once, the answer told; --exit-status', async () => {
+test('send: signed, posted once, the answer printed; --exit-status', async () => {
   let status = 200;
   const app = await smallApp(() => status);
   const secret = file('send.txt', 'whsec_send');
@@ -322,7 +322,7 @@ test('expect: 0 and the events when seen, 8 when not; values and counts', async 
   assert.deepEqual(new Set(events.map(({ id }) => id)), new Set(wanted));
   assert.ok(events.every(({ event }) => event.type === 'account.updated'));
   const past = await run('webhooks', 'expect', '--type', 'account.updated', '--where', `id=${wanted[0]}`, '--quiet');
-  assert.deepEqual([past.status, past.stdout], [0, `${wanted[0]}\n`], 'what came a moment ago counts');
+  assert.deepEqual([past.status, past.stdout], [0, `${wanted[0]}\n`], 'a delivery of a moment ago counts');
   await listener.stop();
   const late = await run(
     'webhooks',
@@ -374,7 +374,7 @@ test('listen --exec: starts when ready, knows the secret, and its status is ours
   assert.equal(await stopped.stop(), 0, 'Ctrl-C ends both');
 });
 
-test('listen: wrong flags are told before anything is registered', async () => {
+test('listen: wrong flags are reported before anything is registered', async () => {
   const rows: [argv: string[], says: RegExp][] = [
     [[], /--forward/],
     [['--no-forward', '--forward', '3000'], /--no-forward|--forward/],
@@ -397,7 +397,7 @@ test('listen: wrong flags are told before anything is registered', async () => {
   assert.match(hosted.stderr, /--tunnel/);
 });
 
-test('--skip-verify is loud and takes what is forged; on live it is refused before anything is sent', async () => {
+test('--skip-verify warns and accepts forged deliveries; on live it is refused before anything is sent', async () => {
   const listener = receive(world, '--no-forward', '--skip-verify');
   const ready = await listener.next('ready');
   assert.equal(ready.unverified, true);
@@ -415,7 +415,7 @@ test('--skip-verify is loud and takes what is forged; on live it is refused befo
   assert.match(asked.stderr, /on live[\s\S]*--yes/);
 });
 
-test('--chaos is told with the seed that repeats it', async () => {
+test('--chaos is reported with the seed that repeats it', async () => {
   const app = await smallApp();
   const listener = receive(world, '--forward', app.url, '--chaos', 'duplicate=100%', '--chaos-seed', 'abc');
   assert.match(String((await listener.next('ready')).chaos), /duplicate 100%/);
@@ -479,7 +479,7 @@ test('a rejected delivery is explained by the secret of another endpoint, made w
   await listener.stop();
 });
 
-test('what a killed listener left is named by list and removed by delete --leftovers', async () => {
+test('the endpoint of a killed listener is shown by list and removed by delete --leftovers', async () => {
   const child = start(
     'bin/dev.js',
     ['webhooks', 'listen', '--no-forward', '--ready-file', join(home.path, 'left.json')],

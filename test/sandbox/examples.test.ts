@@ -221,7 +221,7 @@ async function emit(seed: string): Promise<string[]> {
   return described;
 }
 
-test('the same seed tells the same story, byte for byte, and another seed another one', async () => {
+test('the same seed gives the same answers, byte for byte, and another seed others', async () => {
   const first = await emit('ci');
   assert.ok(first.length > 80);
   assert.deepEqual(await emit('ci'), first);

@@ -56,7 +56,7 @@ test('a sub-limit refuses before the tier does and describes itself', async () =
   assert.equal((await refresh()).status, 429);
 });
 
-test('without a credential nothing is taken, and the headers are there', async () => {
+test('a call without a credential uses no tokens, and has the rate limit headers', async () => {
   const one = limited();
   const bare = await one.bare('GET', '/partner/v1/applications');
   assert.deepEqual([bare.status, ...figures(bare)], [401, '50', '50', '0', null]);
@@ -84,7 +84,7 @@ test('too many at once are refused with one second to wait', async () => {
   assert.equal(refused?.headers.get('retry-after'), '1');
 });
 
-test('the token plane has a bucket of its own, public routes one per address and route', async () => {
+test('the token plane has its own bucket, public routes one per address and route', async () => {
   const one = limited();
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
   const grant = 'grant_type=client_credentials&client_id=cid_sbx_local&client_secret=csk_sbx_local';

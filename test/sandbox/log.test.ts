@@ -10,7 +10,7 @@ async function entries({ bare }: Bench, query = ''): Promise<Body[]> {
   return (await bare('GET', `${LOG}?limit=100${query}`)).json.data;
 }
 
-test('an entry says what was asked, by whom, and what was answered', async () => {
+test('an entry has the request, its sender and the answer', async () => {
   const one = bench();
   const { json, headers } = await one.create(
     { unheard_of: 1, redirect_uri: undefined },
@@ -149,7 +149,7 @@ async function listen(
 
 const kinds = (text: string): string[] => [...text.matchAll(/^event: (.*)$/gm)].map(([, kind]) => kind ?? '');
 
-test('the stream tells requests, events, deliveries and the clock as they happen, under one number', async () => {
+test('the stream sends requests, events, deliveries and clock changes as they happen, in one numbering', async () => {
   const one = bench();
   await one.call('POST', '/partner/v1/webhook_endpoints', { url: 'https://a.example/', enabled_events: ['*'] });
   const stream = listen(one, '', {}, (text) => kinds(text).includes('clock'));
@@ -185,7 +185,7 @@ test('a reader that falls a thousand messages behind is sent away', async () => 
   assert.ok(kinds(text).length >= 1000 && kinds(text).length <= 1002, String(kinds(text).length));
 });
 
-test('what the ring no longer holds is announced as a gap', async () => {
+test('entries that the ring buffer no longer has are reported as a gap', async () => {
   const one = bench();
   for (let i = 0; i < 2500; i++) await one.bare('GET', '/nowhere');
   const text = await listen(one, '?since=10', {}, (so_far) => kinds(so_far).length > 3);

@@ -69,7 +69,7 @@ test('the event of a payment carries its flat keys and what changed', async () =
   assert.deepEqual(data.previous, { status: 'processing', failure_code: null });
 });
 
-test('what a payment may not be is refused', async () => {
+test('an invalid payment is refused', async () => {
   const one = bench();
   const id = await approved(one);
   const fresh = (await one.create()).json.id;
@@ -134,7 +134,7 @@ test('a link has every member, is read, and expires after 7 days', async () => {
   assert.equal((await one.call('GET', `${LINKS}/plink_x`)).status, 404);
 });
 
-test('what a link may not be is refused', async () => {
+test('an invalid link is refused', async () => {
   const one = bench();
   const rows: [object, number, string, string][] = [
     [{ amount: 0 }, 422, 'validation_error', 'amount'],
@@ -168,7 +168,7 @@ test('a link is paid by rule or by order, at once', async () => {
   assert.equal((await act(45_001, { outcome: 'settled' })).payment_link.status, 'paid');
 });
 
-test('funding settles the oldest drawdown, opens the account, and tells it in order', async () => {
+test('funding settles the oldest drawdown, opens the account, and emits the events in order', async () => {
   const one = bench();
   const id = await approved(one);
   const { id: drawdown } = (await pay(one, { amount: 1_000_000, application_id: id })).json;

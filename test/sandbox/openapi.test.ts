@@ -180,7 +180,7 @@ function withMember(body: Body, path: string, value: unknown): Body {
   return { ...body, [first]: member };
 }
 
-test('what the document says of a body is what judges it', async () => {
+test('bodies are validated by the schemas of the document', async () => {
   const one = bench();
   const document = await documentOf(one);
   let seen = 0;
@@ -200,7 +200,7 @@ test('what the document says of a body is what judges it', async () => {
   assert.ok(seen > 90, String(seen));
 });
 
-test('what the document says of a query or a form is what judges it', async () => {
+test('queries and forms are validated by the schemas of the document', async () => {
   const one = bench();
   const document = await documentOf(one);
   const seen: string[] = [];

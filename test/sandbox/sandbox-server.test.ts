@@ -33,7 +33,7 @@ async function raw(url: string, bytes: string): Promise<string> {
   return text;
 }
 
-test('a signed delivery of a real application arrives by itself, first event first', async (t) => {
+test('signed deliveries of a real application arrive, the first event first', async (t) => {
   const served = await open(t);
   const got: { type: string; valid: boolean }[] = [];
   let secret = '';
@@ -78,7 +78,7 @@ test('a signed delivery of a real application arrives by itself, first event fir
   ]);
 });
 
-test('a taken port is an error that names it', async (t) => {
+test('a port in use is an error that names it', async (t) => {
   const served = await open(t);
   const port = Number(new URL(served.url).port);
   await assert.rejects(open(t, { port }), (error) => {
@@ -104,7 +104,7 @@ test('HEAD answers as GET without a body, other methods are refused with what is
   }
 });
 
-test('what is not HTTP gets an envelope with a request id', async (t) => {
+test('a request that is not HTTP gets an error document with a request id', async (t) => {
   const { url } = await open(t);
   const cases: [string, RegExp][] = [
     ['nonsense\r\n\r\n', /^HTTP\/1\.1 400 /],
@@ -163,7 +163,7 @@ async function order(url: string, fault: object): Promise<void> {
   assert.equal(status, 201);
 }
 
-test('faults do to the connection what they say', async (t) => {
+test('connection faults have their described effect', async (t) => {
   const { url } = await open(t);
   const ask =
     'GET /partner/v1/applications HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_test_local\r\nConnection: close\r\n\r\n';

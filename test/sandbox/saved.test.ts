@@ -27,7 +27,7 @@ function place(): string {
   return join(mkdtempSync(join(root, 'place-')), 'state.db');
 }
 
-test('what was acknowledged is there after a restart, and goes on', async (t) => {
+test('acknowledged state is there after a restart, and its timers continue', async (t) => {
   const data = place();
   const key = { 'idempotency-key': 'k' };
   const first = bench({ data });
@@ -81,7 +81,7 @@ test('a delivery that failed before the restart is tried again on its schedule',
   assert.equal(second.webhookRequests.length, 1);
 });
 
-test('a running clock goes on while nobody looks', async (t) => {
+test('a running clock continues between requests', async (t) => {
   const data = place();
   let now = START;
   const first = bench({ data, clock: {}, now: () => now });

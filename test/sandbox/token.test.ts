@@ -172,7 +172,7 @@ test('a revoked client gets no token and its tokens are void, until it is restor
   assert.equal((await one.call('POST', '/_sandbox/oauth/revoke', { client_id: 'x' })).status, 404);
 });
 
-test('introspection tells the claims, and nothing about tokens of another project', async () => {
+test('introspection returns the claims, and nothing about tokens of another project', async () => {
   const one = bench();
   const { access_token: token } = (await mint(one, { ...GRANT, scope: 'accounts:read' })).json;
   const ask = (client: object): Promise<Reply> =>

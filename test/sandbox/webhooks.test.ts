@@ -37,7 +37,7 @@ test('an endpoint shows its secret once, in documented order', async () => {
   assert.equal((await one.call('GET', LIST)).json.data.length, 1);
 });
 
-test('what an endpoint may not be is refused with its param', async () => {
+test('an invalid endpoint is refused with its param', async () => {
   const one = bench();
   const rows: [object, string, string][] = [
     [{ url: undefined }, 'parameter_missing', 'url'],
@@ -169,7 +169,7 @@ test('seven days of failures disable an endpoint; enabled again it gets what is 
   assert.equal(left.length, 0);
 });
 
-test('what waits for a disabled endpoint is given up at 72 h, for a deleted one at once', async () => {
+test('deliveries for a disabled endpoint are given up after 72 h, for a deleted one at once', async () => {
   const one = bench({ receive: () => DOWN });
   const { id } = (await register(one)).json;
   await trigger(one);
