@@ -1,12 +1,13 @@
 /**
  * Bundles the program: one file per command, shared chunks, the manifest that spares oclif from reading every command, and the
- * licences of what went in. `keytar` stays outside: it is a native module.
+ * licences and the bill of materials of what went in. `keytar` stays outside: it is a native module.
  */
-import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { glob, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { manifestOf } from './manifest.ts';
 import { standIns } from './stand-ins.ts';
+import { billOfMaterials, bundledFiles, installedFolders, type Lock, noticesOf } from './third-party.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -62,24 +63,16 @@ const { metafile } = await build({
   },
 });
 await writeFile(join(root, 'oclif.manifest.json'), JSON.stringify(await manifestOf(root)));
-await writeLicences(metafile);
+await writePapers(metafile);
 
 /** MIT and its relatives ask for their notice to travel with the code. */
-async function writeLicences(bundled: Metafile): Promise<void> {
-  const packages = new Set(
-    Object.keys(bundled.inputs).flatMap((file) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[0] ?? []),
-  );
-  const notices: string[] = [];
-  for (const folder of [...packages].sort()) {
-    const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8')) as Record<
-      string,
-      string
-    >;
-    const [file] = await Array.fromAsync(glob('{LICENSE,LICENCE,license}*', { cwd: join(root, folder) }));
-    const text = file ? await readFile(join(root, folder, file), 'utf8') : `Licence: ${license}`;
-    notices.push(`${name} ${version}\n\n${text.trim()}\n`);
-  }
-  const target = join(root, 'dist', 'THIRD-PARTY-LICENCES.txt');
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, notices.join(`\n${'-'.repeat(72)}\n\n`));
+async function writePapers(bundled: Metafile): Promise<void> {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock;
+  const files = bundledFiles(bundled);
+  const all = new Map(files);
+  for (const folder of installedFolders(lock)) all.set(folder, []);
+  const notices = await noticesOf(root, all);
+  await writeFile(join(root, 'dist', 'THIRD-PARTY-LICENCES.txt'), notices);
+  const bill = billOfMaterials(lock, files.keys());
+  await writeFile(join(root, 'dist', 'sbom.cdx.json'), `${JSON.stringify(bill, undefined, 2)}\n`);
 }

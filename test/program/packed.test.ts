@@ -12,6 +12,8 @@ const program = join(home.path, 'prefix', 'bin', 'credicorp');
 before(() => {
   // The build is there already: the test command makes it. Packing again would take it away under other tests.
   const env = { ...process.env, npm_config_ignore_scripts: 'true', npm_config_update_notifier: 'false' };
+  // What npm does around packing, without the build.
+  execFileSync(process.execPath, ['scripts/shrinkwrap.ts'], { cwd: root });
   const [{ filename }] = JSON.parse(
     execFileSync('npm', ['pack', '--json', '--pack-destination', home.path], {
       cwd: root,
@@ -20,6 +22,7 @@ before(() => {
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   ) as [{ filename: string }];
+  execFileSync(process.execPath, ['scripts/shrinkwrap.ts', '--remove'], { cwd: root });
   const install = [
     'install',
     '-g',
@@ -71,6 +74,8 @@ test('the package carries what it needs and nothing of the workshop', () => {
     'README.md',
     'LICENSE',
     'CHANGELOG.md',
+    'SECURITY.md',
+    'npm-shrinkwrap.json',
     'assets',
     'bin',
     'dist',
@@ -83,6 +88,10 @@ test('the package carries what it needs and nothing of the workshop', () => {
   for (const name of ['src', 'test', 'scripts', 'bench', '.ci', 'tsconfig.json'])
     assert.equal(names.includes(name), false, name);
   assert.match(readFileSync(join(inside, 'dist', 'THIRD-PARTY-LICENCES.txt'), 'utf8'), /undici/);
+  assert.ok(existsSync(join(inside, 'dist', 'sbom.cdx.json')));
+  const security = readFileSync(join(inside, 'SECURITY.md'), 'utf8');
+  for (const who of ['another user of this machine', 'a web page', 'the network', 'an agent', "a stranger's data"])
+    assert.ok(security.includes(`| **${who}`), who);
   const manifest = JSON.parse(readFileSync(join(inside, 'oclif.manifest.json'), 'utf8')) as { commands: object };
   assert.ok('apps:create' in manifest.commands);
 });
