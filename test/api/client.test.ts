@@ -250,7 +250,7 @@ describe('client, retries', () => {
     );
   });
 
-  it('gives up after the last try with what came last', async () => {
+  it('gives up after the last attempt with the last answer', async () => {
     const seen = script('/down', error(503, 'service_unavailable'));
     const failure = await failed(setUp().client.request({ method: 'GET', path: '/down' }));
     assert.equal(failure.kind, 'unavailable');
@@ -258,7 +258,7 @@ describe('client, retries', () => {
     assert.equal(seen.length, 4);
   });
 
-  it('tells how long when it is asked to wait too long', async () => {
+  it('reports the wait when it is too long', async () => {
     const seen = script('/later', error(429, 'rate_limit_exceeded', { 'retry-after': '3600' }));
     const failure = await failed(setUp().client.request({ method: 'GET', path: '/later' }));
     assert.equal(failure.kind, 'rate_limited');
@@ -355,7 +355,7 @@ describe('client, connections used again', () => {
   });
 });
 
-describe('client, what is recorded', () => {
+describe('client, recording', () => {
   it('each try with all that is known of it', async () => {
     script(
       '/partner/v1/applications/app_9/submit',

@@ -33,7 +33,7 @@ describe('waitUntil', () => {
     assert.equal(looks, pauses.length + 1);
   });
 
-  it('gives what is done at once, and tells each state before it', async () => {
+  it('returns a final state at once, and reports each state before it', async () => {
     const { pauses, options } = setUp();
     const states: string[] = [];
     let looks = 0;

@@ -41,7 +41,7 @@ const posix = process.platform !== 'win32';
 const isRoot = posix && process.getuid?.() === 0;
 
 describe('profiles', () => {
-  it('starts empty, keeps what it is given, private and in one piece', async () => {
+  it('starts empty, stores profiles in a private file, written atomically', async () => {
     const config = join(folder(), 'deep', 'credicorp');
     assert.deepEqual(readConfig(config), { active: null, profiles: [] });
     const full = profile('b', { tokenUrl: 'https://sso.credicorp.co.uk/t', scopes: ['applications:read'] });

@@ -87,7 +87,7 @@ describe('a token answer', () => {
     });
   }
 
-  it('carries the request id from wherever it stands', () => {
+  it('carries the request id, from a header or the body', () => {
     assert.equal(failureOf(500, '', { 'credicorp-request-id': 'req_a' }).facts.requestId, 'req_a');
     assert.equal(failureOf(500, '', { 'x-credicorp-request-id': 'req_b' }).facts.requestId, 'req_b');
     assert.equal(failureOf(401, { error: { request_id: 'req_c' } }).facts.requestId, 'req_c');

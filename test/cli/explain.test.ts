@@ -147,7 +147,7 @@ test('a code of the table names its page; our own codes and unknown ones do not'
     assert.match(other, /\n {2}do this\n$/);
 });
 
-test('a flag parser’s failure keeps its own words behind oclif’s wrapping', () => {
+test('a flag parser’s failure keeps its own message despite oclif’s wrapping', () => {
   const wrapped = new Failure(
     'usage',
     'Parsing --amount \n\t"12,34" is not an amount in pounds\nSee more help with --help',
@@ -156,7 +156,7 @@ test('a flag parser’s failure keeps its own words behind oclif’s wrapping', 
   assert.deepEqual([failure.message, failure.facts.param], ['"12,34" is not an amount in pounds', '--amount']);
 });
 
-test('every failing field is told', () => {
+test('every failing field is reported', () => {
   const failure = new Failure('refused', 'two fields', {
     param: 'amount_pence',
     details: [

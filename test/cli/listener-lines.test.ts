@@ -59,7 +59,7 @@ async function shown(events: Iterable<ListenerEvent>, width = 80): Promise<strin
   return Array.fromAsync(listenerLines(source(), { output: { columns: width }, paint }));
 }
 
-test('each event is a line with aligned columns; what needs words stands below, once', async () => {
+test('each event is a line with aligned columns; explanations follow below, once', async () => {
   const retrying: ListenerEvent = {
     ...{
       ...attempt,
@@ -108,7 +108,7 @@ test('each event is a line with aligned columns; what needs words stands below, 
   ]);
 });
 
-test('what the app said to what it did not take stands below, once, and not for ever', async () => {
+test('the app’s answer to a failed delivery follows below, once, and for 100 answers at most', async () => {
   const refused = (n: number, answer: string | null): ListenerEvent => ({
     ...{ ...attempt, type: 'retrying', at: at(n), status: 500, error: null, retry_in_ms: 200, answer },
   });

@@ -51,7 +51,7 @@ describe('the charts of the log', () => {
     );
   });
 
-  it('marks what failed by a sign, so that nothing is told by colour alone', () => {
+  it('marks failures with a sign, so that nothing is shown by colour alone', () => {
     const stats: Stats = {
       ...{ calls: 3, errors: 2, latency: null, histogram: [], timeline: [], budgets: [] },
       statuses: [
@@ -73,7 +73,7 @@ describe('the charts of the log', () => {
 describe('a line of the log', () => {
   const look = { colour: false, bodies: true, heading: () => null };
 
-  it('cannot be written to by what it tells of', () => {
+  it('escapes control characters of the content', () => {
     const hostile = 'a\u001b]0;x\u0007\u001b[2J\n> forged\u202e';
     const more = {
       path: hostile,

@@ -65,7 +65,7 @@ describe('a pin that makes live of sandbox', () => {
     assert.equal(environmentOf(await who()), 'sandbox', 'what does not raise needs nothing');
   });
 
-  it('is allowed by whoever writes it with profiles pin; where live is active anyway nothing is raised', async () => {
+  it('is allowed by writing it with profiles pin; nothing is asked when live is active anyway', async () => {
     using home = await homeWithBoth();
     const world = { home: home.path, env };
     assert.equal((await command(world, 'profiles', 'pin', 'shop')).status, 0);

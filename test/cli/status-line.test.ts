@@ -9,7 +9,7 @@ import {
 } from '../../src/lib/cli/output/status-line.ts';
 import { worldOf } from '../support/world.ts';
 
-test('a spinner shows what is waited for, stays away while a question is asked, and comes back', () => {
+test('a spinner names the wait, is hidden while a question is asked, and returns', () => {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   try {
     const { context, said } = worldOf({ home: '/nonexistent', terminal: true });

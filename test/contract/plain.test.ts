@@ -97,7 +97,7 @@ test('any document comes out as it came in', () => {
   );
 });
 
-test('what is no JSON is a SyntaxError', () => {
+test('invalid JSON is a SyntaxError', () => {
   for (const text of ['', '{', '01', '1.', 'NaN', '{"a":1.0,}'])
     assert.throws(() => parseJson(text), SyntaxError, text);
 });

@@ -197,7 +197,7 @@ describe('redactBody', () => {
 });
 
 describe('carriesSecret', () => {
-  it('tells a secret from a placeholder and from a publishable key', () => {
+  it('distinguishes a secret from a placeholder and from a publishable key', () => {
     assert.equal(carriesSecret('{"profile":"local","base":"http://127.0.0.1:4010"}'), false);
     assert.equal(carriesSecret('{"publishable":"pk_live_abc"}'), false);
     assert.equal(carriesSecret('{"client_secret":"$CC_CLIENT_SECRET"}'), false);

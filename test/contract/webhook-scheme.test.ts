@@ -38,7 +38,7 @@ const one = (mac: string, t: string | number = NOW): Record<string, string> => (
 const genuine = hmac(`${NOW}.${TEXT}`).toString('hex');
 
 describe('generation 1', () => {
-  it('takes what was signed over time, dot and body', () => {
+  it('accepts a signature over time, dot and body', () => {
     assert.deepEqual(delivery(1, one(genuine)), { valid: true, warnings: [], timestamp: NOW, secretIndex: 0 });
     assert.deepEqual(signedHeaders(SCHEMES[1], { secrets: [SECRET], t: NOW, body }), one(genuine));
     const rotated = delivery(1, one(genuine), { secrets: ['', 'new', SECRET] });
@@ -95,7 +95,7 @@ describe('generation 2', () => {
   const two = (mac: string): Record<string, string> => ({ 'x-webhook-signature': mac });
   const plain = hmac(TEXT).toString('hex');
 
-  it('takes what was signed over the body, and warns each time', () => {
+  it('accepts a signature over the body only, and warns each time', () => {
     const verdict = { valid: true, warnings: ['no_replay_protection'], timestamp: null, secretIndex: 0 };
     assert.deepEqual(delivery(2, two(plain)), verdict);
     assert.deepEqual(delivery(2, two(plain), { now: NOW + 10 ** 8 }), verdict, 'it never grows old');
@@ -120,7 +120,7 @@ describe('generation 2', () => {
   }
 });
 
-it('a receiver without a secret is told, not fooled', () => {
+it('a receiver without a secret gets an error, never a pass', () => {
   for (const secrets of [[], [''], [' \n']])
     assert.throws(
       () => delivery(1, one(genuine), { secrets }),

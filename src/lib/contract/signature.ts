@@ -149,7 +149,7 @@ export function liveSecrets({ current, previous }: SigningSecrets, now: number):
 }
 
 /** The headers of a delivery with a new signature in place of its own; the others stay as they are, in their order. */
-export function signedAnew(
+export function withNewSignature(
   headers: readonly string[],
   input: { secrets: readonly string[]; t: number; body: Uint8Array },
 ): string[] {

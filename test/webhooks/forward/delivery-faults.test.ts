@@ -11,7 +11,7 @@ import { openApp, openInbox, openSender, type Seen, startListening } from '../su
 
 const idOf = (seen: Seen): string => String(JSON.parse(seen.body.toString()).id);
 
-test('what is typed is read, and described', () => {
+test('the typed faults are parsed and described', () => {
   const settings = parseDeliveryFaults('duplicate=5%, reorder=10%,delay=2s,drop=0.5%');
   assert.deepEqual(settings, { duplicate: 0.05, reorder: 0.1, drop: 0.005, delayMs: 2000 });
   assert.equal(describeDeliveryFaults(settings), 'duplicate 5%, reorder 10%, drop 0.5%, delay up to 2000 ms');
@@ -24,7 +24,7 @@ test('what is typed is read, and described', () => {
   }
 });
 
-test('the same seed tells the same story, and shares come out about right', () => {
+test('the same seed gives the same faults, and their shares are about right', () => {
   const settings = parseDeliveryFaults('duplicate=50%,drop=10%,delay=100ms');
   const story = (seed: number): (string | null)[] => {
     const random = seededRandom(String(seed));
@@ -69,7 +69,7 @@ test('duplicates, drops, delays and wrong order reach the app, nothing is lost, 
   );
 });
 
-test('what is held when the listener leaves is delivered by the next', async () => {
+test('deliveries held when the listener stops are delivered by the next', async () => {
   const app = await openApp();
   const store = openInbox();
   const first = await startListening({

@@ -74,7 +74,7 @@ for (const [away, ms] of [
   });
 }
 
-test('a refused attempt is signed anew at the next, with the time of that attempt', async () => {
+test('after a refused attempt the next one has a new signature, with its own time', async () => {
   let clock = Date.now();
   const app = await openApp((_seen, response, { seen }) => {
     clock += 400_000;
@@ -121,7 +121,7 @@ test("on request the sender's own signature is passed on", async () => {
   assert.equal(app.seen[0] && judged(app.seen[0], Date.now(), [SECRET]).valid, true);
 });
 
-test('what was not checked is not vouched for, by this listener or the next', async () => {
+test('an unchecked delivery is not signed, by this listener or the next', async () => {
   const store = openInbox();
   const app = await openApp();
   const send = async (): Promise<void> => {
@@ -151,7 +151,7 @@ test('the header that was sent is kept beside the one that came in', async () =>
 });
 
 describe('an app that refuses', () => {
-  test('with 401 is told what the listener knows of the signature', async () => {
+  test('with 401 gets a hint with what the listener knows of the signature', async () => {
     const asked: AppRefusal[] = [];
     const app = await openApp((_seen, response) => void response.writeHead(401).end());
     const explainRefusal = (refusal: AppRefusal): string => {

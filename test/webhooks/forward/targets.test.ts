@@ -48,7 +48,7 @@ for (const [text, says] of [
   });
 }
 
-test('a host off this machine needs to be allowed, and is then taken', () => {
+test('a host that is not this machine must be allowed, and is then accepted', () => {
   assert.throws(
     () => parseTarget('hooks.example.com'),
     (error) =>

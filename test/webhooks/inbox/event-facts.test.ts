@@ -31,7 +31,7 @@ function conditionOf(text: string): EventCondition {
   return { path, value };
 }
 
-test('what is no event fits nothing', () => {
+test('a body that is not an event matches nothing', () => {
   for (const text of ['', 'x', '[]', '1', 'null']) assert.equal(eventFits(body(text), [], []), false);
 });
 

@@ -20,7 +20,7 @@ function dead(options: RegistryOptions, endpointId: string): void {
   });
 }
 
-test('what dead listeners left is found, what live and tidy ones have is not', async () => {
+test('endpoints of dead listeners are found, those of live ones and removed ones are not', async () => {
   const store = openInbox();
   const alive = new Map([[1000, 'boot-1 77']]);
   const options: RegistryOptions = {
@@ -64,7 +64,7 @@ test('what dead listeners left is found, what live and tidy ones have is not', a
   assert.deepEqual(abandonedEndpoints({ ...silent, lapseMs: Infinity }).length, 0);
 });
 
-test('what was left is claimed by one: not by the next one as well, until the claimant ends', () => {
+test('a leftover endpoint is claimed by one listener only, until that one ends', () => {
   const store = openInbox();
   const options: RegistryOptions = { store, scope: 'local', pid: process.pid, processStart: () => null, now: Date.now };
   const to = (target: string): string[] => [`http://127.0.0.1:${target}/`];
@@ -115,7 +115,7 @@ test('two listeners at once leave each other alone', async () => {
   assert.equal((await first.close()).waiting, 1);
 });
 
-test('an inbox that turns out damaged refuses, says so, and is set aside by the next', async () => {
+test('a damaged inbox refuses deliveries, reports it, and is renamed by the next listener', async () => {
   const path = newStorePath();
   const store = openInbox(path);
   for (let n = 0; n < 200; n += 1) {
@@ -140,7 +140,7 @@ test('an inbox that turns out damaged refuses, says so, and is set aside by the 
   assert.equal(openInbox(path).setAside, null);
 });
 
-test('an inbox that another process set aside takes no delivery any more', async () => {
+test('an inbox that another process renamed accepts no delivery', async () => {
   const path = newStorePath();
   const store = openInbox(path);
   const listening = await startListening({ store });

@@ -350,7 +350,7 @@ test('a reader that stops reading ends the listener as cleanly as a signal', asy
 });
 
 describe('a listener that cannot start', () => {
-  test('says which port is taken, and registers nothing', async () => {
+  test('names the port in use, and registers nothing', async () => {
     const app = await openApp();
     const endpoints = fakeEndpoints();
     await assert.rejects(

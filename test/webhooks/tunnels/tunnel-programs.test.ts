@@ -32,7 +32,7 @@ const failsWith =
   (error: unknown): boolean =>
     error instanceof Failure && error.facts.code === code && says.test(`${error.message} ${error.facts.next}`);
 
-describe('what is typed', () => {
+describe('the --tunnel value', () => {
   for (const text of [
     '',
     'ssh',

@@ -159,7 +159,7 @@ export function explainRefusal(
   if (signing === null) {
     const old =
       (ageSeconds ?? 0) >= 300
-        ? 'is too old for an app that keeps to 300 s; without that flag each attempt is signed anew'
+        ? 'is too old for an app that keeps to 300 s; without that flag each attempt gets a new signature'
         : 'is passed on';
     return `the sender's own signature${age} (--original-signature) ${old}; ${next}`;
   }

@@ -5,7 +5,7 @@
 import { BLANK_RECORD, type ExchangeRecord, type RecordExchange } from '../../contract/exchange.ts';
 import type { DeliverySubject, ForwardState, ListenerCounts, ListenerEvent } from '../../contract/listener-events.ts';
 import { redactText } from '../../contract/secrets.ts';
-import { liveSecrets, signatureOf, signedAnew, type SigningSecrets } from '../../contract/signature.ts';
+import { liveSecrets, signatureOf, withNewSignature, type SigningSecrets } from '../../contract/signature.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import {
   createFaultHold,
@@ -43,7 +43,7 @@ export interface ForwarderOptions {
   faults?: { settings: DeliveryFaultSettings; random: () => number };
   emit: (event: ListenerEvent) => void;
   record: RecordExchange;
-  /** Signs each attempt anew; null passes the sender's signature on. */
+  /** Signs each attempt; null forwards the sender's signature. */
   signing: SigningSecrets | null;
   /** What is known about a refusal with 400, 401 or 403, in one line. */
   explainRefusal: (refusal: AppRefusal) => string | null;
@@ -221,7 +221,7 @@ export class Forwarder {
     const { signing, now } = this.#options;
     if (signing === null || !verified) return headers;
     const at = now();
-    return signedAnew(headers, { secrets: liveSecrets(signing, at), t: Math.floor(at / 1000), body });
+    return withNewSignature(headers, { secrets: liveSecrets(signing, at), t: Math.floor(at / 1000), body });
   }
 
   #settledElsewhere(job: DeliveryJob): null {

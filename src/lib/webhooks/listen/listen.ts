@@ -63,7 +63,7 @@ export interface ListenOptions {
   /** Called once, before anything is opened, with what steers the running listener. */
   onOpen?: (controls: ListenerControls) => void;
 
-  /** Signs each attempt at the app anew; null passes the sender's signature on. */
+  /** Signs each attempt at the app; null forwards the sender's signature. */
   signing: SigningSecrets | null;
   /** What is known about a refusal of the app that may be about the signature, in one line. */
   explainRefusal?: (refusal: AppRefusal) => string | null;
