@@ -12,7 +12,9 @@ export function stateOf({ verdict, targets }) {
   if (verdict === 'rejected') return 'rejected';
   if (targets.length === 0) return 'kept';
   return (
-    ['failed', 'waiting', 'delivered'].find((state) => targets.some((target) => target.state === state)) ?? 'duplicate'
+    ['parked', 'failed', 'waiting', 'dropped', 'delivered'].find((state) =>
+      targets.some((target) => target.state === state),
+    ) ?? 'duplicate'
   );
 }
 
@@ -52,7 +54,16 @@ export function answerOf({ status, error }) {
   return status === null ? (error ?? '').replaceAll('_', ' ') : String(status);
 }
 
-const SIGNS = { delivered: '✓', failed: '✗', rejected: '✗', waiting: '…', duplicate: '=', kept: '·' };
+const SIGNS = {
+  delivered: '✓',
+  failed: '✗',
+  parked: '✗',
+  dropped: '✗',
+  rejected: '✗',
+  waiting: '…',
+  duplicate: '=',
+  kept: '·',
+};
 
 function stateWords(row) {
   const state = stateOf(row);

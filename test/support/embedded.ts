@@ -1,16 +1,18 @@
 /** The embedded sandbox, started in this process by its own command, on a free port and with a home of its own. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { run } from '../../src/lib/cli/program.ts';
-import { worldOf } from './world.ts';
+import { type World, worldOf } from './world.ts';
 
 export interface RunningSandbox {
   url: string;
   stop(): Promise<void>;
 }
 
-export async function startSandbox(home: string, ...flags: string[]): Promise<RunningSandbox> {
-  const { context, said } = worldOf({ home });
-  const ended = run(['sandbox', 'start', '--port', '0', '--json', ...flags], context);
+/** @param home its folder, or a whole world. @param flags `--port` among them takes the place of any free one */
+export async function startSandbox(home: string | World, ...flags: string[]): Promise<RunningSandbox> {
+  const { context, said } = worldOf(typeof home === 'string' ? { home } : home);
+  const port = flags.includes('--port') ? [] : ['--port', '0'];
+  const ended = run(['sandbox', 'start', ...port, '--json', ...flags], context);
   let over = false;
   void ended.then(() => (over = true));
   while (!said().stdout.includes('\n')) {

@@ -76,15 +76,19 @@ export interface SmallApp {
   close(): Promise<void>;
 }
 
-/** Answers with the given status, 200 by default. */
-export async function smallApp(answer: () => number = () => 200, port = 0): Promise<SmallApp> {
+/** Answers what it is told to, 200 by default. */
+export async function smallApp(
+  answer: (seen: SmallApp['seen'][number]) => number = () => 200,
+  port = 0,
+): Promise<SmallApp> {
   const seen: SmallApp['seen'] = [];
   const server: Server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
-      seen.push({ headers: incoming.headers, body: Buffer.concat(chunks) });
-      response.writeHead(answer()).end('taken');
+      const one = { headers: incoming.headers, body: Buffer.concat(chunks) };
+      seen.push(one);
+      response.writeHead(answer(one)).end('taken');
     });
   });
   server.listen(port, '127.0.0.1');

@@ -11,8 +11,8 @@ import type { Recording } from '../../lib/cli/manifest.ts';
 
 export default class EventsReplay extends BaseCommand<typeof EventsReplay> {
   static override summary = 'send deliveries of the local inbox to your app again, with a new signature';
-  static override description = `Sends the same event id and bytes (with --edit, as you changed them) under a new delivery id, signed with the secret of the running or last listener,
-to where they were forwarded before or to --forward.`;
+  static override description = `Sends the same event id and bytes (with --edit, as you changed them) under a new delivery id, signed as the listener signs,
+to where they were forwarded before or to --forward. One that your app accepts is settled: a listener does not send it again.`;
   static override examples = [
     '<%= config.bin %> events replay evt_7Q2M9XaB --forward localhost:3000/hook',
     `<%= config.bin %> events replay $(<%= config.bin %> events list --state delivered --limit 2 --quiet) --exit-status --field status`,

@@ -41,6 +41,10 @@ export default class EventsShow extends BaseCommand<typeof EventsShow> {
     };
     const shown = event === null ? Buffer.from(body).toString('utf8') : writeJson(event, 2);
     const lines = pairs.map(([name, value]) => `${plain(`${name}: ${value}`)}\n`).join('');
-    return object(document, { human: `${humanFields(entry, (text) => text)}\n${lines}\n${plain(shown)}\n` });
+    const sent = entry.forwards.map(({ target, signature }) =>
+      signature === null ? '' : plain(`sent to ${target}: Credicorp-Signature: ${signature}`) + '\n',
+    );
+    const facts = humanFields(entry, (text) => text);
+    return object(document, { human: `${facts}\n${lines}${sent.join('')}\n${plain(shown)}\n` });
   }
 }

@@ -161,6 +161,10 @@ export class DeliveryList {
       hint,
       chaos: null,
     });
+    const settled = entry.row.targets.find((one) => one.target === target);
+    if (settled !== undefined && settled.state !== 'duplicate' && status !== null && status >= 200 && status < 300) {
+      Object.assign(settled, { state: 'delivered', status, error, latency_ms });
+    }
     this.#markChanged(entry);
     this.#changed();
   }

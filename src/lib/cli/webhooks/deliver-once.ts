@@ -1,5 +1,6 @@
 /** Posts one signed delivery to an app, once: `webhooks send`, `webhooks trigger --forward`, `events replay`. */
 import { parseJson, writeJson } from '../../contract/json.ts';
+import { signatureOf } from '../../contract/signature.ts';
 import type { DeliverySubject } from '../../contract/listener-events.ts';
 import { Failure, usage } from '../../failure.ts';
 import type { DeliveryMessage, AttemptOutcome } from '../../webhooks/forward/target-client.ts';
@@ -109,7 +110,10 @@ export function targetsOf({ entry }: FoundDelivery): URL[] {
   });
 }
 
-/** Posts a stored delivery again, with a new delivery id and signature. @throws Failure `interrupted` only */
+/**
+ * Posts a stored delivery again, with a new delivery id and signature. Where the app accepts it, unchanged, it is settled at that target.
+ * @throws Failure `interrupted` only
+ */
 export async function replayOnce(
   context: Context,
   session: Session,
@@ -121,7 +125,15 @@ export async function replayOnce(
   const deliveryId = newDeliveryId(context);
   const t = Math.floor(context.now() / 1000);
   const message = resignedMessage(found, { body, secrets, t, deliveryId });
-  return deliver(context, session, { target, message, deliveryId, timeoutMs });
+  const sent = await deliver(context, session, { target, message, deliveryId, timeoutMs });
+  if (sent.status !== null && isAccepted(sent) && Buffer.compare(body, found.body) === 0) {
+    const { settleDelivered } = await import('../../webhooks/inbox/settle.ts');
+    const { status, latency_ms: latencyMs, answer } = sent;
+    const signature = signatureOf(message.headers);
+    const accepted = { target: target.href, at: context.now(), status, latencyMs, answer, signature };
+    settleDelivered(session.store(), found.entry.inbox_id, accepted);
+  }
+  return sent;
 }
 
 /** Lets the user edit the event: indented in the editor, compact again when sent, numbers unchanged. @throws Failure `usage` */

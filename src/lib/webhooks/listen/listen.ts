@@ -19,6 +19,7 @@ import type { RetryTimes } from '../forward/target-queue.ts';
 import { type Route, sameTarget } from '../forward/targets.ts';
 import { Inbox } from '../inbox/inbox.ts';
 import { type ListenerRegistration, registerListener } from '../inbox/listener-registry.ts';
+import { giveUpParked } from '../inbox/settle.ts';
 import type { ReconnectTimes } from '../tunnels/keep-open.ts';
 import type { Tunnel } from '../tunnels/tunnel-programs.ts';
 import {
@@ -237,6 +238,10 @@ async function run(options: ListenOptions, signal: AbortSignal, emit: Emit): Pro
   }
 }
 
+function retryTimes({ retry }: ListenOptions): RetryTimes {
+  return { ...DEFAULT_RETRY, ...retry };
+}
+
 type Parts = ReturnType<typeof assemble>;
 
 /** What exists once the listener is open. */
@@ -268,7 +273,7 @@ function assemble(options: ListenOptions, registration: ListenerRegistration, { 
     concurrency: options.concurrency ?? 8,
     order: options.order ?? 'none',
     timeoutMs: options.timeoutMs ?? 10_000,
-    retry: { ...DEFAULT_RETRY, ...options.retry },
+    retry: retryTimes(options),
   });
   const events = [...(options.events ?? ['*'])];
   const ack = options.ack ?? 'stored';
@@ -335,6 +340,7 @@ async function open(options: ListenOptions, parts: Parts, signal: AbortSignal): 
   const where = { endpoint, registration, events, port, path };
   opened.watchingUrl = publicUrl.watch({ ...where, selfTest, sleep, signal: parts.closing.signal });
   const facts = { port, events, targets, unrouted: registration.unrouted(isOwnTarget) };
+  giveUpParked(options.store, options.scope, options.now() - (retryTimes(options).giveUpAfterMs ?? Infinity));
   emit(readyEvent(options, endpoint, { ...facts, leftover: pending.length, self_test_ms: selfTestMs, replaces: null }));
   opened.watchingEndpoint = watchEndpoint({
     ...{ api: options.endpoints, endpoint, events, signal: parts.leaving.signal },
@@ -366,7 +372,7 @@ function readyEvent(
     unverified: options.skipVerify === true,
     chaos: options.faults === undefined ? null : describeDeliveryFaults(options.faults.settings),
     signed_by: options.signing === null ? 'sender' : 'listener',
-    give_up_after_ms: { ...DEFAULT_RETRY, ...options.retry }.giveUpAfterMs,
+    give_up_after_ms: retryTimes(options).giveUpAfterMs,
   };
 }
 
