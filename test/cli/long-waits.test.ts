@@ -125,3 +125,21 @@ test('waits in words and numbers', () => {
     ['1m', '2m', '1h', '2h', '58d'],
   );
 });
+
+test('a decision in progress that came with 200 is not called a 409', async () => {
+  const said: Record<number, unknown> = {};
+  for (const status of [200, 409]) {
+    const body =
+      status === 200
+        ? { id: 'dec_1', application_id: 'app_1', status: 'pending' }
+        : { error: { type: 'x', code: 'decision_pending', message: 'm' } };
+    script.push(
+      (response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+    );
+    const ended = await run('decisions', 'get', 'dec_1', '--json');
+    const { error } = JSON.parse(ended.stderr) as { error: { status?: number; code: string; last?: unknown } };
+    assert.deepEqual([ended.status, error.code], [1, 'decision_not_ready']);
+    said[status] = [error.status, error.last === undefined];
+  }
+  assert.deepEqual(said, { 200: [undefined, false], 409: [409, true] });
+});

@@ -1,13 +1,15 @@
 /** command-line.md#writes-that-may-have-happened: a write without a definite answer says so, and the same command again does it once. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { type Served, serveSandbox } from '../../src/lib/sandbox/sandbox-server.ts';
-import { command, type Said, type World } from '../support/world.ts';
+import { run as program } from '../../src/lib/cli/program.ts';
+import { command, type Said, type World, worldOf } from '../support/world.ts';
 
 const homes = mkdtempSync(join(tmpdir(), 'unfinished-'));
 let api: Served;
@@ -217,4 +219,58 @@ test('sandbox clock advance that runs out of time is not advanced twice by the s
     slow.closeAllConnections();
     slow.close();
   }
+});
+
+/** A server that takes requests and never answers; `taken` resolves with the first. */
+async function silent(): Promise<{ base: string; taken: Promise<void>; close(): void }> {
+  const taken = Promise.withResolvers<void>();
+  const server = createServer((request) => void request.resume().on('end', () => taken.resolve()));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, taken: taken.promise, close };
+}
+
+test('Ctrl-C while the answer is awaited says it as well, and keeps the key', async () => {
+  const server = await silent();
+  world.env['CC_BASE'] = server.base;
+  const { context, said } = worldOf(world);
+  const argv = ['payments', 'create', '--amount', '450', '--reference', 'INV-1', '--json'];
+  const ending = program(argv, context);
+  await server.taken;
+  context.interrupt('SIGINT');
+  assert.equal(await ending, 130);
+  server.close();
+  const stopped = errorOf({ status: 130, ...said() });
+  assert.deepEqual([stopped.kind, stopped.may_have_happened], ['interrupted', true]);
+  assert.ok(stopped.repeat?.endsWith(`--idempotency-key ${stopped.idempotency_key}`));
+  const kept = readdirSync(join(world.home, '.local', 'state', 'credicorp', 'unfinished-writes'));
+  assert.equal(kept.length, 1);
+});
+
+test('a provider without idempotency keys: it may have happened, and where to look', async () => {
+  const server = await silent();
+  const folder = join(world.home, '.config', 'credicorp');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const profile = { name: 'a', provider: 'acountpay-v2', environment: 'local', base: server.base, mode: 'oauth' };
+  const config = { version: 1, active: 'a', profiles: [{ ...profile, clientId: 'two', store: 'file' }] };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+  world.env = { CC_CLIENT_ID: 'two', CC_CLIENT_SECRET: 'partner-secret-two' };
+  const words = ['api', 'POST', '/partner/payments', '-F', 'amount=1.10', '--merchant', 'm', '--timeout', '200ms'];
+  const lost = await run(...words, '--json');
+  server.close();
+  const error = errorOf(lost);
+  assert.deepEqual(
+    [lost.status, error.may_have_happened, error.idempotency_key, error.repeat],
+    [6, true, undefined, undefined],
+    lost.stderr,
+  );
+  assert.match(
+    error.next ?? '',
+    /^it may have happened, and AcountPay.* has no idempotency keys: look for it at AcountPay/,
+  );
+  assert.doesNotMatch(lost.stderr, /partner-secret-two/);
 });
