@@ -115,7 +115,7 @@ test('the app’s answer to a failed delivery follows below, once, and for 100 a
   const lines = await shown([refused(1, 'boom\n\u001b[31mat app.js:1'), refused(2, 'boom\n\u001b[31mat app.js:1')]);
   assert.deepEqual(lines.slice(1), [
     '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200ms',
-    '                   the app said: boom at app.js:1',
+    '                   the app said: boom \\u001b[31mat app.js:1',
     '10:14:02 retrying  decision.completed       evt_7Q2M9XaB 500     in 200ms',
   ]);
   const many = await shown(Array.from({ length: 500 }, (_, n) => refused(n * 1000, `request ${n} failed`)));

@@ -37,6 +37,10 @@ describe('curl', () => {
     assert.match(asCurl({ ...entry, method: 'HEAD' }), /^curl --include --head '/);
   });
 
+  it('quotes a method that a shell would read as more than a word', () => {
+    assert.ok(asCurl({ ...entry, method: 'GET;id' }).startsWith("curl --include -X 'GET;id' '"));
+  });
+
   it('is one command that a shell parses correctly', async () => {
     const script = `credicorp() { echo "a-$1"; }; curl() { printf '%s\\0' "$@"; }; ${asCurl(entry)}`;
     const { stdout } = await promisify(execFile)('sh', ['-c', script]);

@@ -6,7 +6,7 @@ import { after, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { RecordSource } from '../../src/lib/contract/exchange.ts';
 import { JOURNAL } from '../../src/lib/journal/entries.ts';
-import { type JournalFilter, matchesFilter, JournalReader } from '../../src/lib/journal/query.ts';
+import { filterSql, type JournalFilter, matchesFilter, JournalReader } from '../../src/lib/journal/query.ts';
 import { createJournal } from '../../src/lib/journal/record.ts';
 import { openStore } from '../../src/lib/store/store.ts';
 import { NOW, record } from './support.ts';
@@ -15,6 +15,10 @@ const root = mkdtempSync(join(tmpdir(), 'credicorp-filter-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 const some = <T>(...values: T[]): fc.Arbitrary<T | undefined> => fc.constantFrom(undefined, ...values);
+
+it('a pattern that is too long for the table is a mistake of usage', () => {
+  assert.throws(() => filterSql({ path: '*'.repeat(60_000) }, null), { kind: 'usage' });
+});
 
 it('the SQL filter and the test of one entry select the same entries', () => {
   const store = openStore({ path: join(root, 'store.db'), now: () => NOW, tables: [JOURNAL] });

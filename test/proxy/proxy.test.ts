@@ -168,9 +168,13 @@ describe('passes on', () => {
       'Content-Length',
       '7',
       'Connection',
-      'close, x-hop',
+      'close, x-hop, credicorp-signature, Authorization',
       'X-Hop',
       'y',
+      'Credicorp-Signature',
+      't=1,v1=ab',
+      'Authorization',
+      'Bearer a1',
     ];
     const got = await ask(`${proxy.url}/echo?a=%20b&a=2`, { method: 'POST', headers, body: '{"a":1}' });
     assert.equal(got.body.toString(), '{"a":1}');
@@ -183,6 +187,8 @@ describe('passes on', () => {
       'x-twice: one',
       'X-Twice: two',
       'Content-Length: 7',
+      'Credicorp-Signature: t=1,v1=ab',
+      'Authorization: Bearer a1',
       'Connection: keep-alive',
     ]);
   });

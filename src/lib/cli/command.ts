@@ -37,7 +37,12 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     field: Flags.string({
       helpGroup: 'GLOBAL',
       helpValue: '<path>',
-      summary: 'print the raw value at a dotted path, one per line',
+      summary: 'print the value at a dotted path, one per line',
+    }),
+    raw: Flags.boolean({
+      helpGroup: 'GLOBAL',
+      summary: 'with --field: the bytes of the value, control characters included',
+      dependsOn: ['field'],
     }),
     quiet: Flags.boolean({ helpGroup: 'GLOBAL', char: 'q', summary: 'print only the id(s)', exclusive: ['field'] }),
     'no-input': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'never ask; a missing value is an error' }),
@@ -111,6 +116,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     return {
       json: flags['json'] === true,
       field: typeof flags['field'] === 'string' ? flags['field'] : null,
+      raw: flags['raw'] === true,
       quiet: flags['quiet'] === true,
       color: flags['no-color'] !== true,
     };

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { writeJson } from '../contract/json.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
-import { colourOf } from './output/terminal-text.ts';
+import { colourOf, plain, safeJson } from './output/terminal-text.ts';
 import { type Context, contextKey, runProcess, type Start } from './context.ts';
 import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
 import { graceAfterStop, type View, writeResult, writeText } from './output/write.ts';
@@ -113,9 +113,12 @@ async function writeError(
 ): Promise<void> {
   const json = state.view?.json ?? flagged(argv, '--json');
   const paint = await colourOf(context, context.stderr, true);
-  await writeText(context.stderr, json ? `${writeJson(errorDocument(failure))}\n` : errorLines(failure, paint));
+  await writeText(
+    context.stderr,
+    json ? `${safeJson(writeJson(errorDocument(failure)))}\n` : errorLines(failure, paint),
+  );
   if (state.debug === true && failure.kind === 'bug')
-    await writeText(context.stderr, `${redactText(stackOf(failure.cause))}\n`);
+    await writeText(context.stderr, `${plain(redactText(stackOf(failure.cause)))}\n`);
 }
 
 /** 128 and the number of the signal. */

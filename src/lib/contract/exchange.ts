@@ -83,3 +83,10 @@ export const BLANK_RECORD = {
 
 /** Records an exchange in the journal. Must not throw and must not wait. */
 export type RecordExchange = (record: ExchangeRecord) => void;
+
+/**
+ * Headers that go on although `Connection` names them (RFC 9110 §7.6.1): the other end cannot do without them, and a sender could otherwise
+ * take the signature or the credential off a message by naming it.
+ */
+export const KEPT_THOUGH_NAMED =
+  /^(?:content-length|transfer-encoding|host|authorization|idempotency-key|credicorp-[\w-]+|[\w-]*signature[\w-]*)$/;

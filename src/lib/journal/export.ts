@@ -11,7 +11,7 @@ const LEFT_OUT = /^(?:host|content-length|connection|accept-encoding|transfer-en
  */
 export function asCurl(entry: JournalEntry, credential = 'Bearer $(credicorp token)'): string {
   // With -X HEAD curl would wait for a body.
-  const method = entry.method === 'HEAD' ? '--head' : `-X ${entry.method}`;
+  const method = entry.method === 'HEAD' ? '--head' : `-X ${word(entry.method)}`;
   const parts = [`curl --include ${method} ${quoted(`${entry.origin ?? ''}${entry.path}`)}`];
   for (const [name, value] of Object.entries(entry.requestHeaders)) {
     const lower = name.toLowerCase();
@@ -83,6 +83,11 @@ function harEntry(entry: JournalEntry): object {
 
 function pairs(entries: Iterable<[string, string]>): { name: string; value: string }[] {
   return [...entries].map(([name, value]) => ({ name, value }));
+}
+
+/** As it is where a shell reads it as one word; the method of a recorded call is whatever was sent. */
+function word(text: string): string {
+  return /^[A-Z]+$/.test(text) ? text : quoted(text);
 }
 
 /** Single-quoted for a POSIX shell. */

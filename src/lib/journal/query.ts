@@ -4,7 +4,7 @@
  */
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { RecordSource } from '../contract/exchange.ts';
-import { Failure } from '../failure.ts';
+import { Failure, usage } from '../failure.ts';
 import type { Store } from '../store/store.ts';
 import { toEntry, type JournalEntry } from './entries.ts';
 
@@ -34,12 +34,16 @@ export function filterSql(filter: JournalFilter, since: number | null): { where:
   if (filter.source !== undefined) add('source = ?', filter.source);
   if (filter.path !== undefined) {
     // `*` is the only wild card; SQLite's `?` and `[` are escaped.
+    if (filter.path.length > LONGEST_PATTERN)
+      throw usage(`a path pattern has at most ${LONGEST_PATTERN} characters`, { param: '--path' });
     const pattern = filter.path.replace(/[?[]/g, '[$&]');
     add(`(${BARE_PATH} GLOB ? OR (path GLOB '/partner/v1/*' AND substr(${BARE_PATH}, 12) GLOB ?))`, pattern, pattern);
   }
   return { where: conditions.join(' AND '), values };
 }
 
+/** SQLite takes 50,000 bytes, and no path of the API comes near this. */
+const LONGEST_PATTERN = 2000;
 const BARE_PATH = "substr(path, 1, instr(path || '?', '?') - 1)";
 
 /** Whether one entry matches the filter. @param since milliseconds since the epoch @throws Failure `usage` */

@@ -8,6 +8,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { type NetworkError, networkErrorOf } from '../api/network-errors.ts';
+import { KEPT_THOUGH_NAMED } from '../contract/exchange.ts';
 import { timerMs } from '../contract/time.ts';
 import { RecordedBody } from './recorded-body.ts';
 
@@ -238,8 +239,8 @@ function endToEnd(raw: readonly string[], alsoWithout: (name: string) => boolean
   const kept: string[] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] ?? '').toLowerCase();
-    // The length is always kept, even if `Connection` names it.
-    const dropped = named.has(name) && name !== 'content-length' && name !== 'transfer-encoding';
+    // What the other end cannot do without is kept, even if `Connection` names it: the length, and what proves who sent the call.
+    const dropped = named.has(name) && !KEPT_THOUGH_NAMED.test(name);
     // Trailers exist only in chunked messages, and Node throws if they are announced in others.
     if (name === 'trailer' && !chunked) continue;
     if (!HOP_BY_HOP.test(name) && !dropped && !alsoWithout(name)) kept.push(raw[at] ?? '', raw[at + 1] ?? '');

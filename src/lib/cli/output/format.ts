@@ -4,7 +4,7 @@ import { isRecord, scalarText, writeJson } from '../../contract/json.ts';
 import { formatPounds } from '../../contract/money.ts';
 import { redactBody, redactHeaders, redactText } from '../../contract/secrets.ts';
 import type { Column } from '../result.ts';
-import { localTime, plain, plainLine } from './terminal-text.ts';
+import { escapeControls, localTime, plain, plainLine } from './terminal-text.ts';
 
 /** Leaf values of a document in its own order, under dotted paths; an empty object or list is a leaf. */
 function leaves(document: unknown, path = ''): [path: string, value: unknown][] {
@@ -38,18 +38,13 @@ export function valuesAt(document: unknown, path: string): unknown[] {
 /** An object for a pipe: `field<TAB>value` lines, as the API sent them. */
 export function fieldLines(document: unknown): string {
   return leaves(document)
-    .map(([path, value]) => `${tabCell(path)}\t${tabCell(leafText(value))}\n`)
+    .map(([path, value]) => `${escapeControls(path)}\t${escapeControls(leafText(value))}\n`)
     .join('');
 }
 
 /** An item of a list for a pipe: one tab-separated row without header, nothing cut, as the API sent it. */
 export function tabRow(item: unknown, columns: readonly Column[]): string {
-  return `${columns.map(({ path }) => tabCell(valuesAt(item, path).map(leafText).join(','))).join('\t')}\n`;
-}
-
-/** One cell of a tab-separated line: tab and line ends are escaped, so that a row stays one row. */
-export function tabCell(text: string): string {
-  return text.replaceAll('\t', '\\t').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  return `${columns.map(({ path }) => escapeControls(valuesAt(item, path).map(leafText).join(','))).join('\t')}\n`;
 }
 
 /**
@@ -104,12 +99,12 @@ export function traceLines(record: ExchangeRecord, known: readonly string[]): st
   const body = (text: string | null, mark: string): string[] =>
     text ? [`${mark} ${redactBody(text, TRACED_BODY, known)}`] : [];
   const lines = [
-    `> ${record.method} ${record.origin ?? ''}${record.path} (try ${record.attempt})`,
+    `> ${redactText(`${record.method} ${record.origin ?? ''}${record.path}`, known)} (try ${record.attempt})`,
     ...headers(record.requestHeaders, '>'),
     ...body(record.requestBody, '>'),
-    `< ${record.status ?? record.note ?? 'no answer'} after ${Math.round(record.latencyMs)} ms`,
+    `< ${record.status ?? redactText(record.note ?? 'no answer', known)} after ${Math.round(record.latencyMs)} ms`,
     ...headers(record.responseHeaders, '<'),
     ...body(record.responseBody, '<'),
   ];
-  return plain(redactText(lines.join('\n'), known));
+  return plain(lines.join('\n'));
 }

@@ -7,12 +7,14 @@ import type { Context, Output } from '../context.ts';
 import { idOf, type Result } from '../result.ts';
 import { fieldLines, humanFields, humanRow, tabRow, valuesAt } from './format.ts';
 import { clearStatusLine, redrawStatusLine } from './status-line.ts';
-import { colourOf, plain } from './terminal-text.ts';
+import { colourOf, escapeControls, plain, safeJson } from './terminal-text.ts';
 
 /** How the user asked for the result (command-line.md#output). */
 export interface View {
   json: boolean;
   field: string | null;
+  /** The values of `field` as they came, control characters included. */
+  raw: boolean;
   quiet: boolean;
   color: boolean;
 }
@@ -43,10 +45,10 @@ async function resultText(
   result: Exclude<Result, { kind: 'stream' | 'nothing' }>,
 ): Promise<string> {
   const terminal = context.stdout.isTTY === true;
-  if (view.field !== null) return fieldText(context, result.document, view.field);
-  if (view.json) return jsonText(context, result.document, terminal ? 2 : undefined);
+  if (view.field !== null) return fieldText(context, result.document, view.field, view.raw);
+  if (view.json) return jsonText(result.document, terminal ? 2 : undefined);
   if (result.kind === 'text') return `${terminal ? plain(result.text) : result.text}\n`;
-  if (view.quiet) return idText(context, result.kind === 'page' ? result.items.map(idOf) : [result.id]);
+  if (view.quiet) return idText(result.kind === 'page' ? result.items.map(idOf) : [result.id]);
   if (!terminal) {
     return result.kind === 'page'
       ? result.items.map((item) => tabRow(item, result.columns)).join('')
@@ -66,9 +68,9 @@ async function resultText(
 async function writeStream(context: Context, view: View, result: Result & { kind: 'stream' }): Promise<void> {
   const terminal = context.stdout.isTTY === true;
   const line = (item: unknown): string => {
-    if (view.field !== null) return fieldText(context, item, view.field);
-    if (view.json) return jsonText(context, item);
-    if (view.quiet) return idText(context, [result.id(item)]);
+    if (view.field !== null) return fieldText(context, item, view.field, view.raw);
+    if (view.json) return jsonText(item);
+    if (view.quiet) return idText([result.id(item)]);
     if (!terminal) return tabRow(item, result.columns);
     return result.line ? `${result.line(item)}\n` : humanRow(item, result.columns);
   };
@@ -84,31 +86,22 @@ async function writeStream(context: Context, view: View, result: Result & { kind
   }
 }
 
-function fieldText(context: Context, document: unknown, path: string): string {
+function fieldText(context: Context, document: unknown, path: string, raw: boolean): string {
   const values = valuesAt(document, path);
   if (values.length === 0) {
     note(context, `note: the answer has no field ${path}`);
     return '\n';
   }
-  const text = values.map((value) => `${scalarText(value)}\n`).join('');
-  return context.stdout.isTTY === true ? plain(text) : text;
+  return values.map((value) => `${raw ? scalarText(value) : escapeControls(scalarText(value))}\n`).join('');
 }
 
-/** On a terminal, control characters that JSON allows unescaped are escaped: the same document, and nothing controls the terminal. */
-function jsonText(context: Context, document: unknown, indent?: number): string {
-  const text = writeJson(document, indent);
-  return `${context.stdout.isTTY === true ? text.replace(CONTROLS_IN_JSON, escape) : text}\n`;
+/** Control characters that JSON allows unescaped are escaped too, for a pipe as well: its reader may be a terminal's. */
+function jsonText(document: unknown, indent?: number): string {
+  return `${safeJson(writeJson(document, indent))}\n`;
 }
 
-const CONTROLS_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-function escape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
-function idText(context: Context, ids: readonly (string | null)[]): string {
-  const text = ids.map((id) => (id === null ? '' : `${id}\n`)).join('');
-  return context.stdout.isTTY === true ? plain(text) : text;
+function idText(ids: readonly (string | null)[]): string {
+  return ids.map((id) => (id === null ? '' : `${escapeControls(id)}\n`)).join('');
 }
 
 function cannotWrite(abortReason: unknown): boolean {

@@ -98,7 +98,9 @@ function bodyOf({ body, rawBody }: PlannedCall): unknown {
 /** A command to paste, which gets its own token. It has the idempotency key in full, so that run twice it still acts once. */
 function curl(identity: Identity, url: string, call: PlannedCall): string {
   const profile = identity.profile ? ` --profile ${identity.profile.value}` : '';
-  const parts = [`curl --fail-with-body -X ${call.method} ${quoted(url)}`];
+  const parts = [
+    `curl --fail-with-body -X ${/^[A-Z]+$/.test(call.method) ? call.method : quoted(call.method)} ${quoted(url)}`,
+  ];
   if (identity.mode === 'headers') {
     const { clientId, clientSecret } = identity.provider.headers;
     parts.push(

@@ -11,6 +11,7 @@ import { callbackify } from 'node:util';
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { skipContinue } from '../../api/transport.ts';
+import { KEPT_THOUGH_NAMED } from '../../contract/exchange.ts';
 import { LONGEST_TIMER_MS } from '../../contract/time.ts';
 import { isLocalHost } from './targets.ts';
 
@@ -206,7 +207,8 @@ function endToEnd(headers: readonly string[], host: string): string[] {
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] ?? '';
     const lower = name.toLowerCase();
-    if (!HOP_BY_HOP.has(lower) && !named.has(lower)) kept.push(name, headers[i + 1] ?? '');
+    if (!HOP_BY_HOP.has(lower) && !(named.has(lower) && !KEPT_THOUGH_NAMED.test(lower)))
+      kept.push(name, headers[i + 1] ?? '');
   }
   return kept;
 }
