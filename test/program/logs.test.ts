@@ -320,7 +320,7 @@ describe('logs stats', () => {
       assert.match(stdout, /^calls {6}.*[▁▂▃▄▅▆▇█]/m);
       assert.match(stdout, /^422! +█/m);
       assert.match(stdout, /^≤ .*█/m);
-      assert.match(stdout, /rate budget\n.*\[█+·*\] \d+ of 50/);
+      assert.match(stdout, /remaining rate limit\n.*\[█+·*\] \d+ of 50/);
     }
     const plain = await value('logs', 'stats');
     assert.match(plain, /^calls\t\d+$/m);

@@ -1,4 +1,4 @@
-/** Charts of `logs stats` for a terminal: bars, a sparkline over time, a latency histogram, endpoints, the rate budget. */
+/** Charts of `logs stats` for a terminal: bars, a sparkline over time, a latency histogram, endpoints, the remaining rate limit. */
 import type { Stats } from '../../journal/stats.ts';
 import { drawTable } from '../output/table.ts';
 import { cut, localTime, type Paint, plainLine } from '../output/terminal-text.ts';
@@ -115,7 +115,7 @@ function budgetPart({ budgets }: Stats, width: number, now: number, paint: Paint
     const line = cut(`${host}  [${'█'.repeat(full)}${'·'.repeat(room - full)}] ${known}`, width);
     return left <= limit / 10 ? paint.warn(line) : line;
   });
-  return [paint.dim('rate budget'), ...lines].join('\n');
+  return [paint.dim('remaining rate limit'), ...lines].join('\n');
 }
 
 function time(ms: number): string {

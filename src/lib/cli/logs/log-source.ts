@@ -110,7 +110,7 @@ export async function remoteItems(
   return follow ? followRemote(options) : readRemote(options);
 }
 
-/** Says once that the sandbox has another clock than this machine: otherwise an empty `--since` would be a riddle. */
+/** Says once that the sandbox has another clock than this machine: otherwise an empty result with `--since` would be hard to explain. */
 function noteClock(context: Context): (clock: number) => void {
   let noted = false;
   return (clock) => {
