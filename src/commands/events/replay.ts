@@ -1,10 +1,11 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/command.ts';
-import { DELIVERED_COLUMNS, isAccepted } from '../../lib/cli/webhooks/deliver-once.ts';
+import { DELIVERED_COLUMNS, type Delivered, isAccepted } from '../../lib/cli/webhooks/deliver-once.ts';
 import { duration } from '../../lib/cli/flags.ts';
 import { findDelivery, type FoundDelivery, inboxScope } from '../../lib/cli/webhooks/local-inbox.ts';
 import { editedBody, replayOnce, targetsOf } from '../../lib/cli/webhooks/deliver-once.ts';
+import { registryOptions } from '../../lib/cli/webhooks/manage-endpoints.ts';
 import { type Result, stream } from '../../lib/cli/result.ts';
 import { secretFlags, secretsToSignWith } from '../../lib/cli/webhooks/signing.ts';
 import type { Recording } from '../../lib/cli/manifest.ts';
@@ -64,7 +65,16 @@ to where they were forwarded before or to --forward. One that your app accepts i
     for (const target of targets) {
       const sent = await replayOnce(context, await this.session(), found, { target, body, secrets, timeoutMs });
       if (flags['exit-status'] && !isAccepted(sent)) this.endWith(9);
+      if (flags.forward !== undefined && !flags.edit && isAccepted(sent)) await this.settleMoved(found, sent);
       yield { id: sent.event_id, ...sent };
     }
+  }
+
+  /** The user sent it elsewhere: it waits no longer for a target to which nobody forwards. */
+  private async settleMoved({ entry }: FoundDelivery, sent: Delivered): Promise<void> {
+    const { settleMoved } = await import('../../lib/webhooks/inbox/listener-registry.ts');
+    const options = registryOptions(this.context, await this.session());
+    const { target, status, latency_ms: latencyMs, answer } = sent;
+    settleMoved(options, entry.inbox_id, { target, at: this.context.now(), status, latencyMs, answer });
   }
 }

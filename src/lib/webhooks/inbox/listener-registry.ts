@@ -305,6 +305,11 @@ function findAbandoned(options: RegistryOptions): FoundEndpoint[] {
 /** Forwards that are still to be delivered and whose listener runs no longer. */
 const ORPHANED = `f.scope = ? AND f.state = 'waiting' AND (f.owner IS NULL OR f.owner NOT IN (SELECT value FROM json_each(?)))`;
 
+/** Forwards to a target that none of the running listeners has. */
+const UNROUTED = `NOT EXISTS (
+  SELECT 1 FROM inbox_listeners AS l, json_each(l.targets) AS t
+  WHERE l.id IN (SELECT value FROM json_each(?)) AND t.value = f.target)`;
+
 /** A forward keeps its target: what waits for another one is left to the listener that forwards there. */
 function claimPending(
   options: RegistryOptions,
@@ -332,14 +337,46 @@ function unroutedTargets(options: RegistryOptions, isOwnTarget: (target: string)
   return db
     .prepare(
       `SELECT f.target, count(*) AS n FROM inbox_forwards AS f
-       WHERE ${ORPHANED} AND NOT EXISTS (
-         SELECT 1 FROM inbox_listeners AS l, json_each(l.targets) AS t
-         WHERE l.id IN (SELECT value FROM json_each(?)) AND t.value = f.target)
+       WHERE ${ORPHANED} AND ${UNROUTED}
        GROUP BY f.target ORDER BY f.target`,
     )
     .all(options.scope, running, running)
     .map((row) => ({ target: String(row['target']), waiting: Number(row['n']) }))
     .filter(({ target }) => !isOwnTarget(target));
+}
+
+/**
+ * Settles what waits for targets to which no running listener forwards, because another target, named by the user, accepted it.
+ * @returns whether there was any
+ */
+export function settleMoved(
+  options: RegistryOptions,
+  delivery: number,
+  accepted: {
+    target: string;
+    /** Milliseconds since the epoch. */
+    at: number;
+    status: number | null;
+    latencyMs: number | null;
+    answer: string | null;
+  },
+): boolean {
+  const { db } = options.store;
+  const first = delivery * FORWARDS_PER_DELIVERY;
+  return inTransaction(db, () => {
+    const running = JSON.stringify(runningListeners(options));
+    const { changes } = db
+      .prepare(
+        `UPDATE inbox_forwards AS f SET state = 'delivered', target = ?, attempts = attempts + 1, updated_at = ?, status = ?,
+                latency_ms = ?, error = NULL, answer = ?
+         WHERE f.id >= ? AND f.id < ? AND ${ORPHANED} AND ${UNROUTED}`,
+      )
+      .run(
+        ...[accepted.target, accepted.at, accepted.status, accepted.latencyMs, accepted.answer],
+        ...[first, first + FORWARDS_PER_DELIVERY, options.scope, running, running],
+      );
+    return changes > 0;
+  });
 }
 
 function readPending(row: Record<string, unknown>): PendingForward {
