@@ -5,7 +5,7 @@
  */
 import { eventMatches } from '../../contract/events.ts';
 import type { ListenerEvent } from '../../contract/listener-events.ts';
-import { Failure } from '../../failure.ts';
+import { redactText } from '../../contract/secrets.ts';
 import { listEntries } from '../../webhooks/inbox/inbox-read.ts';
 import { routing } from '../../webhooks/listen/ingest.ts';
 import type { ListenerControls } from '../../webhooks/listen/listen.ts';
@@ -265,8 +265,9 @@ export class ListenerKeys {
         for (const line of sentAgainLines(delivered, { output: context.stderr, paint }, context.now()))
           note(context, line);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      note(context, `note: not sent again: ${error.message}`);
+      // Whatever went wrong with this one, the listener goes on.
+      const why = error instanceof Error ? error.message : String(error);
+      note(context, `note: not sent again: ${plainLine(redactText(why))}`);
     } finally {
       this.#sending = false;
       this.#bar?.refresh();
