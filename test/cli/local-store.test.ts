@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { LocalRecords, explainDamage } from '../../src/lib/cli/local-store.ts';
 import type { ExchangeRecord } from '../../src/lib/contract/exchange.ts';
 import { Failure } from '../../src/lib/failure.ts';
+import { connect, fileOf } from '../../src/lib/store/sqlite-file.ts';
 import { freshHome } from '../support/spawn.ts';
 import { worldOf } from '../support/world.ts';
 
@@ -85,6 +86,27 @@ test('damage that is met in reading is told in words, and the next run has a new
     other,
   );
   records.close();
+});
+
+test('a damaged file of another kind marks itself only: the store stays as it is', () => {
+  using home = freshHome();
+  const { context, said } = worldOf({ home: home.path });
+  const records = new LocalRecords(context, () => []);
+  Array.from({ length: 200 }, () => record(Date.now())).forEach(records.exchangeRecorder());
+  const path = join(home.path, 'other.db');
+  writeFileSync(path, Buffer.alloc(200_000, 7));
+  const other = connect(path);
+  const error = thrownBy(() => other.prepare('SELECT * FROM journal').all());
+  other.close();
+  assert.equal(fileOf(error), path);
+  const judged = explainDamage(error, () => records.store());
+  assert.ok(judged instanceof Failure && judged.facts.code === 'file_damaged', String(judged));
+  assert.ok(judged.message.includes(path));
+  records.close();
+  const next = new LocalRecords(context, () => []);
+  assert.equal(next.store().db.prepare('SELECT count(*) AS n FROM journal').get()?.['n'], 200);
+  assert.equal(said().stderr, '');
+  next.close();
 });
 
 function thrownBy(run: () => unknown): unknown {

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { Failure } from '../../src/lib/failure.ts';
-import { openDataFile } from '../../src/lib/sandbox/state/persistence.ts';
+import { openDataFile } from '../../src/lib/sandbox/state/data-file.ts';
 import { bench, START, type Body } from './support.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'credicorp-sandbox-'));
@@ -213,24 +213,34 @@ test('a file of a process that was killed at once is still known as ours', () =>
 });
 
 test('a file of ours that is of another version is set aside, never overwritten', async () => {
-  for (const applyAfterAnswer of [
-    (path: string) => {
-      const db = new DatabaseSync(path);
-      db.exec(`CREATE TABLE records (x); PRAGMA user_version = 99; PRAGMA application_id = ${0x63726564}`);
-      db.close();
-    },
-  ]) {
-    const data = place();
-    applyAfterAnswer(data);
-    const { size } = statSync(data);
-    const one = bench({ data });
-    assert.match(one.sandbox.notices.join(), /set aside/);
-    await one.create();
-    await one.sandbox.stop();
-    const aside = readdirSync(join(data, '..')).find(
-      (name) => name.includes('unreadable') && !/-(?:wal|shm)$/.test(name),
-    );
-    assert.equal(statSync(join(data, '..', aside ?? '')).size, size);
+  const data = place();
+  const db = new DatabaseSync(data);
+  db.exec(`CREATE TABLE records (x); PRAGMA user_version = 99; PRAGMA application_id = ${0x63726564}`);
+  db.close();
+  const bytes = readFileSync(data);
+  const one = bench({ data });
+  assert.match(one.sandbox.notices.join(), /has the unknown version 99; it was set aside as .*corrupt/);
+  await one.create();
+  await one.sandbox.stop();
+  const aside = readdirSync(join(data, '..')).filter((name) => name.includes('.corrupt-'));
+  assert.equal(aside.length, 1);
+  assert.deepEqual(readFileSync(join(data, '..', aside[0]!)), bytes);
+});
+
+test('a file of the first format is read, and has sums from then on', async () => {
+  const data = place();
+  const one = bench({ data });
+  const { id } = (await one.create()).json;
+  await one.sandbox.stop();
+  const db = new DatabaseSync(data);
+  db.exec('ALTER TABLE records DROP COLUMN sum; PRAGMA user_version = 1');
+  db.close();
+  for (const round of [1, 2]) {
+    const next = bench({ data });
+    assert.equal((await next.call('GET', `/partner/v1/applications/${id}`)).status, 200, `round ${round}`);
+    assert.doesNotMatch(next.sandbox.notices.join(), /set aside/);
+    await next.create();
+    await next.sandbox.stop();
   }
 });
 

@@ -19,40 +19,56 @@ function place(): string {
 
 const windows = process.platform === 'win32';
 
-test('on a full disk a write is refused with 503, and earlier writes are kept', { skip: windows }, async () => {
-  const data = place();
-  const module = new URL('../../src/lib/sandbox/sandbox-server.ts', import.meta.url).href;
-  const script = `
+test(
+  'on a full disk a write is refused with 503, reads are answered, and earlier writes are kept',
+  { skip: windows },
+  async () => {
+    const data = place();
+    const module = new URL('../../src/lib/sandbox/sandbox-server.ts', import.meta.url).href;
+    const script = `
     import { serveSandbox } from ${JSON.stringify(module)};
     const { url } = await serveSandbox({ host: '127.0.0.1', port: 0, version: '0', seed: 'ci', rateLimit: false, now: Date.now, data: ${JSON.stringify(data)} });
     console.log(url);
   `;
-  // The kernel refuses to let a file grow past this many blocks, as a full disk would; Node ignores the signal that comes with it.
-  const child = spawn('sh', ['-c', 'ulimit -f 2000; exec "$0" --input-type=module -e "$1"', process.execPath, script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  const [line] = await once(child.stdout, 'data');
-  const kept: string[] = [];
-  let refused: { status: number; body: Body } | null = null;
-  for (let i = 0; i < 2000 && refused === null; i++) {
-    const headers = { authorization: 'Bearer sk_test_local', 'idempotency-key': `k${i}` };
-    const body = JSON.stringify({ ...APPLICATION, reference: 'x'.repeat(128) });
-    const answer = await fetch(`${String(line).trim()}/partner/v1/applications`, { method: 'POST', headers, body });
-    const json = (await answer.json()) as Body;
-    if (answer.status === 201) kept.push(json.id);
-    else refused = { status: answer.status, body: json };
-  }
-  child.kill('SIGKILL');
-  await ended;
-  assert.equal(refused?.status, 503);
-  assert.equal(refused.body.error.code, 'service_unavailable');
-  assert.match(refused.body.error.message, /data file .* could not be written/);
-  assert.ok(kept.length > 10, String(kept.length));
-  const next = bench({ data, clock: {} });
-  for (const id of kept) assert.equal((await next.call('GET', `/partner/v1/applications/${id}`)).status, 200, id);
-  await next.sandbox.stop();
-});
+    // The kernel refuses to let a file grow past this many blocks, as a full disk would; Node ignores the signal that comes with it.
+    const child = spawn(
+      'sh',
+      ['-c', 'ulimit -f 2000; exec "$0" --input-type=module -e "$1"', process.execPath, script],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    const ended = once(child, 'exit');
+    const [line] = await once(child.stdout, 'data');
+    const kept: string[] = [];
+    let refused: { status: number; body: Body } | null = null;
+    for (let i = 0; i < 2000 && refused === null; i++) {
+      const headers = { authorization: 'Bearer sk_test_local', 'idempotency-key': `k${i}` };
+      const body = JSON.stringify({ ...APPLICATION, reference: 'x'.repeat(128) });
+      const answer = await fetch(`${String(line).trim()}/partner/v1/applications`, { method: 'POST', headers, body });
+      const json = (await answer.json()) as Body;
+      if (answer.status === 201) kept.push(json.id);
+      else refused = { status: answer.status, body: json };
+    }
+    const url = String(line).trim();
+    for (const path of [`/partner/v1/applications/${kept[0]}`, '/partner/v1/applications', '/_sandbox/health']) {
+      const headers = { authorization: 'Bearer sk_test_local' };
+      assert.equal((await fetch(url + path, { headers })).status, 200, path);
+    }
+    const form = { grant_type: 'client_credentials', client_id: 'cid_sbx_local', client_secret: 'csk_sbx_local' };
+    const token = await fetch(`${url}/oauth/token`, { method: 'POST', body: new URLSearchParams(form) });
+    assert.equal(token.status, 200, await token.text());
+    child.kill('SIGKILL');
+    await ended;
+    assert.equal(refused?.status, 503);
+    assert.equal(refused.body.error.code, 'service_unavailable');
+    assert.match(refused.body.error.message, /data file .* could not be written/);
+    assert.ok(kept.length > 10, String(kept.length));
+    const next = bench({ data, clock: {} });
+    for (const id of kept) assert.equal((await next.call('GET', `/partner/v1/applications/${id}`)).status, 200, id);
+    await next.sandbox.stop();
+  },
+);
 
 test('without its data file the sandbox refuses writes; put back, the same key gets the stored answer', async () => {
   const data = place();

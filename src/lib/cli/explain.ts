@@ -2,6 +2,7 @@
 import { OAUTH_PROBLEMS, problemEntry } from '../contract/problem.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure, type FailureFacts, type FailureKind } from '../failure.ts';
+import { diskFull, isDiskFull } from '../files/full-disk.ts';
 import { suggest } from './suggest.ts';
 import { plainLine } from './output/terminal-text.ts';
 
@@ -73,6 +74,7 @@ export function errorLines(failure: Failure, paint: { bad(text: string): string;
  */
 export function asFailure(error: unknown, command: string): Failure {
   if (error instanceof Failure) return unwrapped(error);
+  if (isDiskFull(error)) return diskFull(pathOf(error), error);
   if (isPromptExit(error)) return new Failure('interrupted', 'stopped at a prompt');
   if (isUnknownFlag(error)) return unknownFlag(error, command);
   if (isOclifError(error)) {
@@ -90,6 +92,11 @@ export function asFailure(error: unknown, command: string): Failure {
     },
     error,
   );
+}
+
+/** The path in an error of the file system. */
+function pathOf(error: unknown): string | null {
+  return error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : null;
 }
 
 function cleaned(text: string | undefined): string | undefined {

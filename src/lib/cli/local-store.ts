@@ -4,7 +4,9 @@ import type { RecordExchange } from '../contract/exchange.ts';
 import { Failure } from '../failure.ts';
 import { JOURNAL } from '../journal/entries.ts';
 import { createJournal, type Journal } from '../journal/record.ts';
-import { isDamage, openStore, type Store } from '../store/store.ts';
+import { diskFull, isDiskFull } from '../files/full-disk.ts';
+import { fileOf, isDamage, sqliteCode } from '../store/sqlite-file.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { inboxTables } from '../webhooks/inbox/inbox-tables.ts';
 import type { Context } from './context.ts';
 import { note } from './output/write.ts';
@@ -53,7 +55,11 @@ export class LocalRecords {
       now: this.#context.now,
       secrets: this.#secrets,
       onTrouble: (error) => {
-        const words = error instanceof Error ? error.message : 'unknown';
+        const words = isDiskFull(error, fileOf(error))
+          ? 'the disk is full'
+          : error instanceof Error
+            ? error.message
+            : 'unknown';
         note(this.#context, `warning: the journal cannot be written: ${words}`);
       },
     });
@@ -66,10 +72,20 @@ export class LocalRecords {
   }
 }
 
-/** The same error, or a plain one where a reader met a damaged file, which is then set aside when it is opened next. */
-export function explainDamage(error: unknown, store: () => Store): unknown {
-  if (!isDamage(error)) return error;
-  store().condemn();
+/**
+ * The same error, or a plain one where SQLite failed. Only an error that came from the store itself marks it as damaged; it is then set
+ * aside when it is opened next.
+ */
+export function explainDamage(error: unknown, open: () => Store): unknown {
+  const file = fileOf(error);
+  if (isDiskFull(error, file)) return diskFull(file, error);
+  if (file === null || sqliteCode(error) !== 'damaged') return error;
+  const store = open();
+  if (!isDamage(error, store.path)) {
+    const next = 'move it away, or restore it from a copy';
+    return new Failure('unavailable', `the file ${file} is damaged`, { code: 'file_damaged', next }, error);
+  }
+  store.condemn();
   return new Failure(
     'unavailable',
     'the local store is damaged',

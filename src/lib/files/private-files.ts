@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure, usage } from '../failure.ts';
+import { diskFull, isDiskFull } from './full-disk.ts';
 import { whyNotOurs } from './ownership.ts';
 
 /**
@@ -40,7 +41,7 @@ export function readPrivate(path: string): string | null {
 
 /**
  * Writes a file for this user alone (mode 0600), making its folder (0700) where there is none.
- * @throws Failure `usage` (`not_writable`)
+ * @throws Failure `usage` (`not_writable`), `unavailable` (`disk_full`)
  */
 export function writePrivate(path: string, text: string): void {
   makePrivateFolder(dirname(path));
@@ -49,7 +50,7 @@ export function writePrivate(path: string, text: string): void {
 
 /**
  * Writes a file whole or not at all. A symbolic link (as people who keep their dot files elsewhere have) stays one.
- * @throws Failure `usage` (`not_writable`)
+ * @throws Failure `usage` (`not_writable`), `unavailable` (`disk_full`)
  */
 export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
   let folder: string | undefined;
@@ -122,6 +123,7 @@ export function makeFolders(path: string): void {
 
 /** The failure for a file or folder that could not be written. */
 function notWritable(path: string, error: unknown): Failure {
+  if (isDiskFull(error)) return diskFull(path, error);
   return usage(`${path} cannot be written (${errorCodeOf(error)})`, {
     code: 'not_writable',
     next: 'make its folder writable, or choose another with CREDICORP_CONFIG_DIR and CREDICORP_STATE_DIR',

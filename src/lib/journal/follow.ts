@@ -1,6 +1,7 @@
 /** Follows the journal: the entries already there, then new ones as any process on this machine writes them (`logs tail`). */
 import { setTimeout as wait } from 'node:timers/promises';
-import { isDamage, type Store } from '../store/store.ts';
+import { isDamage } from '../store/sqlite-file.ts';
+import type { Store } from '../store/store.ts';
 import type { JournalEntry } from './entries.ts';
 import { type JournalFilter, JournalReader } from './query.ts';
 
@@ -40,7 +41,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<JournalIte
         position ??= yield* begin(store, options);
         yield* readNew(position, signal);
       } catch (error) {
-        if (!reopen || !isDamage(error)) throw error;
+        if (!reopen || !isDamage(error, store.path)) throw error;
         store.condemn();
       }
       if (reopen && store.isStale()) {

@@ -5,7 +5,8 @@
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ExchangeRecord, RecordExchange } from '../contract/exchange.ts';
 import { redactBody, redactHeaders } from '../contract/secrets.ts';
-import { isDamage, sqliteCode, type Store } from '../store/store.ts';
+import { isDamage, sqliteCode } from '../store/sqlite-file.ts';
+import type { Store } from '../store/store.ts';
 import { RECORD_COLUMNS } from './entries.ts';
 
 export interface JournalOptions {
@@ -87,7 +88,7 @@ class Recorder {
     try {
       this.#putOnce(rows);
     } catch (error) {
-      if (!isDamage(error) || this.#store === null) throw error;
+      if (this.#store === null || !isDamage(error, this.#store.path)) throw error;
       this.#store.condemn();
       this.#putOnce(rows);
     }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordExchange } from '../contract/exchange.ts';
 import type { TierName } from '../contract/tiers.ts';
+import { Failure } from '../failure.ts';
 import { Dispatcher } from './deliveries/dispatcher.ts';
 import { createSender, type Post } from './deliveries/sender.ts';
 import { answerOf, incomingOf } from './fetch.ts';
@@ -15,7 +16,7 @@ import { routesOf } from './route-table.ts';
 import { withoutCredicorpHeaders } from './routes/acountpay.ts';
 import { Companies } from './state/companies.ts';
 import type { ReservedCompany } from './state/objects.ts';
-import { openDataFile } from './state/persistence.ts';
+import { type DataFile, openDataFile } from './state/data-file.ts';
 import reserved from './state/reserved-companies.json' with { type: 'json' };
 import { clockAndCounters, restore } from './state/saved-state.ts';
 import { createState, flush, resetState, type SandboxState, type Settings } from './state/state.ts';
@@ -103,13 +104,23 @@ function assemble(state: SandboxState, options: SandboxOptions, post: Post): { h
 function keepIn(state: SandboxState, path: string): readonly string[] {
   const asked = state.seed;
   const file = openDataFile({ path, now: state.settings.now(), clockAndCounters: () => clockAndCounters(state) });
-  const isNew = file.read('state').length === 0;
-  restore(state, file);
+  const isNew = !restoreFrom(state, file, path);
   state.persistence = file;
   if (state.settings.jwtAlg === 'RS256') file.put('state', 'keys', (state.keyring.current(), state.keyring.save()));
   const overridden = isNew ? [] : overriddenOptions(state, asked);
   file.flush();
   return [...file.notices, ...overridden];
+}
+
+/** @returns false when the file was empty. @throws Failure when what is in it makes no sense, although every record is as it was written */
+function restoreFrom(state: SandboxState, file: DataFile, path: string): boolean {
+  try {
+    return restore(state, file);
+  } catch (error) {
+    const next = 'name another file with --data, and please report it: see "Reporting a problem" in the README';
+    const message = `the state in the data file ${path} makes no sense`;
+    throw new Failure('unavailable', message, { code: 'data_unusable', next }, error);
+  }
 }
 
 /** What a file that was used before decides instead of the options. */

@@ -15,15 +15,15 @@ import {
   statSync,
   existsSync,
   readFileSync,
-  renameSync,
   writeFileSync,
   fdatasync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../failure.ts';
+import { diskFull, isDiskFull } from '../files/full-disk.ts';
 import { assertOurs, makeFolders } from '../files/private-files.ts';
+import { connect, inodeOf, isDamage, setAside, sqliteCode } from './sqlite-file.ts';
 
 export interface StoreOptions {
   path: string;
@@ -37,6 +37,7 @@ export interface StoreOptions {
 }
 
 export interface Store {
+  path: string;
   db: DatabaseSync;
   /** The new name of a damaged file that was renamed when this store was opened; null when there was none. */
   setAside: string | null;
@@ -72,6 +73,7 @@ export function openStore(options: StoreOptions): Store {
       const opened = open(options);
       if (opened.db !== null) return finish(opened.db, options, { inode: opened.inode, aside });
       aside = setAside(options.path, opened.inode, options.now()) ?? aside;
+      rmSync(options.path + MARK, { force: true });
     }
     throw new Failure('bug', 'a store that was just created cannot be read');
   } catch (error) {
@@ -87,7 +89,7 @@ function open(options: StoreOptions): { db: DatabaseSync | null; inode: bigint |
   if (isCondemned(path, inode)) return { db: null, inode };
   let db: DatabaseSync | undefined;
   try {
-    db = connect(path, busyTimeoutMs);
+    db = connect(path, { timeout: busyTimeoutMs });
     if (pragma(db, 'application_id') !== APPLICATION_ID) {
       db.close();
       return { db: null, inode };
@@ -98,7 +100,7 @@ function open(options: StoreOptions): { db: DatabaseSync | null; inode: bigint |
     return { db, inode };
   } catch (error) {
     db?.close();
-    if (isDamage(error)) return { db: null, inode };
+    if (isDamage(error, path)) return { db: null, inode };
     throw error;
   }
 }
@@ -115,7 +117,7 @@ function createUnlessPresent(path: string): void {
   const fresh = join(folder, 'store.db');
   closeSync(openSync(fresh, 'wx', 0o600));
   try {
-    const db = connect(fresh, 0);
+    const db = connect(fresh, { timeout: 0 });
     db.exec(
       `PRAGMA page_size=${PAGE_BYTES}; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA application_id=${APPLICATION_ID}`,
     );
@@ -146,6 +148,7 @@ function finish(
   const wal = createWalSync(`${path}-wal`);
   const pages = (bytes: number): number => Math.min(maxPages, Math.ceil(bytes / PAGE_BYTES));
   const store: Store = {
+    path,
     db,
     setAside: aside,
     bound: (maxBytes = Infinity) => {
@@ -224,18 +227,10 @@ function pragma(db: DatabaseSync, name: 'application_id' | 'page_count' | 'freel
   return Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 
-const load = createRequire(import.meta.url);
-
-/** Loads node:sqlite only now, so that commands without a store start faster. */
-function connect(path: string, timeout: number): DatabaseSync {
-  const sqlite: typeof import('node:sqlite') = load('node:sqlite');
-  return new sqlite.DatabaseSync(path, { timeout });
-}
-
 function asFailure(error: unknown, path: string): unknown {
   if (error instanceof Failure) return error;
-  const code = sqliteCode(error);
-  if (code === 'busy') {
+  if (isDiskFull(error, path)) return diskFull(path, error);
+  if (sqliteCode(error) === 'busy') {
     return new Failure(
       'unavailable',
       `the local store is in use by another process (${path})`,
@@ -300,56 +295,6 @@ function pending(db: DatabaseSync, tables: readonly Tables[]): (Tables & { from:
     }
     return from < entry.steps.length ? [{ ...entry, from }] : [];
   });
-}
-
-/** The kind of an SQLite error, from its primary result code (sqlite.org/rescode.html); null for other errors. */
-export function sqliteCode(error: unknown): 'busy' | 'damaged' | 'full' | 'other' | null {
-  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) return null;
-  // The low byte is the primary code; extended codes add detail above it.
-  switch (error.errcode & 0xff) {
-    case 5: // SQLITE_BUSY
-    case 6: // SQLITE_LOCKED
-      return 'busy';
-    case 11: // SQLITE_CORRUPT
-    case 26: // SQLITE_NOTADB
-      return 'damaged';
-    case 13: // SQLITE_FULL
-      return 'full';
-    default:
-      return 'other';
-  }
-}
-
-export function isDamage(error: unknown): boolean {
-  return sqliteCode(error) === 'damaged';
-}
-
-/** Identifies the file at a path, so that a replaced one is noticed; null when there is none. */
-export function inodeOf(path: string): bigint | null {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
-}
-
-/**
- * Renames the damaged file, and its `-wal` and `-shm` with it, to `<name>.corrupt-<time>`.
- * @param damaged inode of the damaged file @returns the new name; null when another process has already renamed it
- */
-export function setAside(path: string, damaged: bigint | null, now: number): string | null {
-  const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  let target = `${path}.corrupt-${stamp}`;
-  for (let n = 2; existsSync(target) && n < 1000; n += 1) target = `${path}.corrupt-${stamp}-${n}`;
-  if (inodeOf(path) !== damaged) return null;
-  for (const suffix of ['-wal', '-shm', '']) rename(path + suffix, target + suffix);
-  rmSync(path + MARK, { force: true });
-  return existsSync(target) ? target : null;
-}
-
-/** Renames a file that may be missing. */
-function rename(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
 }
 
 const MARK = '.damaged';

@@ -32,7 +32,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const call = openCall(state, request, found);
     return andThen(answer(parts, call, found), (given) => {
       const writeError = flush(state);
-      const outgoing = writeError === null ? given : refusalAnswer(call, unwritten(writeError));
+      const outgoing = writeError === null || onlyReads(found) ? given : refusalAnswer(call, unwritten(writeError));
       if (outgoing !== DROPPED) finishHeaders(state, call, outgoing);
       const isAdmin = 'route' in found && found.route?.plane === 'admin';
       if (!isAdmin) parts.log.write(call, outgoing, startedAt);
@@ -218,6 +218,11 @@ function refuseForeignForm(state: SandboxState, call: SandboxCall): void {
   if (call.request.method === 'POST' && hasForeignOrigin(call.request, state.settings.baseUrl)) {
     throw refuse('invalid_request', 'A page of another origin cannot act here.', undefined, { status: 403 });
   }
+}
+
+/** What acknowledges nothing is answered on a full disk too. */
+function onlyReads(found: RouteMatch): boolean {
+  return !('params' in found) || found.route.method === 'GET' || found.route.plane === 'token';
 }
 
 /** Nothing is acknowledged that is not on disk (sandbox.md#persistence). */

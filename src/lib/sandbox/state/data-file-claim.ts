@@ -2,6 +2,7 @@
 import { chmodSync, closeSync, lstatSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Failure } from '../../failure.ts';
+import { diskFull, isDiskFull } from '../../files/full-disk.ts';
 
 /** `cred` in ASCII: distinguishes our files from other databases. */
 export const APPLICATION_ID = 0x63726564;
@@ -25,6 +26,7 @@ export function claimDataFile(named: string): string {
     return path;
   } catch (error) {
     if (error instanceof Failure) throw error;
+    if (isDiskFull(error)) throw diskFull(named, error);
     const next = 'name a file in a directory you may write to';
     throw new Failure(
       'unavailable',

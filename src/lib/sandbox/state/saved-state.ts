@@ -3,7 +3,7 @@ import { createKeyring, type SavedKey } from '../token/keyring.ts';
 import type { ScheduledStep } from './clock.ts';
 import { createIdentifiers } from './identifiers.ts';
 import { EVENT_LIFE_MS, isWaiting, type Kept, type KeptAnswer } from './objects.ts';
-import type { DataFile, SavedRow } from './persistence.ts';
+import type { DataFile, SavedRow } from './data-file.ts';
 import { RECORD_KINDS, type SandboxState } from './state.ts';
 
 interface SavedClock {
@@ -23,14 +23,19 @@ export function clockAndCounters(state: SandboxState): Record<string, object> {
   };
 }
 
-/** Fills an empty state. The file's seed is used: ids and cursors depend on it. */
-export function restore(state: SandboxState, file: DataFile): void {
-  const saved = new Map(file.read('state').map(({ key, value }) => [key, value]));
+/**
+ * Fills an empty state. The file's seed is used: ids and cursors depend on it. Any record may be missing from a file that was recovered.
+ * @returns false when there was none
+ */
+export function restore(state: SandboxState, file: DataFile): boolean {
+  const saved = new Map<string, unknown>();
+  for (const { key, value } of file.read('state')) saved.set(key, value);
   const seed = saved.get('seed') as { seed: string } | undefined;
-  if (seed === undefined) return;
-  state.seed = seed.seed;
-  const counters = new Map(Object.entries((saved.get('counters') as Record<string, number> | undefined) ?? {}));
-  state.ids = createIdentifiers(state.seed, counters);
+  if (seed !== undefined) state.seed = seed.seed;
+  const counters = saved.get('counters') as Record<string, number> | undefined;
+  // Where the counters are lost, ids begin elsewhere: none is given out twice.
+  const ids = counters === undefined && file.notices.length > 0 ? `${state.seed}:${state.settings.now()}` : state.seed;
+  state.ids = createIdentifiers(ids, new Map(Object.entries(counters ?? {})));
   restoreKeys(state, saved.get('keys') as SavedKey[] | undefined);
   const revoked = saved.get('revoked') as { tokens: string[]; clients: string[] } | undefined;
   if (revoked) state.revoked = { tokens: new Set(revoked.tokens), clients: new Set(revoked.clients) };
@@ -39,6 +44,7 @@ export function restore(state: SandboxState, file: DataFile): void {
   restoreAnswers(state, file);
   for (const { value } of file.read('steps')) state.clock.plan(value as ScheduledStep);
   resume(state, file);
+  return seed !== undefined;
 }
 
 function restoreKeys(state: SandboxState, saved: SavedKey[] | undefined): void {
@@ -60,13 +66,13 @@ interface Fillable {
   add(record: Kept<{ id: string }>): unknown;
 }
 
-function fill(collection: Fillable, rows: readonly SavedRow[]): void {
-  const records = rows.map(({ value }) => value as Kept<{ id: string }>);
+function fill(collection: Fillable, rows: Iterable<SavedRow>): void {
+  const records = Array.from(rows, ({ value }) => value as Kept<{ id: string }>);
   for (const record of records.sort((a, b) => a.n - b.n)) collection.add(record);
 }
 
 function restoreAnswers(state: SandboxState, file: DataFile): void {
-  const answers = file.read('keys').map(({ key, value }) => [key, value as KeptAnswer] as const);
+  const answers = Array.from(file.read('keys'), ({ key, value }) => [key, value as KeptAnswer] as const);
   for (const [name, kept] of answers.sort(([, a], [, b]) => a.at - b.at)) state.keys.kept.set(name, kept);
 }
 

@@ -6,7 +6,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ForwardState } from '../../contract/listener-events.ts';
 import { Failure } from '../../failure.ts';
-import { sqliteCode, type Store } from '../../store/store.ts';
+import { diskFull, isDiskFull } from '../../files/full-disk.ts';
+import { isDamage, sqliteCode } from '../../store/sqlite-file.ts';
+import type { Store } from '../../store/store.ts';
 import type { EventFacts } from './event-facts.ts';
 import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
@@ -251,8 +253,9 @@ const MESSAGES = {
 
 function asFailure(error: unknown, store: Store): Failure {
   if (error instanceof Failure) return error;
+  if (isDiskFull(error, store.path)) return diskFull(store.path, error);
+  if (isDamage(error, store.path)) store.condemn();
   const code = sqliteCode(error);
-  if (code === 'damaged') store.condemn();
   return failureOf(code === 'full' || code === 'damaged' ? code : 'other', error);
 }
 
