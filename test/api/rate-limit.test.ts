@@ -190,6 +190,29 @@ describe('pace', () => {
     assert.equal(time.now(), start);
   });
 
+  it('refuses at once what would have to wait too long, and tells of a wait that it makes', async () => {
+    const time = new VirtualTime();
+    const waits: { reason: string; ms: number }[] = [];
+    const onWait = (wait: { reason: string; ms: number }): void => void waits.push(wait);
+    const limiter = createRateLimiter({ now: time.now, sleep: time.sleep, onWait });
+    (await limiter.enter('GET', '/x'))({ status: 429, headers: { 'retry-after': '5' } });
+    (await time.run(limiter.enter('GET', '/x')))({ status: 429, headers: { 'retry-after': '3600' } });
+    assert.deepEqual(waits, [{ reason: 'rate limit', ms: 5000 }]);
+    const start = time.now();
+    for (const _ of [1, 2]) {
+      await assert.rejects(limiter.enter('GET', '/x'), (error) => {
+        assert.ok(error instanceof Failure);
+        assert.deepEqual(
+          [error.kind, error.facts.code, error.facts.retryAfter],
+          ['rate_limited', 'wait_too_long', 3600],
+        );
+        assert.match(error.facts.next ?? '', /3600 s \(1 h\); longer than 60 s is not waited for, --max-wait 1h waits/);
+        return true;
+      });
+    }
+    assert.equal(time.now(), start);
+  });
+
   it('lets go of who is interrupted, in the queue and at the door', async () => {
     const time = new VirtualTime();
     const shared = createRateLimiter(time);
