@@ -41,7 +41,6 @@ const { metafile } = await build({
     ...commands.map((file) => ({ in: file, out: file.replace(/^src\//, '').replace(/\.ts$/, '') })),
     { in: 'src/lib/cli/program.ts', out: 'main' },
     { in: 'src/lib/auth/keychain/keychain-helper.ts', out: 'keychain-helper' },
-    { in: 'src/lib/files/ownership.ts', out: 'ownership' },
   ],
   outdir: 'dist',
   bundle: true,
@@ -61,6 +60,18 @@ const { metafile } = await build({
   banner: {
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
+});
+// One file without chunks: it is read before the compile cache is there.
+await build({
+  absWorkingDir: root,
+  entryPoints: ['src/lib/files/ownership.ts'],
+  outfile: 'dist/ownership.js',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  minify: true,
+  logLevel: 'warning',
 });
 await writeFile(join(root, 'oclif.manifest.json'), JSON.stringify(await manifestOf(root)));
 await writePapers(metafile);

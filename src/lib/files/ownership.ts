@@ -85,7 +85,7 @@ export function hasOtherUsers(places: readonly string[] = HOMES): boolean {
 /** Makes a folder of mode 0700, and those above it, whatever the umask says. @returns whether it can be trusted */
 export function makeOwnFolder(path: string): boolean {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path, { recursive: true, mode: 0o700 });
     return whyNotOurs(path) === null;
   } catch {
     return false;

@@ -1,5 +1,6 @@
 /** Recently seen ids, for shell completion. Loads as little as possible and returns nothing rather than an error. */
 import { createRequire } from 'node:module';
+import { whyNotOurs } from '../files/ownership.ts';
 
 export type IdColumn = 'resource_id' | 'request_id' | 'event_id';
 
@@ -15,6 +16,7 @@ const load = createRequire(import.meta.url);
  */
 export function recentIds(path: string, column: IdColumn, prefixes: readonly string[]): string[] {
   try {
+    if (whyNotOurs(path) !== null) return [];
     const sqlite: typeof import('node:sqlite') = load('node:sqlite');
     const db = new sqlite.DatabaseSync(path, { readOnly: true, timeout: 20 });
     try {
