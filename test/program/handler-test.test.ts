@@ -50,6 +50,19 @@ test('a handler that is right passes with 0, nobody signed in', async () => {
   assert.doesNotMatch(entries.join(), /whsec_battery/);
 });
 
+test('--only signature: what is about the signature, after one check that anything is taken', async () => {
+  const said = await battery(addresses[0], false, '--only', 'signature', '--json');
+  assert.equal(said.status, 0, said.stderr);
+  const [first, ...rest] = said.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.equal(first?.['verdict'], 'passed');
+  const groups = new Set(rest.slice(0, -1).map(({ group }) => group));
+  assert.deepEqual([...groups].sort(), ['age', 'forged', 'header', 'rotation']);
+  assert.equal(rest.at(-2)?.['number'], rest.at(-2)?.['of']);
+});
+
 test('in a pipe each row is a check; the score is for people', async () => {
   const said = await battery(addresses[0], false);
   const rows = said.stdout.trimEnd().split('\n');

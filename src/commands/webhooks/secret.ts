@@ -49,7 +49,7 @@ With --dotenv it writes the secret into a file instead and leaves every other li
       return secret;
     }
     if (session.identity.vault === 'memory') {
-      throw usage('the credential comes from the environment, so there is no place to keep a signing secret', {
+      throw usage('nothing is kept for this credential, so there is no signing secret that stays', {
         code: 'no_webhook_secret',
         next: 'choose one yourself, and set CC_WEBHOOK_SECRET for the listener and for your app',
       });

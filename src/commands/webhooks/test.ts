@@ -15,7 +15,7 @@ import type { CheckResult, HandlerTestScore } from '../../lib/webhooks/handler-t
 export default class WebhooksTest extends BaseCommand<typeof WebhooksTest> {
   static override summary = 'test your webhook handler with genuine, forged, old, repeated and malformed deliveries';
   static override description = `Posts many deliveries straight to your handler and checks its answers: genuine ones must get 2xx, others 4xx, and none may make it fail. Your handler
-must use the same secret: give it with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET, otherwise the secret of the last listener is used. Ends with 9
+must use the same secret: give it with --secret-file, --secret-stdin or CC_WEBHOOK_SECRET, otherwise the listener's own secret is used. Ends with 9
 when a check fails.`;
   static override examples = [
     '<%= config.bin %> webhooks test --forward localhost:3000/hook --secret-file secret.txt',
@@ -29,6 +29,10 @@ when a check fails.`;
       summary: 'your handler: localhost:3000/hook, 3000/hook or a URL',
     }),
     'allow-remote': Flags.boolean({ summary: 'allow a handler on another machine' }),
+    only: Flags.option({
+      options: ['signature', 'events', 'bodies', 'repeats', 'load'] as const,
+      summary: 'only these checks; signature: who signed, what, and when',
+    })(),
     junit: Flags.string({ helpValue: '<file>', summary: 'also write the results to this file as JUnit XML' }),
     timeout: duration({ summary: 'time limit for each answer of the handler [default: 10s]' }),
     ...secretFlags,
@@ -58,6 +62,7 @@ when a check fails.`;
       ...{ target, secret, now: context.now, ticks: context.ticks, signal: context.signal },
       token: () => context.secureBytes(18).toString('base64url'),
       timeoutMs: flags.timeout ?? 10_000,
+      ...(flags.only === undefined ? {} : { only: flags.only }),
       onAttempt: await attemptWriter(context, session, target),
     });
     for await (const event of events) {

@@ -51,7 +51,7 @@ export async function listenerSecret(context: Context, session: Session): Promis
     throw unreadable(error);
   }
   if (vault === 'memory') {
-    const why = 'of this run only, because the credential comes from the environment';
+    const why = 'of this run only, because nothing is kept for this credential';
     return { ...newSecret(context), place: why, kind: 'run' };
   }
   return makeOnce(context, session, place);
