@@ -80,6 +80,27 @@ for (const columns of [60, 80, 120]) {
   });
 }
 
+test('r while paused sends the newest one that waits; accepted, it is settled and not sent again', async () => {
+  const app = await openApp();
+  const terminal = await listening(app);
+  terminal.type('p');
+  await terminal.shows('PAUSED');
+  const first = await trigger('decision.completed');
+  await terminal.shows(new RegExp(`received .*${first}[^]*PAUSED, 1 waiting`));
+  terminal.type('r');
+  await terminal.shows(new RegExp(`again .*${first} 200`));
+  terminal.type('p');
+  await terminal.shows('p pause');
+  const second = await trigger('payment.settled');
+  await terminal.shows(new RegExp(`forwarded .*${second} 200`));
+  terminal.type('q');
+  await terminal.shows('closed');
+  assert.equal(await terminal.ended(), 0);
+  const ids = app.seen.map(({ body }) => (JSON.parse(body.toString()) as { id: string }).id);
+  assert.deepEqual(ids, [first, second]);
+  assert.doesNotMatch(terminal.text, /waiting$/m);
+});
+
 test('with --inspect the bar offers the page, and o opens it', async () => {
   const app = await openApp();
   const opener = join(home.env['HOME'] ?? '', 'xdg-open');
