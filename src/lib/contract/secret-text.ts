@@ -388,7 +388,7 @@ class Scan {
       if (text.charCodeAt(to) !== 0x3c) continue;
       if (text.startsWith('![CDATA[', to + 1)) {
         const close = text.indexOf(']]>', to);
-        to = close === -1 ? this.#length : close + 2;
+        to = close === -1 ? this.#length - 1 : close + 2;
       } else if (text.charCodeAt(to + 1) === 0x2f) {
         open -= 1;
         if (open === 0) break;

@@ -20,7 +20,8 @@ import type { Cut } from './secret-text.ts';
 
 /**
  * The text without its secrets. `known` are live secret values to remove wherever they occur, whatever they look like: plain,
- * percent-encoded, JSON-escaped or inside base64. Linear in the length of the text, idempotent.
+ * percent-encoded, JSON-escaped or inside base64. Linear in the length of the text. A second pass changes nothing,
+ * but for brackets, quotes and tags that never close: of those it may mask more.
  */
 export function redactText(text: string, known: readonly string[] = []): string {
   return maskShapes(maskKnown(text, known));
