@@ -151,6 +151,9 @@ class Scan {
     // Only a quoted name has spaces.
     const space = quoted ? 0x20 : -1;
     while (from > least && (this.#is(from - 1, NAME) || text.charCodeAt(from - 1) === space)) from -= 1;
+    // No name reaches over a mark, as it did not reach over the secret.
+    const marked = quoted ? text.slice(from, end).lastIndexOf(REDACTED) : -1;
+    if (marked !== -1) from += marked + REDACTED.length;
     if (end - from < 2) return at + 1;
     const name = text.slice(from, end);
     const after = code === 0x3d && text.charCodeAt(at + 1) === 0x3e ? at + 2 : at + 1;
