@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { safeJson } from '../../src/lib/contract/json.ts';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Context } from '../../src/lib/cli/context.ts';
@@ -9,7 +10,6 @@ import {
   escapeControls,
   plain,
   plainLine,
-  safeJson,
   wantsColour,
 } from '../../src/lib/cli/output/terminal-text.ts';
 import { type View, writeResult } from '../../src/lib/cli/output/write.ts';

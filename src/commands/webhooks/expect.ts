@@ -53,7 +53,7 @@ pipelines: start webhooks listen, do something, then expect its event.`;
     const [{ findEntry }, { expectEntries }, { eventFits }] = await Promise.all([
       import('../../lib/webhooks/inbox/inbox-read.ts'),
       import('../../lib/webhooks/inbox/inbox-watcher.ts'),
-      import('../../lib/webhooks/inbox/event-facts.ts'),
+      import('../../lib/contract/events.ts'),
     ]);
     const store = session.store();
     const scope = inboxScope(session.identity);

@@ -6,10 +6,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeJson } from '../contract/json.ts';
+import { safeJson, writeJson } from '../contract/json.ts';
 import { redactText } from '../contract/secrets.ts';
 import { Failure } from '../failure.ts';
-import { colourOf, plain, safeJson } from './output/terminal-text.ts';
+import { colourOf, plain } from './output/terminal-text.ts';
 import { type Context, contextKey, runProcess, type Start } from './context.ts';
 import { asFailure, errorDocument, errorLines, STATUS } from './explain.ts';
 import { graceAfterStop, type View, writeResult, writeText } from './output/write.ts';

@@ -3,6 +3,8 @@
  * of endpoints. Sample payloads are in `event-samples`.
  */
 
+import { isRecord, parseJson, scalarText } from './json.ts';
+
 export interface EventEntry {
   /** The sandbox emits it by itself; the others are sent only by `webhooks trigger`. */
   emitted: boolean;
@@ -107,4 +109,40 @@ function put(root: object, keys: string[], value: unknown): void {
 
 function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A condition of `--where`. */
+export interface EventCondition {
+  /** Dotted, from the envelope's root; a number steps into a list. */
+  path: string;
+  /** The scalar's source text in the body. */
+  value: string;
+}
+
+/** Whether the body is an event of one of the types (none: any type) and meets every condition. */
+export function eventFits(body: Uint8Array, types: readonly string[], where: readonly EventCondition[]): boolean {
+  const event = parseExactly(body);
+  if (!isRecord(event)) return false;
+  const type = typeof event['type'] === 'string' ? event['type'] : '';
+  if (types.length > 0 && !types.some((pattern) => eventMatches(pattern, type))) return false;
+  return where.every(({ path, value }) => {
+    const found = valueAt(event, path);
+    return found !== undefined && (found === null ? value === 'null' : scalarText(found) === value);
+  });
+}
+
+function valueAt(root: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, key) => {
+    if (Array.isArray(value)) return /^\d{1,6}$/.test(key) ? value[Number(key)] : undefined;
+    return isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  }, root);
+}
+
+/** Parses a body without changing its numbers. */
+function parseExactly(body: Uint8Array): unknown {
+  try {
+    return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  } catch {
+    return null;
+  }
 }

@@ -33,6 +33,23 @@ export function writeJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent) ?? 'null';
 }
 
+/**
+ * What a terminal obeys: C0 (escape sequences begin with one), delete, C1, the marks that reorder text (a way to show one thing and mean
+ * another), and the separators that some programs take for line ends.
+ */
+// oxlint-disable-next-line no-control-regex
+export const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** JSON text with every character that a terminal would obey escaped: the same document. */
+export function safeJson(json: string): string {
+  return json.replace(CONTROL_CHARACTERS, (character) => (character === '\n' ? character : unicodeEscape(character)));
+}
+
+/** The JSON escape of a character: `\u001b`. */
+export function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
 /** The source text of a scalar in the document; objects and arrays as compact JSON. */
 export function scalarText(value: unknown): string {
   if (value === null || value === undefined) return '';

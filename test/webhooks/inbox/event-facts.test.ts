@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type EventCondition, eventFacts, eventFits } from '../../../src/lib/webhooks/inbox/event-facts.ts';
+import { type EventCondition, eventFits } from '../../../src/lib/contract/events.ts';
+import { eventFacts } from '../../../src/lib/webhooks/inbox/inbox.ts';
 
 const body = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 const event = body(

@@ -1,35 +1,23 @@
 /** Text for a terminal: control characters escaped, cut to a width, coloured; times in the local zone. */
+import { CONTROL_CHARACTERS, unicodeEscape } from '../../contract/json.ts';
 import type { Context, Output } from '../context.ts';
 
-// C0 (escape sequences begin with one), delete, C1, the marks that reorder text (a way to show one thing and mean another), and the
-// separators that some programs take for line ends.
-// oxlint-disable-next-line no-control-regex
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
 /** Characters that a terminal would obey, as `\n`, `\t` or `\u001b`: text from outside cannot control the terminal, and stays on one line. */
 export function escapeControls(text: string): string {
-  return text.replace(CONTROLS, (character) => SHORT_ESCAPES[character] ?? unicodeEscape(character));
+  return text.replace(CONTROL_CHARACTERS, (character) => SHORT_ESCAPES[character] ?? unicodeEscape(character));
 }
 
 /** `escapeControls` for text of several lines: line ends stay, a tab becomes a space. */
 export function plain(text: string): string {
   const lines = text.replace(/\r\n/g, '\n').replace(/\t/g, ' ');
-  return lines.replace(CONTROLS, (character) => (character === '\n' ? character : escapeControls(character)));
+  return lines.replace(CONTROL_CHARACTERS, (character) => (character === '\n' ? character : escapeControls(character)));
 }
 
 /** `plain`, on one line. */
 export function plainLine(text: string): string {
   return plain(text).replace(/\s*\n\s*/g, ' ');
-}
-
-/** JSON text with every character that a terminal would obey escaped: the same document. */
-export function safeJson(json: string): string {
-  return json.replace(CONTROLS, (character) => (character === '\n' ? character : unicodeEscape(character)));
-}
-
-function unicodeEscape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Cuts to `width` columns, with `…` at the end. */

@@ -2,12 +2,12 @@
  * Writes results and notes: stdout is data, stderr is for people. Every write waits for the reader, so no byte is lost in a slow pipe
  * and a reader that leaves stops the work instead of failing it.
  */
-import { scalarText, writeJson } from '../../contract/json.ts';
+import { scalarText, safeJson, writeJson } from '../../contract/json.ts';
 import type { Context, Output } from '../context.ts';
 import { idOf, type Result } from '../result.ts';
 import { fieldLines, humanFields, humanRow, tabRow, valuesAt } from './format.ts';
 import { clearStatusLine, redrawStatusLine } from './status-line.ts';
-import { colourOf, escapeControls, plain, safeJson } from './terminal-text.ts';
+import { colourOf, escapeControls, plain } from './terminal-text.ts';
 
 /** How the user asked for the result (command-line.md#output). */
 export interface View {

@@ -43,7 +43,7 @@ export async function deliver(
   const { target, message, deliveryId } = delivery;
   const [{ sendOnce }, { eventFacts }, written] = await Promise.all([
     import('../../webhooks/forward/target-client.ts'),
-    import('../../webhooks/inbox/event-facts.ts'),
+    import('../../webhooks/inbox/inbox.ts'),
     attemptWriter(context, session, target),
   ]);
   const { ticks, signal } = context;
@@ -59,7 +59,7 @@ export async function deliver(
 export async function attemptWriter(context: Context, session: Session, target: URL) {
   const [{ attemptRecord }, { eventFacts }] = await Promise.all([
     import('../../webhooks/forward/forwarder.ts'),
-    import('../../webhooks/inbox/event-facts.ts'),
+    import('../../webhooks/inbox/inbox.ts'),
   ]);
   // No credential is needed to post to one's own app.
   const environment = optionalIdentity(session)?.environment.value ?? null;

@@ -4,12 +4,12 @@
  * claimed by the next one in listener-registry.ts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { isRecord } from '../../contract/json.ts';
 import type { ForwardState } from '../../contract/listener-events.ts';
 import { Failure } from '../../failure.ts';
 import { diskFull, isDiskFull } from '../../files/full-disk.ts';
 import { isDamage, sqliteCode } from '../../store/sqlite-file.ts';
 import type { Store } from '../../store/store.ts';
-import type { EventFacts } from './event-facts.ts';
 import { FORWARDS_PER_DELIVERY } from './inbox-tables.ts';
 
 export interface InboxOptions {
@@ -317,4 +317,74 @@ function createWriter(db: DatabaseSync, options: { scope: string; owner: number;
       remove.run(delivery);
     },
   };
+}
+
+/** The members of a delivery's body that a listener needs to deduplicate, route and order it (webhooks.md#event-envelope). */
+export interface EventFacts {
+  eventId: string | null;
+  eventType: string | null;
+  /** The id of the resource the event is about. */
+  resourceId: string | null;
+  /** Events with the same key are kept in order: the application if the event has one, else the resource. */
+  orderKey: string | null;
+  /** `created` in milliseconds since the epoch; 0 when it is absent or unreadable. */
+  created: number;
+}
+
+const NOTHING: EventFacts = { eventId: null, eventType: null, resourceId: null, orderKey: null, created: 0 };
+
+/** Facts of a body; null members when it is not an event. */
+export function eventFacts(body: Uint8Array): EventFacts {
+  const event = parseBody(body);
+  if (!isRecord(event)) return NOTHING;
+  const data = isRecord(event['data']) ? event['data'] : {};
+  const object = isRecord(data['object']) ? data['object'] : {};
+  const eventType = text(event['type']);
+  const resourceId = resourceOf(eventType, data, object);
+  return {
+    eventId: text(event['id']),
+    eventType,
+    resourceId,
+    orderKey: text(data['application_id']) ?? text(object['application_id']) ?? resourceId,
+    created: instant(event['created'] ?? event['created_at']),
+  };
+}
+
+/** The member of `data` with the resource id, for each family (webhooks.md#event-catalogue). */
+const FLAT_KEYS: Record<string, string> = {
+  application: 'application_id',
+  decision: 'decision_id',
+  payment: 'payment_id',
+  account: 'account_id',
+  identity: 'identity_check_id',
+};
+
+/** Id from the flat key, else `data.object.<same>`, else `data.object.id`. */
+function resourceOf(
+  type: string | null,
+  data: Record<string, unknown>,
+  object: Record<string, unknown>,
+): string | null {
+  const flat = FLAT_KEYS[type?.split('.', 1)[0] ?? ''];
+  const named = flat === undefined ? null : (text(data[flat]) ?? text(object[flat]));
+  return named ?? text(object['id']);
+}
+
+/** Accepts ISO 8601 and epoch seconds (webhooks.md#conflicts). */
+function instant(value: unknown): number {
+  if (typeof value === 'number') return Number.isFinite(value) ? value * 1000 : 0;
+  return typeof value === 'string' ? Date.parse(value) || 0 : 0;
+}
+
+/** Ids and types are short; longer text is ignored, so that it does not enlarge the index. */
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' && value.length <= 255 ? value : null;
+}
+
+function parseBody(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  } catch {
+    return null;
+  }
 }
