@@ -81,6 +81,9 @@ exec '${process.execPath}' '${join(root, 'bin/run.js')}' "$@"
     ['body.json', body ?? ''],
     ['--dotenv .env', `--dotenv ${join(home.path, '.env')}`],
     ['evt_7Q2M9XaB', event],
+    ['events drop ID', `events drop ${event}`],
+    // Nothing waits here: a delivery that is settled stays so.
+    ['--state waiting --limit 1000', '--limit 1'],
     ['whend_3T8K1', endpoint],
     ['webhooks test --forward localhost:3000/hook', `webhooks test --forward 127.0.0.1:${await startHandler()}/hook`],
     ['report.xml', join(home.path, 'report.xml')],
@@ -157,6 +160,8 @@ for (const [id, { examples = [] }] of Object.entries(manifest.commands)) {
       // An endpoint is deleted once; the others need theirs.
       if (id === 'webhooks:endpoints:delete')
         return inHomeOfItsOwn(line, 'credicorp webhooks endpoints create --url http://127.0.0.1:9/ -q');
+      // There is something to allow once a folder is pinned.
+      if (id === 'profiles:allow') return inHomeOfItsOwn(`credicorp profiles pin local --quiet >/dev/null\n${line}`);
       // What ends the sandbox or the sign-in gets a home of its own; what changes the sandbox, one beside the others'.
       if (/ sandbox (start|stop)| logout| profiles (pin|remove)|apps submit \S+$/.test(line))
         return inHomeOfItsOwn(line);

@@ -128,7 +128,7 @@ describe('a session', () => {
       assert.match(refused.content[0]?.text ?? '', /^unknown argument .*; known arguments: .*company/);
     }
     const shaped = await client.call('apps_create', { company: { deep: 1 } });
-    assert.match(shaped.content[0]?.text ?? '', /company must be a text/);
+    assert.match(shaped.content[0]?.text ?? '', /company must be a string/);
     await client.end();
   });
 

@@ -7,6 +7,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { childEnvironment } from '../child-environment.ts';
 import type { Identity } from '../auth/credentials/client-identity.ts';
 import { redactStart } from '../contract/secrets.ts';
 import { usage } from '../failure.ts';
@@ -259,7 +260,11 @@ let modes = '';
 
 /** A small program of the system, on our terminal. @returns what it wrote; null when it failed */
 function outputOf(command: string, ...args: string[]): string | null {
-  const { status, stdout } = spawnSync(command, args, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
+  const { status, stdout } = spawnSync(command, args, {
+    env: childEnvironment(process.env),
+    stdio: ['inherit', 'pipe', 'ignore'],
+    encoding: 'utf8',
+  });
   return status === 0 ? stdout : null;
 }
 
