@@ -150,7 +150,7 @@ describe('no keychain', { skip: missing ?? false }, () => {
     const session = await startSession();
     const keyring = await startKeyring(session, null);
     const said = await saidBy(vaultIn(session.env).set('a/client_secret', 'x'));
-    assertFailure(said, 'keychain_missing', /holds no keyring/);
+    assertFailure(said, 'keychain_missing', /has no keyring/);
     await keyring.stop();
     await session.stop();
   });
