@@ -19,7 +19,8 @@ export default class SandboxStop extends BaseCommand<typeof SandboxStop> {
     this.context.signalProcess(running.pid, 'SIGTERM');
     await withSpinner(this.context, 'waiting for the sandbox to end', this.ended(running.pid));
     this.note(`stopped the sandbox at ${running.base_url}`);
-    return object({ stopped: true, ...running });
+    const { admin_token: _, ...shown } = running;
+    return object({ stopped: true, ...shown });
   }
 
   /** It finishes running requests for up to 2 s (sandbox.md#start-up); twice that is the limit here. @throws Failure */
